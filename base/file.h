@@ -1,0 +1,23 @@
+/*
+ * file.h - whole files: read with a limit, replaced so that a power cut leaves old or new, never half.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "base/text.h"
+
+/* Append the file to *out.  Missing: ERROR_NOT_FOUND.  Over `max` bytes: ERROR_TOO_LARGE. */
+MUST_CHECK bool file_read(const char *path, size_t max, struct buf *out, struct error *err);
+/* write to path.tmp, fsync, rename, fsync of the folder */
+MUST_CHECK bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *err);
+/* mkdir -p; existing is fine */
+MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
+/* rm -rf, does not follow links, does not cross mounts; missing is fine */
+MUST_CHECK bool file_remove_tree(const char *path, struct error *err);
+bool file_exists(const char *path);
+/* Writes all of it (retries EINTR and short writes). */
+MUST_CHECK bool file_write_all(int fd, const void *at, size_t len, struct error *err);
+
+#endif

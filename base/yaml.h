@@ -1,0 +1,21 @@
+/*
+ * yaml.h - YAML 1.1 as Kubernetes uses it, into JSON values (libyaml).
+ *
+ * Scalars resolve as sigs.k8s.io/yaml does: null ~, true/false (also yes/no/on/off), ints (0x, 0o),
+ * floats, else strings; quoted scalars are strings.  Aliases are expanded under a total node limit
+ * (LIMIT_YAML_NODES), depth under LIMIT_JSON_DEPTH.  Non-string keys are printed to strings.
+ */
+#ifndef BASE_YAML_H
+#define BASE_YAML_H
+
+#include "base/json.h"
+
+/* The first document of the text (an empty one gives a null root). */
+MUST_CHECK bool yaml_parse(struct str text, struct json_doc **out, const char **out_duplicate,
+			   struct error *err);
+/* All documents, as the entries of one array root; empty documents are left out. */
+MUST_CHECK bool yaml_parse_all(struct str text, struct json_doc **out, struct error *err);
+/* Block style, keys in given order, strings quoted only where they must be. */
+void yaml_print(const struct json *value, struct buf *out);
+
+#endif
