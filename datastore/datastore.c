@@ -1,0 +1,476 @@
+/*
+ * datastore.c - state in memory, groups of writes on their way to the engine, publication in order.
+ *
+ *   datastore_write ─► queue ─(before_sleep, writer idle)─► group ─► engine thread ─► on_committed
+ *                        │                                                              │
+ *                     pending: newest state by key                       visible state, feed, listeners,
+ *                                                                        then each write's on_done
+ *
+ * While a group is being committed, further writes queue up and make the next group: that is the group commit.
+ * When a group fails (disk full), all writes of it and all queued behind it fail, because they may build on it.
+ */
+#include "datastore/datastore.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "base/work.h"
+#include "datastore/engine.h"
+#include "datastore/feed.h"
+#include "datastore/skiplist.h"
+
+#define RESERVE_BLOCK 100000 /* revisions; a crash skips at most so many */
+#define RESERVE_MARGIN 10000 /* the next block is taken this long before the end */
+#define GROUP_WRITES_MAX 1024
+#define QUEUE_BYTES_MAX (64u * 1024 * 1024) /* beyond that the disk is too slow: refuse, do not pile up */
+
+struct pending {
+	struct list link;
+	struct record record; /* item NULL = removed; key is owned */
+	bool in_memory;
+	void (*on_done)(void *of, const struct error *err);
+	void *of;
+};
+
+struct group {
+	struct work_job job;
+	struct datastore *store;
+	struct list writes;
+	struct engine_row *rows;
+	struct engine_group engine;
+	bool idle_after; /* nothing was queued when it was made */
+	bool done;
+	struct error err;
+	int64_t took_us;
+};
+
+struct datastore {
+	struct loop *loop;
+	struct datastore_items items;
+	struct engine *engine;
+	struct work_pool *writer;
+	struct skiplist *visible;
+	struct feed *feed;
+	struct map *newest; /* key -> struct pending, the last one of each key */
+	struct list queue;
+	size_t queue_bytes;
+	struct group *running;
+	uint64_t committed, taken, submitted, reserved;
+	struct list listeners;
+	struct loop_hook hook;
+	struct datastore_figures figures;
+};
+
+/* --- opening --- */
+
+struct loading {
+	struct datastore *store;
+	uint64_t newest;
+};
+
+static bool load_row(void *of, const struct engine_row *row, struct error *err)
+{
+	struct loading *loading = of;
+	const struct datastore_items *items = &loading->store->items;
+	void *item = items->load(items->of, row->key, row->bytes, err);
+	struct record *record;
+
+	if (!item)
+		return error_context(err, "load " STR_FMT, STR_ARG(row->key));
+	record = skiplist_put(loading->store->visible, row->key);
+	record->item = item;
+	record->revision = row->revision;
+	if (row->revision > loading->newest)
+		loading->newest = row->revision;
+	return true;
+}
+
+static void on_hook(struct loop_hook *hook);
+
+static bool load_all(struct datastore *store, struct error *err)
+{
+	struct loading loading = { .store = store };
+	struct engine_group first = { 0 };
+
+	if (!engine_reserved(store->engine, &store->reserved, err) ||
+	    !engine_load(store->engine, load_row, &loading, err))
+		return false;
+	/* Revisions may have been handed out up to the ceiling before a crash: go on behind it. */
+	store->committed = loading.newest > store->reserved ? loading.newest : store->reserved;
+	store->taken = store->committed;
+	store->submitted = store->committed;
+	first.reserved = store->committed + RESERVE_BLOCK;
+	if (!engine_commit(store->engine, &first, err))
+		return false;
+	store->reserved = first.reserved;
+	return true;
+}
+
+bool datastore_open(struct loop *loop, const char *folder, const struct datastore_items *items,
+		    struct datastore **out, struct error *err)
+{
+	struct datastore *store = memory_new(struct datastore);
+
+	store->loop = loop;
+	store->items = *items;
+	store->visible = skiplist_new();
+	store->newest = map_new();
+	list_init(&store->queue);
+	list_init(&store->listeners);
+	store->hook.on_hook = on_hook;
+	list_init(&store->hook.link);
+	if (!engine_open(folder, &store->engine, err) || !load_all(store, err) ||
+	    !work_open(loop, 1, &store->writer, err)) {
+		datastore_close(store);
+		return error_context(err, "open datastore");
+	}
+	store->feed = feed_new(&store->items, store->committed, LIMIT_FEED_EVENTS, LIMIT_FEED_BYTES);
+	loop_hook_add(loop, &store->hook);
+	*out = store;
+	return true;
+}
+
+/* --- reading --- */
+
+const struct record *datastore_find(const struct datastore *store, struct str key)
+{
+	return skiplist_find(store->visible, key);
+}
+
+const struct record *datastore_find_latest(const struct datastore *store, struct str key)
+{
+	const struct pending *pending = map_find(store->newest, key);
+
+	if (!pending)
+		return skiplist_find(store->visible, key);
+	return pending->record.item ? &pending->record : NULL;
+}
+
+static const struct record *in_prefix(const struct record *record, struct str prefix)
+{
+	return record && str_starts(record->key, prefix) ? record : NULL;
+}
+
+const struct record *datastore_first(const struct datastore *store, struct str prefix, struct str after)
+{
+	struct record *record;
+
+	if (!after.at || str_compare(after, prefix) < 0)
+		return in_prefix(skiplist_from(store->visible, prefix), prefix);
+	record = skiplist_from(store->visible, after);
+	if (record && str_equal(record->key, after))
+		record = skiplist_next(record);
+	return in_prefix(record, prefix);
+}
+
+const struct record *datastore_next(const struct record *record, struct str prefix)
+{
+	return in_prefix(skiplist_next(record), prefix);
+}
+
+size_t datastore_count(const struct datastore *store)
+{
+	return skiplist_count(store->visible);
+}
+
+uint64_t datastore_revision(const struct datastore *store)
+{
+	return store->committed;
+}
+
+/* --- writing --- */
+
+uint64_t datastore_reserve(struct datastore *store)
+{
+	return ++store->taken;
+}
+
+static size_t item_bytes(const struct datastore *store, const void *item)
+{
+	return item ? store->items.bytes(item).len : 0;
+}
+
+static void pending_free(struct datastore *store, struct pending *pending)
+{
+	if (pending->record.item)
+		store->items.unref(pending->record.item);
+	free((char *)pending->record.key.at);
+	free(pending);
+}
+
+bool datastore_write(struct datastore *store, const struct datastore_write *write, struct error *err)
+{
+	const struct record *newest = datastore_find_latest(store, write->key);
+	struct pending *pending;
+
+	assert(write->revision > store->submitted);
+	assert(write->revision <= store->taken);
+	if ((newest ? newest->revision : DATASTORE_ABSENT) != write->expected)
+		return error_set(err, ERROR_CONFLICT, "the stored revision of " STR_FMT " has moved on",
+				 STR_ARG(write->key));
+	if (!write->item && !newest)
+		return error_set(err, ERROR_CONFLICT, STR_FMT " is already gone", STR_ARG(write->key));
+	if (store->queue_bytes > QUEUE_BYTES_MAX)
+		return error_set(err, ERROR_UNAVAILABLE, "the disk does not keep up; try again later");
+	pending = memory_new(struct pending);
+	pending->record.key = str_from(str_copy(write->key), write->key.len);
+	pending->record.revision = write->revision;
+	pending->record.item = write->item;
+	pending->in_memory = write->in_memory;
+	pending->on_done = write->on_done;
+	pending->of = write->of;
+	if (write->item)
+		store->items.ref(write->item);
+	store->queue_bytes += item_bytes(store, write->item);
+	store->submitted = write->revision;
+	list_add(&store->queue, &pending->link);
+	map_put(store->newest, pending->record.key, pending);
+	return true;
+}
+
+/* --- publication --- */
+
+static void publish(struct datastore *store, struct pending *pending)
+{
+	struct record *record = skiplist_find(store->visible, pending->record.key);
+	struct change change = {
+		.revision = pending->record.revision,
+		.key = pending->record.key,
+		.before = record ? record->item : NULL,
+		.after = pending->record.item,
+	};
+
+	if (map_find(store->newest, pending->record.key) == pending)
+		map_remove(store->newest, pending->record.key);
+	store->committed = change.revision;
+	feed_add(store->feed, &change);
+	if (change.after) {
+		if (!record)
+			record = skiplist_put(store->visible, change.key);
+		record->item = change.after;
+		record->revision = change.revision;
+		pending->record.item = NULL; /* the record has its reference now */
+	} else {
+		skiplist_remove(store->visible, change.key);
+	}
+	LIST_EACH_SAFE(&store->listeners, link) {
+		struct datastore_listener *listener =
+			LIST_OWNER(link, struct datastore_listener, link);
+
+		listener->on_change(listener, &change);
+	}
+	if (change.before)
+		store->items.unref(change.before);
+}
+
+static void tell_batch(struct datastore *store)
+{
+	LIST_EACH_SAFE(&store->listeners, link) {
+		struct datastore_listener *listener =
+			LIST_OWNER(link, struct datastore_listener, link);
+
+		if (listener->on_batch)
+			listener->on_batch(listener);
+	}
+}
+
+static struct pending *first_of(struct list *writes)
+{
+	struct pending *pending = LIST_OWNER(writes->next, struct pending, link);
+
+	list_remove(&pending->link);
+	return pending;
+}
+
+/* Change nothing, tell everybody why. */
+static void fail_writes(struct datastore *store, struct list *writes, const struct error *err)
+{
+	while (!list_is_empty(writes)) {
+		struct pending *pending = first_of(writes);
+
+		if (map_find(store->newest, pending->record.key) == pending)
+			map_remove(store->newest, pending->record.key);
+		pending->on_done(pending->of, err);
+		pending_free(store, pending);
+	}
+}
+
+static void succeed_writes(struct datastore *store, struct list *writes)
+{
+	LIST_EACH(writes, link)
+		publish(store, LIST_OWNER(link, struct pending, link));
+	tell_batch(store);
+	while (!list_is_empty(writes)) {
+		struct pending *pending = first_of(writes);
+
+		pending->on_done(pending->of, NULL);
+		pending_free(store, pending);
+	}
+}
+
+static void group_free(struct group *group)
+{
+	free(group->rows);
+	free(group);
+}
+
+static void on_committed(struct work_job *job)
+{
+	struct group *group = CONTAINER_OF(job, struct group, job);
+	struct datastore *store = group->store;
+
+	store->running = NULL;
+	store->figures.groups++;
+	store->figures.last_group_us = (uint64_t)group->took_us;
+	if ((uint64_t)group->took_us > store->figures.group_us_max)
+		store->figures.group_us_max = (uint64_t)group->took_us;
+	if (group->done) {
+		if (group->engine.reserved > 0)
+			store->reserved = group->engine.reserved;
+		succeed_writes(store, &group->writes);
+	} else {
+		struct list queued = LIST_INIT(queued);
+
+		/* Take the queue first: on_done may write again. */
+		while (!list_is_empty(&store->queue)) {
+			struct list *link = store->queue.next;
+
+			list_remove(link);
+			list_add(&queued, link);
+		}
+		store->queue_bytes = 0;
+		fail_writes(store, &group->writes, &group->err);
+		fail_writes(store, &queued, &group->err);
+	}
+	group_free(group);
+}
+
+/* --- groups --- */
+
+static void run_group(struct work_job *job)
+{
+	struct group *group = CONTAINER_OF(job, struct group, job);
+	int64_t start_us = clock_now_us();
+
+	group->done = engine_commit(group->store->engine, &group->engine, &group->err);
+	group->took_us = clock_now_us() - start_us;
+	engine_tidy(group->store->engine, group->idle_after);
+}
+
+static struct group *group_of_queue(struct datastore *store)
+{
+	struct group *group = memory_new(struct group);
+	size_t count = 0;
+	uint64_t last = 0;
+
+	group->store = store;
+	group->job.run = run_group;
+	group->job.on_done = on_committed;
+	list_init(&group->writes);
+	group->rows = memory_get(GROUP_WRITES_MAX * sizeof(*group->rows));
+	while (!list_is_empty(&store->queue) && count < GROUP_WRITES_MAX) {
+		struct pending *pending = first_of(&store->queue);
+		struct record *record = &pending->record;
+
+		list_add(&group->writes, &pending->link);
+		store->queue_bytes -= item_bytes(store, record->item);
+		store->figures.writes++;
+		count++;
+		last = record->revision;
+		if (!pending->in_memory)
+			group->rows[group->engine.count++] = (struct engine_row){
+				.key = record->key,
+				.revision = record->revision,
+				.bytes = record->item ? store->items.bytes(record->item) : STR_NONE,
+			};
+	}
+	group->engine.rows = group->rows;
+	if (last + RESERVE_MARGIN > store->reserved)
+		group->engine.reserved = last + RESERVE_BLOCK;
+	group->idle_after = list_is_empty(&store->queue);
+	return group;
+}
+
+static void on_hook(struct loop_hook *hook)
+{
+	struct datastore *store = CONTAINER_OF(hook, struct datastore, hook);
+
+	while (!store->running && !list_is_empty(&store->queue)) {
+		struct group *group = group_of_queue(store);
+
+		if (group->engine.count > 0 || group->engine.reserved > 0) {
+			store->running = group;
+			work_start(store->writer, &group->job);
+		} else { /* volatile writes only: nothing to wait for */
+			succeed_writes(store, &group->writes);
+			group_free(group);
+		}
+	}
+}
+
+/* --- the feed --- */
+
+void datastore_listen(struct datastore *store, struct datastore_listener *listener)
+{
+	list_add(&store->listeners, &listener->link);
+}
+
+void datastore_unlisten(struct datastore_listener *listener)
+{
+	list_remove(&listener->link);
+}
+
+bool datastore_replay(const struct datastore *store, uint64_t after,
+		      bool (*visit)(void *of, const struct change *change), void *of, struct error *err)
+{
+	return feed_replay(store->feed, after, visit, of, err);
+}
+
+uint64_t datastore_oldest(const struct datastore *store)
+{
+	return feed_oldest(store->feed);
+}
+
+void datastore_figures(const struct datastore *store, struct datastore_figures *out)
+{
+	*out = store->figures;
+	out->records = skiplist_count(store->visible);
+	out->feed_changes = feed_count(store->feed);
+	out->feed_bytes = feed_bytes(store->feed);
+}
+
+/* --- closing --- */
+
+/* A clean stop gives unused revisions back, so that watchers can go on after a restart. */
+static void give_back_revisions(struct datastore *store)
+{
+	struct engine_group last = { .reserved = store->committed };
+	struct error err;
+
+	if (store->feed && !engine_commit(store->engine, &last, &err))
+		return; /* the ceiling stays where it was: only a gap */
+}
+
+void datastore_close(struct datastore *store)
+{
+	if (!store)
+		return;
+	while (store->feed && (store->running || !list_is_empty(&store->queue)))
+		loop_once(store->loop, -1);
+	list_remove(&store->hook.link);
+	if (store->writer)
+		work_close(store->writer);
+	if (store->engine && store->feed)
+		give_back_revisions(store);
+	engine_close(store->engine);
+	feed_free(store->feed);
+	for (struct record *record = skiplist_from(store->visible, STR("")); record;
+	     record = skiplist_next(record))
+		store->items.unref(record->item);
+	skiplist_free(store->visible);
+	map_free(store->newest);
+	free(store);
+}
