@@ -14,6 +14,7 @@ struct socket_listener {
 	struct loop_fd watch; /* private */
 	unsigned accepted_max; /* connections at once; LIMIT_CONNECTIONS if 0; owner calls socket_release */
 	unsigned accepted;
+	struct loop_timer retry; /* private: out of descriptors, try again */
 };
 /* Takes fd. */
 MUST_CHECK bool socket_listener_start(struct loop *loop, struct socket_listener *listener, int fd,

@@ -28,9 +28,10 @@ struct stream;
 struct stream_events {
 	void (*on_readable)(void *owner);	/* bytes or end of input are there (stream_read tells)    */
 	void (*on_writable)(void *owner);	/* pending fell to STREAM_LOW; may be NULL                */
-	void (*on_closed)(void *owner, const struct error *why); /* the stream broke, or both directions
-						   ended; the owner frees it with stream_close.  May be NULL if
-						   the owner learns it by stream_read                     */
+	void (*on_closed)(void *owner, const struct error *why); /* the stream broke (why), or both directions
+						   ended in peace (why is NULL); the owner frees it with
+						   stream_close.  May be NULL if the owner learns it by
+						   stream_read                                            */
 };
 
 /* What a kind of stream must do; implementers embed struct stream first in their own struct. */

@@ -1,0 +1,48 @@
+/*
+ * mbed.c - mbedTLS's randomness, start and error texts.
+ */
+#include "net/mbed.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include <mbedtls/error.h>
+#include <psa/crypto.h>
+
+#include "base/random.h"
+
+int mbed_random(void *of, unsigned char *out, size_t len)
+{
+	(void)of;
+	random_bytes(out, len);
+	return 0;
+}
+
+static pthread_once_t started = PTHREAD_ONCE_INIT;
+static psa_status_t start_status;
+
+static void start(void)
+{
+	start_status = psa_crypto_init();
+}
+
+bool mbed_start(struct error *err)
+{
+	int failed = pthread_once(&started, start);
+
+	assert(failed == 0);
+	(void)failed;
+	if (start_status != PSA_SUCCESS)
+		return error_set(err, ERROR_BROKEN, "start of the crypto library failed (%d)",
+				 (int)start_status);
+	return true;
+}
+
+bool mbed_error(struct error *err, enum error_kind kind, int code, const char *what)
+{
+	char text[160];
+
+	assert(code != 0);
+	mbedtls_strerror(code, text, sizeof(text));
+	return error_set(err, kind, "%s: %s", what, text);
+}
