@@ -1,0 +1,117 @@
+/*
+ * log.c - log lines to standard error, text or JSON.
+ */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static _Atomic int level_now = LOG_INFO;
+static _Atomic bool json_now;
+
+static const char *const level_names[] = { "error", "warn", "info", "debug" };
+
+void log_set(enum log_level level, bool as_json)
+{
+	atomic_store(&level_now, (int)level);
+	atomic_store(&json_now, as_json);
+}
+
+bool log_wants(enum log_level level)
+{
+	return (int)level <= atomic_load(&level_now);
+}
+
+static void print_time(struct buf *out)
+{
+	int64_t now_us = clock_wall_us();
+	char text[CLOCK_TEXT];
+
+	clock_print_micro(now_us, text);
+	buf_add_print(out, "%.23sZ", text); /* milliseconds */
+}
+
+static void add_quoted(struct buf *out, struct str s)
+{
+	buf_add_byte(out, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.at[i];
+
+		if (c == '"' || c == '\\')
+			buf_add_print(out, "\\%c", c);
+		else if (c < 0x20)
+			buf_add_print(out, "\\u%04x", c);
+		else
+			buf_add_byte(out, (char)c);
+	}
+	buf_add_byte(out, '"');
+}
+
+/* key=value and key="a value" pairs into "key":"value". */
+static void add_json_fields(struct buf *out, struct str fields)
+{
+	while (fields.len > 0) {
+		struct str key = str_cut(&fields, '=');
+		struct str value;
+
+		if (fields.len > 0 && fields.at[0] == '"') {
+			fields = str_from(fields.at + 1, fields.len - 1);
+			value = str_cut(&fields, '"');
+			fields = str_trim(fields);
+		} else {
+			value = str_cut(&fields, ' ');
+		}
+		buf_add_byte(out, ',');
+		add_quoted(out, str_trim(key));
+		buf_add_byte(out, ':');
+		add_quoted(out, value);
+	}
+}
+
+static void print_json(struct buf *out, enum log_level level, const char *room, const char *message,
+		       struct str fields)
+{
+	buf_add_text(out, "{\"time\":\"");
+	print_time(out);
+	buf_add_print(out, "\",\"level\":\"%s\",\"room\":\"%s\",\"message\":", level_names[level], room);
+	add_quoted(out, str_of(message));
+	add_json_fields(out, fields);
+	buf_add_text(out, "}\n");
+}
+
+static void print_text(struct buf *out, enum log_level level, const char *room, const char *message,
+		       struct str fields)
+{
+	print_time(out);
+	buf_add_print(out, " %-5s %-12s %s", level_names[level], room, message);
+	if (fields.len > 0) {
+		buf_add_text(out, "  ");
+		for (size_t i = 0; i < fields.len; i++)
+			buf_add_byte(out, fields.at[i] == '\n' ? ' ' : fields.at[i]);
+	}
+	buf_add_byte(out, '\n');
+}
+
+void log_line(enum log_level level, const char *room, const char *message, const char *fields, ...)
+{
+	auto_buf line = BUF_INIT;
+	char text[2048];
+	va_list args;
+
+	if (!log_wants(level))
+		return;
+	va_start(args, fields);
+	vsnprintf(text, sizeof(text), fields, args);
+	va_end(args);
+	if (atomic_load(&json_now))
+		print_json(&line, level, room, message, str_of(text));
+	else
+		print_text(&line, level, room, message, str_of(text));
+	/* Nobody can be told when the log itself cannot be written. */
+	if (write(STDERR_FILENO, line.at, line.len) < 0)
+		return;
+}
