@@ -1,0 +1,45 @@
+#!/bin/sh
+# run_unit.sh - runs unit test programs one after the other and sums up.
+#
+# usage: run_unit.sh [-e EMULATOR] [-n NAME] PROGRAM...
+# The last line is for machines: "NAME: N passed, N failed" (NAME is unit unless given).
+set -u
+emulator=
+title=unit
+while getopts e:n: option; do
+	case $option in
+	e) emulator=$OPTARG ;;
+	n) title=$OPTARG ;;
+	*) exit 2 ;;
+	esac
+done
+shift $((OPTIND - 1))
+
+ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export ASAN_OPTIONS UBSAN_OPTIONS
+
+passed=0
+failed=0
+skipped=0
+for program in "$@"; do
+	# shellcheck disable=SC2086
+	line=$($emulator "$program")
+	status=$?
+	echo "$line"
+	# The summary is the program's last word; one that ends without it has failed as a whole.
+	counts=$(echo "$line" | sed -n '$s/^.*: \([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p')
+	if [ -z "$counts" ] || [ "$status" -gt 1 ]; then
+		echo "$program: ended with status $status" >&2
+		failed=$((failed + 1))
+		continue
+	fi
+	# shellcheck disable=SC2086
+	set -- $counts
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+	skipped=$((skipped + ${3:-0}))
+done
+[ "$skipped" = 0 ] || echo "$title: $skipped skipped"
+echo "$title: $passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
