@@ -1,0 +1,621 @@
+/*
+ * json.c - JSON values over yyjson's mutable documents.  The only file that includes yyjson.h.
+ *
+ * A text is read into yyjson's compact form first; depth and duplicate keys are judged there in one pass without
+ * recursion; then it is copied into a mutable document of just the right size.  A struct json is a yyjson_mut_val.
+ */
+#include "base/json.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <yyjson.h>
+
+#include "base/limits.h"
+
+struct json_doc {
+	yyjson_mut_doc *mut;
+};
+
+static yyjson_mut_val *val_of(const struct json *value)
+{
+	return (yyjson_mut_val *)(void *)(uintptr_t)value;
+}
+
+static struct json *json_of(yyjson_mut_val *value)
+{
+	return (struct json *)(void *)value;
+}
+
+static yyjson_mut_val *made(yyjson_mut_val *value)
+{
+	if (!value)
+		abort(); /* only when memory is out */
+	return value;
+}
+
+struct json_doc *json_doc_new(void)
+{
+	struct json_doc *doc = memory_new(struct json_doc);
+
+	doc->mut = yyjson_mut_doc_new(NULL);
+	if (!doc->mut)
+		abort();
+	return doc;
+}
+
+void json_doc_free(struct json_doc *doc)
+{
+	if (!doc)
+		return;
+	yyjson_mut_doc_free(doc->mut);
+	free(doc);
+}
+
+size_t json_doc_size(const struct json_doc *doc)
+{
+	size_t size = sizeof(*doc) + sizeof(*doc->mut);
+
+	for (yyjson_val_chunk *chunk = doc->mut->val_pool.chunks; chunk; chunk = chunk->next)
+		size += chunk->chunk_size;
+	for (yyjson_str_chunk *chunk = doc->mut->str_pool.chunks; chunk; chunk = chunk->next)
+		size += chunk->chunk_size;
+	return size;
+}
+
+struct json *json_root(const struct json_doc *doc)
+{
+	return json_of(doc->mut->root);
+}
+
+void json_set_root(struct json_doc *doc, struct json *root)
+{
+	doc->mut->root = val_of(root);
+}
+
+/* --- judging a read text: depth and duplicate keys --- */
+
+struct level {
+	yyjson_val *container, *end;
+	yyjson_val *key; /* of the entry that is being walked, objects only */
+	size_t index;
+};
+
+struct judge {
+	struct level levels[LIMIT_JSON_DEPTH];
+	size_t depth;
+	struct buf duplicate; /* path of the first one */
+};
+
+static bool same_key(yyjson_val *a, yyjson_val *b)
+{
+	size_t len = yyjson_get_len(a);
+
+	return len == yyjson_get_len(b) && memcmp(yyjson_get_str(a), yyjson_get_str(b), len) == 0;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	yyjson_val *left = *(yyjson_val *const *)a, *right = *(yyjson_val *const *)b;
+	int order = str_compare(str_from(yyjson_get_str(left), yyjson_get_len(left)),
+				str_from(yyjson_get_str(right), yyjson_get_len(right)));
+
+	return order ? order : (left > right) - (left < right);
+}
+
+static yyjson_val *duplicate_in_large(yyjson_val *object, size_t count)
+{
+	auto_free yyjson_val **keys = memory_get(count * sizeof(*keys));
+	yyjson_val *first = NULL;
+	yyjson_obj_iter it = yyjson_obj_iter_with(object);
+
+	for (size_t i = 0; i < count; i++)
+		keys[i] = yyjson_obj_iter_next(&it);
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	for (size_t i = 1; i < count; i++)
+		if (same_key(keys[i - 1], keys[i]) && (!first || keys[i] < first))
+			first = keys[i];
+	return first;
+}
+
+static yyjson_val *duplicate_in_small(yyjson_val *object)
+{
+	yyjson_obj_iter it = yyjson_obj_iter_with(object);
+	yyjson_val *key;
+
+	while ((key = yyjson_obj_iter_next(&it))) {
+		yyjson_obj_iter before = yyjson_obj_iter_with(object);
+		yyjson_val *other;
+
+		while ((other = yyjson_obj_iter_next(&before)) != key)
+			if (same_key(other, key))
+				return key;
+	}
+	return NULL;
+}
+
+static void print_path(struct judge *judge, yyjson_val *key)
+{
+	struct buf *out = &judge->duplicate;
+
+	for (size_t i = 0; i < judge->depth; i++) {
+		struct level *level = &judge->levels[i];
+		yyjson_val *name = i + 1 == judge->depth ? key : level->key;
+
+		if (yyjson_is_arr(level->container))
+			buf_add_print(out, "[%zu]", level->index);
+		else
+			buf_add_print(out, "%s%s", out->len ? "." : "", yyjson_get_str(name));
+	}
+}
+
+static bool enter(struct judge *judge, yyjson_val *container)
+{
+	struct level *level;
+	yyjson_val *key = NULL;
+	size_t count;
+
+	if (judge->depth == LIMIT_JSON_DEPTH)
+		return false;
+	level = &judge->levels[judge->depth++];
+	*level = (struct level){ .container = container, .end = unsafe_yyjson_get_next(container) };
+	count = yyjson_is_obj(container) ? yyjson_obj_size(container) : 0;
+	if (count > 1 && judge->duplicate.len == 0)
+		key = count > 16 ? duplicate_in_large(container, count) : duplicate_in_small(container);
+	if (key)
+		print_path(judge, key);
+	return true;
+}
+
+/* Values lie one behind the other in reading order; a container knows its end. */
+static bool judge_values(struct judge *judge, yyjson_val *root)
+{
+	yyjson_val *at, *end = unsafe_yyjson_get_next(root);
+
+	if (!yyjson_is_ctn(root))
+		return true;
+	if (!enter(judge, root))
+		return false;
+	for (at = root + 1; at < end; at++) {
+		struct level *level;
+
+		while (at >= judge->levels[judge->depth - 1].end) {
+			judge->depth--;
+			judge->levels[judge->depth - 1].index++;
+		}
+		level = &judge->levels[judge->depth - 1];
+		if (yyjson_is_obj(level->container))
+			level->key = at++; /* the value follows its key */
+		if (yyjson_is_ctn(at)) {
+			if (!enter(judge, at))
+				return false;
+			continue;
+		}
+		level->index++;
+	}
+	return true;
+}
+
+/* The last of several equal keys wins: take the earlier ones out. */
+static void drop_duplicates(yyjson_mut_val *value)
+{
+	yyjson_mut_val *key, *item;
+	yyjson_mut_obj_iter it;
+	size_t index, count;
+
+	if (yyjson_mut_is_arr(value)) {
+		yyjson_mut_arr_foreach(value, index, count, item)
+			drop_duplicates(item);
+		return;
+	}
+	if (!yyjson_mut_is_obj(value))
+		return;
+	it = yyjson_mut_obj_iter_with(value);
+	for (size_t left = yyjson_mut_obj_size(value); left > 0 && (key = yyjson_mut_obj_iter_next(&it)); left--) {
+		struct str name = str_from(yyjson_mut_get_str(key), yyjson_mut_get_len(key));
+		yyjson_mut_obj_iter later = it;
+		yyjson_mut_val *other;
+
+		drop_duplicates(yyjson_mut_obj_iter_get_val(key));
+		while (later.idx < later.max && (other = yyjson_mut_obj_iter_next(&later)))
+			if (str_equal(name, str_from(yyjson_mut_get_str(other), yyjson_mut_get_len(other)))) {
+				yyjson_mut_obj_iter_remove(&it);
+				break;
+			}
+	}
+}
+
+static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_duplicate, struct error *err)
+{
+	struct judge *judge = memory_new(struct judge);
+	bool sane = judge_values(judge, yyjson_doc_get_root(read));
+	auto_buf duplicate = judge->duplicate;
+	struct json_doc *doc;
+
+	free(judge);
+	if (!sane)
+		return error_set(err, ERROR_BAD_REQUEST, "JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH);
+	doc = memory_new(struct json_doc);
+	doc->mut = yyjson_doc_mut_copy(read, NULL);
+	if (!doc->mut)
+		abort();
+	if (duplicate.len > 0)
+		drop_duplicates(doc->mut->root);
+	if (out_duplicate)
+		*out_duplicate = duplicate.len ? yyjson_mut_get_str(made(yyjson_mut_strncpy(
+							 doc->mut, duplicate.at, duplicate.len)))
+					       : NULL;
+	*out = doc;
+	return true;
+}
+
+bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate, struct error *err)
+{
+	yyjson_read_err read_err;
+	yyjson_doc *read = yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, NULL, &read_err);
+	bool done;
+
+	if (!read)
+		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s", read_err.pos, read_err.msg);
+	done = copy_read(read, out, out_duplicate, err);
+	yyjson_doc_free(read);
+	return done;
+}
+
+/* --- printing --- */
+
+static void print_with(const struct json *value, yyjson_write_flag flags, struct buf *out)
+{
+	size_t len = 0;
+	char *text = yyjson_mut_val_write_opts(val_of(value), flags, NULL, &len, NULL);
+
+	if (!text) { /* absent, or a number that is not finite: JSON has no word for it */
+		buf_add_text(out, "null");
+		return;
+	}
+	buf_add(out, text, len);
+	free(text);
+}
+
+void json_print(const struct json *value, struct buf *out)
+{
+	print_with(value, YYJSON_WRITE_NOFLAG, out);
+}
+
+void json_print_pretty(const struct json *value, struct buf *out)
+{
+	print_with(value, YYJSON_WRITE_PRETTY_TWO_SPACES, out);
+}
+
+/* --- readers --- */
+
+enum json_type json_type(const struct json *value)
+{
+	switch (yyjson_mut_get_type(val_of(value))) {
+	case YYJSON_TYPE_NULL:
+		return JSON_NULL;
+	case YYJSON_TYPE_BOOL:
+		return JSON_BOOL;
+	case YYJSON_TYPE_NUM:
+		return JSON_NUMBER;
+	case YYJSON_TYPE_STR:
+		return JSON_STRING;
+	case YYJSON_TYPE_ARR:
+		return JSON_ARRAY;
+	case YYJSON_TYPE_OBJ:
+		return JSON_OBJECT;
+	default:
+		return JSON_ABSENT;
+	}
+}
+
+struct str json_str(const struct json *value)
+{
+	yyjson_mut_val *val = val_of(value);
+
+	if (!yyjson_mut_is_str(val))
+		return STR_NONE;
+	return str_from(unsafe_yyjson_get_str(val), unsafe_yyjson_get_len(val));
+}
+
+bool json_bool(const struct json *value)
+{
+	return yyjson_mut_is_true(val_of(value));
+}
+
+bool json_is_int(const struct json *value)
+{
+	yyjson_mut_val *val = val_of(value);
+
+	if (yyjson_mut_is_uint(val))
+		return yyjson_mut_get_uint(val) <= INT64_MAX;
+	if (yyjson_mut_is_sint(val))
+		return true;
+	return yyjson_mut_is_real(val) && fabs(yyjson_mut_get_real(val)) < 9.0e15 &&
+	       trunc(yyjson_mut_get_real(val)) == yyjson_mut_get_real(val);
+}
+
+int64_t json_int(const struct json *value)
+{
+	yyjson_mut_val *val = val_of(value);
+
+	if (yyjson_mut_is_uint(val))
+		return yyjson_mut_get_uint(val) > INT64_MAX ? INT64_MAX : (int64_t)yyjson_mut_get_uint(val);
+	if (yyjson_mut_is_sint(val))
+		return yyjson_mut_get_sint(val);
+	if (!yyjson_mut_is_real(val))
+		return 0;
+	if (yyjson_mut_get_real(val) >= 9.2e18)
+		return INT64_MAX;
+	return yyjson_mut_get_real(val) <= -9.2e18 ? INT64_MIN : (int64_t)yyjson_mut_get_real(val);
+}
+
+double json_double(const struct json *value)
+{
+	return yyjson_mut_get_num(val_of(value));
+}
+
+size_t json_count(const struct json *value)
+{
+	return yyjson_mut_is_ctn(val_of(value)) ? unsafe_yyjson_get_len(val_of(value)) : 0;
+}
+
+struct json *json_get_str(const struct json *object, struct str key)
+{
+	return json_of(yyjson_mut_obj_getn(val_of(object), key.at, key.len));
+}
+
+struct json *json_get(const struct json *object, const char *key)
+{
+	return json_get_str(object, str_of(key));
+}
+
+struct json *json_path(const struct json *value, ...)
+{
+	struct json *at = json_of(val_of(value));
+	const char *key;
+	va_list keys;
+
+	va_start(keys, value);
+	while (at && (key = va_arg(keys, const char *)))
+		at = json_get(at, key);
+	va_end(keys);
+	return at;
+}
+
+struct json *json_at(const struct json *array, size_t index)
+{
+	return json_of(yyjson_mut_arr_get(val_of(array), index));
+}
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+	if (!a || !b)
+		return !a && !b;
+	return yyjson_mut_equals(val_of(a), val_of(b));
+}
+
+/* A container points to its last entry; entries form a ring. */
+struct json_iter json_iter(const struct json *container)
+{
+	yyjson_mut_val *val = val_of(container), *last;
+	struct json_iter it = { 0 };
+
+	it.left = json_count(container);
+	it.is_object = yyjson_mut_is_obj(val);
+	if (it.left > 0) {
+		last = val->uni.ptr;
+		it.next = it.is_object ? last->next->next : last->next;
+	}
+	it.index = (size_t)-1;
+	return it;
+}
+
+bool json_next(struct json_iter *it)
+{
+	yyjson_mut_val *at = val_of(it->next);
+
+	if (it->left == 0)
+		return false;
+	it->left--;
+	it->index++;
+	if (it->is_object) {
+		it->key = json_str(json_of(at));
+		at = at->next;
+	}
+	it->value = json_of(at);
+	it->next = at->next;
+	return true;
+}
+
+/* --- makers --- */
+
+struct json *json_new_null(struct json_doc *doc)
+{
+	return json_of(made(yyjson_mut_null(doc->mut)));
+}
+
+struct json *json_new_bool(struct json_doc *doc, bool value)
+{
+	return json_of(made(yyjson_mut_bool(doc->mut, value)));
+}
+
+/* Not negative = unsigned, as the reader makes them: equal numbers then have equal forms. */
+struct json *json_new_int(struct json_doc *doc, int64_t value)
+{
+	if (value < 0)
+		return json_of(made(yyjson_mut_sint(doc->mut, value)));
+	return json_of(made(yyjson_mut_uint(doc->mut, (uint64_t)value)));
+}
+
+struct json *json_new_double(struct json_doc *doc, double value)
+{
+	return json_of(made(yyjson_mut_real(doc->mut, value)));
+}
+
+struct json *json_new_str(struct json_doc *doc, struct str value)
+{
+	return json_of(made(yyjson_mut_strncpy(doc->mut, value.len ? value.at : "", value.len)));
+}
+
+struct json *json_new_text(struct json_doc *doc, const char *value)
+{
+	return json_new_str(doc, str_of(value));
+}
+
+struct json *json_new_print(struct json_doc *doc, const char *format, ...)
+{
+	char room[256];
+	auto_free char *text = NULL;
+	va_list args, again;
+	int len;
+
+	va_start(args, format);
+	va_copy(again, args);
+	len = vsnprintf(room, sizeof(room), format, args);
+	va_end(args);
+	assert(len >= 0);
+	if ((size_t)len >= sizeof(room)) {
+		text = memory_get((size_t)len + 1);
+		vsnprintf(text, (size_t)len + 1, format, again);
+	}
+	va_end(again);
+	return json_new_str(doc, str_from(text ? text : room, (size_t)len));
+}
+
+struct json *json_new_array(struct json_doc *doc)
+{
+	return json_of(made(yyjson_mut_arr(doc->mut)));
+}
+
+struct json *json_new_object(struct json_doc *doc)
+{
+	return json_of(made(yyjson_mut_obj(doc->mut)));
+}
+
+struct json *json_clone(struct json_doc *doc, const struct json *value)
+{
+	return value ? json_of(made(yyjson_mut_val_mut_copy(doc->mut, val_of(value)))) : NULL;
+}
+
+/* --- changers --- */
+
+static void put_value(yyjson_mut_val *key, yyjson_mut_val *value)
+{
+	value->next = key->next->next;
+	key->next = value;
+}
+
+void json_put_str(struct json_doc *doc, struct json *object, struct str key, struct json *value)
+{
+	yyjson_mut_val *container = val_of(object);
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(container);
+	yyjson_mut_val *at;
+
+	assert(yyjson_mut_is_obj(container));
+	if (!value) {
+		json_remove(object, key);
+		return;
+	}
+	while (it.idx < it.max && (at = yyjson_mut_obj_iter_next(&it)))
+		if (str_equal(json_str(json_of(at)), key)) {
+			put_value(at, val_of(value));
+			return;
+		}
+	yyjson_mut_obj_add(container, val_of(json_new_str(doc, key)), val_of(value));
+}
+
+void json_put(struct json_doc *doc, struct json *object, const char *key, struct json *value)
+{
+	json_put_str(doc, object, str_of(key), value);
+}
+
+bool json_remove(struct json *object, struct str key)
+{
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(val_of(object));
+	yyjson_mut_val *at;
+
+	if (!yyjson_mut_is_obj(val_of(object)))
+		return false;
+	while (it.idx < it.max && (at = yyjson_mut_obj_iter_next(&it)))
+		if (str_equal(json_str(json_of(at)), key)) {
+			yyjson_mut_obj_iter_remove(&it);
+			return true;
+		}
+	return false;
+}
+
+void json_append(struct json *array, struct json *value)
+{
+	if (!yyjson_mut_arr_append(val_of(array), val_of(value)))
+		assert(!"append to something that is no array");
+}
+
+void json_insert(struct json *array, size_t index, struct json *value)
+{
+	if (!yyjson_mut_arr_insert(val_of(array), val_of(value), index))
+		assert(!"insert behind the end of an array");
+}
+
+struct json *json_remove_at(struct json *array, size_t index)
+{
+	return json_of(yyjson_mut_arr_remove(val_of(array), index));
+}
+
+void json_clear(struct json *container)
+{
+	if (yyjson_mut_is_arr(val_of(container)))
+		yyjson_mut_arr_clear(val_of(container));
+	else
+		yyjson_mut_obj_clear(val_of(container));
+}
+
+struct pair {
+	yyjson_mut_val *key, *value;
+};
+
+static int compare_pairs(const void *a, const void *b)
+{
+	const struct pair *left = a, *right = b;
+
+	return str_compare(json_str(json_of(left->key)), json_str(json_of(right->key)));
+}
+
+void json_sort_keys(struct json *object)
+{
+	size_t count = json_count(object);
+	auto_free struct pair *pairs = memory_get((count + 1) * sizeof(*pairs));
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(val_of(object));
+
+	for (size_t i = 0; i < count; i++) {
+		pairs[i].key = yyjson_mut_obj_iter_next(&it);
+		pairs[i].value = yyjson_mut_obj_iter_get_val(pairs[i].key);
+	}
+	qsort(pairs, count, sizeof(*pairs), compare_pairs);
+	json_clear(object);
+	for (size_t i = 0; i < count; i++)
+		yyjson_mut_obj_add(val_of(object), pairs[i].key, pairs[i].value);
+}
+
+struct json *json_sub_object(struct json_doc *doc, struct json *object, const char *key)
+{
+	struct json *sub = json_get(object, key);
+
+	if (json_type(sub) == JSON_OBJECT)
+		return sub;
+	sub = json_new_object(doc);
+	json_put(doc, object, key, sub);
+	return sub;
+}
+
+struct json *json_sub_array(struct json_doc *doc, struct json *object, const char *key)
+{
+	struct json *sub = json_get(object, key);
+
+	if (json_type(sub) == JSON_ARRAY)
+		return sub;
+	sub = json_new_array(doc);
+	json_put(doc, object, key, sub);
+	return sub;
+}
