@@ -153,8 +153,8 @@ static bool set_sans(mbedtls_x509write_cert *cert, const char *const *names, str
 	if (count > NAMES_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "a certificate may have %d names, not %zu", NAMES_MAX,
 				 count);
-	for (size_t i = count; i > 0; i--) {
-		if (!put_san(arena, names[i - 1], &list, err))
+	for (size_t i = 0; i < count; i++) { /* written from the end: the list is the wrong way round */
+		if (!put_san(arena, names[i], &list, err))
 			return false;
 	}
 	if (!list)

@@ -3,7 +3,6 @@
  */
 #include "net/socket_inside.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -55,31 +54,6 @@ bool socket_split(struct str text, unsigned fallback_port, struct str *out_host,
 	return true;
 }
 
-bool socket_parse_address(struct str text, unsigned port, struct sockaddr_storage *out, socklen_t *out_len)
-{
-	char copy[INET6_ADDRSTRLEN];
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-
-	assert(port <= 65535);
-	if (text.len == 0 || text.len >= sizeof(copy) || memchr(text.at, '\0', text.len))
-		return false;
-	memcpy(copy, text.at, text.len);
-	copy[text.len] = '\0';
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, copy, &v4.sin_addr) == 1) {
-		memcpy(out, &v4, sizeof(v4));
-		*out_len = sizeof(v4);
-		return true;
-	}
-	if (inet_pton(AF_INET6, copy, &v6.sin6_addr) == 1) {
-		memcpy(out, &v6, sizeof(v6));
-		*out_len = sizeof(v6);
-		return true;
-	}
-	return false;
-}
-
 static void set_option(int fd, int level, int option, int value)
 {
 	/* A socket without one of these still works. */
@@ -95,16 +69,16 @@ void socket_tune(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
-static bool listen_at(const struct sockaddr_storage *address, socklen_t len, int *out_fd, struct error *err)
+static bool listen_at(const struct socket_address *address, int *out_fd, struct error *err)
 {
-	auto_fd fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	auto_fd fd = socket(address->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return error_os(err, "make a socket");
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (address->ss_family == AF_INET6)
+	if (address->at.ss_family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-	if (bind(fd, (const struct sockaddr *)address, len) != 0)
+	if (bind(fd, (const struct sockaddr *)&address->at, address->len) != 0)
 		return error_os(err, "bind");
 	if (listen(fd, 1024) != 0)
 		return error_os(err, "listen");
@@ -114,10 +88,9 @@ static bool listen_at(const struct sockaddr_storage *address, socklen_t len, int
 
 bool socket_listen(struct str address, int *out_fd, struct error *err)
 {
-	struct sockaddr_storage at;
+	struct socket_address at;
 	struct str host;
 	unsigned port;
-	socklen_t len;
 	bool done;
 
 	assert(out_fd);
@@ -125,17 +98,17 @@ bool socket_listen(struct str address, int *out_fd, struct error *err)
 		return error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is not an address with a port",
 				 STR_ARG(address));
 	if (host.len > 0) {
-		if (!socket_parse_address(host, port, &at, &len))
+		if (!socket_lookup_parse(host, port, &at))
 			return error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is not an IP address",
 					 STR_ARG(host));
-		done = listen_at(&at, len, out_fd, err);
+		done = listen_at(&at, out_fd, err);
 	} else {
 		/* All addresses of both families; a kernel without IPv6 has the one. */
-		socket_parse_address(STR("::"), port, &at, &len);
-		done = listen_at(&at, len, out_fd, err);
+		socket_lookup_parse(STR("::"), port, &at);
+		done = listen_at(&at, out_fd, err);
 		if (!done && (err->os_code == EAFNOSUPPORT || err->os_code == EADDRNOTAVAIL)) {
-			socket_parse_address(STR("0.0.0.0"), port, &at, &len);
-			done = listen_at(&at, len, out_fd, err);
+			socket_lookup_parse(STR("0.0.0.0"), port, &at);
+			done = listen_at(&at, out_fd, err);
 		}
 	}
 	if (!done)
@@ -143,28 +116,23 @@ bool socket_listen(struct str address, int *out_fd, struct error *err)
 	return true;
 }
 
-static void print_peer(const struct sockaddr_storage *peer, char out[PEER_TEXT])
+static void print_peer(const struct socket_address *peer, char out[PEER_TEXT])
 {
-	const void *address;
-	char text[INET6_ADDRSTRLEN] = "?";
+	char text[INET6_ADDRSTRLEN];
+	struct socket_address plain = *peer;
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 v6;
-	struct sockaddr_in v4;
 
-	if (peer->ss_family == AF_INET) {
-		memcpy(&v4, peer, sizeof(v4));
-		inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
-		snprintf(out, PEER_TEXT, "%s:%u", text, (unsigned)ntohs(v4.sin_port));
-		return;
+	memcpy(&v6, &peer->at, sizeof(v6));
+	if (v6.sin6_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+		memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, 4);
+		v4.sin_port = v6.sin6_port;
+		memcpy(&plain.at, &v4, sizeof(v4));
 	}
-	memcpy(&v6, peer, sizeof(v6));
-	address = &v6.sin6_addr;
-	if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
-		inet_ntop(AF_INET, (const char *)address + 12, text, sizeof(text));
-		snprintf(out, PEER_TEXT, "%s:%u", text, (unsigned)ntohs(v6.sin6_port));
-	} else {
-		inet_ntop(AF_INET6, address, text, sizeof(text));
-		snprintf(out, PEER_TEXT, "[%s]:%u", text, (unsigned)ntohs(v6.sin6_port));
-	}
+	memcpy(&v4, &plain.at, sizeof(v4)); /* the port is at the same place in both families */
+	socket_lookup_print(&plain, text, sizeof(text));
+	snprintf(out, PEER_TEXT, plain.at.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", text,
+		 (unsigned)ntohs(v4.sin_port));
 }
 
 static bool is_full(const struct socket_listener *listener)
@@ -191,9 +159,9 @@ static void on_incoming(struct loop_fd *watch, unsigned events)
 	(void)events;
 	/* on_accept may stop the listener. */
 	for (int i = 0; i < ACCEPTS_A_TURN && watch->active && !is_full(listener); i++) {
-		struct sockaddr_storage peer;
-		socklen_t len = sizeof(peer);
-		int fd = accept4(watch->fd, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct socket_address peer = { .len = sizeof(peer.at) };
+		int fd = accept4(watch->fd, (struct sockaddr *)&peer.at, &peer.len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)

@@ -1,62 +1,29 @@
 /*
- * socket_dial.c - connecting to host:port: resolve, then each address in turn until one answers.
- *
- *   RESOLVING --on_resolved--> CONNECTING --on_connect--> done
- *       (a name: getaddrinfo on a thread of its own; it cannot be interrupted, so a cancelled or late
- *        lookup is abandoned and frees itself when it ends)
+ * socket_dial.c - connecting to host:port: look it up, then each address in turn until one answers.
  */
 #include "net/socket_inside.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <stdio.h>
 
 #include "base/clock.h"
-
-#define ADDRESSES_MAX 16
-/* Lookups that hang in a dead resolver must not pile up threads. */
-#define LOOKUPS_MAX 32
-#define HOST_MAX 253
-#define LOOKUP_STACK (512u * 1024)
-
-struct address {
-	struct sockaddr_storage at;
-	socklen_t len;
-};
-
-struct lookup {
-	struct loop_post post;
-	struct loop *loop;
-	struct socket_dial *dial; /* NULL = abandoned; loop thread only */
-	char host[HOST_MAX + 1];
-	unsigned port;
-	int failure; /* of getaddrinfo */
-	struct address found[ADDRESSES_MAX];
-	size_t count;
-};
 
 struct socket_dial {
 	struct loop *loop;
 	void (*on_done)(void *of, struct stream *stream, const struct error *err);
 	void *of;
-	struct loop_task task;	    /* starts the work, so that nothing is told inside socket_dial */
 	struct loop_timer timer;    /* the whole dial */
 	struct loop_timer patience; /* one address of several */
 	struct loop_fd watch;
-	struct lookup *lookup;
-	char host[HOST_MAX + 1];
+	char *host; /* for messages */
+	struct socket_lookup *lookup;
 	unsigned port;
 	int64_t deadline_ms;
-	struct address addresses[ADDRESSES_MAX];
+	struct socket_address addresses[SOCKET_ADDRESSES_MAX];
 	size_t count;
 	size_t next;
 	struct error last;
 };
-
-static unsigned lookups; /* running; loop thread only */
 
 static void drop_socket(struct socket_dial *dial)
 {
@@ -73,9 +40,8 @@ void socket_dial_cancel(struct socket_dial *dial)
 		return;
 	drop_socket(dial);
 	loop_timer_stop(&dial->timer);
-	loop_task_cancel(&dial->task);
-	if (dial->lookup)
-		dial->lookup->dial = NULL;
+	socket_lookup_cancel(dial->lookup);
+	free(dial->host);
 	free(dial);
 }
 
@@ -107,7 +73,7 @@ static void on_timer(struct loop_timer *timer)
 	fail(dial, &err);
 }
 
-static bool begin_connect(struct socket_dial *dial, const struct address *address, struct error *err)
+static bool begin_connect(struct socket_dial *dial, const struct socket_address *address, struct error *err)
 {
 	auto_fd fd = socket(address->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -172,99 +138,21 @@ static void on_connect(struct loop_fd *watch, unsigned events)
 	finish(dial, stream_of_fd(dial->loop, fd), NULL);
 }
 
-static void on_resolved(struct loop_post *post)
+static void on_found(void *of, const struct socket_address *found, size_t count,
+		     const struct error *err)
 {
-	struct lookup *lookup = CONTAINER_OF(post, struct lookup, post);
-	struct socket_dial *dial = lookup->dial;
-	struct error err;
+	struct socket_dial *dial = of;
 
-	lookups--;
-	if (!dial) {
-		free(lookup);
-		return;
-	}
 	dial->lookup = NULL;
-	memcpy(dial->addresses, lookup->found, sizeof(lookup->found));
-	dial->count = lookup->count;
-	if (dial->count > 0) {
-		free(lookup);
-		connect_next(dial);
+	if (err) {
+		dial->last = *err;
+		fail(dial, &dial->last);
 		return;
 	}
-	error_set(&err, ERROR_UNAVAILABLE, "the name cannot be resolved: %s",
-		  lookup->failure ? gai_strerror(lookup->failure) : "no address");
-	free(lookup);
-	fail(dial, &err);
-}
-
-/* The lookup's thread: touches nothing but the lookup. */
-static void *resolve(void *of)
-{
-	struct lookup *lookup = of;
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list = NULL;
-	char port[8];
-
-	snprintf(port, sizeof(port), "%u", lookup->port);
-	lookup->failure = getaddrinfo(lookup->host, port, &hints, &list);
-	for (struct addrinfo *at = list; at && lookup->count < ADDRESSES_MAX; at = at->ai_next) {
-		struct address *found = &lookup->found[lookup->count++];
-
-		assert(at->ai_addrlen <= sizeof(found->at));
-		memcpy(&found->at, at->ai_addr, at->ai_addrlen);
-		found->len = at->ai_addrlen;
-	}
-	if (list)
-		freeaddrinfo(list);
-	loop_post(lookup->loop, &lookup->post);
-	return NULL;
-}
-
-static bool start_lookup(struct socket_dial *dial, struct error *err)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	struct lookup *lookup;
-	int failed;
-
-	if (lookups >= LOOKUPS_MAX)
-		return error_set(err, ERROR_TOO_MANY, "%u names are being resolved already", lookups);
-	lookup = memory_new(struct lookup);
-	lookup->loop = dial->loop;
-	lookup->dial = dial;
-	lookup->port = dial->port;
-	lookup->post.on_post = on_resolved;
-	memcpy(lookup->host, dial->host, sizeof(lookup->host));
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, LOOKUP_STACK);
-	failed = pthread_create(&thread, &attributes, resolve, lookup);
-	pthread_attr_destroy(&attributes);
-	if (failed) {
-		free(lookup);
-		errno = failed;
-		return error_os(err, "start a thread to resolve the name");
-	}
-	lookups++;
-	dial->lookup = lookup;
-	return true;
-}
-
-static void on_begin(struct loop_task *task)
-{
-	struct socket_dial *dial = CONTAINER_OF(task, struct socket_dial, task);
-	struct str host = str_of(dial->host);
-	struct error err;
-
-	if (host.len == 0) {
-		error_set(&err, ERROR_INVALID, "the host is empty or too long");
-		fail(dial, &err);
-	} else if (socket_parse_address(host, dial->port, &dial->addresses[0].at, &dial->addresses[0].len)) {
-		dial->count = 1;
-		connect_next(dial);
-	} else if (!start_lookup(dial, &err)) {
-		fail(dial, &err);
-	}
+	assert(count <= SOCKET_ADDRESSES_MAX);
+	memcpy(dial->addresses, found, count * sizeof(*found));
+	dial->count = count;
+	connect_next(dial);
 }
 
 struct socket_dial *socket_dial(struct loop *loop, struct str host, unsigned port, int timeout_ms,
@@ -281,14 +169,12 @@ struct socket_dial *socket_dial(struct loop *loop, struct str host, unsigned por
 	dial->of = of;
 	dial->port = port;
 	dial->deadline_ms = clock_now_ms() + timeout_ms;
-	dial->task.on_task = on_begin;
 	dial->timer.on_timer = on_timer;
 	dial->patience.on_timer = on_patience;
 	dial->watch.on_event = on_connect;
 	dial->watch.fd = -1;
-	if (host.len <= HOST_MAX && host.len > 0)
-		memcpy(dial->host, host.at, host.len);
+	dial->host = str_copy(host);
 	loop_timer_set(loop, &dial->timer, timeout_ms);
-	loop_defer(loop, &dial->task);
+	dial->lookup = socket_lookup(loop, host, port, on_found, dial);
 	return dial;
 }
