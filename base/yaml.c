@@ -1,0 +1,446 @@
+/*
+ * yaml.c - YAML into JSON values by libyaml's event stream.  The only file that includes yaml.h of libyaml.
+ *
+ * Anchors are kept as finished values and cloned at each alias; the node count of clones counts against the limit, so an
+ * alias bomb stops early.
+ */
+#include "base/yaml.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <yaml.h>
+
+#include "base/limits.h"
+#include "base/map.h"
+
+struct reader {
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool has_event;
+	struct json_doc *doc;
+	struct map *anchors; /* name -> struct json */
+	size_t nodes, depth;
+	const char *duplicate;
+};
+
+static bool next_event(struct reader *reader, struct error *err)
+{
+	if (reader->has_event)
+		yaml_event_delete(&reader->event);
+	reader->has_event = yaml_parser_parse(&reader->parser, &reader->event);
+	if (reader->has_event)
+		return true;
+	return error_set(err, ERROR_BAD_REQUEST, "invalid YAML at line %zu: %s",
+			 reader->parser.problem_mark.line + 1,
+			 reader->parser.problem ? reader->parser.problem : "unreadable");
+}
+
+static struct str event_text(const yaml_event_t *event)
+{
+	return str_from(event->data.scalar.value, event->data.scalar.length);
+}
+
+static bool is_one_of(struct str text, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_is(text, words[i]))
+			return true;
+	return false;
+}
+
+static bool is_null(struct str text)
+{
+	static const char *const words[] = { "", "~", "null", "Null", "NULL" };
+
+	return is_one_of(text, words, ARRAY_LENGTH(words));
+}
+
+static int bool_of(struct str text)
+{
+	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON" };
+	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF" };
+
+	if (is_one_of(text, yes, ARRAY_LENGTH(yes)))
+		return 1;
+	return is_one_of(text, no, ARRAY_LENGTH(no)) ? 0 : -1;
+}
+
+/* Digits in a base after an optional sign; underscores are not numbers in Kubernetes manifests. */
+static bool parse_int(struct str text, int64_t *out)
+{
+	bool negative = text.len > 0 && text.at[0] == '-';
+	unsigned base = 10;
+	uint64_t value = 0;
+
+	if (text.len > 0 && (text.at[0] == '-' || text.at[0] == '+'))
+		text = str_from(text.at + 1, text.len - 1);
+	if (text.len > 2 && text.at[0] == '0' && (text.at[1] == 'x' || text.at[1] == 'o' || text.at[1] == 'b')) {
+		base = text.at[1] == 'x' ? 16 : text.at[1] == 'o' ? 8 : 2;
+		text = str_from(text.at + 2, text.len - 2);
+	} else if (text.len > 1 && text.at[0] == '0') {
+		base = 8;
+		text = str_from(text.at + 1, text.len - 1);
+	}
+	if (text.len == 0)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
+				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+							: 99;
+
+		if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+		    __builtin_add_overflow(value, digit, &value))
+			return false;
+	}
+	if (value > INT64_MAX)
+		return false;
+	*out = negative ? -(int64_t)value : (int64_t)value;
+	return true;
+}
+
+static bool parse_float(struct str text, double *out)
+{
+	char room[64], *end;
+	bool digit = false;
+
+	if (text.len == 0 || text.len >= sizeof(room))
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!strchr("0123456789+-.eE", text.at[i]))
+			return false;
+		digit = digit || (text.at[i] >= '0' && text.at[i] <= '9');
+	}
+	if (!digit || text.at[0] == 'e' || text.at[0] == 'E')
+		return false;
+	memcpy(room, text.at, text.len);
+	room[text.len] = '\0';
+	*out = strtod(room, &end);
+	return *end == '\0' && isfinite(*out);
+}
+
+static struct json *scalar_value(struct reader *reader)
+{
+	const yaml_event_t *event = &reader->event;
+	struct str text = event_text(event);
+	int64_t whole;
+	double real;
+
+	if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+		return json_new_str(reader->doc, text);
+	if (event->data.scalar.tag && strcmp((const char *)event->data.scalar.tag, YAML_STR_TAG) == 0)
+		return json_new_str(reader->doc, text);
+	if (is_null(text))
+		return json_new_null(reader->doc);
+	if (bool_of(text) >= 0)
+		return json_new_bool(reader->doc, bool_of(text) == 1);
+	if (parse_int(text, &whole))
+		return json_new_int(reader->doc, whole);
+	if (parse_float(text, &real))
+		return json_new_double(reader->doc, real);
+	return json_new_str(reader->doc, text);
+}
+
+static bool read_value(struct reader *reader, struct json **out, struct error *err);
+
+static bool count_nodes(struct reader *reader, size_t more, struct error *err)
+{
+	reader->nodes += more;
+	if (reader->nodes <= LIMIT_YAML_NODES)
+		return true;
+	return error_set(err, ERROR_BAD_REQUEST, "YAML has more than %d values (aliases counted)", LIMIT_YAML_NODES);
+}
+
+static size_t node_count(const struct json *value)
+{
+	size_t count = 1;
+
+	for (struct json_iter it = json_iter(value); json_next(&it);)
+		count += node_count(it.value);
+	return count;
+}
+
+static bool read_alias(struct reader *reader, struct json **out, struct error *err)
+{
+	struct str name = str_of((const char *)reader->event.data.alias.anchor);
+	struct json *value = map_find(reader->anchors, name);
+
+	if (!value)
+		return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: unknown or unfinished anchor " STR_FMT,
+				 STR_ARG(name));
+	if (!count_nodes(reader, node_count(value), err))
+		return false;
+	*out = json_clone(reader->doc, value);
+	return true;
+}
+
+static bool read_sequence(struct reader *reader, struct json **out, struct error *err)
+{
+	struct json *array = json_new_array(reader->doc), *item;
+
+	for (;;) {
+		if (!next_event(reader, err))
+			return false;
+		if (reader->event.type == YAML_SEQUENCE_END_EVENT)
+			break;
+		if (!read_value(reader, &item, err))
+			return false;
+		json_append(array, item);
+	}
+	*out = array;
+	return true;
+}
+
+/* "<<: *base": entries of the merged mapping that are not there yet. */
+static void merge_into(struct reader *reader, struct json *object, const struct json *from)
+{
+	if (json_type(from) == JSON_ARRAY) {
+		for (struct json_iter it = json_iter(from); json_next(&it);)
+			merge_into(reader, object, it.value);
+		return;
+	}
+	for (struct json_iter it = json_iter(from); json_next(&it);)
+		if (!json_get_str(object, it.key))
+			json_put_str(reader->doc, object, it.key, json_clone(reader->doc, it.value));
+}
+
+static bool read_mapping(struct reader *reader, struct json **out, struct error *err)
+{
+	struct json *object = json_new_object(reader->doc), *merged = NULL, *value;
+
+	for (;;) {
+		auto_buf key = BUF_INIT;
+
+		if (!next_event(reader, err))
+			return false;
+		if (reader->event.type == YAML_MAPPING_END_EVENT)
+			break;
+		if (reader->event.type != YAML_SCALAR_EVENT)
+			return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: a key is not a scalar");
+		buf_add_str(&key, event_text(&reader->event));
+		if (!count_nodes(reader, 1, err) || !next_event(reader, err) || !read_value(reader, &value, err))
+			return false;
+		if (str_is(buf_str(&key), "<<")) {
+			merged = value;
+			continue;
+		}
+		if (json_get_str(object, buf_str(&key)) && !reader->duplicate)
+			reader->duplicate = json_str(json_new_str(reader->doc, buf_str(&key))).at;
+		json_put_str(reader->doc, object, buf_str(&key), value);
+	}
+	if (merged)
+		merge_into(reader, object, merged);
+	*out = object;
+	return true;
+}
+
+static bool read_container(struct reader *reader, struct json **out, struct error *err)
+{
+	bool mapping = reader->event.type == YAML_MAPPING_START_EVENT;
+	const yaml_char_t *name = mapping ? reader->event.data.mapping_start.anchor
+					  : reader->event.data.sequence_start.anchor;
+	auto_free char *anchor = name ? memory_string((const char *)name) : NULL;
+	bool done;
+
+	if (++reader->depth > LIMIT_JSON_DEPTH)
+		return error_set(err, ERROR_BAD_REQUEST, "YAML is nested deeper than %d levels", LIMIT_JSON_DEPTH);
+	done = mapping ? read_mapping(reader, out, err) : read_sequence(reader, out, err);
+	reader->depth--;
+	if (done && anchor)
+		map_put(reader->anchors, str_of(anchor), *out);
+	return done;
+}
+
+/* The value that the current event begins. */
+static bool read_value(struct reader *reader, struct json **out, struct error *err)
+{
+	if (!count_nodes(reader, 1, err))
+		return false;
+	switch (reader->event.type) {
+	case YAML_SCALAR_EVENT:
+		*out = scalar_value(reader);
+		if (reader->event.data.scalar.anchor)
+			map_put(reader->anchors, str_of((const char *)reader->event.data.scalar.anchor), *out);
+		return true;
+	case YAML_ALIAS_EVENT:
+		return read_alias(reader, out, err);
+	case YAML_SEQUENCE_START_EVENT:
+	case YAML_MAPPING_START_EVENT:
+		return read_container(reader, out, err);
+	default:
+		return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: a value was expected");
+	}
+}
+
+/* One document: *out is NULL when the stream has ended. */
+static bool read_document(struct reader *reader, struct json **out, struct error *err)
+{
+	*out = NULL;
+	do {
+		if (!next_event(reader, err))
+			return false;
+		if (reader->event.type == YAML_STREAM_END_EVENT)
+			return true;
+	} while (reader->event.type != YAML_DOCUMENT_START_EVENT);
+	if (!next_event(reader, err) || !read_value(reader, out, err))
+		return false;
+	return next_event(reader, err); /* the document's end */
+}
+
+static bool reader_open(struct reader *reader, struct str text, struct error *err)
+{
+	memset(reader, 0, sizeof(*reader));
+	if (!str_is_utf8(text))
+		return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: not UTF-8");
+	if (!yaml_parser_initialize(&reader->parser))
+		abort();
+	yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&reader->parser, (const unsigned char *)(text.at ? text.at : ""), text.len);
+	reader->doc = json_doc_new();
+	reader->anchors = map_new();
+	return true;
+}
+
+static void reader_close(struct reader *reader)
+{
+	if (reader->has_event)
+		yaml_event_delete(&reader->event);
+	yaml_parser_delete(&reader->parser);
+	map_free(reader->anchors);
+	json_doc_free(reader->doc);
+}
+
+bool yaml_parse(struct str text, struct json_doc **out, const char **out_duplicate, struct error *err)
+{
+	struct reader reader;
+	struct json *root;
+	bool done;
+
+	if (!reader_open(&reader, text, err))
+		return false;
+	done = read_document(&reader, &root, err);
+	if (done) {
+		json_set_root(reader.doc, root ? root : json_new_null(reader.doc));
+		if (out_duplicate)
+			*out_duplicate = reader.duplicate;
+		*out = take_ptr(&reader.doc);
+	}
+	reader_close(&reader);
+	return done;
+}
+
+bool yaml_parse_all(struct str text, struct json_doc **out, struct error *err)
+{
+	struct reader reader;
+	struct json *root, *all;
+	bool done;
+
+	if (!reader_open(&reader, text, err))
+		return false;
+	all = json_new_array(reader.doc);
+	while ((done = read_document(&reader, &root, err)) && root)
+		if (json_type(root) != JSON_NULL)
+			json_append(all, root);
+	if (done) {
+		json_set_root(reader.doc, all);
+		*out = take_ptr(&reader.doc);
+	}
+	reader_close(&reader);
+	return done;
+}
+
+/* --- printing --- */
+
+static bool needs_quotes(struct str text)
+{
+	int64_t whole;
+	double real;
+
+	if (is_null(text) || bool_of(text) >= 0 || parse_int(text, &whole) || parse_float(text, &real))
+		return true;
+	if (strchr("-?:,[]{}#&*!|>'\"%@` ", text.at[0]) || text.at[text.len - 1] == ' ' ||
+	    text.at[text.len - 1] == ':')
+		return true;
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
+			return true;
+	return str_search(text, STR(": ")) >= 0 || str_search(text, STR(" #")) >= 0;
+}
+
+static void print_string(const struct json *value, struct buf *out)
+{
+	struct str text = json_str(value);
+
+	if (needs_quotes(text))
+		json_print(value, out); /* a JSON string is a YAML double-quoted one */
+	else
+		buf_add_str(out, text);
+}
+
+static void indent(struct buf *out, int level)
+{
+	for (int i = 0; i < level; i++)
+		buf_add_text(out, "  ");
+}
+
+static void print_value(const struct json *value, int level, bool after_dash, struct buf *out);
+
+static void print_inline_or_below(const struct json *value, int level, struct buf *out)
+{
+	if (json_count(value) > 0) {
+		buf_add_byte(out, '\n');
+		print_value(value, level, false, out);
+	} else {
+		buf_add_byte(out, ' ');
+		print_value(value, level, true, out);
+	}
+}
+
+static void print_object(const struct json *value, int level, bool after_dash, struct buf *out)
+{
+	for (struct json_iter it = json_iter(value); json_next(&it);) {
+		if (it.index > 0 || !after_dash)
+			indent(out, level);
+		if (it.key.len == 0 || needs_quotes(it.key))
+			buf_add_print(out, "\"" STR_FMT "\":", STR_ARG(it.key));
+		else
+			buf_add_print(out, STR_FMT ":", STR_ARG(it.key));
+		/* sequences stand at their key's own depth, as Kubernetes prints them */
+		print_inline_or_below(it.value, json_type(it.value) == JSON_ARRAY ? level : level + 1, out);
+	}
+}
+
+static void print_array(const struct json *value, int level, struct buf *out)
+{
+	for (struct json_iter it = json_iter(value); json_next(&it);) {
+		indent(out, level);
+		buf_add_text(out, "- ");
+		print_value(it.value, level + 1, true, out);
+	}
+}
+
+static void print_value(const struct json *value, int level, bool after_dash, struct buf *out)
+{
+	if (json_count(value) > 0 && json_type(value) == JSON_OBJECT) {
+		print_object(value, level, after_dash, out);
+		return;
+	}
+	if (json_count(value) > 0) {
+		if (after_dash)
+			buf_add_byte(out, '\n');
+		print_array(value, level, out);
+		return;
+	}
+	if (json_type(value) == JSON_STRING)
+		print_string(value, out);
+	else
+		json_print(value, out);
+	buf_add_byte(out, '\n');
+}
+
+void yaml_print(const struct json *value, struct buf *out)
+{
+	print_value(value, 0, true, out);
+}
