@@ -1,0 +1,22 @@
+/*
+ * admit.c - the one list of admission rows, in the order they run: additions first, refusals after.
+ */
+#include "server/registry/admit.h"
+
+extern const struct admit_row admit_namespace;
+extern const struct admit_row admit_service_account;
+extern const struct admit_row admit_service;
+
+static const struct admit_row *const rows[] = {
+	&admit_namespace,
+	&admit_service_account,
+	&admit_service,
+};
+
+bool admit_run(const struct admit_work *work, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (!rows[i]->admit(work, err))
+			return false;
+	return true;
+}

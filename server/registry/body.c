@@ -1,0 +1,233 @@
+/*
+ * body.c - request bodies: parse by media type, compare what they say they are with what was asked for, check the
+ * fields against the kind's table.
+ */
+#include "server/registry/body.h"
+
+#include "api/protobuf.h"
+#include "base/limits.h"
+#include "base/yaml.h"
+
+struct body_wish body_wish_of(const struct kind *kind, struct arena *arena)
+{
+	auto_buf version = BUF_INIT;
+
+	kind_api_version(kind, &version);
+	return (struct body_wish){
+		.type_name = kind->type_name,
+		.api_version = arena_string(arena, version.at, version.len),
+		.kind = kind->name,
+	};
+}
+
+static bool cannot_handle(const struct body_wish *wish, struct error *err, const char *why)
+{
+	struct str version = str_of(wish->api_version);
+	ptrdiff_t slash = str_find(version, '/');
+
+	if (slash >= 0)
+		version = str_from(version.at + slash + 1, version.len - (size_t)slash - 1);
+	return error_set(err, ERROR_BAD_REQUEST, "%s in version \"" STR_FMT "\" cannot be handled as a %s: %s",
+			 wish->kind, STR_ARG(version), wish->kind, why);
+}
+
+static bool parse_protobuf(struct request *req, const struct body_wish *wish, struct json_doc **out,
+			   struct error *err)
+{
+	const struct type *type = type_find(str_of(wish->type_name));
+	struct str api_version, kind, raw;
+	struct json *root = NULL;
+
+	if (!protobuf_open(req->http->body, &api_version, &kind, &raw, err))
+		return false;
+	if (!type)
+		return error_set(err, ERROR_MEDIA_TYPE, "%s cannot be sent as protobuf", wish->kind);
+	if (kind.len > 0 && !str_is(kind, wish->kind))
+		return error_set(err, ERROR_BAD_REQUEST, STR_FMT " in the body cannot be handled as a %s", STR_ARG(kind),
+				 wish->kind);
+	*out = json_doc_new();
+	if (!protobuf_to_json(type, raw, *out, &root, err)) {
+		json_doc_free(*out);
+		return false;
+	}
+	json_put(*out, root, "apiVersion", json_new_str(*out, api_version.len ? api_version : str_of(wish->api_version)));
+	json_put(*out, root, "kind", json_new_text(*out, wish->kind));
+	json_set_root(*out, root);
+	return true;
+}
+
+static bool parse_text(struct request *req, struct json_doc **out, const char **duplicate, struct error *err)
+{
+	if (req->body_form == BODY_YAML || req->body_form == BODY_PATCH_APPLY)
+		return yaml_parse(req->http->body, out, duplicate, err);
+	return json_parse(req->http->body, out, duplicate, err);
+}
+
+bool body_parse(struct request *req, struct json_doc **out, struct error *err)
+{
+	if (req->http->body.len == 0)
+		return error_set(err, ERROR_BAD_REQUEST, "the request has no body");
+	return parse_text(req, out, NULL, err);
+}
+
+/* What the body says it is must be what the URL means; silence is fine. */
+static bool check_said(struct json *root, const struct body_wish *wish, struct error *err)
+{
+	struct str kind = json_str(json_get(root, "kind"));
+	struct str version = json_str(json_get(root, "apiVersion"));
+
+	if (json_type(root) != JSON_OBJECT)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the object provided is unrecognized (must be of type %s): the body is not an object",
+				 wish->kind);
+	if ((kind.len > 0 && !str_is(kind, wish->kind)) ||
+	    (version.len > 0 && !str_is(version, wish->api_version)))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the API version in the data (" STR_FMT ", Kind=" STR_FMT
+				 ") does not match the expected API version (%s, Kind=%s)",
+				 STR_ARG(version), STR_ARG(kind), wish->api_version, wish->kind);
+	return true;
+}
+
+/* apiVersion, kind and metadata first, whatever the caller's order was. */
+static void arrange(struct json_doc *doc, const struct body_wish *wish)
+{
+	struct json *from = json_root(doc), *root = json_new_object(doc);
+	struct json *metadata = json_get(from, "metadata");
+
+	json_remove(from, STR("apiVersion"));
+	json_remove(from, STR("kind"));
+	if (metadata)
+		json_remove(from, STR("metadata"));
+	json_put(doc, root, "apiVersion", json_new_text(doc, wish->api_version));
+	json_put(doc, root, "kind", json_new_text(doc, wish->kind));
+	if (json_type(metadata) == JSON_OBJECT)
+		json_put(doc, root, "metadata", metadata);
+	for (struct json_iter it = json_iter(from); json_next(&it);)
+		json_put_str(doc, root, it.key, json_clone(doc, it.value));
+	json_set_root(doc, root);
+}
+
+static const char *join_notes(struct request *req, const struct decode_notes *notes)
+{
+	auto_buf text = BUF_INIT;
+
+	for (size_t i = 0; i < notes->count; i++)
+		buf_add_print(&text, "%s%s", i ? ", " : "", notes->notes[i]);
+	return arena_string(req->arena, buf_text(&text), text.len);
+}
+
+/* Follow fieldValidation: false = strict and there is something to say. */
+static bool take_notes(struct request *req, const struct decode_notes *notes)
+{
+	if (req->params.field_validation == VALIDATION_WARN)
+		for (size_t i = 0; i < notes->count; i++)
+			request_warn(req, notes->notes[i]);
+	return notes->count == 0 || req->params.field_validation != VALIDATION_STRICT;
+}
+
+static void note_duplicate(struct request *req, struct decode_notes *notes, const char *duplicate)
+{
+	const char **grown;
+
+	if (!duplicate)
+		return;
+	grown = arena_get(req->arena, (notes->count + 1) * sizeof(*grown));
+	grown[0] = arena_print(req->arena, "duplicate field \"%s\"", duplicate);
+	for (size_t i = 0; i < notes->count; i++)
+		grown[i + 1] = notes->notes[i];
+	notes->notes = grown;
+	notes->count++;
+}
+
+static bool check_fields(struct json_doc *doc, const struct body_wish *wish, struct decode_notes *notes,
+			 struct error *err)
+{
+	const struct type *type = wish->type_name ? type_find(str_of(wish->type_name)) : NULL;
+
+	if (type && !decode_check(type, doc, json_root(doc), notes, err))
+		return cannot_handle(wish, err, arena_string(notes->arena, err->text, strlen(err->text)));
+	return true;
+}
+
+static bool check_all(struct request *req, const struct body_wish *wish, struct json_doc *doc,
+		      const char *duplicate, struct error *err)
+{
+	struct decode_notes notes = { .arena = req->arena };
+
+	if (!check_said(json_root(doc), wish, err))
+		return false;
+	arrange(doc, wish);
+	if (!check_fields(doc, wish, &notes, err))
+		return false;
+	note_duplicate(req, &notes, duplicate);
+	if (take_notes(req, &notes))
+		return true;
+	return cannot_handle(wish, err,
+			     arena_print(req->arena, "strict decoding error: %s", join_notes(req, &notes)));
+}
+
+bool body_read(struct request *req, const struct body_wish *wish, struct json_doc **out, struct error *err)
+{
+	auto_json_doc doc = NULL;
+	const char *duplicate = NULL;
+
+	if (req->http->body.len == 0)
+		return cannot_handle(wish, err, "the request has no body");
+	if (req->body_form == BODY_PROTOBUF) {
+		if (!parse_protobuf(req, wish, &doc, err))
+			return false;
+	} else if (!parse_text(req, &doc, &duplicate, err)) {
+		return error_context(err, "the object provided is unrecognized (must be of type %s)", wish->kind);
+	}
+	if (!check_all(req, wish, doc, duplicate, err))
+		return false;
+	*out = take_ptr(&doc);
+	return true;
+}
+
+bool body_check(struct request *req, const struct body_wish *wish, struct json_doc *doc, struct error *err)
+{
+	struct decode_notes notes = { .arena = req->arena };
+
+	if (!check_said(json_root(doc), wish, err))
+		return false;
+	arrange(doc, wish);
+	if (!check_fields(doc, wish, &notes, err)) {
+		err->kind = ERROR_INVALID;
+		return false;
+	}
+	if (take_notes(req, &notes))
+		return true;
+	return error_set(err, ERROR_INVALID, "patch: Invalid value: strict decoding error: %s",
+			 join_notes(req, &notes));
+}
+
+bool body_read_options(struct request *req, struct json_doc **out, struct error *err)
+{
+	struct body_wish wish = {
+		.type_name = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
+		.api_version = "v1",
+		.kind = "DeleteOptions",
+	};
+	auto_json_doc doc = NULL;
+	const char *duplicate = NULL;
+
+	*out = NULL;
+	if (req->http->body.len == 0)
+		return true;
+	if (req->body_form == BODY_PROTOBUF) {
+		if (!parse_protobuf(req, &wish, &doc, err))
+			return false;
+	} else if (!parse_text(req, &doc, &duplicate, err)) {
+		return error_context(err, "the object provided is unrecognized (must be of type DeleteOptions)");
+	}
+	if (json_type(json_root(doc)) != JSON_OBJECT)
+		return cannot_handle(&wish, err, "the body is not an object");
+	/* Typed clients name the group they call as apiVersion (wire contract 3.2): any is taken. */
+	json_put(doc, json_root(doc), "apiVersion", json_new_text(doc, "v1"));
+	if (!check_all(req, &wish, doc, duplicate, err))
+		return false;
+	*out = take_ptr(&doc);
+	return true;
+}

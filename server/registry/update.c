@@ -1,0 +1,146 @@
+/*
+ * update.c - PUT and PATCH of an object or its status: the wished object is made from the newest one.
+ */
+#include <assert.h>
+
+#include "api/patch.h"
+#include "server/registry/body.h"
+#include "server/registry/change.h"
+#include "server/registry/registry_inside.h"
+
+struct updating {
+	struct json_doc *body; /* the whole new object, or the patch */
+};
+
+static void on_updated(struct changing *change, const struct object *result, const struct error *err)
+{
+	struct request *req = change->of;
+	struct updating *updating = req->work;
+
+	json_doc_free(updating->body);
+	change_reply(change, result, err);
+}
+
+static bool check_names(struct request *req, struct json *root, struct error *err)
+{
+	struct str name = meta_str(root, "name"), namespace = meta_str(root, "namespace");
+
+	if (name.len > 0 && !str_equal(name, req->name))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")",
+				 STR_ARG(name), STR_ARG(req->name));
+	if (name.len == 0)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the name of the object (\"\") does not match the name on the URL (" STR_FMT ")",
+				 STR_ARG(req->name));
+	if (req->kind->namespaced && namespace.len > 0 && !str_equal(namespace, req->namespace))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the namespace of the provided object does not match the namespace sent on the "
+				 "request");
+	return true;
+}
+
+/* --- PUT --- */
+
+static bool make_from_body(struct changing *change, const struct object *old, struct json_doc **out_doc,
+			   struct error *err)
+{
+	struct request *req = change->of;
+	struct updating *updating = req->work;
+	struct json_doc *doc = json_doc_new();
+
+	(void)old;
+	(void)err;
+	json_set_root(doc, json_clone(doc, json_root(updating->body)));
+	*out_doc = doc;
+	return true;
+}
+
+enum step update_pass(struct request *req, struct error *err)
+{
+	struct body_wish wish = body_wish_of(req->kind, req->arena);
+	struct updating *updating = arena_zero(req->arena, sizeof(*updating));
+	struct changing *change;
+
+	if (!body_read(req, &wish, &updating->body, err))
+		return STEP_FAIL;
+	if (!check_names(req, json_root(updating->body), err)) {
+		json_doc_free(updating->body);
+		return STEP_FAIL;
+	}
+	req->work = updating;
+	change = change_of_request(req, req->sub ? CHANGE_UPDATE : CHANGE_PUT);
+	change->make = make_from_body;
+	change->on_done = on_updated;
+	change_run(change);
+	return STEP_DONE;
+}
+
+/* --- PATCH --- */
+
+static bool apply_patch(struct request *req, struct json_doc *doc, const struct json *patch, struct error *err)
+{
+	struct json *root = json_root(doc);
+	const struct type *type = kind_type(req->kind);
+
+	switch (req->body_form) {
+	case BODY_PATCH_JSON:
+		if (!patch_json(doc, &root, patch, err))
+			return false;
+		break;
+	case BODY_PATCH_MERGE:
+		patch_merge(doc, &root, patch);
+		break;
+	case BODY_PATCH_STRATEGIC:
+		if (!patch_strategic(type, doc, root, patch, err))
+			return false;
+		break;
+	case BODY_JSON:
+	case BODY_YAML:
+	case BODY_PROTOBUF:
+	case BODY_PATCH_APPLY:
+		return error_set(err, ERROR_MEDIA_TYPE,
+				 "the body of the request was in an unknown format - accepted media types include: "
+				 "application/json-patch+json, application/merge-patch+json, "
+				 "application/strategic-merge-patch+json");
+	}
+	json_set_root(doc, root);
+	return true;
+}
+
+static bool make_from_patch(struct changing *change, const struct object *old, struct json_doc **out_doc,
+			    struct error *err)
+{
+	struct request *req = change->of;
+	struct updating *updating = req->work;
+	struct body_wish wish = body_wish_of(req->kind, req->arena);
+	auto_json_doc doc = object_thaw(old);
+	struct json *root = json_root(doc);
+	struct str before = str_of(str_copy_arena(meta_str(root, "resourceVersion"), req->arena));
+
+	if (!apply_patch(req, doc, json_root(updating->body), err) || !body_check(req, &wish, doc, err))
+		return false;
+	root = json_root(doc);
+	if (!check_names(req, root, err))
+		return false;
+	/* Only a revision that the patch itself has set is a condition. */
+	if (str_equal(meta_str(root, "resourceVersion"), before))
+		json_remove(meta_of(root), STR("resourceVersion"));
+	*out_doc = take_ptr(&doc);
+	return true;
+}
+
+enum step patch_pass(struct request *req, struct error *err)
+{
+	struct updating *updating = arena_zero(req->arena, sizeof(*updating));
+	struct changing *change;
+
+	if (!body_parse(req, &updating->body, err))
+		return STEP_FAIL;
+	req->work = updating;
+	change = change_of_request(req, CHANGE_UPDATE);
+	change->make = make_from_patch;
+	change->on_done = on_updated;
+	change_run(change);
+	return STEP_DONE;
+}
