@@ -167,4 +167,4 @@ build() {
 
 [ $# = 2 ] || fail "usage: build.sh FLAVOUR LINK"
 cache_find
-with_lock build "$1" "$2"
+with_lock "build-$1" build "$1" "$2"

@@ -30,17 +30,12 @@ cache_find() {
 # Twelve hex digits of the hash of standard input.
 hash_short() { sha256sum | cut -c1-12; }
 
-# Runs "$@" with the cache's lock held, so that two builds do not make the same entry at once.
-# A script that already holds the lock hands MOTE_CACHE_LOCKED down to those it starts.
+# with_lock NAME COMMAND...: runs COMMAND with one of the cache's locks held, so that two builds do not
+# make the same entry at once.
 with_lock() {
-	if [ "${MOTE_CACHE_LOCKED:-}" = "$cache" ]; then
-		"$@"
-		return
-	fi
-	exec 9>"$cache/.lock"
-	flock -n 9 || { say "waiting for another build that fills $cache"; flock 9; }
-	MOTE_CACHE_LOCKED=$cache
-	export MOTE_CACHE_LOCKED
+	exec 9>"$cache/.lock-$1"
+	flock -n 9 || { say "waiting for another build ($1)"; flock 9; }
+	shift
 	"$@"
 }
 

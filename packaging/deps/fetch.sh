@@ -121,4 +121,4 @@ fetch_all() {
 }
 
 cache_find
-with_lock fetch_all "$@"
+with_lock fetch fetch_all "$@"

@@ -94,4 +94,4 @@ toolchain() {
 [ $# = 1 ] || fail "usage: toolchain.sh ARCH"
 cache_find
 target_salt=$cache
-with_lock toolchain "$1"
+with_lock toolchain toolchain "$1"

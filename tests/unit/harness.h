@@ -9,8 +9,8 @@
  *	};
  *	TEST_MAIN(tests)
  *
- * A failed check ends its test at once.  What a test prints is shown only if it fails.  Processes that
- * a test leaves behind are killed.  A sanitizer's finding, a leak included, fails the test.
+ * A failed check ends its test at once.  What a test prints is shown only if it fails.  Processes
+ * that a test leaves behind are killed.  A sanitizer's finding, a leak included, fails the test.
  *
  * usage of the program: test_x [-v] [WORD...]    runs the tests whose name contains a WORD.
  */

@@ -15,8 +15,8 @@ amalgamation() {
 		mkdir -p made
 		cp sqlite3.c sqlite3.h made/
 	)
-	rm -rf "$made"
-	mv amalgamation/made "$made"
+	# Another flavour may have been quicker.
+	mv -T amalgamation/made "$made" 2>/dev/null || [ -e "$made/sqlite3.c" ]
 }
 
 recipe() {

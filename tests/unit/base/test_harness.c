@@ -1,5 +1,5 @@
 /*
- * test_harness.c - the harness itself: that a bad test counts as failed, whatever way it goes wrong.
+ * test_harness.c - the harness itself: a bad test counts as failed, whatever way it goes wrong.
  *
  * Each test runs an inner table with its output hidden and looks at the exit status.
  */
