@@ -114,8 +114,7 @@ fetch_one() {
 }
 
 fetch_all() {
-	[ $# -gt 0 ] || set -- $(awk '!/^#/ && NF { print $1 }' "$deps_dir/lock")
-	for name in "$@"; do
+	for name in ${*:-$(awk '!/^#/ && NF { print $1 }' "$deps_dir/lock")}; do
 		fetch_one "$name"
 	done
 }
