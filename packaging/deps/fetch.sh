@@ -114,7 +114,9 @@ fetch_one() {
 }
 
 fetch_all() {
-	for name in ${*:-$(awk '!/^#/ && NF { print $1 }' "$deps_dir/lock")}; do
+	names=$*
+	[ -n "$names" ] || names=$(awk '!/^#/ && NF { print $1 }' "$deps_dir/lock")
+	for name in $names; do
 		fetch_one "$name"
 	done
 }
