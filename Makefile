@@ -164,24 +164,26 @@ build/mote: build/$(machine)/mote
 
 # --- unit tests ------------------------------------------------------------------------------------
 #
-# tests/unit/ROOM/test_X.c is a program; other .c files beside it are linked into each of its room's.
+# tests/unit/ROOM/test_X.c is a program; other .c files beside it are helpers, linked where used.
 
 unit_programs = $(foreach r,$(2),$(patsubst tests/%.c,$(1)/tests/%,$(call unit_mains,$(r))))
 unit_mains = $(foreach s,$(filter tests/unit/$(1)/%,$(unit_sources)),$(if $(filter test_%,$(notdir $(s))),$(s)))
 unit_helpers = $(filter-out $(call unit_mains,$(1)),$(filter tests/unit/$(1)/%,$(unit_sources)))
 
-# $(1) flavour folder, $(2) deps flavour, $(3) compiler, $(4) flags, $(5) link flags, $(6) room
+# $(1) flavour folder, $(2) deps flavour, $(3) compiler, $(4) flags, $(5) link flags, $(6) room,
+# $(7) archiver
 define unit_rules
+$(1)/tests/unit/$(6)/helpers.a: $$(patsubst %.c,$(1)/obj/%.o,$$(call unit_helpers,$(6)))
+	$$(call announce,AR,$$@) mkdir -p $$(@D) && $(7) -rcsD $$@.$$$$$$$$ $$^ && mv $$@.$$$$$$$$ $$@
 $(1)/tests/unit/$(6)/%: $(1)/obj/tests/unit/$(6)/%.o $(1)/obj/tests/unit/harness.o \
-	$$(patsubst %.c,$(1)/obj/%.o,$$(call unit_helpers,$(6))) \
-	$$(call room_archives,$(1),$$(uses_$(6))) build/deps/$(2).stamp
+	$$(if $$(call unit_helpers,$(6)),$(1)/tests/unit/$(6)/helpers.a) $$(call room_archives,$(1),$$(uses_$(6))) build/deps/$(2).stamp
 	$$(call announce,LINK,$$@) mkdir -p $$(@D) && $(3) $$($(4)) $(5) -o $$@.$$$$$$$$ $$(filter %.o,$$^) \
 		-Lbuild/deps/$(2)/lib -Wl,--start-group $$(filter %.a,$$^) $$(libraries) -Wl,--end-group \
 		-lpthread -lm && mv $$@.$$$$$$$$ $$@
 endef
 ifeq ($(filter help clean,$(MAKECMDGOALS)),)
-$(foreach r,$(rooms),$(eval $(call unit_rules,build/unit,host,$(HOSTCC),flags_unit,,$(r))))
-$(foreach r,$(rooms),$(eval $(call unit_rules,$(release),$(ARCH),$(tools)/cc,flags_release,$(link_release),$(r))))
+$(foreach r,$(rooms),$(eval $(call unit_rules,build/unit,host,$(HOSTCC),flags_unit,,$(r),ar)))
+$(foreach r,$(rooms),$(eval $(call unit_rules,$(release),$(ARCH),$(tools)/cc,flags_release,$(link_release),$(r),$(tools)/ar)))
 endif
 .SECONDARY:
 
