@@ -245,11 +245,12 @@ static bool offer_room(struct link *link)
 
 static void on_writeable(struct link *link)
 {
-	unsigned char ping[LWS_PRE];
+	/* libwebsockets does not tell of an empty PONG: the PING carries something. */
+	unsigned char ping[LWS_PRE + 4] = { 0 };
 
 	if (link->ping_due) {
 		link->ping_due = false;
-		if (lws_write(link->wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0)
+		if (lws_write(link->wsi, ping + LWS_PRE, 4, LWS_WRITE_PING) < 0)
 			die(link);
 		else if (link->wants_send)
 			lws_callback_on_writable(link->wsi);
@@ -354,7 +355,7 @@ static const struct lws_protocols protocols[] = {
 
 static struct wire *wire_of(struct lws *wsi)
 {
-	return lws_context_user(lws_get_context(wsi));
+	return *(struct wire **)lws_evlib_wsi_to_evlib_pt(wsi);
 }
 
 static struct loop_fd *watch_of(struct lws *wsi)
@@ -432,11 +433,10 @@ static int evlib_close(struct lws *wsi)
 	return 0;
 }
 
-static int evlib_init(struct lws_context *context, void *loop, int tsi)
+/* What we gave as the foreign loop is the wire; it is kept in libwebsockets' room for us. */
+static int evlib_init(struct lws_context *context, void *wire, int tsi)
 {
-	(void)context;
-	(void)loop;
-	(void)tsi;
+	*(struct wire **)lws_evlib_tsi_to_evlib_pt(context, tsi) = wire;
 	return 0;
 }
 
@@ -447,6 +447,7 @@ static const struct lws_event_loop_ops evlib_ops = {
 	.sock_accept = evlib_accept,
 	.io = evlib_io,
 	.wsi_logical_close = evlib_close,
+	.evlib_size_pt = sizeof(struct wire *),
 };
 
 static const lws_plugin_evlib_t evlib = {
@@ -506,12 +507,11 @@ static void wire_start(struct wire *wire)
 {
 	/* All zero: libwebsockets' own pings are off, ours count any data as life. */
 	static const lws_retry_bo_t no_pings = { 0 };
-	void *loops[1] = { wire->loop };
+	void *loops[1] = { wire };
 	struct lws_context_creation_info info = {
 		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
 		.event_lib_custom = &evlib,
 		.foreign_loops = loops,
-		.user = wire,
 		.fd_limit_per_thread = LIMIT_CONNECTIONS + 64,
 		.max_http_header_pool = 256,
 		.max_http_header_data = 8192,
@@ -626,6 +626,11 @@ void link_send(struct link *link, struct str message)
 	memcpy(at, message.at, message.len); /* libwebsockets masks it in place */
 	if (lws_write(link->wsi, at, message.len, LWS_WRITE_BINARY) < (int)message.len)
 		die(link);
+}
+
+struct loop *link_loop(const struct link *link)
+{
+	return link->wire->loop;
 }
 
 void link_pause(struct link *link, bool paused)

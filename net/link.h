@@ -45,5 +45,6 @@ void link_want_send(struct link *link);
 void link_send(struct link *link, struct str message);
 void link_pause(struct link *link, bool paused); /* stop reading: back-pressure to the peer's TCP */
 void link_close(struct link *link); /* NULL is fine; no callback comes after it */
+struct loop *link_loop(const struct link *link);
 
 #endif
