@@ -22,6 +22,7 @@ export ASAN_OPTIONS UBSAN_OPTIONS
 passed=0
 failed=0
 skipped=0
+[ $# -gt 0 ] || echo "$title: there is no test to run" >&2
 for program in "$@"; do
 	# shellcheck disable=SC2086
 	line=$($emulator "$program")
