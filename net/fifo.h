@@ -24,8 +24,8 @@ static inline struct str fifo_front(const struct fifo *fifo)
 	return str_from(fifo->at ? fifo->at + fifo->start : "", fifo->end - fifo->start);
 }
 void fifo_add(struct fifo *fifo, struct str bytes);
-void fifo_drop(struct fifo *fifo, size_t count);		/* count <= fifo_len */
-size_t fifo_take(struct fifo *fifo, void *to, size_t room);	/* copies out at most room bytes */
-void fifo_clear(struct fifo *fifo);				/* empty, frees */
+void fifo_drop(struct fifo *fifo, size_t count);            /* count <= fifo_len */
+size_t fifo_take(struct fifo *fifo, void *to, size_t room); /* copies out at most room bytes */
+void fifo_clear(struct fifo *fifo);                         /* empty, frees */
 
 #endif

@@ -1,17 +1,18 @@
 /*
  * link.c - WebSocket messages by libwebsockets, on our loop and over our TLS.
  *
- * libwebsockets does the WebSocket part only.  Its end of every connection is a local socket, bridged
- * (link_bridge.c) to the stream that the dialling or the HTTP front gave: one TLS for everything, and
- * libwebsockets never blocks in a name lookup.
+ * libwebsockets does the WebSocket part only. Its end of every connection is a local socket,
+ * bridged (link_bridge.c) to the stream that the dialling or the HTTP front gave: one TLS for
+ * everything, and libwebsockets never blocks in a name lookup.
  *
- *   client:  RESOLVE+CONNECT --on_dialled--> TLS --on_tls_readable--> HANDSHAKE --established--> open
- *   server:  (the front has answered 101) ------------------------> HANDSHAKE --established--> open
- *            libwebsockets gets the same request, and its own 101 is thrown away by the bridge.
+ *   client:  CONNECT --on_dialled--> TLS --on_tls_readable--> HANDSHAKE --on_established--> open
+ *   server:  (the front has answered 101) -----------------> HANDSHAKE --on_established--> open
  *
- * One libwebsockets context (struct wire) serves all links of a loop; it goes with the last of them.
- * It rides on our loop as a custom event library: its descriptors are ours to watch, and before each sleep
- * it is asked how long it can wait.
+ * The server's libwebsockets gets the same request again; the bridge throws its own 101 away.
+ *
+ * One libwebsockets context (struct wire) serves all links of a loop; it goes with the last of
+ * them. It rides on our loop as a custom event library: its descriptors are ours to watch, and
+ * before each sleep it is asked how long it can wait.
  */
 #include "net/link.h"
 
@@ -37,8 +38,8 @@
 /* Messages sent in one turn of the loop. */
 #define SENDS_A_TURN 16
 /* What libwebsockets reads at a time, and keeps per connection. */
-#define READ_SIZE 4096
-#define WAIT_MAX_MS 60000
+#define READ_SIZE      4096
+#define WAIT_MAX_MS    60000
 #define WEBSOCKET_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 struct wire {
@@ -51,7 +52,7 @@ struct wire {
 	struct loop_fd pipe; /* libwebsockets' own wake-up descriptor */
 	struct list links;   /* of live and dying ones */
 	struct list list;    /* of all wires of the process */
-	unsigned depth;	     /* we are inside libwebsockets */
+	unsigned depth;      /* we are inside libwebsockets */
 	unsigned char *out;  /* a message with the head room that libwebsockets asks for */
 };
 
@@ -113,7 +114,8 @@ static void link_free(struct link *link)
 static void sweep(struct wire *wire)
 {
 	assert(wire->depth == 0);
-	LIST_EACH_SAFE(&wire->links, at) {
+	LIST_EACH_SAFE(&wire->links, at)
+	{
 		struct link *link = LIST_OWNER(at, struct link, list);
 
 		if (link->closed && !link->wsi)
@@ -209,7 +211,8 @@ static void on_established(struct link *link)
 
 static void on_receive(struct link *link, const char *at, size_t len)
 {
-	bool whole = lws_is_final_fragment(link->wsi) && lws_remaining_packet_payload(link->wsi) == 0;
+	bool whole =
+		lws_is_final_fragment(link->wsi) && lws_remaining_packet_payload(link->wsi) == 0;
 
 	link->heard_ms = clock_now_ms();
 	if (link->dying || link->closed)
@@ -299,37 +302,26 @@ static int add_authorization(struct link *link, char **at, size_t room)
 static int on_link_event(struct link *link, enum lws_callback_reasons reason, void *in, size_t len)
 {
 	switch ((int)reason) {
-	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-		return add_authorization(link, in, len);
+	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER: return add_authorization(link, in, len);
 	case LWS_CALLBACK_ESTABLISHED:
-	case LWS_CALLBACK_CLIENT_ESTABLISHED:
-		on_established(link);
-		break;
+	case LWS_CALLBACK_CLIENT_ESTABLISHED: on_established(link); break;
 	case LWS_CALLBACK_RECEIVE:
-	case LWS_CALLBACK_CLIENT_RECEIVE:
-		on_receive(link, in, len);
-		break;
+	case LWS_CALLBACK_CLIENT_RECEIVE: on_receive(link, in, len); break;
 	case LWS_CALLBACK_RECEIVE_PONG:
-	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
-		link->heard_ms = clock_now_ms();
-		break;
+	case LWS_CALLBACK_CLIENT_RECEIVE_PONG: link->heard_ms = clock_now_ms(); break;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
-	case LWS_CALLBACK_CLIENT_WRITEABLE:
-		on_writeable(link);
-		break;
+	case LWS_CALLBACK_CLIENT_WRITEABLE: on_writeable(link); break;
 	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
 		on_refused(link, in ? in : "no reason given");
 		return 0;
-	case LWS_CALLBACK_WSI_DESTROY:
-		on_gone(link);
-		return 0;
-	default:
-		return 0;
+	case LWS_CALLBACK_WSI_DESTROY: on_gone(link); return 0;
+	default: return 0;
 	}
 	return link->dying || link->closed ? -1 : 0;
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		  size_t len)
 {
 	struct link *link;
 
@@ -482,7 +474,8 @@ static void on_hook(struct loop_hook *hook)
 
 static void on_log(int level, const char *line)
 {
-	/* This room returns errors and does not log; what matters reaches the owner by on_closed. */
+	/* This room returns errors and does not log; what matters reaches the owner by
+	 * on_closed. */
 	(void)level;
 	(void)line;
 }
@@ -509,7 +502,8 @@ static void wire_start(struct wire *wire)
 	static const lws_retry_bo_t no_pings = { 0 };
 	void *loops[1] = { wire };
 	struct lws_context_creation_info info = {
-		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+		.options =
+			LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
 		.event_lib_custom = &evlib,
 		.foreign_loops = loops,
 		.fd_limit_per_thread = LIMIT_CONNECTIONS + 64,
@@ -533,7 +527,8 @@ static struct wire *wire_get(struct loop *loop)
 {
 	struct wire *wire;
 
-	LIST_EACH(&wires, at) {
+	LIST_EACH(&wires, at)
+	{
 		wire = LIST_OWNER(at, struct wire, list);
 		if (wire->loop == loop)
 			return wire;
@@ -744,8 +739,9 @@ bool link_accept(struct http_request *req, const struct link_events *events, voi
 /* --- the client end --- */
 
 /*
- * libwebsockets' client insists on connecting by itself: it is given the name of a local socket that only
- * it can know in time, and whoever else connects there is another process and is turned away.
+ * libwebsockets' client insists on connecting by itself: it is given the name of a local socket
+ * that only it can know in time, and whoever else connects there is another process and is turned
+ * away.
  */
 static bool listen_locally(char name[40], int *out_fd, struct error *err)
 {
@@ -778,7 +774,8 @@ static bool accept_own(int listener, int *out_fd, struct error *err)
 
 		if (fd < 0)
 			return error_os(err, "accept a local connection");
-		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.pid == getpid()) {
+		if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+		    who.pid == getpid()) {
 			*out_fd = take_fd(&fd);
 			return true;
 		}

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-#define PIECE (32u * 1024)
+#define PIECE         (32u * 1024)
 #define PIECES_A_TURN 4
 /* A close frame and the last messages may still be on their way. */
 #define LINGER_MS 2000

@@ -14,7 +14,7 @@
 #include "net/mbed.h"
 
 /* A key, certificate or request text longer than this is not one. */
-#define PEM_MAX (256u * 1024)
+#define PEM_MAX   (256u * 1024)
 #define SPKI_ROOM 512
 
 /* mbedTLS wants PEM with its terminating NUL counted. */

@@ -25,7 +25,7 @@ static inline void pki_cert_slot(mbedtls_x509_crt *cert)
 {
 	mbedtls_x509_crt_free(cert);
 }
-#define auto_pki_key __attribute__((cleanup(pki_key_slot))) mbedtls_pk_context
+#define auto_pki_key  __attribute__((cleanup(pki_key_slot))) mbedtls_pk_context
 #define auto_pki_cert __attribute__((cleanup(pki_cert_slot))) mbedtls_x509_crt
 
 #endif

@@ -21,12 +21,12 @@
 #include "net/hash.h"
 #include "net/mbed.h"
 
-#define NAME_MAX_LEN 255	 /* of one CN or O: MBEDTLS_X509_MAX_DN_NAME_SIZE less one */
-#define NAMES_MAX 256		 /* of subject alternative names in one certificate */
+#define NAME_MAX_LEN      255 /* of one CN or O: MBEDTLS_X509_MAX_DN_NAME_SIZE less one */
+#define NAMES_MAX         256 /* of subject alternative names in one certificate */
 #define ORGANIZATIONS_MAX 64
-#define DAYS_MAX 36500
-#define SERIAL_SIZE 16
-#define LAST_TIME 253402300799 /* 9999-12-31T23:59:59Z, the end of X.509 time */
+#define DAYS_MAX          36500
+#define SERIAL_SIZE       16
+#define LAST_TIME         253402300799 /* 9999-12-31T23:59:59Z, the end of X.509 time */
 
 struct name_list {
 	mbedtls_asn1_named_data *head;
@@ -49,7 +49,8 @@ static unsigned char *library_copy(const void *from, size_t len)
 	return copy;
 }
 
-static void name_put(struct name_list *list, const mbedtls_asn1_buf *oid, const mbedtls_asn1_buf *val)
+static void name_put(struct name_list *list, const mbedtls_asn1_buf *oid,
+		     const mbedtls_asn1_buf *val)
 {
 	mbedtls_asn1_named_data *name = mbedtls_calloc(1, sizeof(*name));
 
@@ -71,7 +72,8 @@ static bool name_put_text(struct name_list *list, const char *oid, size_t oid_le
 	size_t len = strlen(text);
 
 	if (len == 0 || len > NAME_MAX_LEN)
-		return error_set(err, ERROR_INVALID, "a certificate name must have 1 to %d bytes, not %zu",
+		return error_set(err, ERROR_INVALID,
+				 "a certificate name must have 1 to %d bytes, not %zu",
 				 NAME_MAX_LEN, len);
 	if (!str_is_utf8(str_of(text)))
 		return error_set(err, ERROR_INVALID, "a certificate name is not UTF-8");
@@ -90,17 +92,19 @@ static bool names_of(const struct pki_subject *subject, struct name_list *out, s
 	assert(subject->name);
 	for (size_t i = 0; o && o[i]; i++) {
 		if (i == ORGANIZATIONS_MAX)
-			return error_set(err, ERROR_TOO_LARGE, "a certificate may name %d organizations",
+			return error_set(err, ERROR_TOO_LARGE,
+					 "a certificate may name %d organizations",
 					 ORGANIZATIONS_MAX);
 		if (!name_put_text(out, MBEDTLS_OID_AT_ORGANIZATION,
 				   MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_ORGANIZATION), o[i], err))
 			return false;
 	}
-	return name_put_text(out, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN), subject->name,
-			     err);
+	return name_put_text(out, MBEDTLS_OID_AT_CN, MBEDTLS_OID_SIZE(MBEDTLS_OID_AT_CN),
+			     subject->name, err);
 }
 
-/* The issuer field must equal the issuer's subject byte by byte, or Go's verifier finds no chain. */
+/* The issuer field must equal the issuer's subject byte by byte, or Go's verifier finds no
+ * chain. */
 static bool names_copy(const mbedtls_x509_name *from, struct name_list *out, struct error *err)
 {
 	for (const mbedtls_x509_name *name = from; name; name = name->next) {
@@ -112,7 +116,8 @@ static bool names_copy(const mbedtls_x509_name *from, struct name_list *out, str
 	return true;
 }
 
-static bool put_san(struct arena *arena, const char *text, mbedtls_x509_san_list **list, struct error *err)
+static bool put_san(struct arena *arena, const char *text, mbedtls_x509_san_list **list,
+		    struct error *err)
 {
 	mbedtls_x509_san_list *san = arena_zero(arena, sizeof(*san));
 	unsigned char address[16];
@@ -130,9 +135,11 @@ static bool put_san(struct arena *arena, const char *text, mbedtls_x509_san_list
 	} else {
 		len = strlen(text);
 		if (len == 0 || len > 253 ||
-		    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*") != len)
-			return error_set(err, ERROR_INVALID, "\"%.253s\" is neither a DNS name nor an address",
-					 text);
+		    strspn(text,
+			   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*") !=
+			    len)
+			return error_set(err, ERROR_INVALID,
+					 "\"%.253s\" is neither a DNS name nor an address", text);
 		san->node.type = MBEDTLS_X509_SAN_DNS_NAME;
 		san->node.san.unstructured_name.p = (unsigned char *)arena_string(arena, text, len);
 		san->node.san.unstructured_name.len = len;
@@ -151,9 +158,10 @@ static bool set_sans(mbedtls_x509write_cert *cert, const char *const *names, str
 	while (names && names[count])
 		count++;
 	if (count > NAMES_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "a certificate may have %d names, not %zu", NAMES_MAX,
-				 count);
-	for (size_t i = 0; i < count; i++) { /* written from the end: the list is the wrong way round */
+		return error_set(err, ERROR_TOO_LARGE, "a certificate may have %d names, not %zu",
+				 NAMES_MAX, count);
+	for (size_t i = 0; i < count;
+	     i++) { /* written from the end: the list is the wrong way round */
 		if (!put_san(arena, names[i], &list, err))
 			return false;
 	}
@@ -169,9 +177,11 @@ static bool set_sans(mbedtls_x509write_cert *cert, const char *const *names, str
 
 static int set_extended_use(mbedtls_x509write_cert *cert, unsigned uses)
 {
-	mbedtls_asn1_sequence client = { .buf = { MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH),
+	mbedtls_asn1_sequence client = { .buf = { MBEDTLS_ASN1_OID,
+						  MBEDTLS_OID_SIZE(MBEDTLS_OID_CLIENT_AUTH),
 						  (unsigned char *)MBEDTLS_OID_CLIENT_AUTH } };
-	mbedtls_asn1_sequence server = { .buf = { MBEDTLS_ASN1_OID, MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
+	mbedtls_asn1_sequence server = { .buf = { MBEDTLS_ASN1_OID,
+						  MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
 						  (unsigned char *)MBEDTLS_OID_SERVER_AUTH } };
 
 	if ((uses & PKI_SERVER) && (uses & PKI_CLIENT))
@@ -244,8 +254,8 @@ static void write_cert_slot(mbedtls_x509write_cert *cert)
 
 /* Names, times, uses and signature; both keys are parsed. */
 static bool issue(const struct pki_plan *plan, mbedtls_pk_context *subject_key,
-		  const mbedtls_x509_crt *issuer, mbedtls_pk_context *issuer_key, struct buf *out_pem,
-		  struct error *err)
+		  const mbedtls_x509_crt *issuer, mbedtls_pk_context *issuer_key,
+		  struct buf *out_pem, struct error *err)
 {
 	auto_free unsigned char *pem = memory_get(PKI_PEM_ROOM);
 	__attribute__((cleanup(write_cert_slot))) mbedtls_x509write_cert cert;
@@ -255,8 +265,8 @@ static bool issue(const struct pki_plan *plan, mbedtls_pk_context *subject_key,
 	mbedtls_x509write_crt_init(&cert);
 	if (!names_of(&plan->subject, &subject_names, err))
 		return false;
-	if (issuer ? !names_copy(&issuer->subject, &issuer_names, err) :
-		     !names_of(&plan->subject, &issuer_names, err))
+	if (issuer ? !names_copy(&issuer->subject, &issuer_names, err)
+		   : !names_of(&plan->subject, &issuer_names, err))
 		return false;
 	cert.subject = take_ptr(&subject_names.head);
 	cert.issuer = take_ptr(&issuer_names.head);
@@ -285,9 +295,11 @@ static bool read_issuer(struct str cert_pem, struct str key_pem, mbedtls_x509_cr
 	if (!pki_parse_cert(cert_pem, cert, err) || !pki_parse_key(key_pem, key, err))
 		return error_context(err, "the issuer");
 	if (!cert->ca_istrue)
-		return error_set(err, ERROR_INVALID, "the issuer's certificate is not that of a CA");
+		return error_set(err, ERROR_INVALID,
+				 "the issuer's certificate is not that of a CA");
 	if (mbedtls_pk_check_pair(&cert->pk, key, mbed_random, NULL) != 0)
-		return error_set(err, ERROR_INVALID, "the issuer's key does not belong to its certificate");
+		return error_set(err, ERROR_INVALID,
+				 "the issuer's key does not belong to its certificate");
 	return true;
 }
 
@@ -363,9 +375,10 @@ static bool check_request(mbedtls_x509_csr *request, struct error *err)
 		return error_set(err, ERROR_INVALID,
 				 "the certificate request is not signed by ECDSA with SHA-256");
 	hash_sha256(str_from(request->cri.p, request->cri.len), digest);
-	if (mbedtls_pk_verify(&request->pk, MBEDTLS_MD_SHA256, digest, sizeof(digest), request->sig.p,
-			      request->sig.len) != 0)
-		return error_set(err, ERROR_INVALID, "the certificate request's signature is wrong");
+	if (mbedtls_pk_verify(&request->pk, MBEDTLS_MD_SHA256, digest, sizeof(digest),
+			      request->sig.p, request->sig.len) != 0)
+		return error_set(err, ERROR_INVALID,
+				 "the certificate request's signature is wrong");
 	return true;
 }
 
@@ -381,7 +394,8 @@ bool pki_sign_request(const struct pki_plan *plan, struct str csr_pem, struct st
 	mbedtls_pk_init(&issuer_key);
 	mbedtls_x509_crt_init(&issuer_cert);
 	if (csr_pem.len == 0 || csr_pem.len > PKI_PEM_ROOM)
-		return error_set(err, ERROR_BAD_REQUEST, "a certificate request has 1 to %u bytes", PKI_PEM_ROOM);
+		return error_set(err, ERROR_BAD_REQUEST, "a certificate request has 1 to %u bytes",
+				 PKI_PEM_ROOM);
 
 	auto_free char *text = str_copy(csr_pem);
 	int result = mbedtls_x509_csr_parse(&request, (unsigned char *)text, csr_pem.len + 1);

@@ -1,8 +1,8 @@
 /*
  * pki_jwt.c - JSON web tokens signed by ES256 (RFC 7515, RFC 7518 3.4).
  *
- * The signature is r and s, 32 bytes each, not the DER form that mbedTLS's generic calls make, so the
- * curve functions are called directly.
+ * The signature is r and s, 32 bytes each, not the DER form that mbedTLS's generic calls make, so
+ * the curve functions are called directly.
  */
 #include "net/pki_inside.h"
 
@@ -16,7 +16,7 @@
 #include "net/mbed.h"
 
 /* OIDC tokens with many groups reach 8 KiB; a request head holds at most 64 KiB. */
-#define JWT_MAX (64u * 1024)
+#define JWT_MAX        (64u * 1024)
 #define SIGNATURE_SIZE 64
 
 struct pki_signer {
@@ -69,7 +69,8 @@ static int sign(struct pki_signer *signer, struct str bytes, unsigned char out[S
 	hash_sha256(bytes, digest);
 	mbedtls_mpi_init(&r);
 	mbedtls_mpi_init(&s);
-	result = mbedtls_ecdsa_sign(&pair->grp, &r, &s, &pair->d, digest, sizeof(digest), mbed_random, NULL);
+	result = mbedtls_ecdsa_sign(&pair->grp, &r, &s, &pair->d, digest, sizeof(digest),
+				    mbed_random, NULL);
 	if (result == 0)
 		result = mbedtls_mpi_write_binary(&r, out, SIGNATURE_SIZE / 2);
 	if (result == 0)
@@ -79,7 +80,8 @@ static int sign(struct pki_signer *signer, struct str bytes, unsigned char out[S
 	return result;
 }
 
-bool pki_sign_jwt(struct pki_signer *signer, struct str claims_json, struct buf *out, struct error *err)
+bool pki_sign_jwt(struct pki_signer *signer, struct str claims_json, struct buf *out,
+		  struct error *err)
 {
 	unsigned char signature[SIGNATURE_SIZE];
 	auto_buf token = BUF_INIT;
@@ -88,7 +90,8 @@ bool pki_sign_jwt(struct pki_signer *signer, struct str claims_json, struct buf 
 	buf_add_str(&token, buf_str(&signer->head));
 	buf_add_base64url(&token, claims_json);
 	if (token.len > JWT_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "the claims of a token are over %u bytes", JWT_MAX);
+		return error_set(err, ERROR_TOO_LARGE, "the claims of a token are over %u bytes",
+				 JWT_MAX);
 
 	int result = sign(signer, buf_str(&token), signature);
 
@@ -112,7 +115,8 @@ static bool is_signed(struct pki_signer *signer, struct str bytes, const unsigne
 	mbedtls_mpi_init(&s);
 	result = mbedtls_mpi_read_binary(&r, signature, SIGNATURE_SIZE / 2);
 	if (result == 0)
-		result = mbedtls_mpi_read_binary(&s, signature + SIGNATURE_SIZE / 2, SIGNATURE_SIZE / 2);
+		result = mbedtls_mpi_read_binary(&s, signature + SIGNATURE_SIZE / 2,
+						 SIGNATURE_SIZE / 2);
 	if (result == 0)
 		result = mbedtls_ecdsa_verify(&pair->grp, digest, sizeof(digest), &pair->Q, &r, &s);
 	mbedtls_mpi_free(&r);
@@ -138,8 +142,8 @@ static bool check_head(const struct pki_signer *signer, struct str part, struct 
 	auto_buf text = BUF_INIT;
 	struct error why;
 
-	if (!decode_part(part, &text) || !json_parse(buf_str(&text), &doc, &duplicate, &why) || duplicate ||
-	    json_type(json_root(doc)) != JSON_OBJECT)
+	if (!decode_part(part, &text) || !json_parse(buf_str(&text), &doc, &duplicate, &why) ||
+	    duplicate || json_type(json_root(doc)) != JSON_OBJECT)
 		return error_set(err, ERROR_UNAUTHORIZED, "the token's header is malformed");
 	if (!str_is(json_str(json_get(json_root(doc), "alg")), "ES256"))
 		return error_set(err, ERROR_UNAUTHORIZED, "the token's algorithm is not ES256");

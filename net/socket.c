@@ -13,8 +13,8 @@
 
 /* Bounded work: connections taken in one turn of the loop. */
 #define ACCEPTS_A_TURN 64
-#define RETRY_MS 100
-#define PEER_TEXT 72
+#define RETRY_MS       100
+#define PEER_TEXT      72
 
 bool socket_split(struct str text, unsigned fallback_port, struct str *out_host, unsigned *out_port)
 {
@@ -95,8 +95,8 @@ bool socket_listen(struct str address, int *out_fd, struct error *err)
 
 	assert(out_fd);
 	if (!socket_split(address, 65536, &host, &port) || port > 65535)
-		return error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is not an address with a port",
-				 STR_ARG(address));
+		return error_set(err, ERROR_INVALID,
+				 "\"" STR_FMT "\" is not an address with a port", STR_ARG(address));
 	if (host.len > 0) {
 		if (!socket_lookup_parse(host, port, &at))
 			return error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is not an IP address",
@@ -181,7 +181,8 @@ static void on_incoming(struct loop_fd *watch, unsigned events)
 	set_interest(listener);
 }
 
-bool socket_listener_start(struct loop *loop, struct socket_listener *listener, int fd, struct error *err)
+bool socket_listener_start(struct loop *loop, struct socket_listener *listener, int fd,
+			   struct error *err)
 {
 	assert(listener->on_accept);
 	assert(fd >= 0);

@@ -1,5 +1,6 @@
 /*
- * socket.h - TCP: listening, dialling, names.  All sockets non-blocking, CLOEXEC, TCP_NODELAY, keep-alive.
+ * socket.h - TCP: listening, dialling, names. All sockets non-blocking, CLOEXEC, TCP_NODELAY,
+ * keep-alive.
  */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
@@ -10,9 +11,11 @@
 MUST_CHECK bool socket_listen(struct str address, int *out_fd, struct error *err);
 
 struct socket_listener {
-	void (*on_accept)(struct socket_listener *listener, int fd, struct str peer); /* owner takes fd */
+	/* The owner takes fd. */
+	void (*on_accept)(struct socket_listener *listener, int fd, struct str peer);
 	struct loop_fd watch; /* private */
-	unsigned accepted_max; /* connections at once; LIMIT_CONNECTIONS if 0; owner calls socket_release */
+	/* Connections at once, LIMIT_CONNECTIONS if 0; the owner calls socket_release. */
+	unsigned accepted_max;
 	unsigned accepted;
 	struct loop_timer retry; /* private: out of descriptors, try again */
 };
@@ -20,17 +23,19 @@ struct socket_listener {
 MUST_CHECK bool socket_listener_start(struct loop *loop, struct socket_listener *listener, int fd,
 				      struct error *err);
 void socket_listener_stop(struct socket_listener *listener); /* closes */
-void socket_release(struct socket_listener *listener); /* one accepted connection has ended */
+void socket_release(struct socket_listener *listener);       /* one accepted connection has ended */
 
-/* Dial host:port; host may be a name (resolved on a servant thread, all addresses tried) or an address.
- * Exactly one call of on_done: stream != NULL on success (the callee takes it), else err. */
+/* Dial host:port; host may be a name (resolved on a servant thread, all addresses tried) or an
+ * address. Exactly one call of on_done: stream != NULL on success (the callee takes it), else
+ * err. */
 struct socket_dial;
-struct socket_dial *socket_dial(struct loop *loop, struct str host, unsigned port, int timeout_ms,
-				void (*on_done)(void *of, struct stream *stream, const struct error *err),
-				void *of);
+struct socket_dial *
+socket_dial(struct loop *loop, struct str host, unsigned port, int timeout_ms,
+	    void (*on_done)(void *of, struct stream *stream, const struct error *err), void *of);
 void socket_dial_cancel(struct socket_dial *dial); /* no callback comes after it */
 
 /* Split "host:port" / "[v6]:port" / "host"; fallback when there is no port. */
-bool socket_split(struct str text, unsigned fallback_port, struct str *out_host, unsigned *out_port);
+bool socket_split(struct str text, unsigned fallback_port, struct str *out_host,
+		  unsigned *out_port);
 
 #endif

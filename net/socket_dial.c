@@ -73,15 +73,16 @@ static void on_timer(struct loop_timer *timer)
 	fail(dial, &err);
 }
 
-static bool begin_connect(struct socket_dial *dial, const struct socket_address *address, struct error *err)
+static bool begin_connect(struct socket_dial *dial, const struct socket_address *address,
+			  struct error *err)
 {
 	auto_fd fd = socket(address->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return error_os(err, "make a socket");
 	socket_tune(fd);
-	if (connect(fd, (const struct sockaddr *)&address->at, address->len) != 0 && errno != EINPROGRESS &&
-	    errno != EINTR)
+	if (connect(fd, (const struct sockaddr *)&address->at, address->len) != 0 &&
+	    errno != EINPROGRESS && errno != EINTR)
 		return error_os(err, "connect");
 	dial->watch.fd = fd;
 	if (!loop_fd_start(dial->loop, &dial->watch, LOOP_WRITE, err)) {
@@ -155,9 +156,9 @@ static void on_found(void *of, const struct socket_address *found, size_t count,
 	connect_next(dial);
 }
 
-struct socket_dial *socket_dial(struct loop *loop, struct str host, unsigned port, int timeout_ms,
-				void (*on_done)(void *of, struct stream *stream, const struct error *err),
-				void *of)
+struct socket_dial *
+socket_dial(struct loop *loop, struct str host, unsigned port, int timeout_ms,
+	    void (*on_done)(void *of, struct stream *stream, const struct error *err), void *of)
 {
 	struct socket_dial *dial = memory_new(struct socket_dial);
 

@@ -12,8 +12,8 @@
 #include <stdio.h>
 
 /* Lookups that hang in a dead resolver must not pile up threads. */
-#define RUNNING_MAX 32
-#define HOST_MAX 253
+#define RUNNING_MAX  32
+#define HOST_MAX     253
 #define THREAD_STACK (512u * 1024)
 
 struct socket_lookup {

@@ -56,8 +56,9 @@ void stream_pause(struct stream *stream, bool paused)
 }
 
 /*
- * Closing after the flush: our direction is finished, what still comes is thrown away, and the peer's own
- * end is waited for; closing a socket with unread input would reset it and destroy what we sent last.
+ * Closing after the flush: our direction is finished, what still comes is thrown away, and the
+ * peer's own end is waited for; closing a socket with unread input would reset it and destroy what
+ * we sent last.
  */
 struct linger {
 	struct stream *stream;

@@ -1,6 +1,6 @@
 /*
- * stream_base.c - the deferred telling.  The task tells one thing a call, because the owner may free the
- * stream inside any callback; what is left is deferred before the callback.
+ * stream_base.c - the deferred telling. The task tells one thing a call, because the owner may
+ * free the stream inside any callback; what is left is deferred before the callback.
  */
 #include "net/stream_base.h"
 
@@ -8,8 +8,8 @@
 
 static bool anything_due(const struct stream_base *base)
 {
-	return ((base->broken || base->ended) && !base->told) || (base->readable && !base->paused) ||
-	       base->writable;
+	return ((base->broken || base->ended) && !base->told) ||
+	       (base->readable && !base->paused) || base->writable;
 }
 
 static void tell_later(struct stream_base *base)
@@ -62,7 +62,8 @@ void stream_base_init(struct stream_base *base, struct loop *loop, const struct 
 {
 	assert(loop);
 	assert(ops);
-	*base = (struct stream_base){ .stream = { .ops = ops, .loop = loop }, .task = { .on_task = on_task } };
+	*base = (struct stream_base){ .stream = { .ops = ops, .loop = loop },
+				      .task = { .on_task = on_task } };
 }
 
 void stream_base_clear(struct stream_base *base)

@@ -1,8 +1,9 @@
 /*
  * stream_fd.c - a stream over a connected socket.
  *
- * Reads go from the kernel into the owner's buffer, writes to the kernel at once; only what it does not take is
- * kept.  The epoll interest in reading is dropped one event late: first when an announcement went unanswered.
+ * Reads go from the kernel into the owner's buffer, writes to the kernel at once; only what it
+ * does not take is kept. The epoll interest in reading is dropped one event late: first when an
+ * announcement went unanswered.
  */
 #include "net/stream_base.h"
 
@@ -17,8 +18,8 @@ struct fd_stream {
 	struct loop_fd watch;
 	struct fifo out;
 	struct error *late; /* writing failed while input was left: told when that is read */
-	bool hungry;	    /* the owner has read since the last announcement */
-	bool drained;	    /* the last read came back short: nothing more until the next event */
+	bool hungry;        /* the owner has read since the last announcement */
+	bool drained;       /* the last read came back short: nothing more until the next event */
 	bool input_ended;
 	bool finishing;
 	bool finished;
@@ -57,7 +58,8 @@ static void fail(struct fd_stream *fd, const struct error *why)
 	update(fd);
 }
 
-/* The peer may have answered before it stopped listening: let the owner read that first, if it is reading. */
+/* The peer may have answered before it stopped listening: let the owner read that first, if it is
+ * reading. */
 static void fail_writing(struct fd_stream *fd)
 {
 	struct error err;

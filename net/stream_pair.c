@@ -1,5 +1,6 @@
 /*
- * stream_pair.c - two streams joined in memory: what one writes waits in the other until it is read.
+ * stream_pair.c - two streams joined in memory: what one writes waits in the other until it is
+ * read.
  *
  * As with TCP, closing an end ends its direction: the other reads what is there, then the end, and
  * then hears on_closed: in peace if it had finished too, else as a break.
@@ -14,9 +15,9 @@ struct pair_stream {
 	struct stream_base base;
 	struct pair_stream *peer; /* NULL once it has closed */
 	struct fifo in;
-	bool in_ended;	  /* the peer writes no more */
-	bool end_read;	  /* and our owner has been given -1 */
-	bool finished;	  /* we write no more */
+	bool in_ended; /* the peer writes no more */
+	bool end_read; /* and our owner has been given -1 */
+	bool finished; /* we write no more */
 };
 
 static struct pair_stream *pair_of(const struct stream *stream)

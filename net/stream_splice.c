@@ -9,7 +9,7 @@
 
 #include "base/memory.h"
 
-#define PIECE (16u * 1024)
+#define PIECE         (16u * 1024)
 #define PIECES_A_TURN 8
 /* What a side may take to deliver its last bytes. */
 #define LINGER_MS 10000

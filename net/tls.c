@@ -1,9 +1,10 @@
 /*
  * tls.c - TLS over a lower stream.
  *
- * Reading decrypts straight into the owner's buffer; ciphertext waits in a block that exists only while
- * there is some.  Writing: small writes of one round of the loop are gathered into one record; all records of
- * one call go down in one piece.  What has been encrypted is the lower stream's to keep.
+ * Reading decrypts straight into the owner's buffer; ciphertext waits in a block that exists only
+ * while there is some. Writing: small writes of one round of the loop are gathered into one
+ * record; all records of one call go down in one piece. What has been encrypted is the lower
+ * stream's to keep.
  *
  *   SHAKING --step_handshake--> READY --finish / close_notify--> both directions end on their own
  *      \__ fail() __________________\__ fail() --> broken (told by stream_base)
@@ -22,11 +23,11 @@
 #include "net/stream_base.h"
 
 /* One full record and its head; larger reads save system calls when data comes in bulk. */
-#define IN_ROOM (32u * 1024)
+#define IN_ROOM        (32u * 1024)
 #define REFILLS_A_READ 16
 /* mbedTLS is built with output records of this size. */
-#define RECORD 4096u
-#define CIPHER_MAX (64u * 1024)
+#define RECORD            4096u
+#define CIPHER_MAX        (64u * 1024)
 #define ORGANIZATIONS_MAX 64
 
 struct tls_stream {
@@ -38,7 +39,7 @@ struct tls_stream {
 	struct loop_task flush;
 	struct fifo plain;  /* written, not yet encrypted */
 	struct fifo cipher; /* encrypted, on its way to the lower stream within one call */
-	char *in;	    /* ciphertext read ahead */
+	char *in;           /* ciphertext read ahead */
 	size_t in_start, in_end;
 	unsigned refills;
 	unsigned char address[16]; /* clients: the server's address when it was dialled by one */
@@ -94,7 +95,7 @@ static int on_recv(void *of, unsigned char *to, size_t room)
 		ptrdiff_t got;
 
 		if (tls->refills == REFILLS_A_READ)
-			return MBEDTLS_ERR_SSL_WANT_READ; /* the lower stream announces the rest again */
+			return MBEDTLS_ERR_SSL_WANT_READ; /* announced again from below */
 		tls->refills++;
 		if (!tls->in)
 			tls->in = memory_get(IN_ROOM);
@@ -152,7 +153,8 @@ static bool encrypt(struct tls_stream *tls, struct str bytes)
 		int done = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)bytes.at, bytes.len);
 
 		if (done <= 0) {
-			fail_code(tls, done < 0 ? done : MBEDTLS_ERR_SSL_INTERNAL_ERROR, "TLS write");
+			fail_code(tls, done < 0 ? done : MBEDTLS_ERR_SSL_INTERNAL_ERROR,
+				  "TLS write");
 			return false;
 		}
 		bytes = str_from(bytes.at + done, bytes.len - (size_t)done);
@@ -239,7 +241,8 @@ static struct tls_peer *read_peer(const mbedtls_x509_crt *cert)
 	struct tls_peer *peer = memory_new(struct tls_peer);
 
 	peer->organizations = memory_zero(ORGANIZATIONS_MAX * sizeof(char *));
-	/* Parts of one RDN with several values follow each other in this list like parts of several. */
+	/* Parts of one RDN with several values follow each other in this list like parts of
+	 * several. */
 	for (const mbedtls_x509_name *name = &cert->subject; name; name = name->next) {
 		if (!add_name(peer, name)) {
 			peer_free(peer);
@@ -277,7 +280,8 @@ static void fail_handshake(struct tls_stream *tls, int code)
 	if (code != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || flags == UINT32_MAX ||
 	    mbedtls_x509_crt_verify_info(reasons, sizeof(reasons), "", flags) <= 0) {
 		if (code == MBEDTLS_ERR_SSL_CONN_EOF) {
-			error_set(&err, ERROR_UNAVAILABLE, "TLS handshake: the peer closed the connection");
+			error_set(&err, ERROR_UNAVAILABLE,
+				  "TLS handshake: the peer closed the connection");
 			fail(tls, &err);
 		} else {
 			fail_code(tls, code, "TLS handshake");
@@ -335,8 +339,8 @@ static void on_handshake_late(struct loop_timer *timer)
 	fail(tls, &err);
 }
 
-/* Certificates for addresses: mbedTLS would send the address as a server name, which RFC 6066 forbids,
- * so it is not told the name and the address is looked for here. */
+/* Certificates for addresses: mbedTLS would send the address as a server name, which RFC 6066
+ * forbids, so it is not told the name and the address is looked for here. */
 static int on_verify(void *of, mbedtls_x509_crt *cert, int depth, uint32_t *flags)
 {
 	const struct tls_stream *tls = of;
@@ -572,7 +576,8 @@ static const struct stream_ops tls_ops = {
 	.pause = tls_pause,
 };
 
-static struct stream *tls_new(struct stream *lower, struct tls_config *config, const char *server_name)
+static struct stream *tls_new(struct stream *lower, struct tls_config *config,
+			      const char *server_name)
 {
 	struct tls_stream *tls = memory_new(struct tls_stream);
 	int result;

@@ -13,10 +13,12 @@
 
 struct tls_config;
 
-/* PEM texts.  client_ca may be STR_NONE: no client certificates asked.  Client certificates are optional;
- * one that does not verify leaves the connection anonymous with tls_peer_refused() true. */
-MUST_CHECK bool tls_server_config(struct str chain_pem, struct str key_pem, struct str client_ca_pem,
-				  struct tls_config **out, struct error *err);
+/* PEM texts. client_ca may be STR_NONE: no client certificates asked. Client certificates are
+ * optional; one that does not verify leaves the connection anonymous with tls_peer_refused()
+ * true. */
+MUST_CHECK bool tls_server_config(struct str chain_pem, struct str key_pem,
+				  struct str client_ca_pem, struct tls_config **out,
+				  struct error *err);
 /* ca: the only trusted roots; STR_NONE = the machine's own root store.  insecure: no verification.
  * chain/key may be STR_NONE: no client certificate. */
 MUST_CHECK bool tls_client_config(struct str ca_pem, struct str chain_pem, struct str key_pem,
@@ -26,16 +28,18 @@ void tls_config_unref(struct tls_config *config); /* NULL is fine */
 
 /* Who the peer's verified certificate names. */
 struct tls_peer {
-	char *name;	      /* subject CN                    */
+	char *name;           /* subject CN                    */
 	char **organizations; /* subject O entries             */
 	size_t organization_count;
 };
 
 #define TLS_HANDSHAKE_MS 10000
 struct stream *tls_accept(struct stream *lower, struct tls_config *config);
-/* server_name: checked against the certificate (DNS name or address) and sent as SNI when a name. */
-struct stream *tls_connect(struct stream *lower, struct tls_config *config, const char *server_name);
-bool tls_is_ready(const struct stream *stream); /* handshake done */
+/* server_name: checked against the certificate (DNS name or address) and sent as SNI when a
+ * name. */
+struct stream *tls_connect(struct stream *lower, struct tls_config *config,
+			   const char *server_name);
+bool tls_is_ready(const struct stream *stream); /* handshake done; true for a stream without TLS */
 /* NULL when there was no certificate or it did not verify; owned by the stream. */
 const struct tls_peer *tls_peer(const struct stream *stream);
 bool tls_peer_refused(const struct stream *stream); /* a certificate came and did not verify */

@@ -2,8 +2,8 @@
  * tls_config.c - what a TLS end knows before the first connection: its certificate, whom it trusts,
  * which versions and ciphers it speaks.
  *
- * Session tickets are off at both ends: a resumed session would come without the client's certificate, that
- * is without the identity, and our connections live long anyway.
+ * Session tickets are off at both ends: a resumed session would come without the client's
+ * certificate, that is without the identity, and our connections live long anyway.
  */
 #include "net/tls_inside.h"
 
@@ -13,15 +13,15 @@
 #include "net/pki_inside.h"
 
 /* AEAD with forward secrecy only; the cipher this machine is fast at comes first. */
-#define AES_GCM_SUITES                                                                        \
-	MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS1_3_AES_256_GCM_SHA384,                 \
-		MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,                              \
-		MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,                                \
-		MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                              \
+#define AES_GCM_SUITES                                                                             \
+	MBEDTLS_TLS1_3_AES_128_GCM_SHA256, MBEDTLS_TLS1_3_AES_256_GCM_SHA384,                      \
+		MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,                                   \
+		MBEDTLS_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,                                     \
+		MBEDTLS_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,                                   \
 		MBEDTLS_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
-#define CHACHA_SUITES                                                                         \
-	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,                                              \
-		MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,                        \
+#define CHACHA_SUITES                                                                              \
+	MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256,                                                   \
+		MBEDTLS_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,                             \
 		MBEDTLS_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
 
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -36,8 +36,8 @@ static const char *const protocols[] = { "http/1.1", NULL };
 static const char *const root_stores[] = {
 	"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
 	"/etc/pki/tls/certs/ca-bundle.crt",   /* Fedora, RHEL         */
-	"/etc/ssl/ca-bundle.pem",	      /* SUSE                 */
-	"/etc/ssl/cert.pem",		      /* BSD manners          */
+	"/etc/ssl/ca-bundle.pem",             /* SUSE                 */
+	"/etc/ssl/cert.pem",                  /* BSD manners          */
 };
 
 static void config_free(struct tls_config *config)
@@ -96,7 +96,8 @@ static bool set_defaults(struct tls_config *config, struct error *err)
 	mbedtls_ssl_conf_ciphersuites(&config->ssl, suites);
 #if defined(MBEDTLS_SSL_SESSION_TICKETS) && defined(MBEDTLS_SSL_CLI_C)
 	if (!config->is_server)
-		mbedtls_ssl_conf_session_tickets(&config->ssl, MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
+		mbedtls_ssl_conf_session_tickets(&config->ssl,
+						 MBEDTLS_SSL_SESSION_TICKETS_DISABLED);
 #endif
 	return true;
 }
@@ -106,10 +107,12 @@ static bool set_identity(struct tls_config *config, struct str chain_pem, struct
 {
 	int result;
 
-	if (!pki_parse_cert(chain_pem, &config->chain, err) || !pki_parse_key(key_pem, &config->key, err))
+	if (!pki_parse_cert(chain_pem, &config->chain, err) ||
+	    !pki_parse_key(key_pem, &config->key, err))
 		return false;
 	if (mbedtls_pk_check_pair(&config->chain.pk, &config->key, mbed_random, NULL) != 0)
-		return error_set(err, ERROR_INVALID, "the private key does not belong to the certificate");
+		return error_set(err, ERROR_INVALID,
+				 "the private key does not belong to the certificate");
 	result = mbedtls_ssl_conf_own_cert(&config->ssl, &config->chain, &config->key);
 	if (result != 0)
 		return mbed_error(err, ERROR_BROKEN, result, "set up TLS");
@@ -123,7 +126,8 @@ static bool read_root_store(mbedtls_x509_crt *roots, struct error *err)
 		if (mbedtls_x509_crt_parse_file(roots, root_stores[i]) >= 0 && roots->version != 0)
 			return true;
 	}
-	return error_set(err, ERROR_UNAVAILABLE, "this machine has no store of trusted certificates");
+	return error_set(err, ERROR_UNAVAILABLE,
+			 "this machine has no store of trusted certificates");
 }
 
 bool tls_server_config(struct str chain_pem, struct str key_pem, struct str client_ca_pem,
@@ -165,8 +169,8 @@ bool tls_client_config(struct str ca_pem, struct str chain_pem, struct str key_p
 	if (insecure) {
 		mbedtls_ssl_conf_authmode(&config->ssl, MBEDTLS_SSL_VERIFY_NONE);
 	} else {
-		if (ca_pem.len > 0 ? !pki_parse_cert(ca_pem, &config->roots, err) :
-				     !read_root_store(&config->roots, err))
+		if (ca_pem.len > 0 ? !pki_parse_cert(ca_pem, &config->roots, err)
+				   : !read_root_store(&config->roots, err))
 			return error_context(err, "the trusted CA");
 		mbedtls_ssl_conf_ca_chain(&config->ssl, &config->roots, NULL);
 		mbedtls_ssl_conf_authmode(&config->ssl, MBEDTLS_SSL_VERIFY_REQUIRED);

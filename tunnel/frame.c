@@ -1,5 +1,6 @@
 /*
- * frame.c - frames as bytes: a type, the stream's number, what the type carries; numbers big-endian.
+ * frame.c - frames as bytes: a type, the stream's number, what the type carries; numbers
+ * big-endian.
  */
 #include "tunnel/frame.h"
 
@@ -36,12 +37,12 @@ static const struct frame_row rows[FRAME_TYPES] = {
 
 /* Error kinds on the wire: these numbers never change, whatever enum error_kind does. */
 static const enum error_kind kinds[] = {
-	[1] = ERROR_BAD_REQUEST,     [2] = ERROR_UNAUTHORIZED, [3] = ERROR_FORBIDDEN,
-	[4] = ERROR_NOT_FOUND,	     [5] = ERROR_METHOD,       [6] = ERROR_NOT_ACCEPTABLE,
-	[7] = ERROR_EXISTS,	     [8] = ERROR_CONFLICT,     [9] = ERROR_EXPIRED,
-	[10] = ERROR_TOO_LARGE,	     [11] = ERROR_MEDIA_TYPE,  [12] = ERROR_INVALID,
-	[13] = ERROR_TOO_MANY,	     [14] = ERROR_BROKEN,      [15] = ERROR_UNAVAILABLE,
-	[16] = ERROR_TIMEOUT,	     [17] = ERROR_FULL,
+	[1] = ERROR_BAD_REQUEST, [2] = ERROR_UNAUTHORIZED, [3] = ERROR_FORBIDDEN,
+	[4] = ERROR_NOT_FOUND,   [5] = ERROR_METHOD,       [6] = ERROR_NOT_ACCEPTABLE,
+	[7] = ERROR_EXISTS,      [8] = ERROR_CONFLICT,     [9] = ERROR_EXPIRED,
+	[10] = ERROR_TOO_LARGE,  [11] = ERROR_MEDIA_TYPE,  [12] = ERROR_INVALID,
+	[13] = ERROR_TOO_MANY,   [14] = ERROR_BROKEN,      [15] = ERROR_UNAVAILABLE,
+	[16] = ERROR_TIMEOUT,    [17] = ERROR_FULL,
 };
 
 static enum error_kind kind_of(unsigned char code)
@@ -86,7 +87,8 @@ bool frame_parse(struct str message, struct frame *out, struct error *err)
 
 	assert(out);
 	if (type == 0 || type >= FRAME_TYPES)
-		return error_set(err, ERROR_BAD_REQUEST, "a tunnel frame has the unknown type %u", type);
+		return error_set(err, ERROR_BAD_REQUEST, "a tunnel frame has the unknown type %u",
+				 type);
 	row = &rows[type];
 	if (row->has & HAS_ID)
 		frame.id = get(&reader, 4);
@@ -99,10 +101,12 @@ bool frame_parse(struct str message, struct frame *out, struct error *err)
 	if (row->has & HAS_CREDIT)
 		frame.credit = get(&reader, 4);
 	if (reader.short_of)
-		return error_set(err, ERROR_BAD_REQUEST, "a tunnel frame of type %u is cut off", type);
+		return error_set(err, ERROR_BAD_REQUEST, "a tunnel frame of type %u is cut off",
+				 type);
 	if (reader.rest.len < row->bytes_min || reader.rest.len > row->bytes_max)
-		return error_set(err, ERROR_BAD_REQUEST, "a tunnel frame of type %u carries %zu bytes",
-				 type, reader.rest.len);
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "a tunnel frame of type %u carries %zu bytes", type,
+				 reader.rest.len);
 	if ((row->has & HAS_ID) && frame.id == 0)
 		return error_set(err, ERROR_BAD_REQUEST, "a tunnel frame names stream 0");
 	if ((row->has & HAS_CREDIT) && (frame.credit == 0 || frame.credit > FRAME_CREDIT_MAX))

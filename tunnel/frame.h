@@ -1,5 +1,6 @@
 /*
- * frame.h - the frames of the tunnel: one a WebSocket message.  docs/protocols/tunnel.md says what they mean.
+ * frame.h - the frames of the tunnel: one a WebSocket message. docs/protocols/tunnel.md says what
+ * they mean.
  *
  * Pure functions; any thread.
  */
@@ -8,14 +9,14 @@
 
 #include "base/text.h"
 
-#define FRAME_VERSION 1
+#define FRAME_VERSION     1
 #define FRAME_SERVICE_MAX 256
-#define FRAME_TEXT_MAX 480
-#define FRAME_DATA_MAX (16u * 1024)
-#define FRAME_CREDIT_MAX 0x7fffffffu
+#define FRAME_TEXT_MAX    480
+#define FRAME_DATA_MAX    (16u * 1024)
+#define FRAME_CREDIT_MAX  0x7fffffffu
 /* Everything before the data. */
 #define FRAME_DATA_HEAD 5
-#define FRAME_SIZE_MAX (FRAME_DATA_HEAD + FRAME_DATA_MAX)
+#define FRAME_SIZE_MAX  (FRAME_DATA_HEAD + FRAME_DATA_MAX)
 
 enum frame_type {
 	FRAME_HELLO = 1,
@@ -32,7 +33,7 @@ enum frame_type {
 
 struct frame {
 	enum frame_type type;
-	uint32_t id;	      /* of the stream; 0 in HELLO and GOAWAY                  */
+	uint32_t id;          /* of the stream; 0 in HELLO and GOAWAY                  */
 	unsigned version;     /* HELLO                                                 */
 	unsigned priority;    /* OPEN: one of enum tunnel_priority                     */
 	uint32_t credit;      /* WINDOW: bytes more; HELLO: what every stream starts with */

@@ -12,7 +12,7 @@
 #include "base/random.h"
 
 #define FIRST_MS 100
-#define LAST_MS 15000
+#define LAST_MS  15000
 /* A session that lived so long was a good one: the next loss starts from the first wait again. */
 #define GOOD_MS 30000
 
@@ -22,7 +22,7 @@ struct redial {
 	void *owner;
 	struct tunnel *tunnel;
 	struct loop_timer timer;
-	int64_t wait_ms;  /* before the next dial, without jitter */
+	int64_t wait_ms;     /* before the next dial, without jitter */
 	int64_t up_since_ms; /* 0 = not up */
 };
 

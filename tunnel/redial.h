@@ -1,8 +1,9 @@
 /*
  * redial.h - keeps one session to the server: dials, and dials again with back-off and jitter.
  *
- * Waits 0.1 s after the first loss, doubling to 15 s, each with +-25 % jitter; a session that lived for 30 s resets it.
- * The plan function is asked before each dial, so a renewed certificate or moved server is picked up.
+ * Waits 0.1 s after the first loss, doubling to 15 s, each with +-25 % jitter; a session that
+ * lived for 30 s resets it. The plan function is asked before each dial, so a renewed certificate
+ * or moved server is picked up.
  */
 #ifndef TUNNEL_REDIAL_H
 #define TUNNEL_REDIAL_H

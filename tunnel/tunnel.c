@@ -4,9 +4,9 @@
  *   connecting --link open: HELLO sent--> greeting --HELLO received--> up --> down
  *                                             \__ link lost, bad frame, GOAWAY __/
  *
- * Out: small control frames first, then one data frame at a time.  Priorities have budgets (64, 16, 4, 1); the
- * highest one that has a budget left goes first, so that bulk waits for control but is never starved;
- * within a priority streams take turns.
+ * Out: small control frames first, then one data frame at a time. Priorities have budgets (64, 16,
+ * 4, 1); the highest one that has a budget left goes first, so that bulk waits for control but is
+ * never starved; within a priority streams take turns.
  */
 #include "tunnel/tunnel_inside.h"
 
@@ -24,7 +24,8 @@ static const unsigned budgets[TUNNEL_PRIORITIES] = {
 
 struct tunnel_stream *tunnel_find(struct tunnel *tunnel, uint32_t id)
 {
-	LIST_EACH(&tunnel->table[id / 2 % TUNNEL_BUCKETS], at) {
+	LIST_EACH(&tunnel->table[id / 2 % TUNNEL_BUCKETS], at)
+	{
 		struct tunnel_stream *stream = LIST_OWNER(at, struct tunnel_stream, in_table);
 
 		if (stream->id == id)
@@ -44,9 +45,9 @@ static void break_streams(struct tunnel *tunnel, const struct error *why)
 {
 	for (size_t i = 0; i < TUNNEL_BUCKETS; i++) {
 		while (!list_is_empty(&tunnel->table[i]))
-			tunnel_stream_break(LIST_OWNER(tunnel->table[i].next, struct tunnel_stream,
-						       in_table),
-					    why);
+			tunnel_stream_break(
+				LIST_OWNER(tunnel->table[i].next, struct tunnel_stream, in_table),
+				why);
 	}
 	assert(tunnel->count == 0);
 	assert(tunnel->unread == 0);
@@ -128,8 +129,9 @@ void tunnel_send_control(struct tunnel *tunnel, const struct frame *frame)
 void tunnel_send_error(struct tunnel *tunnel, enum frame_type type, uint32_t id,
 		       const struct error *why)
 {
-	struct frame frame = { .type = type, .id = id, .kind = why->kind,
-			       .bytes = str_of(why->text) };
+	struct frame frame = {
+		.type = type, .id = id, .kind = why->kind, .bytes = str_of(why->text)
+	};
 
 	tunnel_send_control(tunnel, &frame);
 }
@@ -207,8 +209,9 @@ static void on_hello(struct tunnel *tunnel, const struct frame *frame)
 	struct error err;
 
 	if (tunnel->up || frame->version != FRAME_VERSION) {
-		error_set(&err, ERROR_BAD_REQUEST, "this end speaks version %d of the tunnel, not %u",
-			  FRAME_VERSION, frame->version);
+		error_set(&err, ERROR_BAD_REQUEST,
+			  "this end speaks version %d of the tunnel, not %u", FRAME_VERSION,
+			  frame->version);
 		leave(tunnel, &err);
 		return;
 	}
@@ -236,15 +239,9 @@ static void on_stream_frame(struct tunnel *tunnel, const struct frame *frame)
 	if (!stream)
 		return;
 	switch ((int)frame->type) {
-	case FRAME_DATA:
-		tunnel_stream_on_data(stream, frame->bytes);
-		break;
-	case FRAME_FIN:
-		tunnel_stream_on_fin(stream);
-		break;
-	case FRAME_WINDOW:
-		tunnel_stream_on_window(stream, frame->credit);
-		break;
+	case FRAME_DATA: tunnel_stream_on_data(stream, frame->bytes); break;
+	case FRAME_FIN: tunnel_stream_on_fin(stream); break;
+	case FRAME_WINDOW: tunnel_stream_on_window(stream, frame->credit); break;
 	case FRAME_RESET:
 		frame_error(frame, &err);
 		tunnel_stream_break(stream, &err);
@@ -296,7 +293,8 @@ static void on_link_message(void *owner, struct str message)
 
 static void greet(struct tunnel *tunnel)
 {
-	struct frame hello = { .type = FRAME_HELLO, .version = FRAME_VERSION,
+	struct frame hello = { .type = FRAME_HELLO,
+			       .version = FRAME_VERSION,
 			       .credit = TUNNEL_WINDOW };
 
 	tunnel_send_control(tunnel, &hello);
@@ -341,8 +339,9 @@ static struct tunnel *tunnel_new(struct loop *loop, const struct tunnel_events *
 	return tunnel;
 }
 
-bool tunnel_dial(struct loop *loop, const struct link_plan *plan, const struct tunnel_events *events,
-		 void *owner, struct tunnel **out, struct error *err)
+bool tunnel_dial(struct loop *loop, const struct link_plan *plan,
+		 const struct tunnel_events *events, void *owner, struct tunnel **out,
+		 struct error *err)
 {
 	struct tunnel *tunnel = tunnel_new(loop, events, owner, true);
 

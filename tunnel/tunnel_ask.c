@@ -1,5 +1,6 @@
 /*
- * tunnel_ask.c - opening streams: ours, which wait for the peer's answer, and the peer's, which wait for ours.
+ * tunnel_ask.c - opening streams: ours, which wait for the peer's answer, and the peer's, which
+ * wait for ours.
  */
 #include "tunnel/tunnel_inside.h"
 
@@ -61,7 +62,8 @@ static void on_late(struct loop_timer *timer)
 	struct tunnel_ask *ask = CONTAINER_OF(timer, struct tunnel_ask, timer);
 	struct error err;
 
-	error_set(&err, ERROR_TIMEOUT, "the other end of the tunnel did not open the stream in time");
+	error_set(&err, ERROR_TIMEOUT,
+		  "the other end of the tunnel did not open the stream in time");
 	tunnel_stream_reset(ask->stream, &err);
 }
 
@@ -85,11 +87,10 @@ void tunnel_ask_on_refused(struct tunnel_stream *stream, const struct error *why
 	tunnel_stream_break(stream, why);
 }
 
-struct tunnel_ask *tunnel_open(struct tunnel *tunnel, struct str service, enum tunnel_priority priority,
-			       int timeout_ms,
-			       void (*on_done)(void *of, struct stream *stream,
-					       const struct error *err),
-			       void *of)
+struct tunnel_ask *
+tunnel_open(struct tunnel *tunnel, struct str service, enum tunnel_priority priority,
+	    int timeout_ms,
+	    void (*on_done)(void *of, struct stream *stream, const struct error *err), void *of)
 {
 	struct tunnel_ask *ask = memory_new(struct tunnel_ask);
 	struct frame frame = { .type = FRAME_OPEN, .priority = priority, .bytes = service };
@@ -108,7 +109,8 @@ struct tunnel_ask *tunnel_open(struct tunnel *tunnel, struct str service, enum t
 		error_set(&err, ERROR_UNAVAILABLE, "the tunnel is down");
 		tunnel_ask_fail(ask, &err);
 	} else if (tunnel->count >= LIMIT_TUNNEL_STREAMS) {
-		error_set(&err, ERROR_TOO_MANY, "the tunnel has %zu open streams already", tunnel->count);
+		error_set(&err, ERROR_TOO_MANY, "the tunnel has %zu open streams already",
+			  tunnel->count);
 		tunnel_ask_fail(ask, &err);
 	} else {
 		frame.id = tunnel->next_id;
@@ -135,7 +137,8 @@ void tunnel_open_cancel(struct tunnel_ask *ask)
 
 /* --- the peer's --- */
 
-/* The peer's numbers have its parity and grow; anything else harms only the stream of that number. */
+/* The peer's numbers have its parity and grow; anything else harms only the stream of that
+ * number. */
 static bool check_number(struct tunnel *tunnel, uint32_t id)
 {
 	struct tunnel_stream *stream;
@@ -143,8 +146,8 @@ static bool check_number(struct tunnel *tunnel, uint32_t id)
 
 	if (id % 2 == (tunnel->is_agent ? 0u : 1u) && id > tunnel->peer_last)
 		return true;
-	error_set(&err, ERROR_BAD_REQUEST, "stream %u cannot be opened: the number is used up or not yours",
-		  (unsigned)id);
+	error_set(&err, ERROR_BAD_REQUEST,
+		  "stream %u cannot be opened: the number is used up or not yours", (unsigned)id);
 	stream = tunnel_find(tunnel, id);
 	if (stream)
 		tunnel_stream_reset(stream, &err);
@@ -162,7 +165,8 @@ void tunnel_ask_on_open(struct tunnel *tunnel, const struct frame *frame)
 		return;
 	tunnel->peer_last = frame->id;
 	if (tunnel->count >= LIMIT_TUNNEL_STREAMS) {
-		error_set(&err, ERROR_TOO_MANY, "the tunnel has %zu open streams already", tunnel->count);
+		error_set(&err, ERROR_TOO_MANY, "the tunnel has %zu open streams already",
+			  tunnel->count);
 		tunnel_send_error(tunnel, FRAME_REFUSED, frame->id, &err);
 		return;
 	}

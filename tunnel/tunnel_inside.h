@@ -1,5 +1,6 @@
 /*
- * tunnel_inside.h - what tunnel.c (the session), tunnel_stream.c (one stream) and tunnel_ask.c (opening) share.
+ * tunnel_inside.h - what tunnel.c (the session), tunnel_stream.c (one stream) and tunnel_ask.c
+ * (opening) share.
  */
 #ifndef TUNNEL_TUNNEL_INSIDE_H
 #define TUNNEL_TUNNEL_INSIDE_H
@@ -41,7 +42,7 @@ struct tunnel_ask;
 
 struct tunnel_stream {
 	struct stream_base base;
-	struct tunnel *tunnel; /* NULL once the number is gone */
+	struct tunnel *tunnel;  /* NULL once the number is gone */
 	struct tunnel_ask *ask; /* while we wait for OPENED */
 	struct list in_table;
 	struct list in_ready;
@@ -51,8 +52,8 @@ struct tunnel_stream {
 	struct fifo in, out;
 	uint32_t send_credit;
 	uint32_t receive_credit; /* what the peer may still send */
-	uint32_t taken;		 /* read by the owner, not yet given back as credit */
-	bool opened;		 /* both sides agree that it exists */
+	uint32_t taken;          /* read by the owner, not yet given back as credit */
+	bool opened;             /* both sides agree that it exists */
 	bool in_ended, end_read;
 	bool finishing, fin_sent;
 	bool orphan; /* the owner has closed it; what it wrote is still being sent */

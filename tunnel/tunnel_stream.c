@@ -1,10 +1,11 @@
 /*
  * tunnel_stream.c - one stream of a session: buffers, credit, half-close.
  *
- *   opening ----> open ----> FIN sent and FIN received: the number is free, the owner may still read
- *      \            \__ RESET either way, session lost: broken
- *       \__ refused                      closed by its owner: an orphan sends what was written, then FIN,
- *                                        and waits for the peer's FIN for a while
+ *   opening ----> open ----> FIN sent and FIN received: the number is free
+ *      |            |  \__ RESET either way, session lost: broken
+ *      |            \__ closed by its owner: an orphan sends what was written, then FIN, and
+ *      |                waits for the peer's FIN for a while
+ *      \__ refused
  */
 #include "tunnel/tunnel_inside.h"
 
@@ -14,8 +15,8 @@
 #define ORPHAN_MS 30000
 /* Credit is given back in pieces of this size. */
 #define CREDIT_PIECE (TUNNEL_WINDOW / 4)
-/* What all streams of a session together may leave unread, before the one that brings more is reset: 128 that
- * are stalled completely. */
+/* What all streams of a session together may leave unread, before the one that brings more is
+ * reset: 128 that are stalled completely. */
 #define UNREAD_MAX (32u * 1024 * 1024)
 
 static struct tunnel_stream *stream_of(const struct stream *stream)

@@ -1,5 +1,6 @@
 /*
- * fuzz_tunnel_frame.c - any bytes as a tunnel frame: no crash, and what parses prints to the same bytes.
+ * fuzz_tunnel_frame.c - any bytes as a tunnel frame: no crash, and what parses prints to the same
+ * bytes.
  */
 #include <assert.h>
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /*
- * certs.h - for tests that need TLS: a CA, a server's and a client's certificate, made once a process.
+ * certs.h - for tests that need TLS: a CA, a server's and a client's certificate, made once a
+ * process.
  */
 #ifndef TESTS_UNIT_NET_CERTS_H
 #define TESTS_UNIT_NET_CERTS_H

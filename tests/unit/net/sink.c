@@ -106,7 +106,8 @@ void sink_until_count(struct loop *loop, const unsigned *count, unsigned at_leas
 
 	while (*count < at_least) {
 		if (clock_now_ms() > end)
-			harness_fail(__FILE__, __LINE__, "waited in vain for %u, have %u", at_least, *count);
+			harness_fail(__FILE__, __LINE__, "waited in vain for %u, have %u", at_least,
+				     *count);
 		loop_once(loop, 20);
 	}
 }
@@ -117,8 +118,8 @@ void sink_until_bytes(struct loop *loop, const struct sink *sink, size_t at_leas
 
 	while (sink->got.len < at_least) {
 		if (clock_now_ms() > end)
-			harness_fail(__FILE__, __LINE__, "waited in vain for %zu bytes, have %zu", at_least,
-				     sink->got.len);
+			harness_fail(__FILE__, __LINE__, "waited in vain for %zu bytes, have %zu",
+				     at_least, sink->got.len);
 		loop_once(loop, 20);
 	}
 }
@@ -131,7 +132,8 @@ void sink_rounds(struct loop *loop, int count)
 
 void sink_tcp_pair(struct loop *loop, struct stream **out_a, struct stream **out_b)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

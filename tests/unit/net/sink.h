@@ -1,5 +1,6 @@
 /*
- * sink.h - for tests of streams: an owner that records what it hears, and loops that run until something holds.
+ * sink.h - for tests of streams: an owner that records what it hears, and loops that run until
+ * something holds.
  */
 #ifndef TESTS_UNIT_NET_SINK_H
 #define TESTS_UNIT_NET_SINK_H
@@ -9,18 +10,18 @@
 struct sink {
 	struct stream *stream;
 	struct buf got;
-	size_t take;	 /* bytes a read; 0 = 4096 */
+	size_t take;     /* bytes a read; 0 = 4096 */
 	size_t take_max; /* leave the rest unread after so many; 0 = no limit */
 	unsigned readable, writable, closed;
-	bool ended;	 /* read gave -1 */
-	bool broken;	 /* on_closed with a reason */
-	bool echo;	 /* write back what comes, finish when it ends */
+	bool ended;  /* read gave -1 */
+	bool broken; /* on_closed with a reason */
+	bool echo;   /* write back what comes, finish when it ends */
 	struct error why;
 };
 
 /* Become the owner; the sink is all zero but for its settings. */
 void sink_own(struct sink *sink, struct stream *stream);
-void sink_read(struct sink *sink); /* what on_readable does */
+void sink_read(struct sink *sink);  /* what on_readable does */
 void sink_clear(struct sink *sink); /* closes the stream too */
 
 struct loop *sink_loop(void);

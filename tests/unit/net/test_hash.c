@@ -19,10 +19,12 @@ static void sha256_in_pieces(void)
 {
 	unsigned char whole[HASH_SHA256], parts[HASH_SHA256];
 	struct hash *hash = hash_new();
-	const char text[] = "the quick brown fox jumps over the lazy dog and on it goes, over 64 bytes";
+	const char text[] =
+		"the quick brown fox jumps over the lazy dog and on it goes, over 64 bytes";
 
-	hash_sha256(STR("the quick brown fox jumps over the lazy dog and on it goes, over 64 bytes"),
-		    whole);
+	hash_sha256(
+		STR("the quick brown fox jumps over the lazy dog and on it goes, over 64 bytes"),
+		whole);
 	for (size_t i = 0; i < sizeof(text) - 1; i += 7)
 		hash_add(hash, text + i, sizeof(text) - 1 - i < 7 ? sizeof(text) - 1 - i : 7);
 	hash_add(hash, NULL, 0);
@@ -60,7 +62,8 @@ static void hmac_known(void)
 
 	hash_hmac_sha256(STR("Jefe"), STR("what do ya want for nothing?"), mac);
 	buf_add_hex(&hex, str_from(mac, sizeof(mac)));
-	CHECK_STR(buf_text(&hex), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	CHECK_STR(buf_text(&hex),
+		  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 static void compares(void)
@@ -72,11 +75,8 @@ static void compares(void)
 }
 
 static const struct test tests[] = {
-	{ "sha256 known", sha256_known },
-	{ "sha256 in pieces", sha256_in_pieces },
-	{ "sha512 upper case", sha512_upper },
-	{ "sha1 of websocket", sha1_of_websocket },
-	{ "hmac known", hmac_known },
-	{ "compares", compares },
+	{ "sha256 known", sha256_known },      { "sha256 in pieces", sha256_in_pieces },
+	{ "sha512 upper case", sha512_upper }, { "sha1 of websocket", sha1_of_websocket },
+	{ "hmac known", hmac_known },          { "compares", compares },
 };
 TEST_MAIN(tests)

@@ -1,5 +1,6 @@
 /*
- * test_pki.c - keys, certificates, requests and tokens; cross-checked with openssl where it is installed.
+ * test_pki.c - keys, certificates, requests and tokens; cross-checked with openssl where it is
+ * installed.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -24,13 +25,17 @@ static void make_ca(struct buf *key, struct buf *cert)
 static void reads_what_it_issued(void)
 {
 	auto_buf ca_key = BUF_INIT, ca = BUF_INIT, key = BUF_INIT, cert = BUF_INIT;
-	struct pki_plan plan = { .subject = { "admin", groups }, .uses = PKI_CLIENT | PKI_SERVER,
-				 .names = names, .not_before_s = 1700000000, .days = 30 };
+	struct pki_plan plan = { .subject = { "admin", groups },
+				 .uses = PKI_CLIENT | PKI_SERVER,
+				 .names = names,
+				 .not_before_s = 1700000000,
+				 .days = 30 };
 	struct pki_info info;
 
 	make_ca(&ca_key, &ca);
 	CHECK_OK(pki_new_key(&key, &err), &err);
-	CHECK_OK(pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&ca_key), &cert, &err), &err);
+	CHECK_OK(pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&ca_key), &cert, &err),
+		 &err);
 	CHECK_OK(pki_read(buf_str(&cert), &info, &err), &err);
 	CHECK_STR(info.name, "admin");
 	CHECK(!info.is_ca);
@@ -73,8 +78,9 @@ static const char *save(const char *name, const struct buf *text)
 static void openssl_agrees(void)
 {
 	auto_buf ca_key = BUF_INIT, ca = BUF_INIT, key = BUF_INIT, cert = BUF_INIT;
-	struct pki_plan plan = { .subject = { "admin", groups }, .uses = PKI_SERVER,
-				 .names = names, .days = 30 };
+	struct pki_plan plan = {
+		.subject = { "admin", groups }, .uses = PKI_SERVER, .names = names, .days = 30
+	};
 	char command[1024];
 	const char *ca_path, *cert_path;
 
@@ -82,11 +88,12 @@ static void openssl_agrees(void)
 		harness_skip("openssl is not installed");
 	make_ca(&ca_key, &ca);
 	CHECK_OK(pki_new_key(&key, &err), &err);
-	CHECK_OK(pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&ca_key), &cert, &err), &err);
+	CHECK_OK(pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&ca_key), &cert, &err),
+		 &err);
 	ca_path = save("ca.pem", &ca);
 	cert_path = save("cert.pem", &cert);
-	snprintf(command, sizeof(command),
-		 "openssl verify -purpose sslserver -CAfile %s %s 2>&1", ca_path, cert_path);
+	snprintf(command, sizeof(command), "openssl verify -purpose sslserver -CAfile %s %s 2>&1",
+		 ca_path, cert_path);
 	CHECK(shell_says(command, ": OK"));
 	snprintf(command, sizeof(command), "openssl x509 -in %s -noout -text 2>&1", cert_path);
 	CHECK(shell_says(command, "DNS:localhost, DNS:mote.example, IP Address:127.0.0.1, "
@@ -105,15 +112,18 @@ static void signs_requests(void)
 {
 	auto_buf ca_key = BUF_INIT, ca = BUF_INIT, key = BUF_INIT, csr = BUF_INIT, cert = BUF_INIT;
 	struct pki_subject asked = { "liar", groups };
-	struct pki_plan plan = { .subject = { "system:node:a", NULL }, .uses = PKI_CLIENT, .days = 1 };
+	struct pki_plan plan = { .subject = { "system:node:a", NULL },
+				 .uses = PKI_CLIENT,
+				 .days = 1 };
 	struct pki_info info;
 	char *body;
 
 	make_ca(&ca_key, &ca);
 	CHECK_OK(pki_new_key(&key, &err), &err);
 	CHECK_OK(pki_new_request(&asked, buf_str(&key), &csr, &err), &err);
-	CHECK_OK(pki_sign_request(&plan, buf_str(&csr), buf_str(&ca), buf_str(&ca_key), &cert, &err),
-		 &err);
+	CHECK_OK(
+		pki_sign_request(&plan, buf_str(&csr), buf_str(&ca), buf_str(&ca_key), &cert, &err),
+		&err);
 	CHECK_OK(pki_read(buf_str(&cert), &info, &err), &err);
 	CHECK_STR(info.name, "system:node:a"); /* ours, not what was asked for */
 
@@ -134,7 +144,8 @@ static void refuses_bad_plans(void)
 
 	make_ca(&ca_key, &ca);
 	CHECK_OK(pki_new_key(&key, &err), &err);
-	CHECK_OK(pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&ca_key), &leaf, &err), &err);
+	CHECK_OK(pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&ca_key), &leaf, &err),
+		 &err);
 	/* A leaf cannot issue, a foreign key neither. */
 	CHECK(!pki_issue(&plan, buf_str(&key), buf_str(&leaf), buf_str(&key), &out, &err));
 	CHECK(!pki_issue(&plan, buf_str(&key), buf_str(&ca), buf_str(&key), &out, &err));
@@ -224,7 +235,8 @@ static void tokens_changed(void)
 	pki_signer_free(signer);
 }
 
-/* The well-known forgeries: no algorithm, another algorithm, another key id, a critical extension. */
+/* The well-known forgeries: no algorithm, another algorithm, another key id, a critical
+ * extension. */
 static void tokens_forged(void)
 {
 	static const char *const heads[] = {

@@ -1,5 +1,6 @@
 /*
- * test_socket.c - addresses, listening with a limit, dialling: what answers, what refuses, what is silent.
+ * test_socket.c - addresses, listening with a limit, dialling: what answers, what refuses, what is
+ * silent.
  */
 #include "net/socket.h"
 
@@ -21,12 +22,18 @@ static void splits(void)
 		unsigned port; /* 7 = fallback */
 		bool bad;
 	} rows[] = {
-		{ "1.2.3.4:80", "1.2.3.4", 80, false }, { "host", "host", 7, false },
-		{ ":443", "", 443, false },		{ "[::1]:6443", "::1", 6443, false },
-		{ "[fd00::2]", "fd00::2", 7, false },	{ "host:", NULL, 0, true },
-		{ "host:65536", NULL, 0, true },	{ "host:-1", NULL, 0, true },
-		{ "host:8x", NULL, 0, true },		{ "[::1", NULL, 0, true },
-		{ "[::1]x", NULL, 0, true },		{ "::1", NULL, 0, true },
+		{ "1.2.3.4:80", "1.2.3.4", 80, false },
+		{ "host", "host", 7, false },
+		{ ":443", "", 443, false },
+		{ "[::1]:6443", "::1", 6443, false },
+		{ "[fd00::2]", "fd00::2", 7, false },
+		{ "host:", NULL, 0, true },
+		{ "host:65536", NULL, 0, true },
+		{ "host:-1", NULL, 0, true },
+		{ "host:8x", NULL, 0, true },
+		{ "[::1", NULL, 0, true },
+		{ "[::1]x", NULL, 0, true },
+		{ "::1", NULL, 0, true },
 		{ "[::1]:", NULL, 0, true },
 	};
 
@@ -166,7 +173,8 @@ static void silent_peer(void)
 {
 	struct loop *loop = sink_loop();
 	struct caller caller = { 0 };
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), filler[3];
 	int64_t began;
@@ -189,7 +197,8 @@ static void silent_peer(void)
 	loop_close(loop);
 }
 
-/* Names go through the resolver; unknown ones and empty hosts fail with a sentence; cancelling is silent. */
+/* Names go through the resolver; unknown ones and empty hosts fail with a sentence; cancelling is
+ * silent. */
 static void names_and_cancel(void)
 {
 	struct loop *loop = sink_loop();

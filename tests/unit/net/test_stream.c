@@ -1,5 +1,6 @@
 /*
- * test_stream.c - the promises of stream.h, kept by the socket kind and by the pair in memory alike; and splicing.
+ * test_stream.c - the promises of stream.h, kept by the socket kind and by the pair in memory
+ * alike; and splicing.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,7 +18,8 @@ static void check_bytes(const struct sink *sink, const struct buf *want)
 	CHECK_BYTES(sink->got.at, want->at, want->len);
 }
 
-/* Megabytes both ways at once, with half-close: everything arrives, then the ends, then one on_closed each. */
+/* Megabytes both ways at once, with half-close: everything arrives, then the ends, then one
+ * on_closed each. */
 static void carries(make_fn *make)
 {
 	struct loop *loop = sink_loop();
@@ -51,7 +53,8 @@ static void carries(make_fn *make)
 	loop_close(loop);
 }
 
-/* Unread input stops the source: no busy announcing, the writer's pending stays; reading goes on later. */
+/* Unread input stops the source: no busy announcing, the writer's pending stays; reading goes on
+ * later. */
 static void pushes_back(make_fn *make)
 {
 	struct loop *loop = sink_loop();
@@ -219,14 +222,14 @@ static void lingers_bounded(make_fn *make)
 	loop_close(loop);
 }
 
-#define BOTH(what)                          \
-	static void what##_fd(void)         \
-	{                                   \
-		what(sink_tcp_pair);        \
-	}                                   \
-	static void what##_pair(void)       \
-	{                                   \
-		what(stream_pair);          \
+#define BOTH(what)                                                                                 \
+	static void what##_fd(void)                                                                \
+	{                                                                                          \
+		what(sink_tcp_pair);                                                               \
+	}                                                                                          \
+	static void what##_pair(void)                                                              \
+	{                                                                                          \
+		what(stream_pair);                                                                 \
 	}
 
 BOTH(carries)
@@ -245,7 +248,8 @@ static void reset_while_paused(void)
 	struct sink a = { 0 };
 	struct stream *end_a;
 	struct linger hard = { 1, 0 };
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(at);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0), peer;
 
@@ -271,7 +275,8 @@ static void on_done(void *of)
 	*(bool *)of = true;
 }
 
-/* client - a TCP pair - splice - another pair - echo server: bytes, ends and back-pressure go through. */
+/* client - a TCP pair - splice - another pair - echo server: bytes, ends and back-pressure go
+ * through. */
 static void splices(void)
 {
 	struct loop *loop = sink_loop();

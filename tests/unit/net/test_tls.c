@@ -1,5 +1,6 @@
 /*
- * test_tls.c - TLS ends against each other, over sockets and over a pipe in memory, and against openssl.
+ * test_tls.c - TLS ends against each other, over sockets and over a pipe in memory, and against
+ * openssl.
  */
 #include "net/tls.h"
 
@@ -35,7 +36,8 @@ static void pair_open(struct pair *pair, bool with_client_cert, const char *serv
 	certs_make(certs);
 	pair->loop = sink_loop();
 	CHECK_OK(tls_server_config(buf_str(&certs->server), buf_str(&certs->server_key),
-				   buf_str(&certs->ca), &pair->server_config, &err), &err);
+				   buf_str(&certs->ca), &pair->server_config, &err),
+		 &err);
 	CHECK_OK(tls_client_config(buf_str(&certs->ca),
 				   with_client_cert ? buf_str(&certs->client) : STR_NONE,
 				   buf_str(&certs->client_key), false, &pair->client_config, &err),
@@ -172,7 +174,8 @@ static void refuses_foreign_client(void)
 	until_ready(&pair);
 	certs_make(&other);
 	CHECK_OK(tls_client_config(buf_str(&pair.certs.ca), buf_str(&other.client),
-				   buf_str(&other.client_key), false, &config, &err), &err);
+				   buf_str(&other.client_key), false, &config, &err),
+		 &err);
 	sink_clear(&pair.server);
 	sink_clear(&pair.client);
 	pair.server = pair.client = (struct sink){ 0 };
@@ -223,7 +226,8 @@ static void refuses_other_ca(void)
 
 	pair_open(&pair, false, "localhost");
 	certs_make(&other);
-	CHECK_OK(tls_client_config(buf_str(&other.ca), STR_NONE, STR_NONE, false, &config, &err), &err);
+	CHECK_OK(tls_client_config(buf_str(&other.ca), STR_NONE, STR_NONE, false, &config, &err),
+		 &err);
 	stream_pair(pair.loop, &end_a, &end_b);
 	sink_own(&a, tls_accept(end_a, pair.server_config));
 	sink_own(&b, tls_connect(end_b, config, "localhost"));
@@ -283,7 +287,8 @@ static void not_tls(void)
 	pair_close(&pair);
 }
 
-/* The connection is cut without TLS saying so: a break, not an end, after the handshake and inside it. */
+/* The connection is cut without TLS saying so: a break, not an end, after the handshake and inside
+ * it. */
 static void truncation(void)
 {
 	struct pair pair;
@@ -323,8 +328,8 @@ static void bad_texts(void)
 	struct tls_config *config;
 
 	certs_make(&certs);
-	CHECK(!tls_server_config(buf_str(&certs.server), buf_str(&certs.client_key), STR_NONE, &config,
-				 &err));
+	CHECK(!tls_server_config(buf_str(&certs.server), buf_str(&certs.client_key), STR_NONE,
+				 &config, &err));
 	CHECK(strstr(err.text, "does not belong"));
 	CHECK(!tls_server_config(STR("x"), buf_str(&certs.server_key), STR_NONE, &config, &err));
 	CHECK(!tls_client_config(STR("x"), STR_NONE, STR_NONE, false, &config, &err));
@@ -366,8 +371,9 @@ static void openssl_client(const char *flags, const char *word)
 		harness_skip("openssl is not installed");
 	certs_make(&certs);
 	house.loop = sink_loop();
-	CHECK_OK(tls_server_config(buf_str(&certs.server), buf_str(&certs.server_key), buf_str(&certs.ca),
-				   &house.config, &err), &err);
+	CHECK_OK(tls_server_config(buf_str(&certs.server), buf_str(&certs.server_key),
+				   buf_str(&certs.ca), &house.config, &err),
+		 &err);
 	CHECK_OK(socket_listen(STR("127.0.0.1:0"), &fd, &err), &err);
 	CHECK(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
 	CHECK_OK(socket_listener_start(house.loop, &house.listener, fd, &err), &err);
@@ -386,7 +392,8 @@ static void openssl_client(const char *flags, const char *word)
 	got = fread(out, 1, sizeof(out) - 1, pipe);
 	out[got] = '\0';
 	pclose(pipe);
-	if (!strstr(out, word) || !strstr(out, "Verification: OK") || !strstr(out, "ALPN protocol: http/1.1"))
+	if (!strstr(out, word) || !strstr(out, "Verification: OK") ||
+	    !strstr(out, "ALPN protocol: http/1.1"))
 		harness_fail(__FILE__, __LINE__, "%s", out);
 	sink_clear(&house.sink);
 	socket_listener_stop(&house.listener);

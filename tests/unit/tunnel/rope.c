@@ -65,7 +65,8 @@ static void on_request(struct front *front, struct http_request *req)
 	if (!str_is(http_header(&req->head, "Authorization"), "Bearer agent"))
 		http_reply(req, 401, "text/plain", STR("who are you?"));
 	else
-		CHECK_OK(tunnel_serve(req, &rope_events, &rope->server, &rope->server.tunnel, &err), &err);
+		CHECK_OK(tunnel_serve(req, &rope_events, &rope->server, &rope->server.tunnel, &err),
+			 &err);
 }
 
 void rope_open(struct rope *rope)
@@ -90,7 +91,8 @@ void rope_dial(struct rope *rope)
 		.authorization = "Bearer agent",
 	};
 
-	CHECK_OK(tunnel_dial(rope->loop, &plan, &rope_events, &rope->agent, &rope->agent.tunnel, &err),
+	CHECK_OK(tunnel_dial(rope->loop, &plan, &rope_events, &rope->agent, &rope->agent.tunnel,
+			     &err),
 		 &err);
 	sink_until(rope->loop, &rope->agent.up);
 	sink_until(rope->loop, &rope->server.up);
@@ -136,8 +138,8 @@ void rope_ask(struct rope_ask *ask, struct tunnel *tunnel, const char *service,
 	CHECK_INT(ask->done, 0);
 }
 
-void rope_ask_open(struct rope *rope, struct rope_ask *ask, struct tunnel *tunnel, const char *service,
-		   enum tunnel_priority priority)
+void rope_ask_open(struct rope *rope, struct rope_ask *ask, struct tunnel *tunnel,
+		   const char *service, enum tunnel_priority priority)
 {
 	rope_ask(ask, tunnel, service, priority);
 	sink_until_count(rope->loop, &ask->done, 1);

@@ -1,5 +1,6 @@
 /*
- * rope.h - for tests of tunnels: an agent's and a server's end in one process, joined over TLS on loopback.
+ * rope.h - for tests of tunnels: an agent's and a server's end in one process, joined over TLS on
+ * loopback.
  */
 #ifndef TESTS_UNIT_TUNNEL_ROPE_H
 #define TESTS_UNIT_TUNNEL_ROPE_H
@@ -19,10 +20,11 @@ struct rope_end {
 	struct sink accepted[ROPE_SINKS];
 	unsigned accepted_count;
 	struct tunnel_open *kept; /* by the service "later" */
-	char service[300];	  /* the last one asked for */
+	char service[300];        /* the last one asked for */
 };
 
-/* Services of both ends: "echo", "sink" (reads all), "stall" (reads nothing), "refuse", "later" (kept). */
+/* Services of both ends: "echo", "sink" (reads all), "stall" (reads nothing), "refuse", "later"
+ * (kept). */
 struct rope {
 	struct front front; /* first */
 	struct certs certs;
@@ -46,7 +48,7 @@ struct rope_ask {
 void rope_ask(struct rope_ask *ask, struct tunnel *tunnel, const char *service,
 	      enum tunnel_priority priority);
 /* Ask and wait until it is open. */
-void rope_ask_open(struct rope *rope, struct rope_ask *ask, struct tunnel *tunnel, const char *service,
-		   enum tunnel_priority priority);
+void rope_ask_open(struct rope *rope, struct rope_ask *ask, struct tunnel *tunnel,
+		   const char *service, enum tunnel_priority priority);
 
 #endif

@@ -30,29 +30,38 @@ static void known_bytes(void)
 {
 	check_bytes(&(struct frame){ .type = FRAME_HELLO, .version = 1, .credit = 262144 },
 		    "010100040000");
-	check_bytes(&(struct frame){ .type = FRAME_OPEN, .id = 3, .priority = TUNNEL_LOGS,
+	check_bytes(&(struct frame){ .type = FRAME_OPEN,
+				     .id = 3,
+				     .priority = TUNNEL_LOGS,
 				     .bytes = STR("node") },
 		    "0200000003026e6f6465");
 	check_bytes(&(struct frame){ .type = FRAME_OPENED, .id = 0x01020304 }, "0301020304");
-	check_bytes(&(struct frame){ .type = FRAME_REFUSED, .id = 4, .kind = ERROR_NOT_FOUND,
+	check_bytes(&(struct frame){ .type = FRAME_REFUSED,
+				     .id = 4,
+				     .kind = ERROR_NOT_FOUND,
 				     .bytes = STR("no") },
 		    "0400000004046e6f");
 	check_bytes(&(struct frame){ .type = FRAME_DATA, .id = 5, .bytes = STR("abc") },
 		    "0500000005616263");
 	check_bytes(&(struct frame){ .type = FRAME_FIN, .id = 6 }, "0600000006");
-	check_bytes(&(struct frame){ .type = FRAME_RESET, .id = 7, .kind = ERROR_FULL,
-				     .bytes = STR_NONE },
-		    "070000000711");
+	check_bytes(
+		&(struct frame){
+			.type = FRAME_RESET, .id = 7, .kind = ERROR_FULL, .bytes = STR_NONE },
+		"070000000711");
 	check_bytes(&(struct frame){ .type = FRAME_WINDOW, .id = 8, .credit = 65536 },
 		    "080000000800010000");
-	check_bytes(&(struct frame){ .type = FRAME_GOAWAY, .kind = ERROR_TIMEOUT, .bytes = STR("x") },
-		    "091078");
+	check_bytes(
+		&(struct frame){ .type = FRAME_GOAWAY, .kind = ERROR_TIMEOUT, .bytes = STR("x") },
+		"091078");
 }
 
 static void all_kinds_travel(void)
 {
 	for (int kind = ERROR_BAD_REQUEST; kind < ERROR_KINDS; kind++) {
-		struct frame frame = { .type = FRAME_RESET, .id = 1, .kind = (enum error_kind)kind }, back;
+		struct frame frame = { .type = FRAME_RESET,
+				       .id = 1,
+				       .kind = (enum error_kind)kind },
+			     back;
 		auto_buf bytes = BUF_INIT;
 
 		frame_print(&frame, &bytes);
@@ -77,14 +86,30 @@ static void long_texts_are_cut(void)
 static void malformed(void)
 {
 	static const char *const rows[] = {
-		"",		     "00",	       "0a",	     "ff01",	 "01",
-		"0101",		     "01010004",       "010100000000", /* no window     */
-		"010180000000", /* too large */	       "01010004000000", /* trailing */
-		"02",		     "0200000001",     "020000000100", /* no service */
-		"020000000104616263", /* priority 4 */ "020000000002616263", /* stream 0 */
-		"0300000000",	     "030000000100",   "0500000001", /* no data */
-		"06000001",	     "060000000100",   "0800000001", "080000000100000000",
-		"08000000010000000100",		       "0700000001",
+		"",
+		"00",
+		"0a",
+		"ff01",
+		"01",
+		"0101",
+		"01010004",
+		"010100000000", /* no window     */
+		"010180000000",
+		/* too large */ "01010004000000", /* trailing */
+		"02",
+		"0200000001",
+		"020000000100", /* no service */
+		"020000000104616263",
+		/* priority 4 */ "020000000002616263", /* stream 0 */
+		"0300000000",
+		"030000000100",
+		"0500000001", /* no data */
+		"06000001",
+		"060000000100",
+		"0800000001",
+		"080000000100000000",
+		"08000000010000000100",
+		"0700000001",
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

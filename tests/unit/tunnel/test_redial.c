@@ -1,5 +1,6 @@
 /*
- * test_redial.c - the session comes back after losses; waits grow and shrink; a wrong CA never comes up.
+ * test_redial.c - the session comes back after losses; waits grow and shrink; a wrong CA never
+ * comes up.
  */
 #include "tunnel/redial.h"
 

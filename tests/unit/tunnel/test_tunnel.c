@@ -118,7 +118,8 @@ static void priorities(void)
 	bulk_before = rope.server.accepted[0].got.len;
 	stream_write(asks[1].sink.stream, str_from(much.at, 4000000));
 	sink_until_bytes(rope.loop, &rope.server.accepted[1], 4000000);
-	/* The control stream waits for credit in between: bulk may use that time, but not overtake. */
+	/* The control stream waits for credit in between: bulk may use that time, but not
+	 * overtake. */
 	CHECK(rope.server.accepted[0].got.len - bulk_before < 6000000);
 	CHECK(rope.server.accepted[0].got.len > bulk_before);
 	asks_clear(2);
@@ -258,7 +259,8 @@ static void asks_while_down(void)
 	plan.port = rope.front.port;
 	plan.ca_pem = buf_str(&rope.certs.ca);
 	plan.authorization = "Bearer wrong";
-	CHECK_OK(tunnel_dial(rope.loop, &plan, &rope_events, &rope.agent, &rope.agent.tunnel, &err), &err);
+	CHECK_OK(tunnel_dial(rope.loop, &plan, &rope_events, &rope.agent, &rope.agent.tunnel, &err),
+		 &err);
 	rope_ask(&asks[0], rope.agent.tunnel, "echo", TUNNEL_EXEC);
 	sink_until_count(rope.loop, &asks[0].done, 1);
 	CHECK_INT(asks[0].why.kind, ERROR_UNAVAILABLE);
@@ -284,7 +286,8 @@ static void too_much(void)
 	rope_ask_open(&rope, &asks[0], rope.agent.tunnel, "stall", TUNNEL_EXEC);
 	rope_ask_open(&rope, &asks[1], rope.agent.tunnel, "echo", TUNNEL_EXEC);
 	for (size_t sent = 0; sent <= TUNNEL_WINDOW; sent += sizeof(bytes))
-		cheat(rope.agent.tunnel, (struct frame){ .type = FRAME_DATA, .id = 1,
+		cheat(rope.agent.tunnel, (struct frame){ .type = FRAME_DATA,
+							 .id = 1,
 							 .bytes = str_from(bytes, sizeof(bytes)) });
 	sink_until_count(rope.loop, &asks[0].sink.closed, 1);
 	CHECK(strstr(asks[0].sink.why.text, "more bytes than the window allows"));
@@ -302,11 +305,13 @@ static void used_numbers(void)
 	rope_ask_open(&rope, &asks[0], rope.agent.tunnel, "echo", TUNNEL_EXEC);
 	rope_ask_open(&rope, &asks[1], rope.agent.tunnel, "echo", TUNNEL_EXEC);
 	/* Stream 1 again: it is reset, stream 3 lives. */
-	cheat(rope.agent.tunnel, (struct frame){ .type = FRAME_OPEN, .id = 1, .bytes = STR("echo") });
+	cheat(rope.agent.tunnel,
+	      (struct frame){ .type = FRAME_OPEN, .id = 1, .bytes = STR("echo") });
 	sink_until_count(rope.loop, &asks[0].sink.closed, 1);
 	CHECK(asks[0].sink.broken);
 	/* A number of the other parity, and frames for numbers that never were. */
-	cheat(rope.agent.tunnel, (struct frame){ .type = FRAME_OPEN, .id = 8, .bytes = STR("echo") });
+	cheat(rope.agent.tunnel,
+	      (struct frame){ .type = FRAME_OPEN, .id = 8, .bytes = STR("echo") });
 	cheat(rope.agent.tunnel, (struct frame){ .type = FRAME_DATA, .id = 77, .bytes = STR("x") });
 	cheat(rope.agent.tunnel, (struct frame){ .type = FRAME_WINDOW, .id = 77, .credit = 1 });
 	stream_write(asks[1].sink.stream, STR("alive"));
