@@ -1,5 +1,5 @@
 /*
- * quantity.c - quantities as decimal numbers with a scale: value = digits * 10^-9 (nano), exact while it fits 128 bits.
+ * quantity.c - quantities as decimal numbers with a scale: a mantissa and powers of 10 and 1024.
  *
  * k8s.io/apimachinery resource.Quantity: suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an exponent.
  */
@@ -7,17 +7,15 @@
 
 #include <inttypes.h>
 
-typedef __int128 wide;
-
 enum form { FORM_DECIMAL, FORM_BINARY, FORM_EXPONENT };
 
+/* mantissa * 10^ten * 1024^kibi */
 struct parsed {
-	wide nano;
+	int64_t mantissa;
+	int ten, kibi;
 	enum form form;
 	bool over; /* larger than any number we keep: told as the largest */
 };
-
-#define NANO 1000000000
 
 static const struct {
 	const char *name;
@@ -37,60 +35,31 @@ static bool bad(struct error *err)
 			 "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 }
 
-static const wide wide_max = ((wide)1 << 100);
-
-static void scale_up(struct parsed *out, int factor)
-{
-	if (out->nano > wide_max / factor || out->nano < -wide_max / factor)
-		out->over = true;
-	else
-		out->nano *= factor;
-}
-
-/* Rounds away from zero: the real one rounds up to the finest unit it keeps. */
-static void scale_down(struct parsed *out, int factor)
-{
-	wide rest = out->nano % factor;
-
-	out->nano = out->nano / factor + (rest > 0) - (rest < 0);
-}
-
-static void scale_ten(struct parsed *out, int power)
-{
-	for (; power > 0 && !out->over; power--)
-		scale_up(out, 10);
-	for (; power < 0 && out->nano != 0; power++)
-		scale_down(out, 10);
-}
-
-static bool take_digits(struct str *text, struct parsed *out, int *out_power)
+static bool take_digits(struct str *text, struct parsed *out)
 {
 	bool point = false, any = false;
-	int behind = 0;
 
-	while (text->len > 0) {
+	for (; text->len > 0; *text = str_from(text->at + 1, text->len - 1)) {
 		char c = text->at[0];
 
 		if (c == '.' && !point) {
 			point = true;
-		} else if (c >= '0' && c <= '9') {
-			any = true;
-			if (out->nano < wide_max / 10) {
-				out->nano = out->nano * 10 + (c - '0');
-				behind += point;
-			} else if (!point) {
-				out->over = true;
-			}
-		} else {
-			break;
+			continue;
 		}
-		*text = str_from(text->at + 1, text->len - 1);
+		if (c < '0' || c > '9')
+			break;
+		any = true;
+		if (out->mantissa < INT64_MAX / 10 - 1) {
+			out->mantissa = out->mantissa * 10 + (c - '0');
+			out->ten -= point;
+		} else if (!point) {
+			out->over = true;
+		}
 	}
-	*out_power = 9 - behind;
 	return any;
 }
 
-static bool take_suffix(struct str text, struct parsed *out, int power)
+static bool take_suffix(struct str text, struct parsed *out)
 {
 	int64_t exponent;
 
@@ -98,13 +67,10 @@ static bool take_suffix(struct str text, struct parsed *out, int power)
 		if (!str_is(text, suffixes[i].name))
 			continue;
 		out->form = suffixes[i].form;
-		if (out->form == FORM_DECIMAL) {
-			scale_ten(out, power + suffixes[i].power);
-			return true;
-		}
-		for (int k = 0; k < suffixes[i].power && !out->over; k++)
-			scale_up(out, 1024);
-		scale_ten(out, power);
+		if (out->form == FORM_DECIMAL)
+			out->ten += suffixes[i].power;
+		else
+			out->kibi = suffixes[i].power;
 		return true;
 	}
 	if (text.len < 2 || (text.at[0] != 'e' && text.at[0] != 'E'))
@@ -115,44 +81,67 @@ static bool take_suffix(struct str text, struct parsed *out, int power)
 	if (!str_to_i64(text, -99, 99, &exponent))
 		return false;
 	out->form = FORM_EXPONENT;
-	scale_ten(out, power + (int)exponent);
+	out->ten += (int)exponent;
 	return true;
 }
 
 static bool parse(struct str text, struct parsed *out, struct error *err)
 {
 	bool negative = text.len > 0 && text.at[0] == '-';
-	int power;
 
 	*out = (struct parsed){ 0 };
 	if (text.len > 0 && (text.at[0] == '-' || text.at[0] == '+'))
 		text = str_from(text.at + 1, text.len - 1);
-	if (text.len == 0 || text.len > 64 || !take_digits(&text, out, &power) || !take_suffix(text, out, power))
+	if (text.len == 0 || text.len > 64 || !take_digits(&text, out) || !take_suffix(text, out))
 		return bad(err);
 	if (negative)
-		out->nano = -out->nano;
+		out->mantissa = -out->mantissa;
 	return true;
 }
 
-static void print_wide(wide value, struct buf *out)
+static bool times(int64_t *value, int64_t factor)
 {
-	char digits[48];
-	size_t at = sizeof(digits);
-	bool negative = value < 0;
+	return !__builtin_mul_overflow(*value, factor, value);
+}
 
-	do {
-		int digit = (int)(value % 10);
+/* Away from zero: the real one rounds up to the finest unit it keeps. */
+static bool divide_by_ten(int64_t *value)
+{
+	int64_t rest = *value % 10;
 
-		digits[--at] = (char)('0' + (digit < 0 ? -digit : digit));
-		value /= 10;
-	} while (value != 0);
-	if (negative)
-		digits[--at] = '-';
-	buf_add(out, digits + at, sizeof(digits) - at);
+	*value = *value / 10 + (rest > 0) - (rest < 0);
+	return rest == 0;
+}
+
+/* The number in units of 10^unit; *out_exact tells whether it was rounded.  False = it does not fit. */
+static bool scaled(const struct parsed *parsed, int unit, int64_t *out, bool *out_exact)
+{
+	int64_t value = parsed->mantissa;
+	int ten = parsed->ten - unit;
+
+	*out_exact = true;
+	if (parsed->over)
+		return false;
+	for (int i = 0; i < parsed->kibi; i++) {
+		/* make room first where the number is about to be divided anyway and loses nothing by it */
+		while (ten < 0 && value % 10 == 0 && value != 0) {
+			value /= 10;
+			ten++;
+		}
+		if (!times(&value, 1024))
+			return false;
+	}
+	for (; ten > 0 && value != 0; ten--)
+		if (!times(&value, 10))
+			return false;
+	for (; ten < 0 && value != 0; ten++)
+		*out_exact = divide_by_ten(&value) && *out_exact;
+	*out = value;
+	return true;
 }
 
 /* The largest binary suffix that leaves a whole number. */
-static void print_binary(wide value, struct buf *out)
+static void print_binary(int64_t value, struct buf *out)
 {
 	int power = 0;
 
@@ -160,72 +149,73 @@ static void print_binary(wide value, struct buf *out)
 		value /= 1024;
 		power++;
 	}
-	print_wide(value, out);
-	if (power > 0)
-		buf_add_text(out, suffixes[power - 1].name);
+	buf_add_print(out, "%" PRId64 "%s", value, power > 0 ? suffixes[power - 1].name : "");
 }
 
-static void print_decimal(wide nano, enum form form, struct buf *out)
+/* mantissa * 10^ten with the largest suffix that leaves a whole number. */
+static bool print_decimal(int64_t mantissa, int ten, enum form form, struct buf *out)
 {
 	static const char *const names[] = { "n", "u", "m", "", "k", "M", "G", "T", "P", "E" };
-	int step = 0;
 
-	while (step < 9 && nano != 0 && nano % 1000 == 0) {
-		nano /= 1000;
-		step++;
-	}
-	if (nano == 0)
-		step = 3;
-	print_wide(nano, out);
-	if (form == FORM_EXPONENT && step != 3)
-		buf_add_print(out, "e%d", step * 3 - 9);
+	if (mantissa == 0)
+		ten = 0;
+	for (; mantissa != 0 && mantissa % 10 == 0; ten++)
+		mantissa /= 10;
+	for (; ten < -9; ten++)
+		divide_by_ten(&mantissa);
+	for (; (ten + 9) % 3 != 0 || ten > 18; ten--)
+		if (!times(&mantissa, 10))
+			return false;
+	buf_add_print(out, "%" PRId64, mantissa);
+	if (form == FORM_EXPONENT && ten != 0)
+		buf_add_print(out, "e%d", ten);
 	else if (form == FORM_DECIMAL)
-		buf_add_text(out, names[step]);
+		buf_add_text(out, names[(ten + 9) / 3]);
+	return true;
 }
 
 bool quantity_canonical(struct str text, struct buf *out, struct error *err)
 {
 	struct parsed parsed;
+	int64_t value;
+	bool exact, done = false;
 
 	if (!parse(text, &parsed, err))
 		return false;
-	if (parsed.over) { /* the real one caps at 2^63-1 */
-		buf_add_text(out, parsed.nano < 0 ? "-9223372036854775807" : "9223372036854775807");
-		return true;
+	if (parsed.form != FORM_BINARY) {
+		done = !parsed.over && print_decimal(parsed.mantissa, parsed.ten, parsed.form, out);
+	} else if (scaled(&parsed, 0, &value, &exact) && exact) {
+		/* below one Ki the binary form says nothing */
+		print_binary(value, out);
+		done = true;
+	} else if (scaled(&parsed, -3, &value, &exact)) {
+		done = print_decimal(value, -3, FORM_DECIMAL, out);
 	}
-	/* Binary forms with a fraction, and small ones, are printed decimally. */
-	if (parsed.form == FORM_BINARY && parsed.nano % NANO == 0 &&
-	    (parsed.nano >= (wide)1024 * NANO || parsed.nano <= (wide)-1024 * NANO || parsed.nano == 0))
-		print_binary(parsed.nano / NANO, out);
-	else
-		print_decimal(parsed.nano, parsed.form == FORM_BINARY ? FORM_DECIMAL : parsed.form, out);
+	if (!done) /* the real one caps at 2^63-1 */
+		buf_add_text(out, parsed.mantissa < 0 ? "-9223372036854775807" : "9223372036854775807");
 	return true;
 }
 
-static bool read_scaled(struct str text, int64_t unit_nano, int64_t *out, struct error *err)
+static bool read_scaled(struct str text, int unit, int64_t *out, struct error *err)
 {
 	struct parsed parsed;
-	wide value;
+	bool exact;
 
 	if (!parse(text, &parsed, err))
 		return false;
-	value = parsed.nano / unit_nano + (parsed.nano % unit_nano > 0);
-	if (parsed.over || value > INT64_MAX)
-		value = INT64_MAX;
-	if (value < INT64_MIN)
-		value = INT64_MIN;
-	*out = (int64_t)value;
+	if (!scaled(&parsed, unit, out, &exact))
+		*out = parsed.mantissa < 0 ? INT64_MIN : INT64_MAX;
 	return true;
 }
 
 bool quantity_milli(struct str text, int64_t *out, struct error *err)
 {
-	return read_scaled(text, NANO / 1000, out, err);
+	return read_scaled(text, -3, out, err);
 }
 
 bool quantity_value(struct str text, int64_t *out, struct error *err)
 {
-	return read_scaled(text, NANO, out, err);
+	return read_scaled(text, 0, out, err);
 }
 
 int quantity_sign(struct str text)
@@ -235,5 +225,5 @@ int quantity_sign(struct str text)
 
 	if (!parse(text, &parsed, &unused))
 		return 0;
-	return (parsed.nano > 0) - (parsed.nano < 0);
+	return (parsed.mantissa > 0) - (parsed.mantissa < 0);
 }

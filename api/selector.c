@@ -1,0 +1,482 @@
+/*
+ * selector.c - selectors as lists of requirements; labels are looked up in the object's facts, fields by path.
+ *
+ * Grammar (wire contract 2.3): comma = and; k, !k, k=v, k==v, k!=v, k in (a,b), k notin (a,b), k>n, k<n.
+ */
+#include "api/selector.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/kind.h"
+#include "api/names.h"
+
+#define REQUIREMENTS_MAX 256
+#define VALUES_MAX 1024
+
+enum operator { OP_EXISTS, OP_ABSENT, OP_IN, OP_NOT_IN, OP_GREATER, OP_LESS };
+
+struct requirement {
+	char *key;
+	enum operator op;
+	char **values;
+	size_t value_count;
+	const char *path; /* field selectors: where the value lies, else NULL */
+};
+
+struct selector {
+	struct requirement *items;
+	size_t count;
+	bool fields;
+};
+
+void selector_free(struct selector *selector)
+{
+	if (!selector)
+		return;
+	for (size_t i = 0; i < selector->count; i++) {
+		for (size_t k = 0; k < selector->items[i].value_count; k++)
+			free(selector->items[i].values[k]);
+		free(selector->items[i].values);
+		free(selector->items[i].key);
+	}
+	free(selector->items);
+	free(selector);
+}
+
+static struct requirement *add_requirement(struct selector *selector, struct str key, enum operator op)
+{
+	struct requirement *item;
+
+	selector->items = memory_grow(selector->items, (selector->count + 1) * sizeof(*item));
+	item = &selector->items[selector->count++];
+	*item = (struct requirement){ .key = str_copy(key), .op = op };
+	return item;
+}
+
+static void add_value(struct requirement *item, struct str value)
+{
+	item->values = memory_grow(item->values, (item->value_count + 1) * sizeof(char *));
+	item->values[item->value_count++] = str_copy(value);
+}
+
+/* --- label selectors --- */
+
+static bool bad_requirement(struct error *err, const char *why, struct str near)
+{
+	return error_set(err, ERROR_BAD_REQUEST, "unable to parse requirement: %s: \"" STR_FMT "\"", why, STR_ARG(near));
+}
+
+static void skip_blanks(struct str *text)
+{
+	*text = str_trim(*text);
+}
+
+static struct str take_word(struct str *text)
+{
+	size_t len = 0;
+	struct str word;
+
+	skip_blanks(text);
+	while (len < text->len && !strchr(" \t,()=!<>", text->at[len]))
+		len++;
+	word = str_from(text->at, len);
+	*text = str_from(text->at + len, text->len - len);
+	skip_blanks(text);
+	return word;
+}
+
+static bool take_mark(struct str *text, const char *mark)
+{
+	if (!str_starts(*text, str_of(mark)))
+		return false;
+	*text = str_from(text->at + strlen(mark), text->len - strlen(mark));
+	skip_blanks(text);
+	return true;
+}
+
+static bool take_set(struct str *text, struct requirement *item, struct error *err)
+{
+	if (!take_mark(text, "("))
+		return bad_requirement(err, "found something else, expected: '('", *text);
+	for (;;) {
+		add_value(item, take_word(text));
+		if (take_mark(text, ")"))
+			return true;
+		if (!take_mark(text, ",") || item->value_count > VALUES_MAX)
+			return bad_requirement(err, "found something else, expected: ',', or ')'", *text);
+	}
+}
+
+static bool check_number(const struct requirement *item, struct error *err)
+{
+	int64_t unused;
+
+	if (str_to_i64(str_of(item->values[0]), INT64_MIN, INT64_MAX, &unused))
+		return true;
+	return bad_requirement(err, "for 'Gt', 'Lt' operators, the value must be an integer", str_of(item->values[0]));
+}
+
+static bool take_operator(struct str *text, struct selector *selector, struct str key, struct error *err)
+{
+	static const struct {
+		const char *mark;
+		enum operator op;
+	} marks[] = { /* longer ones first */
+		{ "!=", OP_NOT_IN }, { "==", OP_IN }, { "=", OP_IN }, { ">", OP_GREATER }, { "<", OP_LESS },
+	};
+	struct str before = *text, word;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(marks); i++) {
+		struct requirement *item;
+
+		if (!take_mark(text, marks[i].mark))
+			continue;
+		item = add_requirement(selector, key, marks[i].op);
+		add_value(item, take_word(text));
+		return marks[i].op < OP_GREATER || check_number(item, err);
+	}
+	word = take_word(text);
+	if (str_is(word, "in"))
+		return take_set(text, add_requirement(selector, key, OP_IN), err);
+	if (str_is(word, "notin"))
+		return take_set(text, add_requirement(selector, key, OP_NOT_IN), err);
+	*text = before;
+	add_requirement(selector, key, OP_EXISTS);
+	return true;
+}
+
+static bool check_words(const struct requirement *item, struct error *err)
+{
+	const char *why = name_check_label_key(str_of(item->key));
+
+	if (why)
+		return error_set(err, ERROR_BAD_REQUEST, "unable to parse requirement: key: Invalid value: \"%s\": %s", item->key,
+				 why);
+	for (size_t i = 0; i < item->value_count && item->op <= OP_NOT_IN; i++) {
+		why = name_check_label_value(str_of(item->values[i]));
+		if (why)
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "unable to parse requirement: values[%zu][%s]: Invalid value: \"%s\": %s", i,
+					 item->key, item->values[i], why);
+	}
+	return true;
+}
+
+static bool take_requirement(struct str *text, struct selector *selector, struct error *err)
+{
+	bool absent = take_mark(text, "!");
+	struct str key = take_word(text);
+
+	if (key.len == 0)
+		return bad_requirement(err, "found something else, expected: identifier", *text);
+	if (absent)
+		add_requirement(selector, key, OP_ABSENT);
+	else if (!take_operator(text, selector, key, err))
+		return false;
+	return check_words(&selector->items[selector->count - 1], err);
+}
+
+bool selector_parse_labels(struct str text, struct selector **out, struct error *err)
+{
+	AUTO(selector_free) struct selector *selector = memory_new(struct selector);
+
+	skip_blanks(&text);
+	while (text.len > 0) {
+		if (selector->count == REQUIREMENTS_MAX)
+			return error_set(err, ERROR_BAD_REQUEST, "the selector has more than %d requirements",
+					 REQUIREMENTS_MAX);
+		if (!take_requirement(&text, selector, err))
+			return false;
+		if (text.len > 0 && !take_mark(&text, ","))
+			return bad_requirement(err, "found something else, expected: ',' or 'end of string'", text);
+	}
+	*out = take_ptr(&selector);
+	return true;
+}
+
+/* --- field selectors --- */
+
+static const char *path_of_label(const struct kind *kind, struct str label)
+{
+	if (str_is(label, "metadata.name"))
+		return "metadata.name";
+	if (str_is(label, "metadata.namespace") && kind->namespaced)
+		return "metadata.namespace";
+	for (const struct field_label *row = kind->field_labels; row && row->label; row++)
+		if (str_is(label, row->label))
+			return row->path ? row->path : row->label;
+	return NULL;
+}
+
+static bool refuse_field(const struct kind *kind, struct str label, struct error *err)
+{
+	if (kind->field_labels)
+		return error_set(err, ERROR_BAD_REQUEST, "field label not supported: " STR_FMT, STR_ARG(label));
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "\"" STR_FMT "\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+			 STR_ARG(label));
+}
+
+/* One term up to an unescaped comma, with its escapes. */
+static struct str take_term(struct str *text)
+{
+	size_t len = 0;
+	struct str term;
+
+	while (len < text->len && text->at[len] != ',')
+		len += text->at[len] == '\\' && len + 1 < text->len ? 2 : 1;
+	term = str_from(text->at, len);
+	*text = str_from(text->at + len, text->len - len);
+	if (text->len > 0)
+		*text = str_from(text->at + 1, text->len - 1);
+	return term;
+}
+
+static void unescape(struct str value, struct buf *out)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		if (value.at[i] == '\\' && i + 1 < value.len)
+			i++;
+		buf_add_byte(out, value.at[i]);
+	}
+}
+
+static bool take_field_term(struct str term, const struct kind *kind, struct selector *selector, struct error *err)
+{
+	ptrdiff_t at = str_find(term, '=');
+	struct str label, value;
+	struct requirement *item;
+	auto_buf plain = BUF_INIT;
+	bool unequal = at > 0 && term.at[at - 1] == '!';
+	const char *path;
+
+	if (at < 1)
+		return error_set(err, ERROR_BAD_REQUEST, "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'",
+				 STR_ARG(term), STR_ARG(term));
+	label = str_trim(str_from(term.at, (size_t)at - unequal));
+	value = str_from(term.at + at + 1, term.len - (size_t)at - 1);
+	if (!unequal && value.len > 0 && value.at[0] == '=')
+		value = str_from(value.at + 1, value.len - 1);
+	path = path_of_label(kind, label);
+	if (!path)
+		return refuse_field(kind, label, err);
+	unescape(value, &plain);
+	item = add_requirement(selector, label, unequal ? OP_NOT_IN : OP_IN);
+	item->path = path;
+	add_value(item, buf_str(&plain));
+	return true;
+}
+
+bool selector_parse_fields(struct str text, const struct kind *kind, struct selector **out, struct error *err)
+{
+	AUTO(selector_free) struct selector *selector = memory_new(struct selector);
+
+	selector->fields = true;
+	while (text.len > 0) {
+		struct str term = str_trim(take_term(&text));
+
+		if (selector->count == REQUIREMENTS_MAX)
+			return error_set(err, ERROR_BAD_REQUEST, "the selector has more than %d requirements",
+					 REQUIREMENTS_MAX);
+		if (term.len > 0 && !take_field_term(term, kind, selector, err))
+			return false;
+	}
+	*out = take_ptr(&selector);
+	return true;
+}
+
+/* --- from objects --- */
+
+static bool add_expression(struct selector *selector, const struct json *expression, struct error *err)
+{
+	static const struct {
+		const char *name;
+		enum operator op;
+	} rows[] = { { "In", OP_IN }, { "NotIn", OP_NOT_IN }, { "Exists", OP_EXISTS }, { "DoesNotExist", OP_ABSENT } };
+	struct str op = json_str(json_get(expression, "operator"));
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct requirement *item;
+
+		if (!str_is(op, rows[i].name))
+			continue;
+		item = add_requirement(selector, json_str(json_get(expression, "key")), rows[i].op);
+		for (struct json_iter it = json_iter(json_get(expression, "values")); json_next(&it);)
+			add_value(item, json_str(it.value));
+		return true;
+	}
+	return error_set(err, ERROR_BAD_REQUEST, "\"" STR_FMT "\" is not a valid label selector operator", STR_ARG(op));
+}
+
+bool selector_from_json(const struct json *label_selector, struct selector **out, struct error *err)
+{
+	AUTO(selector_free) struct selector *selector =
+		selector_from_map(json_get(label_selector, "matchLabels"));
+
+	for (struct json_iter it = json_iter(json_get(label_selector, "matchExpressions")); json_next(&it);)
+		if (!add_expression(selector, it.value, err))
+			return false;
+	*out = take_ptr(&selector);
+	return true;
+}
+
+struct selector *selector_from_map(const struct json *map)
+{
+	struct selector *selector = memory_new(struct selector);
+
+	for (struct json_iter it = json_iter(map); json_next(&it);)
+		add_value(add_requirement(selector, it.key, OP_IN), json_str(it.value));
+	return selector;
+}
+
+bool selector_is_empty(const struct selector *selector)
+{
+	return selector->count == 0;
+}
+
+/* --- matching --- */
+
+static bool is_among(const struct requirement *item, struct str value)
+{
+	for (size_t i = 0; i < item->value_count; i++)
+		if (str_is(value, item->values[i]))
+			return true;
+	return false;
+}
+
+/* value.at == NULL: the label is not there. */
+static bool meets(const struct requirement *item, struct str value)
+{
+	int64_t have, wanted;
+
+	switch (item->op) {
+	case OP_EXISTS:
+		return value.at != NULL;
+	case OP_ABSENT:
+		return value.at == NULL;
+	case OP_IN:
+		return value.at && is_among(item, value);
+	case OP_NOT_IN:
+		return !value.at || !is_among(item, value);
+	case OP_GREATER:
+	case OP_LESS:
+		if (!value.at || !str_to_i64(value, INT64_MIN, INT64_MAX, &have) ||
+		    !str_to_i64(str_of(item->values[0]), INT64_MIN, INT64_MAX, &wanted))
+			return false;
+		return item->op == OP_GREATER ? have > wanted : have < wanted;
+	}
+	return false;
+}
+
+/* A field's value as text; absent fields are "" as in the real server. */
+static struct str field_value_of(const struct json *root, const char *path, char room[32])
+{
+	struct str rest = str_of(path);
+	const struct json *at = root;
+
+	while (rest.len > 0)
+		at = json_get_str(at, str_cut(&rest, '.'));
+	switch (json_type(at)) {
+	case JSON_STRING:
+		return json_str(at);
+	case JSON_BOOL:
+		return json_bool(at) ? STR("true") : STR("false");
+	case JSON_NUMBER:
+		snprintf(room, 32, "%" PRId64, json_int(at));
+		return str_of(room);
+	default:
+		return STR("");
+	}
+}
+
+static bool field_meets(const struct requirement *item, const struct object *object)
+{
+	char room[32];
+
+	if (strcmp(item->path, "metadata.name") == 0)
+		return meets(item, object_name(object));
+	if (strcmp(item->path, "metadata.namespace") == 0)
+		return meets(item, object_namespace(object));
+	/* an absent boolean reads as false */
+	if (strcmp(item->path, "spec.unschedulable") == 0 || strcmp(item->path, "spec.hostNetwork") == 0) {
+		struct str value = field_value_of(object_json(object), item->path, room);
+
+		return meets(item, value.len ? value : STR("false"));
+	}
+	return meets(item, field_value_of(object_json(object), item->path, room));
+}
+
+bool selector_match(const struct selector *selector, const struct object *object)
+{
+	for (size_t i = 0; i < selector->count; i++) {
+		const struct requirement *item = &selector->items[i];
+
+		if (item->path ? !field_meets(item, object) : !meets(item, object_label(object, str_of(item->key))))
+			return false;
+	}
+	return true;
+}
+
+bool selector_match_labels(const struct selector *selector, const struct json *labels)
+{
+	assert(!selector->fields);
+	for (size_t i = 0; i < selector->count; i++)
+		if (!meets(&selector->items[i], json_str(json_get(labels, selector->items[i].key))))
+			return false;
+	return true;
+}
+
+struct str selector_wanted(const struct selector *selector, const char *field)
+{
+	for (size_t i = 0; i < selector->count; i++)
+		if (selector->items[i].op == OP_IN && selector->items[i].value_count == 1 &&
+		    strcmp(selector->items[i].key, field) == 0)
+			return str_of(selector->items[i].values[0]);
+	return STR_NONE;
+}
+
+/* --- printing --- */
+
+static void print_set(const struct requirement *item, const char *op, struct buf *out)
+{
+	buf_add_print(out, "%s %s (", item->key, op);
+	for (size_t i = 0; i < item->value_count; i++)
+		buf_add_print(out, "%s%s", i ? "," : "", item->values[i]);
+	buf_add_byte(out, ')');
+}
+
+static void print_requirement(const struct requirement *item, struct buf *out)
+{
+	bool one = item->value_count == 1;
+
+	switch (item->op) {
+	case OP_EXISTS:
+		buf_add_text(out, item->key);
+		break;
+	case OP_ABSENT:
+		buf_add_print(out, "!%s", item->key);
+		break;
+	case OP_IN:
+	case OP_NOT_IN:
+		if (one)
+			buf_add_print(out, "%s%s%s", item->key, item->op == OP_IN ? "=" : "!=", item->values[0]);
+		else
+			print_set(item, item->op == OP_IN ? "in" : "notin", out);
+		break;
+	case OP_GREATER:
+	case OP_LESS:
+		buf_add_print(out, "%s%s%s", item->key, item->op == OP_GREATER ? ">" : "<", item->values[0]);
+		break;
+	}
+}
+
+void selector_print(const struct selector *selector, struct buf *out)
+{
+	for (size_t i = 0; i < selector->count; i++) {
+		if (i > 0)
+			buf_add_byte(out, ',');
+		print_requirement(&selector->items[i], out);
+	}
+}
