@@ -1,0 +1,121 @@
+/*
+ * kind_event.c - Event: what happened to an object.  Kept in memory, for an hour.
+ */
+#include <inttypes.h>
+
+#include "api/kinds/cells.h"
+#include "api/object.h"
+#include "api/validate.h"
+
+static void validate(const struct kind_work *work)
+{
+	const struct json *about = json_get(work->object, "involvedObject");
+	struct str namespace = json_str(json_get(about, "namespace")), own = meta_str(work->object, "namespace");
+
+	if (namespace.len > 0 ? !str_equal(namespace, own) : !str_is(own, "default") && !str_is(own, "kube-system"))
+		validate_invalid(work, "involvedObject.namespace", json_get(about, "namespace"),
+				 "does not match event.namespace");
+}
+
+static struct str last_time(const struct json *object)
+{
+	static const char *const fields[] = { "lastTimestamp", "eventTime", "firstTimestamp" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+		if (json_str(json_get(object, fields[i])).len > 0)
+			return json_str(json_get(object, fields[i]));
+	return STR_NONE;
+}
+
+static struct str first_time(const struct json *object)
+{
+	struct str time = json_str(json_get(object, "firstTimestamp"));
+
+	return time.len ? time : json_str(json_get(object, "eventTime"));
+}
+
+static void print_last(const struct json *object, struct buf *out)
+{
+	cells_age(last_time(object), out);
+}
+
+static void print_first(const struct json *object, struct buf *out)
+{
+	cells_age(first_time(object), out);
+}
+
+static void print_object(const struct json *object, struct buf *out)
+{
+	struct str kind = json_str(json_path(object, "involvedObject", "kind", NULL));
+
+	for (size_t i = 0; i < kind.len; i++)
+		buf_add_byte(out, kind.at[i] >= 'A' && kind.at[i] <= 'Z' ? (char)(kind.at[i] + 32) : kind.at[i]);
+	buf_add_print(out, "/" STR_FMT, STR_ARG(json_str(json_path(object, "involvedObject", "name", NULL))));
+}
+
+static void print_source(const struct json *object, struct buf *out)
+{
+	struct str host = json_str(json_path(object, "source", "host", NULL));
+
+	buf_add_str(out, json_str(json_path(object, "source", "component", NULL)));
+	if (host.len > 0)
+		buf_add_print(out, ", " STR_FMT, STR_ARG(host));
+}
+
+static void print_message(const struct json *object, struct buf *out)
+{
+	buf_add_str(out, str_trim(json_str(json_get(object, "message"))));
+}
+
+static void print_count(const struct json *object, struct buf *out)
+{
+	int64_t count = json_int(json_get(object, "count"));
+
+	buf_add_print(out, "%" PRId64, count > 0 ? count : 1);
+}
+
+static const struct column columns[] = {
+	{ .name = "Last Seen", .print = print_last },
+	{ .name = "Type", .path = ".type" },
+	{ .name = "Reason", .path = ".reason" },
+	{ .name = "Object", .print = print_object },
+	{ .name = "Subobject", .priority = 1, .path = ".involvedObject.fieldPath" },
+	{ .name = "Source", .priority = 1, .print = print_source },
+	{ .name = "Message", .print = print_message },
+	{ .name = "First Seen", .priority = 1, .print = print_first },
+	{ .name = "Count", .priority = 1, .print = print_count },
+	{ .name = "Name", .format = "name", .priority = 1, .path = ".metadata.name" },
+	{ 0 },
+};
+static const char *const short_names[] = { "ev", NULL };
+static const struct field_label field_labels[] = {
+	{ "involvedObject.kind", NULL },
+	{ "involvedObject.namespace", NULL },
+	{ "involvedObject.name", NULL },
+	{ "involvedObject.uid", NULL },
+	{ "involvedObject.apiVersion", NULL },
+	{ "involvedObject.resourceVersion", NULL },
+	{ "involvedObject.fieldPath", NULL },
+	{ "reason", NULL },
+	{ "reportingComponent", NULL },
+	{ "source", "source.component" },
+	{ "type", NULL },
+	{ 0 },
+};
+
+const struct kind kind_event = {
+	.group = "",
+	.version = "v1",
+	.name = "Event",
+	.plural = "events",
+	.short_names = short_names,
+	.type_name = "io.k8s.api.core.v1.Event",
+	.namespaced = true,
+	.in_memory = true,
+	.put_creates = true,
+	.name_rule = NAME_SUBDOMAIN,
+	.verbs = VERB_ALL,
+	.validate = validate,
+	.columns = columns,
+	.field_labels = field_labels,
+};

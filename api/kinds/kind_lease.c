@@ -1,0 +1,36 @@
+/*
+ * kind_lease.c - the Lease kind: how a node says "I am alive".  Kept in memory: it is renewed all the time.
+ */
+#include "api/validate.h"
+
+static void validate(const struct kind_work *work)
+{
+	const struct json *spec = json_get(work->object, "spec"), *seconds = json_get(spec, "leaseDurationSeconds");
+
+	if (seconds && json_int(seconds) <= 0)
+		validate_invalid(work, "spec.leaseDurationSeconds", seconds, "must be greater than 0");
+	validate_not_negative(work, json_get(spec, "leaseTransitions"), "spec.leaseTransitions");
+}
+
+static const struct column columns[] = {
+	{ .name = "Name", .format = "name", .path = ".metadata.name" },
+	{ .name = "Holder", .path = ".spec.holderIdentity" },
+	{ .name = "Age", .path = ".metadata.creationTimestamp" },
+	{ 0 },
+};
+
+const struct kind kind_lease = {
+	.group = "coordination.k8s.io",
+	.version = "v1",
+	.name = "Lease",
+	.plural = "leases",
+	.type_name = "io.k8s.api.coordination.v1.Lease",
+	.namespaced = true,
+	.in_memory = true,
+	.put_creates = true,
+	.needs_revision = true,
+	.name_rule = NAME_SUBDOMAIN,
+	.verbs = VERB_ALL,
+	.validate = validate,
+	.columns = columns,
+};

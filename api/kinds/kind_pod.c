@@ -1,0 +1,396 @@
+/*
+ * kind_pod.c - Pod: containers that live and die together on one node.
+ */
+#include <inttypes.h>
+
+#include "api/kinds/cells.h"
+#include "api/object.h"
+#include "api/quantity.h"
+#include "api/validate.h"
+
+/* --- server-set fields --- */
+
+static void put_absent(const struct kind_work *work, struct json *object, const char *key, struct json *value)
+{
+	if (!json_get(object, key))
+		json_put(work->doc, object, key, value);
+}
+
+static void add_toleration(const struct kind_work *work, struct json *list, const char *key)
+{
+	struct json *item = json_new_object(work->doc);
+
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		struct str has = json_str(json_get(it.value, "key")), effect = json_str(json_get(it.value, "effect"));
+
+		if ((has.len == 0 || str_is(has, key)) && (effect.len == 0 || str_is(effect, "NoExecute")))
+			return;
+	}
+	json_put(work->doc, item, "key", json_new_text(work->doc, key));
+	json_put(work->doc, item, "operator", json_new_text(work->doc, "Exists"));
+	json_put(work->doc, item, "effect", json_new_text(work->doc, "NoExecute"));
+	json_put(work->doc, item, "tolerationSeconds", json_new_int(work->doc, 300));
+	json_append(list, item);
+}
+
+static void fill(const struct kind_work *work)
+{
+	struct json *spec = json_sub_object(work->doc, work->object, "spec");
+
+	fill_pod_spec(work, spec, true);
+	if (work->old)
+		return;
+	put_absent(work, spec, "enableServiceLinks", json_new_bool(work->doc, true));
+	put_absent(work, spec, "preemptionPolicy", json_new_text(work->doc, "PreemptLowerPriority"));
+	put_absent(work, spec, "priority", json_new_int(work->doc, 0));
+	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"), "node.kubernetes.io/not-ready");
+	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"), "node.kubernetes.io/unreachable");
+}
+
+static bool has_amount(const struct json *list, const char *name)
+{
+	struct str text = json_str(json_get(list, name));
+
+	return text.len > 0 && quantity_sign(text) > 0;
+}
+
+/* Guaranteed: every container limits cpu and memory and requests as much.  BestEffort: nobody asks for anything. */
+static const char *qos_class(const struct json *spec)
+{
+	static const char *const names[] = { "cpu", "memory" };
+	bool all = true, any = false;
+
+	for (struct json_iter it = json_iter(json_get(spec, "containers")); json_next(&it);) {
+		const struct json *limits = json_path(it.value, "resources", "limits", NULL);
+		const struct json *requests = json_path(it.value, "resources", "requests", NULL);
+
+		for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+			bool limited = has_amount(limits, names[i]), requested = has_amount(requests, names[i]);
+
+			any = any || limited || requested;
+			all = all && limited &&
+			      (!requested || json_equal(json_get(limits, names[i]), json_get(requests, names[i])));
+		}
+	}
+	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
+}
+
+static void on_create(const struct kind_work *work)
+{
+	struct json *status = json_new_object(work->doc);
+
+	json_put(work->doc, status, "phase", json_new_text(work->doc, "Pending"));
+	json_put(work->doc, status, "qosClass",
+		 json_new_text(work->doc, qos_class(json_get(work->object, "spec"))));
+	json_put(work->doc, work->object, "status", status);
+}
+
+/* --- validation: what may change in a spec --- */
+
+/* The new spec with every field that may change set back to the old one. */
+static struct json *frozen(struct json_doc *doc, const struct json *now, const struct json *old)
+{
+	static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations", "schedulingGates",
+						   "terminationGracePeriodSeconds" };
+	static const char *const lists[] = { "containers", "initContainers" };
+	struct json *spec = json_clone(doc, now);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(free_fields); i++)
+		json_put(doc, spec, free_fields[i], json_clone(doc, json_get(old, free_fields[i])));
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+		struct json_iter theirs = json_iter(json_get(old, lists[i]));
+
+		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it) && json_next(&theirs);)
+			json_put(doc, it.value, "image", json_clone(doc, json_get(theirs.value, "image")));
+	}
+	return spec;
+}
+
+static void check_frozen(const struct kind_work *work)
+{
+	const struct json *old = json_get(work->old, "spec");
+	auto_json_doc doc = json_doc_new();
+
+	if (work->subresource[0])
+		return; /* they guard their own parts */
+	if (!json_equal(frozen(doc, json_get(work->object, "spec"), old), old))
+		field_errors_add(
+			work->errors, FIELD_FORBIDDEN, "spec", NULL,
+			"pod updates may not change fields other than `spec.containers[*].image`,"
+			"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
+			"to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+			"previously negative)");
+}
+
+static void validate(const struct kind_work *work)
+{
+	const struct json *old = json_path(work->old, "spec", "containers", NULL);
+
+	if (strcmp(work->subresource, "status") == 0)
+		return;
+	if (work->old && json_count(old) != json_count(json_path(work->object, "spec", "containers", NULL))) {
+		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.containers", NULL,
+				 "pod updates may not add or remove containers");
+		return;
+	}
+	validate_pod_spec(work, json_get(work->object, "spec"), "spec");
+	if (work->old)
+		check_frozen(work);
+}
+
+/* --- columns --- */
+
+struct tally {
+	int64_t restarts;
+	size_t ready, total;
+	struct str last_restart;
+};
+
+static bool is_sidecar(const struct json *object, struct str name)
+{
+	for (struct json_iter it = json_iter(json_path(object, "spec", "initContainers", NULL)); json_next(&it);)
+		if (str_equal(json_str(json_get(it.value, "name")), name))
+			return str_is(json_str(json_get(it.value, "restartPolicy")), "Always");
+	return false;
+}
+
+static void tally_one(const struct json *status, struct tally *tally)
+{
+	struct str when = json_str(json_path(status, "lastState", "terminated", "finishedAt", NULL));
+
+	tally->restarts += json_int(json_get(status, "restartCount"));
+	if (str_compare(when, tally->last_restart) > 0)
+		tally->last_restart = when;
+}
+
+static struct tally tally_of(const struct json *object)
+{
+	struct tally tally = { .total = json_count(json_path(object, "spec", "containers", NULL)) };
+
+	for (struct json_iter it = json_iter(json_path(object, "status", "initContainerStatuses", NULL)); json_next(&it);)
+		if (is_sidecar(object, json_str(json_get(it.value, "name")))) {
+			tally.total++;
+			tally.ready += json_bool(json_get(it.value, "ready"));
+			tally_one(it.value, &tally);
+		}
+	for (struct json_iter it = json_iter(json_path(object, "status", "containerStatuses", NULL)); json_next(&it);) {
+		tally.ready += json_bool(json_get(it.value, "ready")) &&
+			       json_path(it.value, "state", "running", NULL) != NULL;
+		tally_one(it.value, &tally);
+	}
+	return tally;
+}
+
+static void print_ready(const struct json *object, struct buf *out)
+{
+	struct tally tally = tally_of(object);
+
+	buf_add_print(out, "%zu/%zu", tally.ready, tally.total);
+}
+
+static void print_restarts(const struct json *object, struct buf *out)
+{
+	struct tally tally = tally_of(object);
+
+	buf_add_print(out, "%" PRId64, tally.restarts);
+	if (tally.restarts > 0 && tally.last_restart.len > 0) {
+		buf_add_text(out, " (");
+		cells_age(tally.last_restart, out);
+		buf_add_text(out, " ago)");
+	}
+}
+
+static void print_terminated(const struct json *terminated, const char *prefix, struct buf *out)
+{
+	struct str reason = json_str(json_get(terminated, "reason"));
+	int64_t signal = json_int(json_get(terminated, "signal"));
+
+	if (reason.len > 0)
+		buf_add_print(out, "%s" STR_FMT, prefix, STR_ARG(reason));
+	else if (signal != 0)
+		buf_add_print(out, "%sSignal:%" PRId64, prefix, signal);
+	else
+		buf_add_print(out, "%sExitCode:%" PRId64, prefix, json_int(json_get(terminated, "exitCode")));
+}
+
+/* True when an init container decides the text. */
+static bool print_init_status(const struct json *object, struct buf *out)
+{
+	size_t total = json_count(json_path(object, "spec", "initContainers", NULL));
+
+	for (struct json_iter it = json_iter(json_path(object, "status", "initContainerStatuses", NULL)); json_next(&it);) {
+		const struct json *terminated = json_path(it.value, "state", "terminated", NULL);
+		struct str waiting = json_str(json_path(it.value, "state", "waiting", "reason", NULL));
+
+		if (terminated && json_int(json_get(terminated, "exitCode")) == 0)
+			continue;
+		if (is_sidecar(object, json_str(json_get(it.value, "name"))) && json_bool(json_get(it.value, "started")))
+			continue;
+		buf_reset(out);
+		if (terminated)
+			print_terminated(terminated, "Init:", out);
+		else if (waiting.len > 0 && !str_is(waiting, "PodInitializing"))
+			buf_add_print(out, "Init:" STR_FMT, STR_ARG(waiting));
+		else
+			buf_add_print(out, "Init:%zu/%zu", it.index, total);
+		return true;
+	}
+	return false;
+}
+
+static void print_container_status(const struct json *object, struct buf *out)
+{
+	const struct json *statuses = json_path(object, "status", "containerStatuses", NULL);
+	bool running = false;
+
+	for (size_t i = json_count(statuses); i-- > 0;) {
+		const struct json *status = json_at(statuses, i), *state = json_get(status, "state");
+		struct str waiting = json_str(json_path(state, "waiting", "reason", NULL));
+
+		if (waiting.len > 0) {
+			buf_reset(out);
+			buf_add_str(out, waiting);
+		} else if (json_get(state, "terminated")) {
+			buf_reset(out);
+			print_terminated(json_get(state, "terminated"), "", out);
+		} else if (json_get(state, "running") && json_bool(json_get(status, "ready"))) {
+			running = true;
+		}
+	}
+	if (str_is(buf_str(out), "Completed") && running) {
+		buf_reset(out);
+		buf_add_text(out, "Running");
+	}
+}
+
+static void print_status(const struct json *object, struct buf *out)
+{
+	struct str reason = json_str(json_path(object, "status", "reason", NULL));
+	struct str phase = json_str(json_path(object, "status", "phase", NULL));
+
+	buf_add_str(out, reason.len ? reason : phase);
+	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL)); json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "reason")), "SchedulingGated")) {
+			buf_reset(out);
+			buf_add_text(out, "SchedulingGated");
+		}
+	if (!print_init_status(object, out))
+		print_container_status(object, out);
+	if (!json_get(meta_of(object), "deletionTimestamp"))
+		return;
+	if (str_is(reason, "NodeLost")) {
+		buf_reset(out);
+		buf_add_text(out, "Unknown");
+	} else if (!str_is(phase, "Succeeded") && !str_is(phase, "Failed")) {
+		buf_reset(out);
+		buf_add_text(out, "Terminating");
+	}
+}
+
+static void print_or_none(struct str text, struct buf *out)
+{
+	buf_add_str(out, text.len ? text : STR("<none>"));
+}
+
+static void print_ip(const struct json *object, struct buf *out)
+{
+	print_or_none(json_str(json_path(object, "status", "podIP", NULL)), out);
+}
+
+static void print_node(const struct json *object, struct buf *out)
+{
+	print_or_none(json_str(json_path(object, "spec", "nodeName", NULL)), out);
+}
+
+static void print_nominated(const struct json *object, struct buf *out)
+{
+	print_or_none(json_str(json_path(object, "status", "nominatedNodeName", NULL)), out);
+}
+
+static void print_gates(const struct json *object, struct buf *out)
+{
+	const struct json *gates = json_path(object, "spec", "readinessGates", NULL);
+	size_t met = 0;
+
+	for (struct json_iter gate = json_iter(gates); json_next(&gate);)
+		for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL)); json_next(&it);)
+			met += json_equal(json_get(it.value, "type"), json_get(gate.value, "conditionType")) &&
+			       str_is(json_str(json_get(it.value, "status")), "True");
+	if (json_count(gates) == 0)
+		buf_add_text(out, "<none>");
+	else
+		buf_add_print(out, "%zu/%zu", met, json_count(gates));
+}
+
+static void row_conditions(const struct json *object, struct json_doc *doc, struct json *conditions)
+{
+	struct str phase = json_str(json_path(object, "status", "phase", NULL));
+	struct json *condition;
+
+	if (!str_is(phase, "Succeeded") && !str_is(phase, "Failed"))
+		return;
+	condition = json_new_object(doc);
+	json_put(doc, condition, "type", json_new_text(doc, "Completed"));
+	json_put(doc, condition, "status", json_new_text(doc, "True"));
+	json_put(doc, condition, "reason", json_new_str(doc, phase));
+	json_put(doc, condition, "message", json_new_text(doc, "The pod has completed."));
+	json_append(conditions, condition);
+}
+
+static const struct column columns[] = {
+	{ .name = "Name", .format = "name", .path = ".metadata.name" },
+	{ .name = "Ready", .print = print_ready },
+	{ .name = "Status", .print = print_status },
+	{ .name = "Restarts", .print = print_restarts },
+	{ .name = "Age", .path = ".metadata.creationTimestamp" },
+	{ .name = "IP", .priority = 1, .print = print_ip },
+	{ .name = "Node", .priority = 1, .print = print_node },
+	{ .name = "Nominated Node", .priority = 1, .print = print_nominated },
+	{ .name = "Readiness Gates", .priority = 1, .print = print_gates },
+	{ 0 },
+};
+static const char *const short_names[] = { "po", NULL };
+static const char *const categories[] = { "all", NULL };
+static const struct field_label field_labels[] = {
+	{ "spec.nodeName", NULL },
+	{ "spec.host", "spec.nodeName" },
+	{ "spec.restartPolicy", NULL },
+	{ "spec.schedulerName", NULL },
+	{ "spec.serviceAccountName", NULL },
+	{ "spec.hostNetwork", NULL },
+	{ "status.phase", NULL },
+	{ "status.podIP", NULL },
+	{ "status.nominatedNodeName", NULL },
+	{ 0 },
+};
+static const struct subresource subresources[] = {
+	{ "attach", "PodAttachOptions", "", "v1", VERB_GET | VERB_CREATE },
+	{ "binding", "Binding", "", "v1", VERB_CREATE },
+	{ "eviction", "Eviction", "policy", "v1", VERB_CREATE },
+	{ "exec", "PodExecOptions", "", "v1", VERB_GET | VERB_CREATE },
+	{ .name = "log", .verbs = VERB_GET },
+	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
+	{ 0 },
+};
+
+const struct kind kind_pod = {
+	.group = "",
+	.version = "v1",
+	.name = "Pod",
+	.plural = "pods",
+	.short_names = short_names,
+	.categories = categories,
+	.type_name = "io.k8s.api.core.v1.Pod",
+	.namespaced = true,
+	.graceful = true,
+	.returns_object = true,
+	.name_rule = NAME_SUBDOMAIN,
+	.verbs = VERB_ALL,
+	.fill = fill,
+	.on_create = on_create,
+	.validate = validate,
+	.subresources = subresources,
+	.columns = columns,
+	.field_labels = field_labels,
+	.row_conditions = row_conditions,
+};
