@@ -715,7 +715,7 @@ bool link_accept(struct http_request *req, const struct link_events *events, voi
 	auto_buf key = BUF_INIT;
 	struct stream *stream;
 	struct link *link;
-	int fd;
+	int fd = -1;
 
 	assert(out);
 	if (!check_request(req, err))
@@ -798,7 +798,7 @@ static bool start_websocket(struct link *link, struct error *err)
 		.opaque_user_data = link,
 		.pwsi = &made,
 	};
-	int fd;
+	int fd = -1;
 
 	if (!link->wire->vhost)
 		return error_set(err, ERROR_BROKEN, "libwebsockets cannot be started");

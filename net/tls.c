@@ -147,7 +147,7 @@ static void check_end(struct tls_stream *tls)
 }
 
 /* Encrypts all of it into tls->cipher; false after fail(). */
-static bool encrypt(struct tls_stream *tls, struct str bytes)
+static bool encrypt_all(struct tls_stream *tls, struct str bytes)
 {
 	while (bytes.len > 0) {
 		int done = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)bytes.at, bytes.len);
@@ -165,7 +165,7 @@ static bool encrypt(struct tls_stream *tls, struct str bytes)
 static bool flush_plain(struct tls_stream *tls)
 {
 	loop_task_cancel(&tls->flush);
-	if (!encrypt(tls, fifo_front(&tls->plain)))
+	if (!encrypt_all(tls, fifo_front(&tls->plain)))
 		return false;
 	fifo_drop(&tls->plain, fifo_len(&tls->plain));
 	return true;
@@ -299,9 +299,10 @@ static void fail_handshake(struct tls_stream *tls, int code)
 }
 
 /*
- * mbedTLS frees what the handshake needed after TLS 1.2, but keeps it for the connection's life after
- * TLS 1.3, where clients need some of it to read session tickets.  A server never does; 4 KiB of 29 are
- * worth calling the library's own function, though its installed headers do not declare it.
+ * mbedTLS frees what the handshake needed after TLS 1.2, but keeps it for the connection's life
+ * after TLS 1.3, where clients need some of it to read session tickets. A server never does; 4 KiB
+ * of 29 are worth calling the library's own function, though its installed headers do not declare
+ * it.
  */
 void mbedtls_ssl_handshake_wrapup_free_hs_transform(mbedtls_ssl_context *ssl);
 
@@ -530,7 +531,7 @@ static void tls_write(struct stream *stream, struct str bytes)
 		fifo_add(&tls->plain, bytes);
 		loop_defer(stream->loop, &tls->flush);
 	} else {
-		if (!flush_plain(tls) || !encrypt(tls, bytes))
+		if (!flush_plain(tls) || !encrypt_all(tls, bytes))
 			return;
 		push(tls);
 	}
