@@ -14,6 +14,7 @@
 #include "net/http_server.h"
 
 struct server;
+struct review;
 
 /* Who asks; made by gate/authenticate. */
 struct user {
@@ -65,6 +66,7 @@ struct request {
 	struct str subresource;
 	struct str rest;      /* path behind proxy */
 	const struct subresource *sub; /* its row, NULL for the main resource */
+	const struct review *review; /* a create-only question such as SelfSubjectAccessReview; kind is NULL then */
 	struct request_params params;
 	struct http_param *query; /* all, in order: repeated ones (command) */
 	size_t query_count;
@@ -73,6 +75,8 @@ struct request {
 	enum body_form body_form;
 
 	struct user user;
+	bool gone;   /* the client has left: answers are dropped, the request is freed with the answer */
+	bool counted; /* holds a place of gate/share */
 	const char **warnings; /* Warning headers, NULL-terminated; request_warn adds */
 	size_t warning_count;
 	void *work; /* the current stop's own */

@@ -41,6 +41,10 @@ const struct server_plan *server_plan_of(struct server *server);
 struct http_client *server_local_client(struct server *server, const char *user);
 /* The session of a node, NULL when it is not connected. */
 struct tunnel;
+struct nodes;
+struct secrets;
+struct nodes *server_nodes(struct server *server);
+const struct secrets *server_secrets(const struct server *server);
 struct tunnel *server_node_tunnel(struct server *server, struct str node);
 
 #endif

@@ -1,0 +1,357 @@
+/*
+ * bootstrap.c - keys, certificates, tokens and the kubeconfig on disk.
+ */
+#include "server/bootstrap.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ifaddrs.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "net/pki.h"
+
+#define CA_DAYS 3650
+#define LEAF_DAYS 365
+#define NAMES_MAX 64
+
+struct work {
+	const struct server_plan *plan;
+	struct secrets *secrets;
+	char *folder; /* .../server/tls */
+};
+
+/* --- files --- */
+
+static bool read_or_not(const char *path, struct buf *out, bool *out_found, struct error *err)
+{
+	*out_found = file_exists(path);
+	return !*out_found || file_read(path, LIMIT_CONFIG_FILE, out, err);
+}
+
+/* The key in <folder>/<name>.key, made when missing. */
+static bool load_key(struct work *work, const char *name, struct buf *out, struct error *err)
+{
+	auto_free char *path = memory_print("%s/%s.key", work->folder, name);
+	bool found;
+
+	if (!read_or_not(path, out, &found, err))
+		return false;
+	if (found)
+		return true;
+	return pki_new_key(out, err) && file_replace(path, buf_str(out), 0600, err);
+}
+
+static bool is_fresh(struct str cert, struct error *err)
+{
+	struct pki_info info;
+
+	if (!pki_read(cert, &info, err))
+		return false;
+	return info.not_after_s - clock_wall_s() > (info.not_after_s - info.not_before_s) / 3;
+}
+
+static bool store_cert(struct work *work, const char *name, struct buf *cert, struct error *err)
+{
+	auto_free char *path = memory_print("%s/%s.crt", work->folder, name);
+
+	return file_replace(path, buf_str(cert), 0600, err);
+}
+
+static bool load_ca(struct work *work, const char *name, struct buf *cert, struct buf *key, struct error *err)
+{
+	auto_free char *path = memory_print("%s/%s.crt", work->folder, name);
+	auto_free char *subject = memory_print("mote-%s@%" PRId64, name, clock_wall_s());
+	struct pki_plan plan = { .subject = { .name = subject }, .uses = PKI_CA, .days = CA_DAYS };
+	bool found;
+
+	if (!load_key(work, name, key, err) || !read_or_not(path, cert, &found, err))
+		return false;
+	if (found)
+		return true;
+	return pki_issue(&plan, buf_str(key), STR_NONE, STR_NONE, cert, err) && store_cert(work, name, cert, err);
+}
+
+/* --- names of the serving certificate --- */
+
+struct names {
+	const char *list[NAMES_MAX + 1];
+	size_t count;
+	struct arena *arena;
+};
+
+static void add_name(struct names *names, const char *text)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->list[i], text) == 0)
+			return;
+	if (names->count < NAMES_MAX)
+		names->list[names->count++] = arena_string(names->arena, text, strlen(text));
+}
+
+static void add_local_addresses(struct names *names)
+{
+	struct ifaddrs *all = NULL;
+	char text[INET6_ADDRSTRLEN];
+
+	if (getifaddrs(&all) != 0)
+		return;
+	for (struct ifaddrs *at = all; at; at = at->ifa_next) {
+		const void *address = NULL;
+
+		if (!at->ifa_addr || !(at->ifa_flags & IFF_UP))
+			continue;
+		if (at->ifa_addr->sa_family == AF_INET)
+			address = &((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr;
+		if (address && inet_ntop(AF_INET, address, text, sizeof(text)))
+			add_name(names, text);
+	}
+	freeifaddrs(all);
+}
+
+static bool gather_names(struct work *work, struct names *names, struct error *err)
+{
+	static const char *const fixed[] = { "localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default",
+					     "kubernetes.default.svc" };
+	char host[256] = "", service[64];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fixed); i++)
+		add_name(names, fixed[i]);
+	add_name(names, arena_print(names->arena, "kubernetes.default.svc.%s", work->plan->cluster_domain));
+	if (!bootstrap_service_address(work->plan->service_cidr, service, err))
+		return false;
+	add_name(names, service);
+	add_name(names, work->secrets->address);
+	if (gethostname(host, sizeof(host) - 1) == 0 && host[0])
+		add_name(names, host);
+	for (size_t i = 0; i < work->plan->tls_san.count; i++)
+		add_name(names, work->plan->tls_san.items[i]);
+	add_local_addresses(names);
+	return true;
+}
+
+static bool load_serving(struct work *work, struct error *err)
+{
+	struct secrets *secrets = work->secrets;
+	auto_arena arena = arena_new();
+	struct names *names = arena_zero(arena, sizeof(*names));
+	auto_buf wished = BUF_INIT;
+	auto_buf known = BUF_INIT;
+	auto_free char *cert_path = memory_print("%s/serving.crt", work->folder);
+	auto_free char *names_path = memory_print("%s/serving.names", work->folder);
+	struct pki_plan plan = { .subject = { .name = "mote" }, .uses = PKI_SERVER, .days = LEAF_DAYS };
+	bool found, found_names;
+
+	names->arena = arena;
+	if (!gather_names(work, names, err) || !load_key(work, "serving", &secrets->serving_key, err) ||
+	    !read_or_not(cert_path, &secrets->serving, &found, err) ||
+	    !read_or_not(names_path, &known, &found_names, err))
+		return false;
+	for (size_t i = 0; i < names->count; i++)
+		buf_add_print(&wished, "%s\n", names->list[i]);
+	if (found && found_names && str_equal(buf_str(&known), buf_str(&wished)) &&
+	    is_fresh(buf_str(&secrets->serving), err))
+		return true;
+	buf_clear(&secrets->serving);
+	plan.names = names->list;
+	return pki_issue(&plan, buf_str(&secrets->serving_key), buf_str(&secrets->server_ca),
+			 buf_str(&secrets->server_ca_key), &secrets->serving, err) &&
+	       store_cert(work, "serving", &secrets->serving, err) &&
+	       file_replace(names_path, buf_str(&wished), 0600, err);
+}
+
+static bool load_admin(struct work *work, struct error *err)
+{
+	static const char *const organizations[] = { "system:masters", NULL };
+	struct secrets *secrets = work->secrets;
+	auto_free char *path = memory_print("%s/admin.crt", work->folder);
+	struct pki_plan plan = { .subject = { .name = "system:admin", .organizations = organizations },
+				 .uses = PKI_CLIENT,
+				 .days = LEAF_DAYS };
+	bool found;
+
+	if (!load_key(work, "admin", &secrets->admin_key, err) || !read_or_not(path, &secrets->admin, &found, err))
+		return false;
+	if (found && is_fresh(buf_str(&secrets->admin), err))
+		return true;
+	buf_clear(&secrets->admin);
+	return pki_issue(&plan, buf_str(&secrets->admin_key), buf_str(&secrets->client_ca),
+			 buf_str(&secrets->client_ca_key), &secrets->admin, err) &&
+	       store_cert(work, "admin", &secrets->admin, err);
+}
+
+/* --- tokens: M10<hash of the CA>::server:<secret> --- */
+
+static char *secret_of(struct str token)
+{
+	ptrdiff_t at = str_search(token, STR("::"));
+
+	while (token.len > 0 && (token.at[token.len - 1] == '\n' || token.at[token.len - 1] == ' '))
+		token.len--;
+	if (at >= 0) {
+		token = str_from(token.at + at + 2, token.len - (size_t)at - 2);
+		str_cut(&token, ':');
+	}
+	return str_copy(token);
+}
+
+static char *new_secret(void)
+{
+	unsigned char bytes[24];
+	auto_buf text = BUF_INIT;
+
+	random_bytes(bytes, sizeof(bytes));
+	buf_add_hex(&text, str_from(bytes, sizeof(bytes)));
+	return buf_take(&text);
+}
+
+static bool load_token(struct work *work, const char *name, const char *given, char **out, struct error *err)
+{
+	auto_free char *path = memory_print("%s/server/%s", work->plan->data_dir, name);
+	auto_buf known = BUF_INIT;
+	auto_buf text = BUF_INIT;
+	char hash[65];
+	bool found;
+
+	if (!read_or_not(path, &known, &found, err))
+		return false;
+	if (given && *given)
+		*out = secret_of(str_of(given));
+	else
+		*out = found ? secret_of(buf_str(&known)) : new_secret();
+	if (strlen(*out) == 0)
+		return error_set(err, ERROR_INVALID, "the token in %s is empty", path);
+	if (!pki_fingerprint(buf_str(&work->secrets->server_ca), hash, err))
+		return false;
+	buf_add_print(&text, "M10%s::server:%s\n", hash, *out);
+	if (found && str_equal(buf_str(&known), buf_str(&text)))
+		return true;
+	return file_replace(path, buf_str(&text), 0600, err);
+}
+
+static bool load_tokens(struct work *work, struct error *err)
+{
+	const struct server_plan *plan = work->plan;
+	auto_buf file = BUF_INIT;
+	const char *given = plan->token;
+
+	if (plan->token_file && *plan->token_file) {
+		if (!file_read(plan->token_file, LIMIT_CONFIG_FILE, &file, err))
+			return error_context(err, "read --token-file");
+		given = buf_text(&file);
+	}
+	return load_token(work, "token", given, &work->secrets->server_token, err) &&
+	       load_token(work, "node-token", work->secrets->server_token, &work->secrets->agent_token, err);
+}
+
+/* --- addresses --- */
+
+bool bootstrap_service_address(const char *service_cidr, char out[64], struct error *err)
+{
+	struct str rest = str_of(service_cidr), host = str_cut(&rest, '/');
+	auto_free char *text = str_copy(host);
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, text, &address) != 1)
+		return error_set(err, ERROR_INVALID, "service-cidr \"%s\" is no IPv4 range", service_cidr);
+	address.s_addr = htonl(ntohl(address.s_addr) + 1);
+	if (!inet_ntop(AF_INET, &address, out, 64))
+		return error_os(err, "print service address");
+	return true;
+}
+
+/* The address that a packet to the outside would leave from; the first one that is up when there is no route. */
+static char *own_address(void)
+{
+	struct sockaddr_in outside = { .sin_family = AF_INET, .sin_port = htons(9) }, own;
+	socklen_t len = sizeof(own);
+	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[INET_ADDRSTRLEN];
+	struct arena *arena;
+	struct names *names;
+	char *found = NULL;
+
+	/* TEST-NET-1: nothing is sent, only the route is looked up */
+	inet_pton(AF_INET, "192.0.2.1", &outside.sin_addr);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&outside, sizeof(outside)) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&own, &len) == 0 && inet_ntop(AF_INET, &own.sin_addr, text, sizeof(text)))
+		return memory_string(text);
+	arena = arena_new();
+	names = arena_zero(arena, sizeof(*names));
+	names->arena = arena;
+	add_local_addresses(names);
+	for (size_t i = 0; i < names->count && !found; i++)
+		if (strncmp(names->list[i], "127.", 4) != 0)
+			found = memory_string(names->list[i]);
+	arena_free(arena);
+	return found ? found : memory_string("127.0.0.1");
+}
+
+/* --- all of it --- */
+
+bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, struct error *err)
+{
+	struct work work = { .plan = plan, .secrets = out };
+	auto_free char *folder = memory_print("%s/server/tls", plan->data_dir);
+
+	work.folder = folder;
+	memset(out, 0, sizeof(*out));
+	out->address = plan->advertise_address && *plan->advertise_address ? memory_string(plan->advertise_address)
+									   : own_address();
+	return file_make_dirs(folder, 0700, err) &&
+	       load_ca(&work, "server-ca", &out->server_ca, &out->server_ca_key, err) &&
+	       load_ca(&work, "client-ca", &out->client_ca, &out->client_ca_key, err) && load_serving(&work, err) &&
+	       load_admin(&work, err) && load_key(&work, "service-account", &out->account_key, err) &&
+	       load_tokens(&work, err);
+}
+
+void bootstrap_clear(struct secrets *secrets)
+{
+	struct buf *const bufs[] = { &secrets->server_ca,   &secrets->server_ca_key, &secrets->client_ca,
+				     &secrets->client_ca_key, &secrets->serving,      &secrets->serving_key,
+				     &secrets->admin,	      &secrets->admin_key,    &secrets->account_key };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(bufs); i++)
+		buf_clear(bufs[i]);
+	free(secrets->server_token);
+	free(secrets->agent_token);
+	free(secrets->address);
+	memset(secrets, 0, sizeof(*secrets));
+}
+
+bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *secrets, struct error *err)
+{
+	const char *host = strcmp(plan->bind_address, "0.0.0.0") == 0 ? "127.0.0.1" : plan->bind_address;
+	auto_buf text = BUF_INIT;
+	auto_free char *folder = memory_string(plan->write_kubeconfig);
+	const struct {
+		const char *name;
+		const struct buf *pem;
+	} parts[] = { { "client-certificate-data", &secrets->admin }, { "client-key-data", &secrets->admin_key } };
+	char *slash = strrchr(folder, '/');
+	long mode;
+
+	buf_add_text(&text, "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    certificate-authority-data: ");
+	buf_add_base64(&text, buf_str(&secrets->server_ca));
+	buf_add_print(&text, "\n    server: https://%s:%" PRId64 "\n  name: default\n", host, plan->https_listen_port);
+	buf_add_text(&text, "contexts:\n- context:\n    cluster: default\n    user: default\n  name: default\n"
+			    "current-context: default\npreferences: {}\nusers:\n- name: default\n  user:\n");
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+		buf_add_print(&text, "    %s: ", parts[i].name);
+		buf_add_base64(&text, buf_str(parts[i].pem));
+		buf_add_byte(&text, '\n');
+	}
+	if (slash && slash != folder) {
+		*slash = '\0';
+		if (!file_make_dirs(folder, 0755, err))
+			return false;
+	}
+	mode = plan->write_kubeconfig_mode ? strtol(plan->write_kubeconfig_mode, NULL, 8) : 0600;
+	return file_replace(plan->write_kubeconfig, buf_str(&text), (mode_t)(mode > 0 && mode < 01000 ? mode : 0600), err);
+}

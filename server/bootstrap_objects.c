@@ -1,0 +1,116 @@
+/*
+ * bootstrap_objects.c - the objects that every cluster has, made through the API like everybody else's.
+ *
+ * One after the other; one that is there already is left alone.
+ */
+#include <inttypes.h>
+
+#include "net/http_client.h"
+#include "server/bootstrap.h"
+
+#define OBJECTS_MAX 8
+#define TIMEOUT_MS 10000
+
+struct wish {
+	const char *path;
+	char *body;
+};
+
+struct bootstrap_objects {
+	struct server *server;
+	struct http_client *client;
+	struct http_call *call;
+	struct wish wishes[OBJECTS_MAX];
+	size_t count, at;
+	void (*on_done)(struct server *server, const struct error *err);
+};
+
+static void next(struct bootstrap_objects *objects);
+
+static void on_reply(void *of, const struct http_head *head, struct str body, const struct error *err)
+{
+	struct bootstrap_objects *objects = of;
+	struct error why;
+
+	objects->call = NULL;
+	if (err) {
+		objects->on_done(objects->server, err);
+		return;
+	}
+	if (head->status != 201 && head->status != 409) {
+		error_set(&why, ERROR_BROKEN, "%s: %d " STR_FMT, objects->wishes[objects->at].path, head->status,
+			  STR_ARG(body));
+		objects->on_done(objects->server, &why);
+		return;
+	}
+	objects->at++;
+	next(objects);
+}
+
+static void next(struct bootstrap_objects *objects)
+{
+	static const struct http_header headers[] = { { STR("Content-Type"), STR("application/json") } };
+	struct http_ask ask = {
+		.method = "POST",
+		.headers = headers,
+		.header_count = 1,
+		.timeout_ms = TIMEOUT_MS,
+		.on_reply = on_reply,
+		.of = objects,
+	};
+
+	if (objects->at == objects->count) {
+		objects->on_done(objects->server, NULL);
+		return;
+	}
+	ask.target = objects->wishes[objects->at].path;
+	ask.body = str_of(objects->wishes[objects->at].body);
+	objects->call = http_call(objects->client, &ask);
+}
+
+static void add(struct bootstrap_objects *objects, const char *path, char *body)
+{
+	objects->wishes[objects->count++] = (struct wish){ .path = path, .body = body };
+}
+
+struct bootstrap_objects *bootstrap_objects_start(struct server *server, const struct secrets *secrets,
+						  void (*on_done)(struct server *server, const struct error *err))
+{
+	static const char *const namespaces[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
+	struct bootstrap_objects *objects = memory_new(struct bootstrap_objects);
+	const struct server_plan *plan = server_plan_of(server);
+	char address[64] = "";
+	struct error unused;
+
+	objects->server = server;
+	objects->on_done = on_done;
+	objects->client = server_local_client(server, "system:apiserver");
+	for (size_t i = 0; i < ARRAY_LENGTH(namespaces); i++)
+		add(objects, "/api/v1/namespaces", memory_print("{\"metadata\":{\"name\":\"%s\"}}", namespaces[i]));
+	if (!bootstrap_service_address(plan->service_cidr, address, &unused))
+		address[0] = '\0'; /* the plan was checked before */
+	add(objects, "/api/v1/namespaces/default/services",
+	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"component\":\"apiserver\",\"provider\":"
+			 "\"kubernetes\"}},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[{\"name\":\"https\",\"port\":443,"
+			 "\"targetPort\":%" PRId64 "}]}}",
+			 address, plan->https_listen_port));
+	add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/service-name\":\"kubernetes\"}},"
+			 "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"https\",\"port\":%" PRId64
+			 ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}]}",
+			 plan->https_listen_port, secrets->address));
+	next(objects);
+	return objects;
+}
+
+void bootstrap_objects_stop(struct bootstrap_objects *objects)
+{
+	if (!objects)
+		return;
+	if (objects->call)
+		http_call_cancel(objects->call);
+	http_client_free(objects->client);
+	for (size_t i = 0; i < objects->count; i++)
+		free(objects->wishes[i].body);
+	free(objects);
+}

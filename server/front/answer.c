@@ -1,0 +1,20 @@
+/*
+ * answer.c - resource requests go to the registry, streams to connect, reviews to review, the rest to paths.
+ */
+#include "server/front/answer.h"
+
+#include "server/front/connect.h"
+#include "server/front/paths.h"
+#include "server/front/review.h"
+#include "server/registry/registry.h"
+
+enum step answer_pass(struct request *req, struct error *err)
+{
+	if (req->review)
+		return review_pass(req, err);
+	if (!req->kind)
+		return paths_pass(req, err);
+	if (req->verb == REQUEST_CONNECT)
+		return connect_pass(req, err);
+	return registry_pass(req, err);
+}

@@ -1,0 +1,13 @@
+/*
+ * connect.h - streams to a pod's node: logs, commands in containers, attaching.
+ *
+ * comes from: the gates.  goes to: a stream "node" of the tunnel, where the agent speaks HTTP/1.1 (docs/protocols/node.md).
+ */
+#ifndef SERVER_FRONT_CONNECT_H
+#define SERVER_FRONT_CONNECT_H
+
+#include "server/road.h"
+
+enum step connect_pass(struct request *req, struct error *err);
+
+#endif

@@ -1,0 +1,357 @@
+/*
+ * paths.c - one table of non-resource paths.  Wire contract 1.
+ *
+ * Discovery and OpenAPI documents never change while the program runs: each is printed once, with its ETag.
+ */
+#include "server/front/paths.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/discovery.h"
+#include "base/map.h"
+#include "base/version.h"
+#include "net/hash.h"
+#include "server/bootstrap.h"
+#include "server/front/front.h"
+#include "server/front/reply.h"
+#include "server/front/route.h"
+#include "server/gate/token.h"
+#include "server/nodes.h"
+#include "server/registry/registry.h"
+
+#define KUBERNETES_MINOR "32"
+#define KUBERNETES_VERSION "v1.32.4"
+#define JSON_TYPE "application/json"
+#define DISCOVERY_TYPE "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+
+/* --- documents that are printed once --- */
+
+struct document {
+	struct buf text;
+	char etag[132]; /* with its quotes */
+};
+
+static struct map *documents; /* key -> struct document; for the life of the process */
+
+static struct document *find_document(const char *key)
+{
+	return documents ? map_find(documents, str_of(key)) : NULL;
+}
+
+/* Takes the text. */
+static struct document *keep_document(const char *key, struct buf *text)
+{
+	struct document *document = memory_new(struct document);
+
+	if (!documents)
+		documents = map_new();
+	document->text = *text;
+	*text = BUF_INIT;
+	document->etag[0] = '"';
+	hash_sha512_hex_upper(buf_str(&document->text), document->etag + 1);
+	memcpy(document->etag + strlen(document->etag), "\"", 2);
+	map_put(documents, str_of(key), document);
+	return document;
+}
+
+static enum step reply_document(struct request *req, const struct document *document, const char *type)
+{
+	http_reply_header(req->http, "ETag", document->etag);
+	http_reply_header(req->http, "Vary", "Accept");
+	if (str_is(http_header(&req->http->head, "If-None-Match"), document->etag))
+		reply_text(req, 304, NULL, STR(""));
+	else
+		reply_text(req, 200, type, buf_str(&document->text));
+	return STEP_DONE;
+}
+
+static enum step not_found(struct request *req, struct error *err)
+{
+	(void)req;
+	error_set(err, ERROR_NOT_FOUND, "the server could not find the requested resource");
+	return STEP_FAIL;
+}
+
+/* --- plain ones --- */
+
+static enum step version_path(struct request *req, struct error *err)
+{
+	auto_buf text = BUF_INIT;
+
+	(void)err;
+	buf_add_print(&text,
+		      "{\"major\":\"1\",\"minor\":\"" KUBERNETES_MINOR "\",\"gitVersion\":\"" KUBERNETES_VERSION
+		      "+mote%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"1970-01-01T00:00:00Z\","
+		      "\"goVersion\":\"none\",\"compiler\":\"gcc\",\"platform\":\"linux\"}",
+		      version_text());
+	/* semver allows one '+' */
+	for (size_t i = (size_t)str_search(buf_str(&text), STR("+mote")) + 1; i < text.len; i++)
+		if (text.at[i] == '+')
+			text.at[i] = '.';
+	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	return STEP_DONE;
+}
+
+static const char *const checks[] = { "ping", "datastore", "informers" };
+
+static enum step health_path(struct request *req, struct error *err)
+{
+	struct str path = req->http->path, rest = path, name;
+	auto_buf text = BUF_INIT;
+
+	str_cut(&rest, '/');
+	name = str_cut(&rest, '/');
+	if (rest.len > 0) {
+		for (size_t i = 0; i < ARRAY_LENGTH(checks); i++)
+			if (str_is(rest, checks[i])) {
+				reply_text(req, 200, "text/plain; charset=utf-8", STR("ok"));
+				return STEP_DONE;
+			}
+		return not_found(req, err);
+	}
+	if (!params_find(req, "verbose").at) {
+		http_reply_header(req->http, "X-Content-Type-Options", "nosniff");
+		reply_text(req, 200, "text/plain; charset=utf-8", STR("ok"));
+		return STEP_DONE;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(checks); i++)
+		buf_add_print(&text, "[+]%s ok\n", checks[i]);
+	buf_add_print(&text, STR_FMT " check passed\n", STR_ARG(name));
+	reply_text(req, 200, "text/plain; charset=utf-8", buf_str(&text));
+	return STEP_DONE;
+}
+
+static enum step cacerts_path(struct request *req, struct error *err)
+{
+	(void)err;
+	reply_text(req, 200, "application/x-pem-file", buf_str(&server_secrets(req->server)->server_ca));
+	return STEP_DONE;
+}
+
+static enum step oidc_path(struct request *req, struct error *err)
+{
+	const struct server_plan *plan = server_plan_of(req->server);
+	auto_buf text = BUF_INIT;
+
+	(void)err;
+	buf_add_print(&text,
+		      "{\"issuer\":\"https://kubernetes.default.svc.%s\",\"jwks_uri\":\"https://%s:%" PRId64
+		      "/openid/v1/jwks\",\"response_types_supported\":[\"id_token\"],\"subject_types_supported\":"
+		      "[\"public\"],\"id_token_signing_alg_values_supported\":[\"ES256\"]}",
+		      plan->cluster_domain, server_secrets(req->server)->address, plan->https_listen_port);
+	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	return STEP_DONE;
+}
+
+static enum step jwks_path(struct request *req, struct error *err)
+{
+	auto_buf text = BUF_INIT;
+
+	if (!token_print_jwks(server_tokens(req->server), &text, err))
+		return STEP_FAIL;
+	reply_text(req, 200, "application/jwk-set+json", buf_str(&text));
+	return STEP_DONE;
+}
+
+static uint64_t resident_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*u %lu", &pages) != 1)
+		pages = 0;
+	fclose(file);
+	return (uint64_t)pages * 4096;
+}
+
+static void metric(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+	buf_add_print(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, value);
+}
+
+static enum step metrics_path(struct request *req, struct error *err)
+{
+	struct registry *registry = server_registry(req->server);
+	struct datastore_figures store;
+	struct front_figures front;
+	auto_buf text = BUF_INIT;
+
+	(void)err;
+	datastore_figures(registry_store(registry), &store);
+	front_figures(server_front(req->server), &front);
+	metric(&text, "mote_requests_total", "counter", "Requests of the API port.", front.requests);
+	metric(&text, "mote_connections", "gauge", "Open connections.", front.connections_now);
+	metric(&text, "mote_watches", "gauge", "Open watches.", registry_watch_count(registry));
+	metric(&text, "mote_nodes_connected", "gauge", "Nodes with a session.", nodes_count(server_nodes(req->server)));
+	metric(&text, "mote_store_objects", "gauge", "Objects in the store.", store.records);
+	metric(&text, "mote_store_writes_total", "counter", "Writes of the store.", store.writes);
+	metric(&text, "mote_store_groups_total", "counter", "Groups committed to the disk.", store.groups);
+	metric(&text, "mote_store_feed_bytes", "gauge", "Memory of kept changes.", store.feed_bytes);
+	metric(&text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", resident_bytes());
+	reply_text(req, 200, "text/plain; version=0.0.4", buf_str(&text));
+	return STEP_DONE;
+}
+
+/* --- discovery --- */
+
+static bool wants_aggregated(const struct request *req)
+{
+	return str_search(http_header(&req->http->head, "Accept"), STR("as=APIGroupDiscoveryList")) >= 0;
+}
+
+static enum step root_discovery(struct request *req, bool core)
+{
+	bool aggregated = wants_aggregated(req);
+	const char *key = core ? (aggregated ? "api+" : "api") : aggregated ? "apis+" : "apis";
+	struct document *document = find_document(key);
+	auto_buf text = BUF_INIT;
+
+	if (!document) {
+		if (aggregated)
+			discovery_print_aggregated(core, &text);
+		else if (core)
+			discovery_print_versions(&text);
+		else
+			discovery_print_groups(&text);
+		document = keep_document(key, &text);
+	}
+	return reply_document(req, document, aggregated ? DISCOVERY_TYPE : JSON_TYPE);
+}
+
+static enum step api_path(struct request *req, struct error *err)
+{
+	struct str rest = req->http->path;
+	auto_buf text = BUF_INIT;
+
+	str_cut(&rest, '/');
+	str_cut(&rest, '/');
+	if (rest.len == 0)
+		return root_discovery(req, true);
+	if (!str_is(rest, "v1") || !discovery_print_resources(STR(""), STR("v1"), &text))
+		return not_found(req, err);
+	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	return STEP_DONE;
+}
+
+static enum step apis_path(struct request *req, struct error *err)
+{
+	struct str rest = req->http->path, group;
+	auto_buf text = BUF_INIT;
+	bool found;
+
+	str_cut(&rest, '/');
+	str_cut(&rest, '/');
+	if (rest.len == 0)
+		return root_discovery(req, false);
+	group = str_cut(&rest, '/');
+	found = rest.len == 0 ? discovery_print_group(group, &text) : discovery_print_resources(group, rest, &text);
+	if (!found)
+		return not_found(req, err);
+	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	return STEP_DONE;
+}
+
+static enum step openapi_v2_path(struct request *req, struct error *err)
+{
+	struct document *document = find_document("openapi/v2");
+	struct str accept = http_header(&req->http->head, "Accept");
+	auto_buf text = BUF_INIT;
+
+	if (str_search(accept, STR("protobuf")) >= 0 && str_search(accept, STR("json")) < 0 &&
+	    str_search(accept, STR("*/*")) < 0) {
+		error_set(err, ERROR_NOT_ACCEPTABLE, "only the following media types are accepted: application/json");
+		return STEP_FAIL;
+	}
+	if (!document) {
+		openapi_print_v2(&text);
+		document = keep_document("openapi/v2", &text);
+	}
+	return reply_document(req, document, JSON_TYPE);
+}
+
+static bool print_group_version(struct str path, struct buf *out)
+{
+	struct str rest = path, first = str_cut(&rest, '/'), group;
+
+	if (str_is(first, "api"))
+		return openapi_print_v3(STR(""), rest, out);
+	if (!str_is(first, "apis"))
+		return false;
+	group = str_cut(&rest, '/');
+	return openapi_print_v3(group, rest, out);
+}
+
+static enum step openapi_v3_path(struct request *req, struct error *err)
+{
+	struct str path = req->http->path;
+	auto_free char *key = str_copy(path);
+	struct document *document = find_document(key);
+	auto_buf text = BUF_INIT;
+	struct str rest = str_from(path.at + strlen("/openapi/v3"), path.len - strlen("/openapi/v3"));
+
+	if (!document) {
+		if (rest.len <= 1)
+			openapi_print_index(&text);
+		else if (!print_group_version(str_from(rest.at + 1, rest.len - 1), &text))
+			return not_found(req, err);
+		document = keep_document(key, &text);
+	}
+	return reply_document(req, document, JSON_TYPE);
+}
+
+/* --- the table --- */
+
+struct path_row {
+	const char *path;
+	bool below; /* also everything under it */
+	enum step (*pass)(struct request *req, struct error *err);
+};
+
+static enum step index_path(struct request *req, struct error *err);
+
+static const struct path_row rows[] = {
+	{ "/version", true, version_path },
+	{ "/healthz", true, health_path },
+	{ "/livez", true, health_path },
+	{ "/readyz", true, health_path },
+	{ "/api", true, api_path },
+	{ "/apis", true, apis_path },
+	{ "/openapi/v2", false, openapi_v2_path },
+	{ "/openapi/v3", true, openapi_v3_path },
+	{ "/metrics", false, metrics_path },
+	{ "/cacerts", false, cacerts_path },
+	{ "/.well-known/openid-configuration", false, oidc_path },
+	{ "/openid/v1/jwks", false, jwks_path },
+	{ "/v1-mote/node", false, nodes_join_pass },
+	{ "/v1-mote/connect", false, nodes_connect_pass },
+	{ "/", false, index_path },
+};
+
+static enum step index_path(struct request *req, struct error *err)
+{
+	auto_buf text = BUF_INIT;
+
+	(void)err;
+	buf_add_text(&text, "{\"paths\":[");
+	for (size_t i = 0; i + 1 < ARRAY_LENGTH(rows); i++)
+		buf_add_print(&text, "%s\"%s\"", i ? "," : "", rows[i].path);
+	buf_add_text(&text, "]}");
+	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	return STEP_DONE;
+}
+
+enum step paths_pass(struct request *req, struct error *err)
+{
+	struct str path = req->http->path;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct str row = str_of(rows[i].path);
+
+		if (str_equal(path, row) || (rows[i].below && str_starts(path, row) && path.at[row.len] == '/'))
+			return rows[i].pass(req, err);
+	}
+	return not_found(req, err);
+}

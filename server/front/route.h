@@ -1,0 +1,22 @@
+/*
+ * route.h - what a URL, method and headers ask for: parsed exactly once, before any gate.
+ *
+ * The gates and the handlers see only the parsed request, so that what is authorized is what is done.
+ */
+#ifndef SERVER_FRONT_ROUTE_H
+#define SERVER_FRONT_ROUTE_H
+
+#include "server/request.h"
+
+/* Fill kind, verb, namespace, name, subresource, params, forms.  kind and review stay NULL for other paths. */
+MUST_CHECK bool route_parse(struct request *req, struct error *err);
+/* The answer's form from Accept and the body's from Content-Type (negotiate.c). */
+MUST_CHECK bool negotiate_answer(struct request *req, struct error *err);
+MUST_CHECK bool negotiate_body(struct request *req, struct error *err);
+/* Query parameters into req->params (params.c). */
+MUST_CHECK bool params_parse(struct request *req, struct error *err);
+/* The last value of a query parameter, STR_NONE when absent. */
+struct str params_find(const struct request *req, const char *name);
+bool params_true(struct str value); /* anything but "", "0" and "false" */
+
+#endif

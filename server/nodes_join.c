@@ -1,0 +1,238 @@
+/*
+ * nodes_join.c - how a machine becomes a node: token and certificate request in, certificate and cluster facts out.
+ *
+ * A node's name belongs to the key that used it first: a hash of the node's own password is kept in a Secret
+ * <node>.node-password.mote, so that another machine cannot take the name over.  Delete the Secret to let a rebuilt
+ * machine in.
+ */
+#include <assert.h>
+
+#include "api/names.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/hash.h"
+#include "net/http_client.h"
+#include "net/pki.h"
+#include "server/bootstrap.h"
+#include "server/front/reply.h"
+#include "server/nodes.h"
+#include "server/registry/registry.h"
+
+#define CERT_DAYS 365
+#define SYSTEM_NAMESPACE STR("kube-system")
+#define TIMEOUT_MS 10000
+
+struct joining {
+	struct request *req; /* answered before `finish` */
+	struct loop *loop;
+	struct json_doc *body;
+	struct http_client *client;
+	struct loop_task free_client; /* a client is not freed inside its own callback */
+	const char *node;
+};
+
+/* "Bearer <token>": the whole token or only its secret. */
+static bool check_token(struct request *req, struct error *err)
+{
+	const struct secrets *secrets = server_secrets(req->server);
+	struct str header = http_header(&req->http->head, "Authorization"), scheme = str_cut(&header, ' ');
+	struct str token = str_trim(header);
+	ptrdiff_t at = str_search(token, STR("::"));
+
+	if (at >= 0) {
+		token = str_from(token.at + at + 2, token.len - (size_t)at - 2);
+		str_cut(&token, ':');
+	}
+	if (str_equal_case(scheme, STR("Bearer")) && token.len > 0 && token.len == strlen(secrets->agent_token) &&
+	    hash_equal(token.at, secrets->agent_token, token.len))
+		return true;
+	return error_set(err, ERROR_UNAUTHORIZED,
+			 "the token is not valid for this cluster; take the one in server/node-token of the server's data "
+			 "folder");
+}
+
+static void hash_password(struct str node, struct str password, char out[HASH_SHA256_HEX])
+{
+	unsigned char digest[HASH_SHA256];
+	auto_buf hex = BUF_INIT;
+
+	hash_hmac_sha256(node, password, digest);
+	buf_add_hex(&hex, str_from(digest, sizeof(digest)));
+	memcpy(out, hex.at, HASH_SHA256_HEX);
+}
+
+static char *secret_name(const char *node)
+{
+	return memory_print("%s.node-password.mote", node);
+}
+
+/* True with *out_known when the name is free or the password is the one that took it. */
+static bool check_password(struct joining *joining, struct str password, bool *out_known, struct error *err)
+{
+	struct request *req = joining->req;
+	auto_free char *name = secret_name(joining->node);
+	const struct object *secret = registry_find(server_registry(req->server), kind_find_name(STR("v1"), STR("Secret")),
+						    SYSTEM_NAMESPACE, str_of(name));
+	auto_buf kept = BUF_INIT;
+	char hash[HASH_SHA256_HEX];
+
+	*out_known = secret != NULL;
+	if (!secret)
+		return true;
+	hash_password(str_of(joining->node), password, hash);
+	if (buf_add_base64_decoded(&kept, json_str(json_path(object_json(secret), "data", "hash", NULL))) &&
+	    kept.len == HASH_SHA256_HEX - 1 && hash_equal(kept.at, hash, kept.len))
+		return true;
+	return error_set(err, ERROR_FORBIDDEN,
+			 "another machine has joined as node \"%s\" before; give this one another --node-name, or delete the "
+			 "Secret %s in kube-system if it is the same machine set up anew",
+			 joining->node, name);
+}
+
+static bool sign(struct joining *joining, struct buf *out, struct error *err)
+{
+	static const char *const organizations[] = { "system:nodes", NULL };
+	const struct secrets *secrets = server_secrets(joining->req->server);
+	auto_free char *subject = memory_print("system:node:%s", joining->node);
+	struct pki_plan plan = { .subject = { .name = subject, .organizations = organizations },
+				 .uses = PKI_CLIENT,
+				 .days = CERT_DAYS };
+
+	return pki_sign_request(&plan, json_str(json_get(json_root(joining->body), "csr")),
+				buf_str(&secrets->client_ca), buf_str(&secrets->client_ca_key), out, err);
+}
+
+static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
+{
+	json_put(doc, to, key, json_new_text(doc, text));
+}
+
+static void answer(struct joining *joining)
+{
+	struct request *req = joining->req;
+	const struct server_plan *plan = server_plan_of(req->server);
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	auto_buf cert = BUF_INIT;
+	char service[64] = "";
+	struct error err;
+
+	if (!sign(joining, &cert, &err) || !bootstrap_service_address(plan->service_cidr, service, &err)) {
+		reply_error(req, &err, NULL);
+		return;
+	}
+	json_put(doc, root, "certificate", json_new_str(doc, buf_str(&cert)));
+	json_put(doc, root, "ca", json_new_str(doc, buf_str(&server_secrets(req->server)->server_ca)));
+	put_text(doc, root, "clusterCIDR", plan->cluster_cidr);
+	put_text(doc, root, "serviceCIDR", plan->service_cidr);
+	put_text(doc, root, "clusterDNS", plan->cluster_dns);
+	put_text(doc, root, "clusterDomain", plan->cluster_domain);
+	put_text(doc, root, "serviceAddress", service);
+	log_info("server.nodes", "node joined", "node=%s", joining->node);
+	reply_json(req, 200, root, NULL);
+}
+
+static void on_free_client(struct loop_task *task)
+{
+	struct joining *joining = CONTAINER_OF(task, struct joining, free_client);
+
+	http_client_free(joining->client);
+	json_doc_free(joining->body);
+	free((char *)joining->node);
+	free(joining);
+}
+
+static void finish(struct joining *joining)
+{
+	loop_defer(joining->loop, &joining->free_client);
+}
+
+static void on_kept(void *of, const struct http_head *head, struct str body, const struct error *err)
+{
+	struct joining *joining = of;
+	struct error why;
+
+	if (err || head->status != 201) {
+		error_set(&why, ERROR_UNAVAILABLE, "the node's password could not be stored: " STR_FMT,
+			  STR_ARG(err ? str_of(err->text) : body));
+		reply_error(joining->req, &why, NULL);
+	} else {
+		answer(joining);
+	}
+	finish(joining);
+}
+
+/* First join of this name: keep the hash of its password. */
+static void keep_password(struct joining *joining, struct str password)
+{
+	static const struct http_header headers[] = { { STR("Content-Type"), STR("application/json") } };
+	auto_free char *name = secret_name(joining->node);
+	auto_buf body = BUF_INIT;
+	char hash[HASH_SHA256_HEX];
+	struct http_ask ask = {
+		.method = "POST",
+		.target = "/api/v1/namespaces/kube-system/secrets",
+		.headers = headers,
+		.header_count = 1,
+		.timeout_ms = TIMEOUT_MS,
+		.on_reply = on_kept,
+		.of = joining,
+	};
+
+	hash_password(str_of(joining->node), password, hash);
+	buf_add_print(&body, "{\"metadata\":{\"name\":\"%s\"},\"immutable\":true,\"stringData\":{\"hash\":\"%s\"}}", name,
+		      hash);
+	ask.body = buf_str(&body);
+	joining->client = server_local_client(joining->req->server, "system:apiserver");
+	http_call(joining->client, &ask);
+}
+
+static bool begin(struct joining *joining, struct error *err)
+{
+	struct request *req = joining->req;
+	const struct json *root;
+	struct str node, password;
+	const char *why;
+	bool known;
+
+	if (!json_parse(req->http->body, &joining->body, NULL, err))
+		return false;
+	root = json_root(joining->body);
+	node = json_str(json_get(root, "name"));
+	password = json_str(json_get(root, "password"));
+	why = name_check(NAME_SUBDOMAIN, node);
+	joining->node = str_copy(node);
+	if (why)
+		return error_set(err, ERROR_INVALID, "node name \"" STR_FMT "\": %s", STR_ARG(node), why);
+	if (password.len < 16)
+		return error_set(err, ERROR_INVALID, "the node's password is missing or too short");
+	if (!check_password(joining, password, &known, err))
+		return false;
+	if (known) {
+		answer(joining);
+		finish(joining);
+	} else {
+		keep_password(joining, password);
+	}
+	return true;
+}
+
+enum step nodes_join_pass(struct request *req, struct error *err)
+{
+	struct joining *joining;
+
+	if (!str_is(req->http->head.method, "POST")) {
+		error_set(err, ERROR_METHOD, "nodes join by POST");
+		return STEP_FAIL;
+	}
+	if (!check_token(req, err))
+		return STEP_FAIL;
+	joining = memory_new(struct joining);
+	joining->req = req;
+	joining->loop = server_loop(req->server);
+	joining->free_client.on_task = on_free_client;
+	if (begin(joining, err))
+		return STEP_DONE;
+	finish(joining);
+	return STEP_FAIL;
+}

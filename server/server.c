@@ -1,0 +1,159 @@
+/*
+ * server.c - puts the control plane together, in the order in which its parts need each other.
+ */
+#include "server/server.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "server/bootstrap.h"
+#include "server/control/control.h"
+#include "server/front/front.h"
+#include "server/gate/share.h"
+#include "server/gate/token.h"
+#include "server/nodes.h"
+#include "server/registry/registry.h"
+
+struct server {
+	struct loop *loop;
+	struct server_plan plan;
+	struct secrets secrets;
+	struct registry *registry;
+	struct tokens *tokens;
+	struct shares *shares;
+	struct nodes *nodes;
+	struct front *front;
+	struct bootstrap_objects *objects;
+	struct control *control;
+};
+
+static bool parse_ports(const char *range, int *out_min, int *out_max, struct error *err)
+{
+	struct str rest = str_of(range), first = str_cut(&rest, '-');
+	int64_t min, max;
+
+	if (!str_to_i64(first, 1, 65535, &min) || !str_to_i64(rest, min, 65535, &max))
+		return error_set(err, ERROR_INVALID, "service-node-port-range \"%s\" is no range such as 30000-32767", range);
+	*out_min = (int)min;
+	*out_max = (int)max;
+	return true;
+}
+
+static bool open_registry(struct server *server, struct error *err)
+{
+	auto_free char *folder = memory_print("%s/server/db", server->plan.data_dir);
+	struct registry_plan plan = { .loop = server->loop,
+				      .folder = folder,
+				      .service_cidr = str_of(server->plan.service_cidr) };
+
+	return parse_ports(server->plan.node_port_range, &plan.node_port_min, &plan.node_port_max, err) &&
+	       file_make_dirs(folder, 0700, err) && registry_open(&plan, &server->registry, err);
+}
+
+static void on_objects(struct server *server, const struct error *err)
+{
+	if (err)
+		log_error("server", "the first objects could not be made", "why=\"%s\"", err->text);
+	server->control = control_start(server);
+}
+
+static bool open_all(struct server *server, struct error *err)
+{
+	auto_free char *issuer =
+		memory_print("https://kubernetes.default.svc.%s", server->plan.cluster_domain);
+
+	/* The store first: it holds the lock that tells a second server to leave everything alone. */
+	return open_registry(server, err) && bootstrap_secrets(&server->plan, &server->secrets, err) &&
+	       tokens_open(buf_str(&server->secrets.account_key), issuer, &server->tokens, err) &&
+	       front_open(server, &server->secrets, &server->front, err) &&
+	       bootstrap_kubeconfig(&server->plan, &server->secrets, err);
+}
+
+bool server_start(struct loop *loop, const struct server_plan *plan, struct server **out, struct error *err)
+{
+	struct server *server = memory_new(struct server);
+
+	server->loop = loop;
+	server->plan = *plan;
+	server->shares = shares_new();
+	server->nodes = nodes_new(server);
+	if (!open_all(server, err)) {
+		server_stop(server);
+		return error_context(err, "start server");
+	}
+	server->objects = bootstrap_objects_start(server, &server->secrets, on_objects);
+	log_info("server", "serving", "address=%s port=%" PRId64 " kubeconfig=%s", server->secrets.address,
+		 plan->https_listen_port, plan->write_kubeconfig);
+	*out = server;
+	return true;
+}
+
+void server_stop(struct server *server)
+{
+	if (!server)
+		return;
+	control_stop(server->control);
+	bootstrap_objects_stop(server->objects);
+	if (server->registry)
+		registry_stop_watches(server->registry);
+	nodes_free(server->nodes);
+	front_close(server->front);
+	registry_close(server->registry);
+	tokens_close(server->tokens);
+	shares_free(server->shares);
+	bootstrap_clear(&server->secrets);
+	free(server);
+}
+
+struct loop *server_loop(struct server *server)
+{
+	return server->loop;
+}
+
+struct registry *server_registry(struct server *server)
+{
+	return server->registry;
+}
+
+const struct server_plan *server_plan_of(struct server *server)
+{
+	return &server->plan;
+}
+
+struct http_client *server_local_client(struct server *server, const char *user)
+{
+	return front_local_client(server, user);
+}
+
+struct nodes *server_nodes(struct server *server)
+{
+	return server->nodes;
+}
+
+const struct secrets *server_secrets(const struct server *server)
+{
+	return &server->secrets;
+}
+
+struct tokens *server_tokens(struct server *server)
+{
+	return server->tokens;
+}
+
+struct shares *server_shares(struct server *server)
+{
+	return server->shares;
+}
+
+struct front *server_front(struct server *server)
+{
+	return server->front;
+}
+
+struct tunnel *server_node_tunnel(struct server *server, struct str node)
+{
+	return nodes_tunnel(server->nodes, node);
+}
