@@ -1,0 +1,129 @@
+/*
+ * command_server.c - mote server: the control plane in this process.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/command.h"
+#include "server/server.h"
+
+struct options {
+	struct server_plan plan;
+	const char *config;
+	bool debug, log_json;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+	{ .flag = "config", .letter = 'c', .env = "MOTE_CONFIG_FILE", .type = OPTION_TEXT, .at = AT(config),
+	  .value_name = "FILE", .fallback = "/etc/mote/config.yaml", .group = "Configuration",
+	  .help = "configuration file; FILE.d/*.yaml is read after it" },
+	{ .flag = "bind-address", .env = "MOTE_BIND_ADDRESS", .type = OPTION_TEXT, .at = AT(plan.bind_address),
+	  .value_name = "ADDR", .fallback = "0.0.0.0", .group = "Listening", .help = "address the API answers on" },
+	{ .flag = "https-listen-port", .type = OPTION_INT, .at = AT(plan.https_listen_port), .value_name = "PORT",
+	  .fallback = "6443", .min = 1, .max = 65535, .group = "Listening", .help = "port of the API and the tunnel" },
+	{ .flag = "advertise-address", .type = OPTION_TEXT, .at = AT(plan.advertise_address), .value_name = "ADDR",
+	  .group = "Listening", .help = "address that nodes use (default: that of the default route)" },
+	{ .flag = "tls-san", .type = OPTION_LIST, .at = AT(plan.tls_san), .value_name = "NAME", .group = "Listening",
+	  .help = "further name or address in the serving certificate; repeatable" },
+	{ .flag = "data-dir", .letter = 'd', .env = "MOTE_DATA_DIR", .type = OPTION_TEXT, .at = AT(plan.data_dir),
+	  .value_name = "DIR", .fallback = "/var/lib/mote", .group = "Storage", .help = "where all state lives" },
+	{ .flag = "token", .letter = 't', .env = "MOTE_TOKEN", .type = OPTION_TEXT, .at = AT(plan.token),
+	  .value_name = "TOKEN", .group = "Cluster", .help = "secret that nodes join with (default: generated)" },
+	{ .flag = "token-file", .env = "MOTE_TOKEN_FILE", .type = OPTION_TEXT, .at = AT(plan.token_file),
+	  .value_name = "FILE", .group = "Cluster", .help = "file that holds the token" },
+	{ .flag = "cluster-cidr", .type = OPTION_TEXT, .at = AT(plan.cluster_cidr), .value_name = "CIDR",
+	  .fallback = "10.42.0.0/16", .group = "Networking", .help = "addresses of pods" },
+	{ .flag = "service-cidr", .type = OPTION_TEXT, .at = AT(plan.service_cidr), .value_name = "CIDR",
+	  .fallback = "10.43.0.0/16", .group = "Networking", .help = "addresses of services" },
+	{ .flag = "service-node-port-range", .type = OPTION_TEXT, .at = AT(plan.node_port_range), .value_name = "A-B",
+	  .fallback = "30000-32767", .group = "Networking", .help = "ports of NodePort services" },
+	{ .flag = "cluster-dns", .type = OPTION_TEXT, .at = AT(plan.cluster_dns), .value_name = "ADDR",
+	  .fallback = "10.43.0.10", .group = "Networking", .help = "service address of DNS" },
+	{ .flag = "cluster-domain", .type = OPTION_TEXT, .at = AT(plan.cluster_domain), .value_name = "NAME",
+	  .fallback = "cluster.local", .group = "Networking", .help = "domain of the cluster" },
+	{ .flag = "write-kubeconfig", .letter = 'o', .env = "MOTE_KUBECONFIG_OUTPUT", .type = OPTION_TEXT,
+	  .at = AT(plan.write_kubeconfig), .value_name = "FILE", .fallback = "/etc/mote/mote.yaml", .group = "Client",
+	  .help = "where the administrator's kubeconfig is written" },
+	{ .flag = "write-kubeconfig-mode", .env = "MOTE_KUBECONFIG_MODE", .type = OPTION_TEXT,
+	  .at = AT(plan.write_kubeconfig_mode), .value_name = "MODE", .fallback = "0600", .group = "Client",
+	  .help = "its file mode" },
+	{ .flag = "debug", .type = OPTION_BOOL, .at = AT(debug), .group = "Logging", .help = "log more" },
+	{ .flag = "log-json", .type = OPTION_BOOL, .at = AT(log_json), .group = "Logging", .help = "log lines as JSON" },
+	{ 0 },
+};
+
+static const struct option_set set = {
+	.usage = "mote server [options]",
+	.about = "Runs the control plane.  Every option is also a key of the configuration file.",
+	.rows = rows,
+};
+
+/* --config is read before everything else, because it names where the rest comes from. */
+static const char *config_path(int argc, char **argv)
+{
+	const char *path = getenv("MOTE_CONFIG_FILE");
+
+	for (int i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0)
+			path = argv[i + 1];
+	return path && *path ? path : "/etc/mote/config.yaml";
+}
+
+static void on_signal(struct loop_signal *watch, int number)
+{
+	log_info("server", "stopping", "signal=%d", number);
+	loop_stop(watch->watch.loop);
+}
+
+static int serve(const struct options *options)
+{
+	static const int signals[] = { SIGTERM, SIGINT };
+	struct loop_signal watch = { .on_signal = on_signal };
+	struct server *server = NULL;
+	struct loop *loop = NULL;
+	struct error err;
+	int status = 0;
+
+	umask(0077);
+	if (!loop_open(&loop, &err))
+		return command_fail(&err);
+	if (!loop_signal_start(loop, &watch, signals, ARRAY_LENGTH(signals), &err) ||
+	    !server_start(loop, &options->plan, &server, &err)) {
+		status = command_fail(&err);
+	} else {
+		loop_run(loop);
+		server_stop(server);
+	}
+	loop_signal_stop(&watch);
+	loop_close(loop);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	auto_arena arena = arena_new();
+	struct options options = { 0 };
+	struct option_result result;
+	auto_buf help = BUF_INIT;
+	struct error err;
+
+	if (!options_parse(&set, argc, argv, config_path(argc, argv), arena, &options, &result, &err)) {
+		command_fail(&err);
+		return 2;
+	}
+	if (result.help_wanted) {
+		options_help(&set, &help);
+		fputs(buf_text(&help), stdout);
+		return 0;
+	}
+	log_set(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json);
+	return serve(&options);
+}
+
+const struct command command_server = { "server", "run the control plane", run };

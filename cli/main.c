@@ -1,0 +1,49 @@
+/*
+ * main.c - the one binary: picks the command from its table.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/version.h"
+#include "cli/command.h"
+
+extern const struct command command_server, command_version, command_help;
+
+const struct command *const command_list[] = {
+	&command_server,
+	&command_version,
+	&command_help,
+	NULL,
+};
+
+int command_fail(const struct error *err)
+{
+	fprintf(stderr, "mote: %s\n", err->text);
+	return 1;
+}
+
+static const struct command *find(const char *name)
+{
+	if (strcmp(name, "-h") == 0 || strcmp(name, "--help") == 0)
+		name = "help";
+	if (strcmp(name, "-v") == 0 || strcmp(name, "--version") == 0)
+		name = "version";
+	for (const struct command *const *at = command_list; *at; at++)
+		if (strcmp((*at)->name, name) == 0)
+			return *at;
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command = find(argc > 1 ? argv[1] : "help");
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!command) {
+		fprintf(stderr, "mote: there is no command \"%s\"; see mote help\n", argv[1]);
+		return 2;
+	}
+	return command->run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
+}
