@@ -1,0 +1,220 @@
+/*
+ * cgroup_base.c - finds the machine's hierarchies and where in them we run; makes "mote" there.
+ *
+ * /proc/self/mountinfo tells where hierarchies are mounted and which part of each, /proc/self/cgroup which
+ * group of each we are in.  A container or a cgroup namespace may see only a part of a hierarchy: the
+ * mount's root is taken off our path; when our path is not below it, the mount's top is our place.
+ */
+#include "runtime/cgroup_inside.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define PROC_BYTES_MAX (1024 * 1024)
+#define LEAF "/agent"
+
+const char *const cgroup_part_names[CGROUP_PARTS] = {
+	[CGROUP_UNIFIED] = "",	     [CGROUP_MEMORY] = "memory",   [CGROUP_CPU] = "cpu",
+	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_PIDS] = "pids",	   [CGROUP_FREEZER] = "freezer",
+	[CGROUP_DEVICES] = "devices",
+};
+
+struct hierarchy {
+	char *mount; /* where it is mounted */
+	char *root;  /* which group is the mount's top */
+};
+
+struct search {
+	struct hierarchy found[CGROUP_PARTS];
+	char *own[CGROUP_PARTS]; /* our group, seen from our cgroup namespace */
+};
+
+static void search_clear(struct search *search)
+{
+	for (size_t i = 0; i < CGROUP_PARTS; i++) {
+		free(search->found[i].mount);
+		free(search->found[i].root);
+		free(search->own[i]);
+	}
+}
+
+static bool has_word(struct str words, const char *word)
+{
+	while (words.len > 0)
+		if (str_is(str_cut(&words, ','), word))
+			return true;
+	return false;
+}
+
+static void remember(struct hierarchy *place, struct str mount, struct str root)
+{
+	if (place->mount)
+		return;
+	place->mount = str_copy(mount);
+	place->root = str_copy(root);
+}
+
+/* "31 23 0:28 ROOT MOUNT rw,... shared:1 - TYPE SOURCE OPTIONS" */
+static void see_mount(struct search *search, struct str line)
+{
+	ptrdiff_t dash = str_search(line, STR(" - "));
+	struct str head = line;
+	struct str tail;
+	struct str root;
+	struct str mount;
+	struct str type;
+
+	if (dash < 0)
+		return;
+	tail = str_from(line.at + dash + 3, line.len - (size_t)dash - 3);
+	for (int i = 0; i < 3; i++)
+		str_cut(&head, ' ');
+	root = str_cut(&head, ' ');
+	mount = str_cut(&head, ' ');
+	type = str_cut(&tail, ' ');
+	str_cut(&tail, ' ');
+	if (str_is(type, "cgroup2"))
+		remember(&search->found[CGROUP_UNIFIED], mount, root);
+	if (!str_is(type, "cgroup"))
+		return;
+	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++)
+		if (has_word(tail, cgroup_part_names[i]))
+			remember(&search->found[i], mount, root);
+}
+
+/* "4:memory:/some/group", version 2: "0::/some/group" */
+static void see_own(struct search *search, struct str line)
+{
+	struct str names;
+
+	str_cut(&line, ':');
+	names = str_cut(&line, ':');
+	if (names.len == 0 && !search->own[CGROUP_UNIFIED])
+		search->own[CGROUP_UNIFIED] = str_copy(line);
+	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++)
+		if (has_word(names, cgroup_part_names[i]) && !search->own[i])
+			search->own[i] = str_copy(line);
+}
+
+static bool each_line(const char *path, struct search *search,
+		      void (*see)(struct search *search, struct str line), struct error *err)
+{
+	auto_buf text = BUF_INIT;
+	struct str rest;
+
+	if (!file_read(path, PROC_BYTES_MAX, &text, err))
+		return false;
+	rest = buf_str(&text);
+	while (rest.len > 0)
+		see(search, str_cut(&rest, '\n'));
+	return true;
+}
+
+/* The folder of our own group in the hierarchy, "" parts left out; NULL when it is not mounted. */
+static char *own_folder(const struct search *search, enum cgroup_part part)
+{
+	const struct hierarchy *place = &search->found[part];
+	const char *own = search->own[part];
+	size_t root_len;
+
+	if (!place->mount || !own)
+		return NULL;
+	root_len = strlen(place->root);
+	if (strcmp(place->root, "/") != 0 && strncmp(own, place->root, root_len) == 0 &&
+	    (own[root_len] == '/' || own[root_len] == '\0'))
+		own += root_len;
+	if (strcmp(own, "/") == 0 || strncmp(own, "/..", 3) == 0)
+		own = "";
+	return memory_print("%s%s", place->mount, own);
+}
+
+static bool is_top(const struct search *search, const char *folder)
+{
+	return strcmp(search->found[CGROUP_UNIFIED].mount, folder) == 0;
+}
+
+/* Move all processes of `folder` into its leaf; new ones may come while we look, so look again. */
+static bool empty_into_leaf(const char *folder, struct error *err)
+{
+	auto_free char *leaf = memory_print("%s" LEAF, folder);
+	auto_buf pids = BUF_INIT;
+	auto_free char *procs = memory_print("%s/cgroup.procs", folder);
+
+	if (mkdir(leaf, 0755) != 0 && errno != EEXIST)
+		return error_os(err, "make cgroup %s", leaf);
+	for (int round = 0; round < 10; round++) {
+		struct str rest;
+
+		buf_reset(&pids);
+		if (!file_read(procs, PROC_BYTES_MAX, &pids, err))
+			return false;
+		rest = buf_str(&pids);
+		if (rest.len == 0)
+			return true;
+		while (rest.len > 0) {
+			auto_free char *pid = str_copy(str_cut(&rest, '\n'));
+
+			if (!cgroup_file_write(leaf, "cgroup.procs", pid) && errno != ESRCH)
+				return error_os(err, "move process %s into %s", pid, leaf);
+		}
+	}
+	return error_set(err, ERROR_UNAVAILABLE, "processes keep appearing in cgroup %s", folder);
+}
+
+/* Version 2: where "mote" is to be made; frees and replaces `own`. */
+static bool unified_parent(const struct search *search, char **own, struct error *err)
+{
+	size_t len = strlen(*own);
+
+	if (len > strlen(LEAF) && strcmp(*own + len - strlen(LEAF), LEAF) == 0) {
+		(*own)[len - strlen(LEAF)] = '\0'; /* we have been moved by an earlier start */
+		return true;
+	}
+	if (is_top(search, *own))
+		return true;
+	return empty_into_leaf(*own, err);
+}
+
+static bool is_unified(const struct search *search)
+{
+	return search->found[CGROUP_UNIFIED].mount && !search->found[CGROUP_MEMORY].mount &&
+	       !search->found[CGROUP_PIDS].mount && !search->found[CGROUP_CPU].mount;
+}
+
+static bool fill(const struct search *search, struct cgroup *parent, struct error *err)
+{
+	size_t count = 0;
+
+	if (is_unified(search)) {
+		parent->folders[CGROUP_UNIFIED] = own_folder(search, CGROUP_UNIFIED);
+		return parent->folders[CGROUP_UNIFIED]
+			       ? unified_parent(search, &parent->folders[CGROUP_UNIFIED], err)
+			       : error_set(err, ERROR_UNAVAILABLE, "our cgroup is not known");
+	}
+	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++) {
+		parent->folders[i] = own_folder(search, (enum cgroup_part)i);
+		count += parent->folders[i] != NULL;
+	}
+	if (count == 0)
+		return error_set(err, ERROR_UNAVAILABLE,
+				 "no cgroup hierarchy is mounted: mount cgroup2 on /sys/fs/cgroup");
+	return true;
+}
+
+bool cgroup_open_base(struct cgroup **out, struct error *err)
+{
+	struct search search = { 0 };
+	auto_cgroup parent = memory_new(struct cgroup);
+	bool fine;
+
+	fine = each_line("/proc/self/mountinfo", &search, see_mount, err) &&
+	       each_line("/proc/self/cgroup", &search, see_own, err) && fill(&search, parent, err);
+	search_clear(&search);
+	return fine && cgroup_open_child(parent, "mote", out, err);
+}

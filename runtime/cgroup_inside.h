@@ -1,0 +1,26 @@
+/*
+ * cgroup_inside.h - between the files of cgroup: small files of the kernel, and the two versions.
+ */
+#ifndef RUNTIME_CGROUP_INSIDE_H
+#define RUNTIME_CGROUP_INSIDE_H
+
+#include "runtime/cgroup.h"
+
+/* Name of a version 1 controller, "" for CGROUP_UNIFIED. */
+extern const char *const cgroup_part_names[CGROUP_PARTS];
+
+/* Write text into folder/file with one write(2); errno tells why not. */
+bool cgroup_file_write(const char *folder, const char *file, const char *text);
+/* The file's first bytes as text; false when it cannot be read. */
+bool cgroup_file_read(const char *folder, const char *file, char *out, size_t size);
+/* The file's one number. */
+bool cgroup_file_number(const char *folder, const char *file, uint64_t *out);
+/* The number after "name " at a line's begin of a flat file such as memory.stat. */
+bool cgroup_file_field(const char *folder, const char *file, const char *name, uint64_t *out);
+
+/* cgroup_devices.c, version 2: load and attach a program; errno tells why not. */
+bool cgroup_devices_attach(const char *folder);
+/* The rules as lines for version 1's devices.allow, ends with NULL. */
+extern const char *const cgroup_devices_lines[];
+
+#endif
