@@ -1,6 +1,7 @@
 /*
  * kind_namespace.c - Namespace: a room for names.  It goes when its content has gone.
  */
+#include "api/kind.h"
 #include "api/object.h"
 
 static void fill(const struct kind_work *work)

@@ -1,0 +1,360 @@
+/*
+ * compile_fields.c - host tool: compiles *.fields into constant C tables (api/field.h).
+ *
+ * usage: compile_fields OUT.c OUT.h IN.fields...
+ *
+ * The language, line by line:
+ *
+ *   # a remark
+ *   package io.k8s.api.core.v1
+ *   type Name [whole] [| help]            a message; `whole`: apply changes it as a whole
+ *     field form number marks... [| help] two blanks before the field
+ *
+ * A form is string bool int32 int64 double bytes quantity intorstring time microtime duration any, or the name of a type
+ * (of this package, else of any other); [] before it makes a list, {} a map with text keys.  A field named - is an
+ * inlined message.  Marks:
+ *
+ *   req             must be given              omit          a zero value is left out when read from protobuf
+ *   inline          flattened in JSON          whole         apply changes it as a whole
+ *   set atomic map=KEYS                        list type of server-side apply (map: its keys, joined by commas)
+ *   merge[=KEY] mergeretain[=KEY] retain       strategic merge
+ *   enum=A|B        allowed values             default=JSON  value when absent
+ */
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPES_MAX 2000
+#define FIELDS_MAX 20000
+#define LINE_MAX_BYTES 2048
+
+struct field {
+	char *name, *form, *help, *fallback, *values, *list_keys, *merge_key;
+	int number, line, shape, list_type, merge;
+	bool required, inlined, whole, omit;
+	const char *file;
+};
+
+struct type {
+	char *package, *name, *full, *help;
+	size_t first, count;
+	bool whole;
+};
+
+static struct type types[TYPES_MAX];
+static struct field fields[FIELDS_MAX];
+static size_t type_count, field_count;
+
+static void die(const char *file, int line, const char *why, const char *what)
+{
+	fprintf(stderr, "%s:%d: %s: %s\n", file, line, why, what);
+	exit(1);
+}
+
+static char *copy(const char *text)
+{
+	char *made = malloc(strlen(text) + 1);
+
+	if (!made)
+		abort();
+	memcpy(made, text, strlen(text) + 1);
+	return made;
+}
+
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
+}
+
+/* --- reading --- */
+
+static bool value_mark(const char *word, const char *mark, char **out)
+{
+	size_t len = strlen(mark);
+
+	if (strncmp(word, mark, len) != 0 || word[len] != '=')
+		return false;
+	*out = copy(word + len + 1);
+	return true;
+}
+
+static void take_merge(struct field *field, const char *word, const char *mark, int merge, bool *taken)
+{
+	if (strcmp(word, mark) == 0 || value_mark(word, mark, &field->merge_key)) {
+		field->merge = merge;
+		*taken = true;
+	}
+}
+
+static void take_mark(struct field *field, const char *word)
+{
+	bool taken = true;
+
+	if (strcmp(word, "req") == 0)
+		field->required = true;
+	else if (strcmp(word, "omit") == 0)
+		field->omit = true;
+	else if (strcmp(word, "inline") == 0)
+		field->inlined = true;
+	else if (strcmp(word, "whole") == 0)
+		field->whole = true;
+	else if (strcmp(word, "set") == 0)
+		field->list_type = 1;
+	else if (strcmp(word, "atomic") == 0)
+		field->list_type = 0;
+	else if (value_mark(word, "map", &field->list_keys))
+		field->list_type = 2;
+	else
+		taken = value_mark(word, "enum", &field->values) || value_mark(word, "default", &field->fallback);
+	take_merge(field, word, "merge", 1, &taken);
+	take_merge(field, word, "retain", 2, &taken);
+	take_merge(field, word, "mergeretain", 3, &taken);
+	if (!taken)
+		die(field->file, field->line, "unknown mark", word);
+}
+
+static char *split_help(char *line)
+{
+	char *bar = strstr(line, " | ");
+
+	if (!bar)
+		return NULL;
+	*bar = '\0';
+	return copy(trim(bar + 3));
+}
+
+static void read_field(char *line, const char *file, int number)
+{
+	struct field *field = &fields[field_count++];
+	char *word;
+
+	if (type_count == 0 || field_count == FIELDS_MAX)
+		die(file, number, "a field without a type", line);
+	field->file = file;
+	field->line = number;
+	field->help = split_help(line);
+	word = strtok(line, " \t");
+	field->name = copy(word ? word : "");
+	word = strtok(NULL, " \t");
+	if (!word)
+		die(file, number, "a field without a form", field->name);
+	if (strncmp(word, "[]", 2) == 0)
+		field->shape = 1;
+	if (strncmp(word, "{}", 2) == 0)
+		field->shape = 2;
+	field->form = copy(field->shape ? word + 2 : word);
+	word = strtok(NULL, " \t");
+	field->number = word ? atoi(word) : 0;
+	while ((word = strtok(NULL, " \t")))
+		take_mark(field, word);
+	types[type_count - 1].count++;
+}
+
+static void read_type(char *line, const char *package, const char *file, int number)
+{
+	struct type *type = &types[type_count++];
+	char *word;
+
+	if (!package[0] || type_count == TYPES_MAX)
+		die(file, number, "a type without a package", line);
+	type->help = split_help(line);
+	strtok(line, " \t");
+	word = strtok(NULL, " \t");
+	if (!word)
+		die(file, number, "a type without a name", line);
+	type->name = copy(word);
+	type->package = copy(package);
+	type->full = malloc(strlen(package) + strlen(word) + 2);
+	sprintf(type->full, "%s.%s", package, word);
+	word = strtok(NULL, " \t");
+	type->whole = word && strcmp(word, "whole") == 0;
+	type->first = field_count;
+}
+
+static void read_file(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	char line[LINE_MAX_BYTES], package[256] = "";
+	int number = 0;
+
+	if (!file)
+		die(path, 0, "cannot be read", "");
+	while (fgets(line, sizeof(line), file)) {
+		bool indented = line[0] == ' ' || line[0] == '\t';
+		char *text = trim(line);
+
+		number++;
+		if (*text == '#' || *text == '\0')
+			continue;
+		if (indented)
+			read_field(text, path, number);
+		else if (strncmp(text, "package ", 8) == 0)
+			snprintf(package, sizeof(package), "%s", text + 8);
+		else if (strncmp(text, "type ", 5) == 0)
+			read_type(text, package, path, number);
+		else
+			die(path, number, "not understood", text);
+	}
+	fclose(file);
+}
+
+/* --- looking up --- */
+
+static const char *const forms[] = { "string",	    "bool", "int32",	 "int64",    "double", "bytes", "quantity",
+				     "intorstring", "time", "microtime", "duration", "any" };
+static const char *const form_names[] = { "STRING",	   "BOOL", "INT32",	 "INT64",    "DOUBLE", "BYTES", "QUANTITY",
+					  "INT_OR_STRING", "TIME", "MICRO_TIME", "DURATION", "ANY" };
+
+static const char *basic_form(const char *form)
+{
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		if (strcmp(form, forms[i]) == 0)
+			return form_names[i];
+	return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct type *)a)->full, ((const struct type *)b)->full);
+}
+
+static size_t find_type(const struct field *field, const char *package)
+{
+	size_t found = TYPES_MAX;
+
+	for (size_t i = 0; i < type_count; i++) {
+		if (strcmp(types[i].name, field->form) != 0)
+			continue;
+		if (strcmp(types[i].package, package) == 0)
+			return i;
+		found = i;
+	}
+	if (found == TYPES_MAX)
+		die(field->file, field->line, "unknown type", field->form);
+	return found;
+}
+
+/* --- writing --- */
+
+static void write_string(FILE *out, const char *text)
+{
+	if (!text) {
+		fputs("NULL", out);
+		return;
+	}
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void write_values(FILE *out, size_t index)
+{
+	char *rest = fields[index].values;
+
+	if (!rest)
+		return;
+	fprintf(out, "static const char *const values_%zu[] = { ", index);
+	for (char *word = strtok(copy(rest), "|"); word; word = strtok(NULL, "|")) {
+		write_string(out, word);
+		fputs(", ", out);
+	}
+	fputs("NULL };\n", out);
+}
+
+static void write_field(FILE *out, const struct field *field, const char *package)
+{
+	static const char *const lists[] = { "LIST_ATOMIC", "LIST_SET", "LIST_MAP" };
+	static const char *const merges[] = { "MERGE_REPLACE", "MERGE_MERGE", "MERGE_RETAIN_KEYS",
+					      "MERGE_MERGE_RETAIN_KEYS" };
+	static const char *const shapes[] = { "FIELD_ONE", "FIELD_LIST", "FIELD_MAP" };
+	const char *basic = basic_form(field->form);
+
+	fputs("\t{ .name = ", out);
+	write_string(out, strcmp(field->name, "-") == 0 ? "" : field->name);
+	fprintf(out, ", .form = FIELD_%s, .shape = %s", basic ? basic : "MESSAGE", shapes[field->shape]);
+	if (!basic)
+		fprintf(out, ", .type = &fields_types[%zu]", find_type(field, package));
+	fprintf(out, ", .list_type = %s, .merge = %s, .number = %d", lists[field->list_type], merges[field->merge],
+		field->number);
+	fprintf(out, ", .required = %d, .inlined = %d, .map_atomic = %d, .omit_empty = %d", field->required,
+		field->inlined, field->whole, field->omit);
+	if (field->values)
+		fprintf(out, ", .values = values_%zu", (size_t)(field - fields));
+	fputs(", .fallback = ", out);
+	write_string(out, field->fallback);
+	fputs(", .list_keys = ", out);
+	write_string(out, field->list_keys);
+	fputs(", .merge_key = ", out);
+	write_string(out, field->merge_key);
+	fputs(", .help = ", out);
+	write_string(out, field->help);
+	fputs(" },\n", out);
+}
+
+static void write_tables(FILE *out)
+{
+	fputs("/* Made by compile_fields from api/schema; do not edit. */\n#include \"api/fields_table.h\"\n\n", out);
+	for (size_t i = 0; i < field_count; i++)
+		write_values(out, i);
+	for (size_t i = 0; i < type_count; i++) {
+		if (types[i].count == 0)
+			continue;
+		fprintf(out, "static const struct field fields_%zu[] = {\n", i);
+		for (size_t k = 0; k < types[i].count; k++)
+			write_field(out, &fields[types[i].first + k], types[i].package);
+		fputs("};\n", out);
+	}
+	fputs("const struct type fields_types[] = {\n", out);
+	for (size_t i = 0; i < type_count; i++) {
+		fputs("\t{ .name = ", out);
+		write_string(out, types[i].full);
+		fputs(", .help = ", out);
+		write_string(out, types[i].help);
+		if (types[i].count > 0)
+			fprintf(out, ", .fields = fields_%zu, .field_count = %zu", i, types[i].count);
+		fprintf(out, ", .atomic = %d },\n", types[i].whole);
+	}
+	fprintf(out, "};\nconst size_t fields_type_count = %zu;\n", type_count);
+}
+
+static void write_header(FILE *out)
+{
+	fprintf(out,
+		"/*\n * fields_table.h - made by compile_fields from api/schema; do not edit.\n */\n"
+		"#ifndef API_FIELDS_TABLE_H\n#define API_FIELDS_TABLE_H\n\n#include \"api/field.h\"\n\n"
+		"extern const struct type fields_types[%zu]; /* sorted by name */\n"
+		"extern const size_t fields_type_count;\n\n#endif\n",
+		type_count);
+}
+
+int main(int argc, char **argv)
+{
+	FILE *source, *header;
+
+	if (argc < 4) {
+		fprintf(stderr, "usage: compile_fields OUT.c OUT.h IN.fields...\n");
+		return 2;
+	}
+	for (int i = 3; i < argc; i++)
+		read_file(argv[i]);
+	qsort(types, type_count, sizeof(types[0]), by_name);
+	source = fopen(argv[1], "w");
+	header = fopen(argv[2], "w");
+	if (!source || !header)
+		die(argv[1], 0, "cannot be written", "");
+	write_tables(source);
+	write_header(header);
+	return fclose(source) != 0 || fclose(header) != 0;
+}
