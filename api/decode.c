@@ -49,10 +49,17 @@ static void note_unknown(struct checking *checking, const struct place *place)
 static const char *go_type(const struct field *field)
 {
 	static const char *const names[] = {
-		[FIELD_STRING] = "string", [FIELD_BOOL] = "bool",     [FIELD_INT32] = "int32",
-		[FIELD_INT64] = "int64",   [FIELD_DOUBLE] = "float64", [FIELD_BYTES] = "[]uint8",
-		[FIELD_QUANTITY] = "resource.Quantity", [FIELD_INT_OR_STRING] = "intstr.IntOrString",
-		[FIELD_TIME] = "v1.Time",  [FIELD_MICRO_TIME] = "v1.MicroTime", [FIELD_DURATION] = "v1.Duration",
+		[FIELD_STRING] = "string",
+		[FIELD_BOOL] = "bool",
+		[FIELD_INT32] = "int32",
+		[FIELD_INT64] = "int64",
+		[FIELD_DOUBLE] = "float64",
+		[FIELD_BYTES] = "[]uint8",
+		[FIELD_QUANTITY] = "resource.Quantity",
+		[FIELD_INT_OR_STRING] = "intstr.IntOrString",
+		[FIELD_TIME] = "v1.Time",
+		[FIELD_MICRO_TIME] = "v1.MicroTime",
+		[FIELD_DURATION] = "v1.Duration",
 		[FIELD_ANY] = "interface {}",
 	};
 	const char *dot;
@@ -65,19 +72,21 @@ static const char *go_type(const struct field *field)
 
 static const char *json_word(const struct json *value)
 {
-	static const char *const words[] = { "nothing", "null", "bool", "number", "string", "array", "object" };
+	static const char *const words[] = { "nothing", "null",  "bool",  "number",
+					     "string",  "array", "object" };
 
 	return words[json_type(value)];
 }
 
-static bool wrong_type(const struct field *field, const struct json *value, const struct place *place,
-		       struct error *err)
+static bool wrong_type(const struct field *field, const struct json *value,
+		       const struct place *place, struct error *err)
 {
 	static const char *const shapes[] = { "", "[]", "map[string]" };
 	auto_buf path = BUF_INIT;
 
 	print_place(place, &path);
-	return error_set(err, ERROR_BAD_REQUEST, "json: cannot unmarshal %s into Go struct field %s of type %s%s",
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "json: cannot unmarshal %s into Go struct field %s of type %s%s",
 			 json_word(value), buf_text(&path), shapes[field->shape], go_type(field));
 }
 
@@ -91,18 +100,19 @@ static bool check_object(struct checking *checking, const struct type *type, str
 
 /* --- single values --- */
 
-static bool check_int(const struct field *field, const struct json *value, const struct place *place,
-		      struct error *err)
+static bool check_int(const struct field *field, const struct json *value,
+		      const struct place *place, struct error *err)
 {
 	if (json_type(value) != JSON_NUMBER || !json_is_int(value) ||
-	    (field->form == FIELD_INT32 && (json_int(value) < INT32_MIN || json_int(value) > INT32_MAX)))
+	    (field->form == FIELD_INT32 &&
+	     (json_int(value) < INT32_MIN || json_int(value) > INT32_MAX)))
 		return wrong_type(field, value, place, err);
 	return true;
 }
 
 /* Quantities may be written as numbers; they are kept as canonical text. */
-static bool check_quantity(struct checking *checking, const struct json *value, const struct place *place,
-			   struct json **out, struct error *err)
+static bool check_quantity(struct checking *checking, const struct json *value,
+			   const struct place *place, struct json **out, struct error *err)
 {
 	auto_buf text = BUF_INIT;
 	auto_buf canonical = BUF_INIT;
@@ -121,8 +131,9 @@ static bool check_quantity(struct checking *checking, const struct json *value, 
 	return true;
 }
 
-static bool check_time(struct checking *checking, const struct field *field, const struct json *value,
-		       const struct place *place, struct json **out, struct error *err)
+static bool check_time(struct checking *checking, const struct field *field,
+		       const struct json *value, const struct place *place, struct json **out,
+		       struct error *err)
 {
 	struct str text = json_str(value);
 	char printed[CLOCK_TEXT];
@@ -134,7 +145,8 @@ static bool check_time(struct checking *checking, const struct field *field, con
 		return wrong_type(field, value, place, err);
 	if (!clock_parse(text, &seconds, &nanos)) {
 		print_place(place, &path);
-		return error_set(err, ERROR_BAD_REQUEST, "%s: parsing time \"" STR_FMT "\" as RFC 3339 failed",
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "%s: parsing time \"" STR_FMT "\" as RFC 3339 failed",
 				 buf_text(&path), STR_ARG(text));
 	}
 	if (field->form == FIELD_TIME)
@@ -146,8 +158,8 @@ static bool check_time(struct checking *checking, const struct field *field, con
 	return true;
 }
 
-static bool check_bytes(const struct field *field, const struct json *value, const struct place *place,
-			struct error *err)
+static bool check_bytes(const struct field *field, const struct json *value,
+			const struct place *place, struct error *err)
 {
 	auto_buf plain = BUF_INIT;
 	auto_buf path = BUF_INIT;
@@ -167,34 +179,25 @@ static bool check_one(struct checking *checking, const struct field *field, stru
 	enum json_type type = json_type(value);
 
 	switch (field->form) {
-	case FIELD_STRING:
-		return type == JSON_STRING || wrong_type(field, value, place, err);
-	case FIELD_BOOL:
-		return type == JSON_BOOL || wrong_type(field, value, place, err);
+	case FIELD_STRING: return type == JSON_STRING || wrong_type(field, value, place, err);
+	case FIELD_BOOL: return type == JSON_BOOL || wrong_type(field, value, place, err);
 	case FIELD_INT32:
-	case FIELD_INT64:
-		return check_int(field, value, place, err);
-	case FIELD_DOUBLE:
-		return type == JSON_NUMBER || wrong_type(field, value, place, err);
-	case FIELD_BYTES:
-		return check_bytes(field, value, place, err);
-	case FIELD_QUANTITY:
-		return check_quantity(checking, value, place, out, err);
+	case FIELD_INT64: return check_int(field, value, place, err);
+	case FIELD_DOUBLE: return type == JSON_NUMBER || wrong_type(field, value, place, err);
+	case FIELD_BYTES: return check_bytes(field, value, place, err);
+	case FIELD_QUANTITY: return check_quantity(checking, value, place, out, err);
 	case FIELD_INT_OR_STRING:
 		if (type == JSON_STRING)
 			return true;
 		return check_int(field, value, place, err);
 	case FIELD_TIME:
-	case FIELD_MICRO_TIME:
-		return check_time(checking, field, value, place, out, err);
-	case FIELD_DURATION:
-		return type == JSON_STRING || wrong_type(field, value, place, err);
+	case FIELD_MICRO_TIME: return check_time(checking, field, value, place, out, err);
+	case FIELD_DURATION: return type == JSON_STRING || wrong_type(field, value, place, err);
 	case FIELD_MESSAGE:
 		if (type != JSON_OBJECT)
 			return wrong_type(field, value, place, err);
 		return check_object(checking, field->type, value, place, err);
-	default:
-		return true;
+	default: return true;
 	}
 }
 
@@ -257,7 +260,8 @@ static bool check_field(struct checking *checking, const struct field *field, st
 	return true;
 }
 
-/* Nulls and unknown fields go: first they are noted, then taken out, because a walk allows no removal. */
+/* Nulls and unknown fields go: first they are noted, then taken out, because a walk allows no
+ * removal. */
 static void drop(const struct type *type, struct json *object)
 {
 	for (bool again = true; again;) {
@@ -295,8 +299,8 @@ static bool check_object(struct checking *checking, const struct type *type, str
 	return true;
 }
 
-bool decode_check(const struct type *type, struct json_doc *doc, struct json *object, struct decode_notes *notes,
-		  struct error *err)
+bool decode_check(const struct type *type, struct json_doc *doc, struct json *object,
+		  struct decode_notes *notes, struct error *err)
 {
 	struct checking checking = { .doc = doc, .notes = notes };
 
@@ -323,7 +327,8 @@ static struct json *fallback_value(struct json_doc *doc, const struct field *fie
 	int64_t number;
 
 	if (field->fallback[0] == '"')
-		return json_new_str(doc, str_from(field->fallback + 1, strlen(field->fallback) - 2));
+		return json_new_str(doc,
+				    str_from(field->fallback + 1, strlen(field->fallback) - 2));
 	if (str_to_i64(str_of(field->fallback), INT64_MIN, INT64_MAX, &number))
 		return json_new_int(doc, number);
 	return parse_fallback(doc, field->fallback);

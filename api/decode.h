@@ -1,7 +1,9 @@
 /*
- * decode.h - from a request's JSON to a checked object of a kind: unknown and duplicate fields, types, defaults.
+ * decode.h - from a request's JSON to a checked object of a kind: unknown and duplicate fields,
+ * types, defaults.
  *
- * Kubernetes API conventions; messages as k8s.io/apimachinery's strict decoder writes them (wire contract 2.3, 2.5).
+ * Kubernetes API conventions; messages as k8s.io/apimachinery's strict decoder writes them (wire
+ * contract 2.3, 2.5).
  */
 #ifndef API_DECODE_H
 #define API_DECODE_H
@@ -19,13 +21,15 @@ struct decode_notes {
 };
 
 /*
- * Check `object` against the table in place: wrong types fail (ERROR_BAD_REQUEST, text as Go's json:
- * `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container`); unknown fields are
- * removed and noted; nulls are dropped; quantities are checked and canonicalised; times are normalised to UTC.
+ * Check `object` against the table in place: wrong types fail (ERROR_BAD_REQUEST, text as Go's
+ * json: `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type
+ * []v1.Container`); unknown fields are removed and noted; nulls are dropped; quantities are checked
+ * and canonicalised; times are normalised to UTC.
  */
 MUST_CHECK bool decode_check(const struct type *type, struct json_doc *doc, struct json *object,
 			     struct decode_notes *notes, struct error *err);
-/* Put the defaults of the table where fields are absent (recursively; only inside messages that are present). */
+/* Put the defaults of the table where fields are absent (recursively; only inside messages that are
+ * present). */
 void decode_default(const struct type *type, struct json_doc *doc, struct json *object);
 
 #endif

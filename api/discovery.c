@@ -7,7 +7,8 @@
 
 #include "api/kind.h"
 
-/* Groups in order of priority; a group's kinds are those of kind_list.  `virtual`: resources that only answer. */
+/* Groups in order of priority; a group's kinds are those of kind_list.  `virtual`: resources that
+ * only answer. */
 static const struct {
 	const char *group, *version;
 	const char *virtual[5][2]; /* plural, kind */
@@ -16,7 +17,9 @@ static const struct {
 	{ "apps", "v1", { { NULL, NULL } } },
 	{ "authentication.k8s.io",
 	  "v1",
-	  { { "selfsubjectreviews", "SelfSubjectReview" }, { "tokenreviews", "TokenReview" }, { NULL, NULL } } },
+	  { { "selfsubjectreviews", "SelfSubjectReview" },
+	    { "tokenreviews", "TokenReview" },
+	    { NULL, NULL } } },
 	{ "authorization.k8s.io",
 	  "v1",
 	  { { "selfsubjectaccessreviews", "SelfSubjectAccessReview" },
@@ -31,9 +34,14 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } verb_rows[] = {
-	{ VERB_CREATE, "create" }, { VERB_DELETE, "delete" }, { VERB_DELETE_COLLECTION, "deletecollection" },
-	{ VERB_GET, "get" },	   { VERB_LIST, "list" },     { VERB_PATCH, "patch" },
-	{ VERB_UPDATE, "update" }, { VERB_WATCH, "watch" },
+	{ VERB_CREATE, "create" },
+	{ VERB_DELETE, "delete" },
+	{ VERB_DELETE_COLLECTION, "deletecollection" },
+	{ VERB_GET, "get" },
+	{ VERB_LIST, "list" },
+	{ VERB_PATCH, "patch" },
+	{ VERB_UPDATE, "update" },
+	{ VERB_WATCH, "watch" },
 };
 
 bool discovery_group_version(size_t i, struct str *out_group, struct str *out_version)
@@ -80,12 +88,14 @@ static void put_singular(struct json_doc *doc, struct json *to, const char *key,
 
 static bool is_of(const struct kind *kind, size_t group)
 {
-	return strcmp(kind->group, groups[group].group) == 0 && strcmp(kind->version, groups[group].version) == 0;
+	return strcmp(kind->group, groups[group].group) == 0 &&
+	       strcmp(kind->version, groups[group].version) == 0;
 }
 
 /* --- aggregated --- */
 
-static struct json *response_kind(struct json_doc *doc, const char *group, const char *version, const char *kind)
+static struct json *response_kind(struct json_doc *doc, const char *group, const char *version,
+				  const char *kind)
 {
 	struct json *response = json_new_object(doc);
 
@@ -95,13 +105,15 @@ static struct json *response_kind(struct json_doc *doc, const char *group, const
 	return response;
 }
 
-static struct json *aggregated_sub(struct json_doc *doc, const struct kind *kind, const struct subresource *sub)
+static struct json *aggregated_sub(struct json_doc *doc, const struct kind *kind,
+				   const struct subresource *sub)
 {
 	struct json *item = json_new_object(doc);
 
 	put_text(doc, item, "subresource", sub->name);
 	json_put(doc, item, "responseKind",
-		 response_kind(doc, sub->group ? sub->group : kind->group, sub->version ? sub->version : kind->version,
+		 response_kind(doc, sub->group ? sub->group : kind->group,
+			       sub->version ? sub->version : kind->version,
 			       sub->kind ? sub->kind : kind->name));
 	json_put(doc, item, "verbs", verbs_of(doc, sub->verbs));
 	return item;
@@ -112,7 +124,8 @@ static struct json *aggregated_kind(struct json_doc *doc, const struct kind *kin
 	struct json *item = json_new_object(doc);
 
 	put_text(doc, item, "resource", kind->plural);
-	json_put(doc, item, "responseKind", response_kind(doc, kind->group, kind->version, kind->name));
+	json_put(doc, item, "responseKind",
+		 response_kind(doc, kind->group, kind->version, kind->name));
 	put_text(doc, item, "scope", kind->namespaced ? "Namespaced" : "Cluster");
 	put_singular(doc, item, "singularResource", kind->singular ? kind->singular : kind->name);
 	json_put(doc, item, "verbs", verbs_of(doc, kind->verbs));
@@ -121,7 +134,8 @@ static struct json *aggregated_kind(struct json_doc *doc, const struct kind *kin
 	if (kind->categories)
 		json_put(doc, item, "categories", texts_of(doc, kind->categories));
 	for (const struct subresource *sub = kind->subresources; sub && sub->name; sub++)
-		json_append(json_sub_array(doc, item, "subresources"), aggregated_sub(doc, kind, sub));
+		json_append(json_sub_array(doc, item, "subresources"),
+			    aggregated_sub(doc, kind, sub));
 	return item;
 }
 
@@ -131,7 +145,8 @@ static struct json *aggregated_virtual(struct json_doc *doc, size_t group, size_
 
 	put_text(doc, item, "resource", groups[group].virtual[i][0]);
 	json_put(doc, item, "responseKind",
-		 response_kind(doc, groups[group].group, groups[group].version, groups[group].virtual[i][1]));
+		 response_kind(doc, groups[group].group, groups[group].version,
+			       groups[group].virtual[i][1]));
 	put_text(doc, item, "scope", "Cluster");
 	put_singular(doc, item, "singularResource", groups[group].virtual[i][1]);
 	json_put(doc, item, "verbs", verbs_of(doc, VERB_CREATE));
@@ -174,15 +189,18 @@ void discovery_print_aggregated(bool core, struct buf *out)
 
 void discovery_print_versions(struct buf *out)
 {
-	buf_add_text(out, "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
-			  "[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
+	buf_add_text(
+		out,
+		"{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
+		"[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
 }
 
 static struct json *legacy_group(struct json_doc *doc, size_t group)
 {
 	struct json *item = json_new_object(doc), *version = json_new_object(doc);
 
-	json_put(doc, version, "groupVersion", json_new_print(doc, "%s/%s", groups[group].group, groups[group].version));
+	json_put(doc, version, "groupVersion",
+		 json_new_print(doc, "%s/%s", groups[group].group, groups[group].version));
 	put_text(doc, version, "version", groups[group].version);
 	put_text(doc, item, "name", groups[group].group);
 	json_append(json_sub_array(doc, item, "versions"), version);
@@ -227,7 +245,10 @@ static struct json *legacy_resource(struct json_doc *doc, const struct kind *kin
 	struct json *item = json_new_object(doc);
 
 	put_text(doc, item, "name", name);
-	put_singular(doc, item, "singularName", strchr(name, '/') ? "" : kind->singular ? kind->singular : kind->name);
+	put_singular(doc, item, "singularName",
+		     strchr(name, '/') ? ""
+		     : kind->singular  ? kind->singular
+				       : kind->name);
 	json_put(doc, item, "namespaced", json_new_bool(doc, kind->namespaced));
 	put_text(doc, item, "kind", kind->name);
 	return item;
@@ -271,7 +292,8 @@ bool discovery_print_resources(struct str group, struct str version, struct buf 
 		put_text(doc, root, "kind", "APIResourceList");
 		put_text(doc, root, "apiVersion", "v1");
 		json_put(doc, root, "groupVersion",
-			 json_new_print(doc, "%s%s%s", groups[i].group, groups[i].group[0] ? "/" : "", groups[i].version));
+			 json_new_print(doc, "%s%s%s", groups[i].group,
+					groups[i].group[0] ? "/" : "", groups[i].version));
 		list = json_sub_array(doc, root, "resources");
 		for (const struct kind *const *at = kind_list; *at; at++)
 			if (is_of(*at, i))

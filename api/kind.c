@@ -15,7 +15,8 @@
 const struct kind *kind_find(struct str group, struct str version, struct str plural)
 {
 	for (const struct kind *const *at = kind_list; *at; at++)
-		if (str_is(plural, (*at)->plural) && str_is(group, (*at)->group) && str_is(version, (*at)->version))
+		if (str_is(plural, (*at)->plural) && str_is(group, (*at)->group) &&
+		    str_is(version, (*at)->version))
 			return *at;
 	return NULL;
 }
@@ -28,7 +29,8 @@ const struct kind *kind_find_name(struct str api_version, struct str name)
 		group = str_cut(&rest, '/');
 	version = rest;
 	for (const struct kind *const *at = kind_list; *at; at++)
-		if (str_is(name, (*at)->name) && str_is(group, (*at)->group) && str_is(version, (*at)->version))
+		if (str_is(name, (*at)->name) && str_is(group, (*at)->group) &&
+		    str_is(version, (*at)->version))
 			return *at;
 	return NULL;
 }
@@ -73,12 +75,14 @@ static void keep_parts(const struct kind_work *work)
 	bool is_status = strcmp(work->subresource, "status") == 0;
 	struct json *status;
 
-	if (!work->old || strcmp(work->subresource, "delete") == 0 || strcmp(work->subresource, "binding") == 0)
+	if (!work->old || strcmp(work->subresource, "delete") == 0 ||
+	    strcmp(work->subresource, "binding") == 0)
 		return;
 	if (!is_status) {
 		bool has_status = false;
 
-		for (const struct subresource *sub = work->kind->subresources; sub && sub->name; sub++)
+		for (const struct subresource *sub = work->kind->subresources; sub && sub->name;
+		     sub++)
 			has_status = has_status || strcmp(sub->name, "status") == 0;
 		if (has_status)
 			json_put(work->doc, work->object, "status",
@@ -89,7 +93,8 @@ static void keep_parts(const struct kind_work *work)
 	json_remove(work->object, STR("status"));
 	for (struct json_iter it = json_iter(work->old); json_next(&it);)
 		if (!str_is(it.key, "status") && !str_is(it.key, "metadata"))
-			json_put_str(work->doc, work->object, it.key, json_clone(work->doc, it.value));
+			json_put_str(work->doc, work->object, it.key,
+				     json_clone(work->doc, it.value));
 	json_put(work->doc, work->object, "status", status);
 }
 

@@ -3,29 +3,35 @@
  */
 #include "api/names.h"
 
-#define LABEL_MAX 63
+#define LABEL_MAX     63
 #define SUBDOMAIN_MAX 253
 
 static const char subdomain_words[] =
-	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-	"start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+	"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+	"'.', and must "
+	"start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+	"validation is "
 	"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-static const char label_words[] =
-	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
-	"end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-	"'[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-static const char label_1035_words[] =
-	"a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-	"character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
-	"validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-static const char qualified_words[] =
-	"name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-	"alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-	"'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
-static const char value_words[] =
-	"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-	"start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
-	"validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+static const char label_words[] = "a lowercase RFC 1123 label must consist of lower case "
+				  "alphanumeric characters or '-', and must start and "
+				  "end with an alphanumeric character (e.g. 'my-name',  or "
+				  "'123-abc', regex used for validation is "
+				  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+static const char label_1035_words[] = "a DNS-1035 label must consist of lower case alphanumeric "
+				       "characters or '-', start with an alphabetic "
+				       "character, and end with an alphanumeric character (e.g. "
+				       "'my-name',  or 'abc-123', regex used for "
+				       "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+static const char qualified_words[] = "name part must consist of alphanumeric characters, '-', '_' "
+				      "or '.', and must start and end with an "
+				      "alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
+				      "'123-abc', regex used for validation is "
+				      "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+static const char value_words[] = "a valid label must be an empty string or consist of "
+				  "alphanumeric characters, '-', '_' or '.', and must "
+				  "start and end with an alphanumeric character (e.g. 'MyValue',  "
+				  "or 'my_value',  or '12345', regex used for "
+				  "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 static bool is_lower(char c)
 {
@@ -92,14 +98,10 @@ static const char *check_segment(struct str name)
 const char *name_check(enum name_rule rule, struct str name)
 {
 	switch (rule) {
-	case NAME_SUBDOMAIN:
-		return check_subdomain(name);
-	case NAME_LABEL:
-		return check_label(name);
-	case NAME_LABEL_1035:
-		return check_label_1035(name);
-	case NAME_PATH_SEGMENT:
-		return check_segment(name);
+	case NAME_SUBDOMAIN: return check_subdomain(name);
+	case NAME_LABEL: return check_label(name);
+	case NAME_LABEL_1035: return check_label_1035(name);
+	case NAME_PATH_SEGMENT: return check_segment(name);
 	}
 	return NULL;
 }
@@ -113,15 +115,22 @@ const char *name_check_qualified(struct str name)
 		if (prefix.len == 0)
 			return "prefix part must be non-empty";
 		if (check_subdomain(prefix))
-			return "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
-			       "characters, '-' or '.', and must start and end with an alphanumeric character (e.g. "
+			return "prefix part a lowercase RFC 1123 subdomain must consist of lower "
+			       "case alphanumeric "
+			       "characters, '-' or '.', and must start and end with an "
+			       "alphanumeric character (e.g. "
 			       "'example.com', regex used for validation is "
-			       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+			       "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*'"
+			       ")";
 		if (str_find(rest, '/') >= 0)
-			return "a qualified name must consist of alphanumeric characters, '-', '_' or '.', and must "
-			       "start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or "
-			       "'123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') "
-			       "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
+			return "a qualified name must consist of alphanumeric characters, '-', '_' "
+			       "or '.', and must "
+			       "start and end with an alphanumeric character (e.g. 'MyName',  or "
+			       "'my.name',  or "
+			       "'123-abc', regex used for validation is "
+			       "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]') "
+			       "with an optional DNS subdomain prefix and '/' (e.g. "
+			       "'example.com/MyName')";
 	}
 	if (rest.len == 0)
 		return "name part must be non-empty";
@@ -147,8 +156,10 @@ const char *name_check_env(struct str name)
 	if (name.len == 0)
 		return "environment variable name must not be empty";
 	for (size_t i = 0; i < name.len; i++)
-		if (name.at[i] == '=' || (unsigned char)name.at[i] < 0x20 || (unsigned char)name.at[i] > 0x7e)
-			return "a valid environment variable name must consist only of printable ASCII characters "
+		if (name.at[i] == '=' || (unsigned char)name.at[i] < 0x20 ||
+		    (unsigned char)name.at[i] > 0x7e)
+			return "a valid environment variable name must consist only of printable "
+			       "ASCII characters "
 			       "other than '='";
 	return NULL;
 }
@@ -172,7 +183,8 @@ const char *name_check_port(struct str name)
 const char *name_check_config_key(struct str key)
 {
 	static const char words[] =
-		"a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+		"a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "
+		"'key.name',  or "
 		"'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 
 	if (key.len == 0)

@@ -1,8 +1,8 @@
 /*
  * names.h - the rules for names, label keys and values, with the words of the real server.
  *
- * Each check gives NULL when the text is fine, else the whole sentence that follows "Invalid value: ...: ".
- * (k8s.io/apimachinery validation; RFC 1035, RFC 1123.)
+ * Each check gives NULL when the text is fine, else the whole sentence that follows "Invalid value:
+ * ...: ". (k8s.io/apimachinery validation; RFC 1035, RFC 1123.)
  */
 #ifndef API_NAMES_H
 #define API_NAMES_H

@@ -1,8 +1,9 @@
 /*
  * object.c - immutable API objects: bytes, facts taken out once, the parsed form on demand.
  *
- * The facts (names, uid, labels) point into the bytes where the JSON text is plain, so an object costs little more than
- * its encoding.  The parsed form is made when somebody looks inside, and given up by object_trim.
+ * The facts (names, uid, labels) point into the bytes where the JSON text is plain, so an object
+ * costs little more than its encoding.  The parsed form is made when somebody looks inside, and
+ * given up by object_trim.
  */
 #include "api/object.h"
 
@@ -43,9 +44,10 @@ static struct str keep(char **at, struct str text)
 static size_t facts_size(const struct json *root)
 {
 	const struct json *metadata = meta_of(root);
-	size_t size = json_str(json_get(metadata, "namespace")).len + json_str(json_get(metadata, "name")).len +
-		      json_str(json_get(metadata, "uid")).len + json_str(json_get(root, "kind")).len +
-		      json_str(json_get(root, "apiVersion")).len;
+	size_t size =
+		json_str(json_get(metadata, "namespace")).len +
+		json_str(json_get(metadata, "name")).len + json_str(json_get(metadata, "uid")).len +
+		json_str(json_get(root, "kind")).len + json_str(json_get(root, "apiVersion")).len;
 
 	for (struct json_iter it = json_iter(json_get(metadata, "labels")); json_next(&it);)
 		size += it.key.len + json_str(it.value).len;
@@ -65,7 +67,8 @@ static void take_facts(struct object *object, const struct json *root)
 	object->kind = keep(&at, json_str(json_get(root, "kind")));
 	object->api_version = keep(&at, json_str(json_get(root, "apiVersion")));
 	object->deleting = json_type(json_get(metadata, "deletionTimestamp")) == JSON_STRING;
-	if (!str_to_u64(json_str(json_get(metadata, "resourceVersion")), UINT64_MAX, &object->revision))
+	if (!str_to_u64(json_str(json_get(metadata, "resourceVersion")), UINT64_MAX,
+			&object->revision))
 		object->revision = 0;
 	object->labels = memory_get((json_count(labels) + 1) * sizeof(*object->labels));
 	for (struct json_iter it = json_iter(labels); json_next(&it);) {
@@ -100,7 +103,8 @@ bool object_from_bytes(struct str bytes, struct object **out, struct error *err)
 		if (!doc)
 			return error_context(err, "a stored object is damaged");
 		json_doc_free(doc);
-		return error_set(err, ERROR_BROKEN, "a stored object is damaged: it is no JSON object");
+		return error_set(err, ERROR_BROKEN,
+				 "a stored object is damaged: it is no JSON object");
 	}
 	object = memory_new(struct object);
 	object->refs = 1;
@@ -244,7 +248,8 @@ struct str meta_annotation(const struct json *object, const char *key)
 
 const struct json *meta_controller(const struct json *object)
 {
-	for (struct json_iter it = json_iter(json_get(meta_of(object), "ownerReferences")); json_next(&it);)
+	for (struct json_iter it = json_iter(json_get(meta_of(object), "ownerReferences"));
+	     json_next(&it);)
 		if (json_bool(json_get(it.value, "controller")))
 			return it.value;
 	return NULL;

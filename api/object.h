@@ -1,9 +1,11 @@
 /*
- * object.h - an API object: immutable, counted, its encoded bytes shared by the store, caches and watchers.
+ * object.h - an API object: immutable, counted, its encoded bytes shared by the store, caches and
+ * watchers.
  *
- * Made once from a finished json_doc (or from stored bytes); a change makes a new one.  The parsed form is made
- * on first use and may be given up again (object_trim) to save memory; the bytes and the facts below stay.
- * References may be taken and dropped by any thread; object_json for the first time only by the loop thread.
+ * Made once from a finished json_doc (or from stored bytes); a change makes a new one.  The parsed
+ * form is made on first use and may be given up again (object_trim) to save memory; the bytes and
+ * the facts below stay. References may be taken and dropped by any thread; object_json for the
+ * first time only by the loop thread.
  */
 #ifndef API_OBJECT_H
 #define API_OBJECT_H
@@ -12,7 +14,8 @@
 
 struct object;
 
-/* Takes the doc; its root is the object (apiVersion and kind inside).  Never fails: the doc was checked. */
+/* Takes the doc; its root is the object (apiVersion and kind inside).  Never fails: the doc was
+ * checked. */
 struct object *object_new(struct json_doc *doc);
 /* From stored JSON; bytes are copied.  ERROR_BROKEN when they do not parse. */
 MUST_CHECK bool object_from_bytes(struct str bytes, struct object **out, struct error *err);
@@ -23,7 +26,8 @@ DEFINE_AUTO(const struct object *, object_unref)
 
 struct str object_bytes(const struct object *object); /* compact JSON, no newline */
 const struct json *object_json(const struct object *object);
-void object_trim(const struct object *object); /* give up the parsed form; loop thread, no borrowed values alive */
+void object_trim(const struct object *object); /* give up the parsed form; loop thread, no borrowed
+						  values alive */
 /* A changeable copy: *out_root is in a new doc that the caller owns. */
 struct json_doc *object_thaw(const struct object *object);
 
@@ -40,9 +44,9 @@ bool object_is_deleting(const struct object *object); /* metadata.deletionTimest
 void object_key(const struct object *object, struct buf *out);
 
 /* Shorthands on plain JSON used everywhere. */
-struct json *meta_of(const struct json *object);			 /* .metadata or NULL */
-struct str meta_str(const struct json *object, const char *field);	 /* .metadata.<field> */
-struct str meta_label(const struct json *object, const char *key);	 /* .metadata.labels[key] */
+struct json *meta_of(const struct json *object);                   /* .metadata or NULL */
+struct str meta_str(const struct json *object, const char *field); /* .metadata.<field> */
+struct str meta_label(const struct json *object, const char *key); /* .metadata.labels[key] */
 struct str meta_annotation(const struct json *object, const char *key);
 /* The entry of metadata.ownerReferences with controller: true, or NULL. */
 const struct json *meta_controller(const struct json *object);

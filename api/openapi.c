@@ -1,8 +1,9 @@
 /*
- * openapi.c - OpenAPI v3 documents and Swagger 2 definitions from the kinds and the field tables.  Wire contract 1.3, 1.4.
+ * openapi.c - OpenAPI v3 documents and Swagger 2 definitions from the kinds and the field tables.
+ * Wire contract 1.3, 1.4.
  *
- * A document holds the paths of its kinds (with what clients look for: the kind's extension, the fieldValidation parameter and
- * the patch types) and the closure of the types that the kinds use.
+ * A document holds the paths of its kinds (with what clients look for: the kind's extension, the
+ * fieldValidation parameter and the patch types) and the closure of the types that the kinds use.
  */
 #include <inttypes.h>
 
@@ -13,7 +14,7 @@
 
 struct document {
 	struct json_doc *doc;
-	const char *refs; /* "#/components/schemas/" or "#/definitions/" */
+	const char *refs;   /* "#/components/schemas/" or "#/definitions/" */
 	struct map *wanted; /* type name -> struct type, in order of discovery */
 };
 
@@ -33,12 +34,18 @@ static void want(struct document *document, const struct type *type)
 static const struct {
 	const char *type, *format;
 } forms[] = {
-	[FIELD_STRING] = { "string", NULL },	     [FIELD_BOOL] = { "boolean", NULL },
-	[FIELD_INT32] = { "integer", "int32" },	     [FIELD_INT64] = { "integer", "int64" },
-	[FIELD_DOUBLE] = { "number", "double" },     [FIELD_BYTES] = { "string", "byte" },
-	[FIELD_QUANTITY] = { "string", NULL },	     [FIELD_INT_OR_STRING] = { "string", "int-or-string" },
-	[FIELD_TIME] = { "string", "date-time" },    [FIELD_MICRO_TIME] = { "string", "date-time" },
-	[FIELD_DURATION] = { "string", NULL },	     [FIELD_ANY] = { "object", NULL },
+	[FIELD_STRING] = { "string", NULL },
+	[FIELD_BOOL] = { "boolean", NULL },
+	[FIELD_INT32] = { "integer", "int32" },
+	[FIELD_INT64] = { "integer", "int64" },
+	[FIELD_DOUBLE] = { "number", "double" },
+	[FIELD_BYTES] = { "string", "byte" },
+	[FIELD_QUANTITY] = { "string", NULL },
+	[FIELD_INT_OR_STRING] = { "string", "int-or-string" },
+	[FIELD_TIME] = { "string", "date-time" },
+	[FIELD_MICRO_TIME] = { "string", "date-time" },
+	[FIELD_DURATION] = { "string", NULL },
+	[FIELD_ANY] = { "object", NULL },
 	[FIELD_MESSAGE] = { NULL, NULL },
 };
 
@@ -49,7 +56,8 @@ static struct json *value_schema(struct document *document, const struct field *
 
 	if (field->form == FIELD_MESSAGE) {
 		want(document, field->type);
-		json_put(doc, schema, "$ref", json_new_print(doc, "%s%s", document->refs, field->type->name));
+		json_put(doc, schema, "$ref",
+			 json_new_print(doc, "%s%s", document->refs, field->type->name));
 		return schema;
 	}
 	put_text(doc, schema, "type", forms[field->form].type);
@@ -91,7 +99,8 @@ static struct json *field_schema(struct document *document, const struct field *
 	} else if (field->shape != FIELD_ONE) {
 		schema = json_new_object(doc);
 		put_text(doc, schema, "type", field->shape == FIELD_LIST ? "array" : "object");
-		json_put(doc, schema, field->shape == FIELD_LIST ? "items" : "additionalProperties", value);
+		json_put(doc, schema, field->shape == FIELD_LIST ? "items" : "additionalProperties",
+			 value);
 	}
 	if (field->help)
 		put_text(doc, schema, "description", field->help);
@@ -110,9 +119,11 @@ static void add_fields(struct document *document, const struct type *type, struc
 			add_fields(document, field->type, schema);
 			continue;
 		}
-		json_put(doc, json_sub_object(doc, schema, "properties"), field->name, field_schema(document, field));
+		json_put(doc, json_sub_object(doc, schema, "properties"), field->name,
+			 field_schema(document, field));
 		if (field->required)
-			json_append(json_sub_array(doc, schema, "required"), json_new_text(doc, field->name));
+			json_append(json_sub_array(doc, schema, "required"),
+				    json_new_text(doc, field->name));
 	}
 }
 
@@ -126,7 +137,8 @@ static struct json *gvk_of(struct json_doc *doc, const struct kind *kind, const 
 	return gvk;
 }
 
-/* Top-level kinds and lists say which kind they are, and have the two fields that no table holds. */
+/* Top-level kinds and lists say which kind they are, and have the two fields that no table holds.
+ */
 static void add_kind(struct document *document, const struct type *type, struct json *schema)
 {
 	struct json_doc *doc = document->doc;
@@ -134,7 +146,8 @@ static void add_kind(struct document *document, const struct type *type, struct 
 	for (const struct kind *const *at = kind_list; *at; at++) {
 		size_t len = strlen((*at)->type_name);
 		bool same = strcmp((*at)->type_name, type->name) == 0;
-		bool list = strncmp((*at)->type_name, type->name, len) == 0 && strcmp(type->name + len, "List") == 0;
+		bool list = strncmp((*at)->type_name, type->name, len) == 0 &&
+			    strcmp(type->name + len, "List") == 0;
 		struct json *properties, *text;
 
 		if (!same && !list)
@@ -197,38 +210,47 @@ static void add_parameters(struct document *document, struct json *operation, bo
 			    query_parameter(document, names[i], v3));
 }
 
-static const char *const patch_types[] = { "application/json-patch+json", "application/merge-patch+json",
+static const char *const patch_types[] = { "application/json-patch+json",
+					   "application/merge-patch+json",
 					   "application/strategic-merge-patch+json" };
 
-static struct json *operation_of(struct document *document, const struct kind *kind, const char *method, bool v3)
+static struct json *operation_of(struct document *document, const struct kind *kind,
+				 const char *method, bool v3)
 {
 	struct json_doc *doc = document->doc;
 	struct json *operation = json_new_object(doc), *body, *content;
 
 	put_text(doc, operation, "x-kubernetes-action", method);
 	json_put(doc, operation, "x-kubernetes-group-version-kind", gvk_of(doc, kind, ""));
-	put_text(doc, json_sub_object(doc, json_sub_object(doc, operation, "responses"), "200"), "description", "OK");
+	put_text(doc, json_sub_object(doc, json_sub_object(doc, operation, "responses"), "200"),
+		 "description", "OK");
 	if (strcmp(method, "get") == 0 || strcmp(method, "delete") == 0)
 		return operation;
 	add_parameters(document, operation, v3);
 	if (!v3) {
-		for (size_t i = 0; strcmp(method, "patch") == 0 && i < ARRAY_LENGTH(patch_types); i++)
-			json_append(json_sub_array(doc, operation, "consumes"), json_new_text(doc, patch_types[i]));
+		for (size_t i = 0; strcmp(method, "patch") == 0 && i < ARRAY_LENGTH(patch_types);
+		     i++)
+			json_append(json_sub_array(doc, operation, "consumes"),
+				    json_new_text(doc, patch_types[i]));
 		return operation;
 	}
 	body = json_sub_object(doc, json_sub_object(doc, operation, "requestBody"), "content");
 	if (strcmp(method, "patch") != 0) {
-		content = json_sub_object(doc, json_sub_object(doc, body, "application/json"), "schema");
-		json_put(doc, content, "$ref", json_new_print(doc, "%s%s", document->refs, kind->type_name));
+		content = json_sub_object(doc, json_sub_object(doc, body, "application/json"),
+					  "schema");
+		json_put(doc, content, "$ref",
+			 json_new_print(doc, "%s%s", document->refs, kind->type_name));
 		return operation;
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(patch_types); i++)
-		put_text(doc, json_sub_object(doc, json_sub_object(doc, body, patch_types[i]), "schema"), "type",
-			 "object");
+		put_text(doc,
+			 json_sub_object(doc, json_sub_object(doc, body, patch_types[i]), "schema"),
+			 "type", "object");
 	return operation;
 }
 
-static void add_path(struct document *document, struct json *paths, const struct kind *kind, bool one, bool v3)
+static void add_path(struct document *document, struct json *paths, const struct kind *kind,
+		     bool one, bool v3)
 {
 	static const char *const of_one[] = { "get", "put", "patch", "delete", NULL };
 	static const char *const of_many[] = { "get", "post", NULL };
@@ -236,15 +258,17 @@ static void add_path(struct document *document, struct json *paths, const struct
 	auto_buf path = BUF_INIT;
 	struct json *item;
 
-	buf_add_print(&path, "/%s%s%s/%s", kind->group[0] ? "apis/" : "api", kind->group, "", kind->version);
-	buf_add_print(&path, "%s/%s%s", kind->namespaced ? "/namespaces/{namespace}" : "", kind->plural,
-		      one ? "/{name}" : "");
+	buf_add_print(&path, "/%s%s%s/%s", kind->group[0] ? "apis/" : "api", kind->group, "",
+		      kind->version);
+	buf_add_print(&path, "%s/%s%s", kind->namespaced ? "/namespaces/{namespace}" : "",
+		      kind->plural, one ? "/{name}" : "");
 	item = json_sub_object(doc, paths, buf_text(&path));
 	for (const char *const *method = one ? of_one : of_many; *method; method++)
 		json_put(doc, item, *method, operation_of(document, kind, *method, v3));
 }
 
-static void add_kinds(struct document *document, struct json *paths, struct str group, struct str version, bool v3)
+static void add_kinds(struct document *document, struct json *paths, struct str group,
+		      struct str version, bool v3)
 {
 	for (const struct kind *const *at = kind_list; *at; at++) {
 		const struct type *type = type_find(str_of((*at)->type_name));
@@ -285,7 +309,9 @@ bool openapi_print_v3(struct str group, struct str version, struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
 	auto_map wanted = map_new();
-	struct document document = { .doc = doc, .refs = "#/components/schemas/", .wanted = wanted };
+	struct document document = { .doc = doc,
+				     .refs = "#/components/schemas/",
+				     .wanted = wanted };
 	struct json *root = json_new_object(doc);
 
 	if (!is_served(group, version))
@@ -293,7 +319,8 @@ bool openapi_print_v3(struct str group, struct str version, struct buf *out)
 	put_text(doc, root, "openapi", "3.0.0");
 	json_put(doc, root, "info", info_of(doc));
 	add_kinds(&document, json_sub_object(doc, root, "paths"), group, version, true);
-	add_schemas(&document, json_sub_object(doc, json_sub_object(doc, root, "components"), "schemas"));
+	add_schemas(&document,
+		    json_sub_object(doc, json_sub_object(doc, root, "components"), "schemas"));
 	json_print(root, out);
 	return true;
 }
@@ -325,19 +352,23 @@ static uint64_t mark_of(struct str text)
 void openapi_print_index(struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
-	struct json *root = json_new_object(doc), *paths = json_sub_object(doc, root, "paths"), *entry;
+	struct json *root = json_new_object(doc), *paths = json_sub_object(doc, root, "paths"),
+		    *entry;
 	struct str group, version;
 
 	for (size_t i = 0; discovery_group_version(i, &group, &version); i++) {
-		auto_free char *key = group.len > 0 ? memory_print("apis/" STR_FMT "/" STR_FMT, STR_ARG(group), STR_ARG(version))
-						    : memory_print("api/" STR_FMT, STR_ARG(version));
+		auto_free char *key = group.len > 0
+					      ? memory_print("apis/" STR_FMT "/" STR_FMT,
+							     STR_ARG(group), STR_ARG(version))
+					      : memory_print("api/" STR_FMT, STR_ARG(version));
 		auto_buf text = BUF_INIT;
 
 		if (!openapi_print_v3(group, version, &text))
 			continue;
 		entry = json_sub_object(doc, paths, key);
 		json_put(doc, entry, "serverRelativeURL",
-			 json_new_print(doc, "/openapi/v3/%s?hash=%016" PRIX64, key, mark_of(buf_str(&text))));
+			 json_new_print(doc, "/openapi/v3/%s?hash=%016" PRIX64, key,
+					mark_of(buf_str(&text))));
 	}
 	json_print(root, out);
 }

@@ -42,8 +42,11 @@ struct spot { /* what a pointer names: an entry of a container, or the whole doc
 
 static bool failed(struct error *err, const char *why, struct str path)
 {
-	return error_set(err, ERROR_INVALID, "the server rejected our request due to an error in our request: %s: \"" STR_FMT "\"",
-			 why, STR_ARG(path));
+	return error_set(
+		err, ERROR_INVALID,
+		"the server rejected our request due to an error in our request: %s: \"" STR_FMT
+		"\"",
+		why, STR_ARG(path));
 }
 
 static bool malformed(struct error *err, const char *why)
@@ -72,7 +75,8 @@ static bool read_index(struct str token, size_t count, bool may_end, size_t *out
 		*out = count;
 		return may_end;
 	}
-	if (token.len == 0 || (token.len > 1 && token.at[0] == '0') || !str_to_u64(token, UINT32_MAX, &value))
+	if (token.len == 0 || (token.len > 1 && token.at[0] == '0') ||
+	    !str_to_u64(token, UINT32_MAX, &value))
 		return false;
 	*out = (size_t)value;
 	return *out < count + may_end;
@@ -84,12 +88,14 @@ static struct json *step_into(struct json *container, struct str token)
 
 	if (json_type(container) == JSON_OBJECT)
 		return json_get_str(container, token);
-	if (json_type(container) == JSON_ARRAY && read_index(token, json_count(container), false, &index))
+	if (json_type(container) == JSON_ARRAY &&
+	    read_index(token, json_count(container), false, &index))
 		return json_at(container, index);
 	return NULL;
 }
 
-static bool find_spot(struct json *root, struct str path, bool may_end, struct spot *out, struct error *err)
+static bool find_spot(struct json *root, struct str path, bool may_end, struct spot *out,
+		      struct error *err)
 {
 	struct str rest = path;
 	struct json *at = root;
@@ -108,7 +114,8 @@ static bool find_spot(struct json *root, struct str path, bool may_end, struct s
 		if (last) {
 			out->container = at;
 			out->is_array = json_type(at) == JSON_ARRAY;
-			if (out->is_array ? !read_index(buf_str(&token), json_count(at), may_end, &out->index)
+			if (out->is_array ? !read_index(buf_str(&token), json_count(at), may_end,
+							&out->index)
 					  : json_type(at) != JSON_OBJECT)
 				return failed(err, "the path does not exist", path);
 			buf_add_str(&out->key, buf_str(&token));
@@ -136,7 +143,8 @@ static void spot_remove(const struct spot *spot)
 		json_remove(spot->container, buf_str(&spot->key));
 }
 
-static void spot_add(struct json_doc *doc, struct json **root, const struct spot *spot, struct json *value)
+static void spot_add(struct json_doc *doc, struct json **root, const struct spot *spot,
+		     struct json *value)
 {
 	if (!spot->container)
 		*root = value;
@@ -264,7 +272,8 @@ static bool op_test(const struct op *op, struct error *err)
 		return false;
 	value = spot_value(*op->root, &spot);
 	buf_clear(&spot.key);
-	same = json_type(wanted) == JSON_NULL ? !value || json_type(value) == JSON_NULL : json_equal(value, wanted);
+	same = json_type(wanted) == JSON_NULL ? !value || json_type(value) == JSON_NULL
+					      : json_equal(value, wanted);
 	return same || failed(err, "the test failed", op->path);
 }
 
@@ -290,14 +299,16 @@ static bool run_op(struct op *op, struct error *err)
 	return malformed(err, "an operation is unknown");
 }
 
-bool patch_json(struct json_doc *doc, struct json **target, const struct json *patch, struct error *err)
+bool patch_json(struct json_doc *doc, struct json **target, const struct json *patch,
+		struct error *err)
 {
 	size_t nodes = 0;
 
 	if (json_type(patch) != JSON_ARRAY)
 		return malformed(err, "a JSON patch is an array of operations");
 	if (json_count(patch) > LIMIT_JSON_PATCH_OPS)
-		return error_set(err, ERROR_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %zu",
+		return error_set(err, ERROR_TOO_LARGE,
+				 "The allowed maximum operations in a JSON patch is %d, got %zu",
 				 LIMIT_JSON_PATCH_OPS, json_count(patch));
 	for (struct json_iter it = json_iter(patch); json_next(&it);) {
 		struct op op = { .doc = doc, .root = target, .body = it.value, .nodes = &nodes };

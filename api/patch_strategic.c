@@ -1,17 +1,19 @@
 /*
- * patch_strategic.c - strategic merge: lists with merge keys are merged by key, as the field tables say.
+ * patch_strategic.c - strategic merge: lists with merge keys are merged by key, as the field tables
+ * say.
  *
- * Directives (wire contract 4.2): $patch, $retainKeys, $setElementOrder/<list>, $deleteFromPrimitiveList/<list>.
+ * Directives (wire contract 4.2): $patch, $retainKeys, $setElementOrder/<list>,
+ * $deleteFromPrimitiveList/<list>.
  */
 #include "api/patch.h"
 
 #include <assert.h>
 
-#define ORDER "$setElementOrder/"
+#define ORDER       "$setElementOrder/"
 #define DELETE_FROM "$deleteFromPrimitiveList/"
 
-static bool merge_map(const struct type *type, struct json_doc *doc, struct json *target, const struct json *patch,
-		      struct error *err);
+static bool merge_map(const struct type *type, struct json_doc *doc, struct json *target,
+		      const struct json *patch, struct error *err);
 
 static struct str after(struct str s, const char *prefix)
 {
@@ -25,7 +27,8 @@ static bool is_directive(struct str key)
 
 /* --- lists of objects with a merge key --- */
 
-static struct json *find_element(const struct json *list, const char *merge_key, const struct json *key, size_t *out_at)
+static struct json *find_element(const struct json *list, const char *merge_key,
+				 const struct json *key, size_t *out_at)
 {
 	for (struct json_iter it = json_iter(list); json_next(&it);)
 		if (key && json_equal(json_get(it.value, merge_key), key)) {
@@ -48,7 +51,8 @@ static struct json *without_directives(struct json_doc *doc, const struct json *
 	if (json_type(value) == JSON_ARRAY) {
 		clean = json_new_array(doc);
 		for (struct json_iter it = json_iter(value); json_next(&it);)
-			if (!str_is(directive_of(it.value), "delete") && !str_is(directive_of(it.value), "replace"))
+			if (!str_is(directive_of(it.value), "delete") &&
+			    !str_is(directive_of(it.value), "replace"))
 				json_append(clean, without_directives(doc, it.value));
 		return clean;
 	}
@@ -69,7 +73,8 @@ static bool merge_element(const struct field *field, struct json_doc *doc, struc
 	size_t at = 0;
 
 	if (json_type(element) != JSON_OBJECT || !key)
-		return error_set(err, ERROR_BAD_REQUEST, "map: does not contain declared merge key: %s", field->merge_key);
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "map: does not contain declared merge key: %s", field->merge_key);
 	old = find_element(list, field->merge_key, key, &at);
 	if (str_is(directive_of(element), "delete")) {
 		while (old) {
@@ -117,7 +122,8 @@ static void merge_primitives(struct json_doc *doc, struct json *list, const stru
 			json_append(list, json_clone(doc, it.value));
 }
 
-/* --- order: the listed ones in their order, the others keep their places relative to what precedes them --- */
+/* --- order: the listed ones in their order, the others keep their places relative to what precedes
+ * them --- */
 
 static bool is_entry(const struct field *field, const struct json *value, const struct json *wanted)
 {
@@ -134,7 +140,8 @@ static bool is_listed(const struct field *field, const struct json *order, const
 	return false;
 }
 
-static void apply_order(const struct field *field, struct json_doc *doc, struct json *list, const struct json *order)
+static void apply_order(const struct field *field, struct json_doc *doc, struct json *list,
+			const struct json *order)
 {
 	struct json *old = json_clone(doc, list), *sorted = json_new_array(doc);
 	struct json_iter wanted = json_iter(order);
@@ -157,11 +164,12 @@ static void apply_order(const struct field *field, struct json_doc *doc, struct 
 		json_append(list, json_clone(doc, it.value));
 }
 
-static bool merge_list(const struct field *field, struct json_doc *doc, struct json *target, struct str name,
-		       const struct json *patch, struct error *err)
+static bool merge_list(const struct field *field, struct json_doc *doc, struct json *target,
+		       struct str name, const struct json *patch, struct error *err)
 {
 	struct json *list = json_get_str(target, name);
-	bool merges = field && (field->merge == MERGE_MERGE || field->merge == MERGE_MERGE_RETAIN_KEYS);
+	bool merges =
+		field && (field->merge == MERGE_MERGE || field->merge == MERGE_MERGE_RETAIN_KEYS);
 
 	if (!merges) {
 		json_put_str(doc, target, name, without_directives(doc, patch));
@@ -196,21 +204,23 @@ static void retain_keys(struct json *target, const struct json *keys)
 	}
 }
 
-static bool apply_directive(const struct type *type, struct json_doc *doc, struct json *target, struct str key,
-			    const struct json *value, struct error *err)
+static bool apply_directive(const struct type *type, struct json_doc *doc, struct json *target,
+			    struct str key, const struct json *value, struct error *err)
 {
 	struct json *list;
 
 	if (str_is(key, "$patch") || str_starts(key, STR(ORDER)))
 		return true; /* done before and after the fields */
 	if (json_type(value) != JSON_ARRAY)
-		return error_set(err, ERROR_BAD_REQUEST, "invalid patch format: " STR_FMT " must be a list", STR_ARG(key));
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "invalid patch format: " STR_FMT " must be a list", STR_ARG(key));
 	if (str_is(key, "$retainKeys")) {
 		retain_keys(target, value);
 		return true;
 	}
 	if (!str_starts(key, STR(DELETE_FROM)))
-		return error_set(err, ERROR_BAD_REQUEST, "unknown patch directive " STR_FMT, STR_ARG(key));
+		return error_set(err, ERROR_BAD_REQUEST, "unknown patch directive " STR_FMT,
+				 STR_ARG(key));
 	list = json_get_str(target, after(key, DELETE_FROM));
 	for (size_t at = 0; at < json_count(list);)
 		if (holds(value, json_at(list, at)))
@@ -230,24 +240,21 @@ static bool merge_value(const struct type *type, struct json_doc *doc, struct js
 	const struct type *sub = field && field->shape == FIELD_ONE ? field->type : NULL;
 
 	switch (json_type(entry->value)) {
-	case JSON_NULL:
-		json_remove(target, entry->key);
-		return true;
-	case JSON_ARRAY:
-		return merge_list(field, doc, target, entry->key, entry->value, err);
+	case JSON_NULL: json_remove(target, entry->key); return true;
+	case JSON_ARRAY: return merge_list(field, doc, target, entry->key, entry->value, err);
 	case JSON_OBJECT:
 		if (json_type(old) != JSON_OBJECT) {
-			json_put_str(doc, target, entry->key, without_directives(doc, entry->value));
+			json_put_str(doc, target, entry->key,
+				     without_directives(doc, entry->value));
 			return true;
 		}
 		return merge_map(sub, doc, old, entry->value, err);
-	default:
-		json_put_str(doc, target, entry->key, json_clone(doc, entry->value));
-		return true;
+	default: json_put_str(doc, target, entry->key, json_clone(doc, entry->value)); return true;
 	}
 }
 
-static void order_lists(const struct type *type, struct json_doc *doc, struct json *target, const struct json *patch)
+static void order_lists(const struct type *type, struct json_doc *doc, struct json *target,
+			const struct json *patch)
 {
 	for (struct json_iter it = json_iter(patch); json_next(&it);) {
 		struct str name;
@@ -264,8 +271,8 @@ static void order_lists(const struct type *type, struct json_doc *doc, struct js
 	}
 }
 
-static bool merge_map(const struct type *type, struct json_doc *doc, struct json *target, const struct json *patch,
-		      struct error *err)
+static bool merge_map(const struct type *type, struct json_doc *doc, struct json *target,
+		      const struct json *patch, struct error *err)
 {
 	struct str mode = directive_of(patch);
 
@@ -279,10 +286,12 @@ static bool merge_map(const struct type *type, struct json_doc *doc, struct json
 		return true;
 	}
 	if (mode.len > 0 && !str_is(mode, "merge"))
-		return error_set(err, ERROR_BAD_REQUEST, "unrecognized patch directive: " STR_FMT, STR_ARG(mode));
+		return error_set(err, ERROR_BAD_REQUEST, "unrecognized patch directive: " STR_FMT,
+				 STR_ARG(mode));
 	for (struct json_iter it = json_iter(patch); json_next(&it);) {
-		bool done = is_directive(it.key) ? apply_directive(type, doc, target, it.key, it.value, err)
-						 : merge_value(type, doc, target, &it, err);
+		bool done = is_directive(it.key)
+				    ? apply_directive(type, doc, target, it.key, it.value, err)
+				    : merge_value(type, doc, target, &it, err);
 
 		if (!done)
 			return false;
@@ -291,11 +300,12 @@ static bool merge_map(const struct type *type, struct json_doc *doc, struct json
 	return true;
 }
 
-bool patch_strategic(const struct type *type, struct json_doc *doc, struct json *target, const struct json *patch,
-		     struct error *err)
+bool patch_strategic(const struct type *type, struct json_doc *doc, struct json *target,
+		     const struct json *patch, struct error *err)
 {
 	if (json_type(patch) != JSON_OBJECT)
-		return error_set(err, ERROR_BAD_REQUEST, "error decoding patch: a strategic merge patch is an object");
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "error decoding patch: a strategic merge patch is an object");
 	assert(json_type(target) == JSON_OBJECT);
 	return merge_map(type, doc, target, patch, err);
 }

@@ -1,8 +1,9 @@
 /*
  * protobuf.c - Kubernetes protobuf to JSON and back by the field tables.  Wire contract 3.2, 11.3.
  *
- * Times are {1: seconds, 2: nanos}, quantities {1: text}, int-or-string {1: type, 2: int, 3: text}, raw JSON {1: bytes};
- * maps are repeated {1: key, 2: value}.  An inlined message is one of its own here and flattened in JSON.
+ * Times are {1: seconds, 2: nanos}, quantities {1: text}, int-or-string {1: type, 2: int, 3: text},
+ * raw JSON {1: bytes}; maps are repeated {1: key, 2: value}.  An inlined message is one of its own
+ * here and flattened in JSON.
  */
 #include "api/protobuf.h"
 
@@ -70,25 +71,21 @@ static bool take_item(struct str *in, struct item *out, struct error *err)
 	out->number = (unsigned)(tag >> 3);
 	out->wire = tag & 7;
 	switch (out->wire) {
-	case WIRE_VARINT:
-		return take_varint(in, &out->value) || bad(err);
-	case WIRE_64:
-		return take_fixed(in, 8, &out->value) || bad(err);
-	case WIRE_32:
-		return take_fixed(in, 4, &out->value) || bad(err);
+	case WIRE_VARINT: return take_varint(in, &out->value) || bad(err);
+	case WIRE_64: return take_fixed(in, 8, &out->value) || bad(err);
+	case WIRE_32: return take_fixed(in, 4, &out->value) || bad(err);
 	case WIRE_BYTES:
 		if (!take_varint(in, &len) || len > in->len)
 			return bad(err);
 		out->bytes = str_from(in->at, (size_t)len);
 		*in = str_from(in->at + len, in->len - (size_t)len);
 		return true;
-	default:
-		return bad(err);
+	default: return bad(err);
 	}
 }
 
-static bool envelope_item(const struct item *item, struct str *version, struct str *kind, struct str *raw,
-			  struct error *err)
+static bool envelope_item(const struct item *item, struct str *version, struct str *kind,
+			  struct str *raw, struct error *err)
 {
 	struct str meta = item->bytes;
 	struct item part;
@@ -108,17 +105,19 @@ static bool envelope_item(const struct item *item, struct str *version, struct s
 	return true;
 }
 
-bool protobuf_open(struct str bytes, struct str *out_api_version, struct str *out_kind, struct str *out_raw,
-		   struct error *err)
+bool protobuf_open(struct str bytes, struct str *out_api_version, struct str *out_kind,
+		   struct str *out_raw, struct error *err)
 {
 	struct str version = STR(""), kind = STR(""), raw = STR("");
 	struct item item;
 
 	if (!str_starts(bytes, str_from(MAGIC, 4)))
-		return error_set(err, ERROR_BAD_REQUEST, "the body does not begin with the Kubernetes protobuf mark");
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the body does not begin with the Kubernetes protobuf mark");
 	bytes = str_from(bytes.at + 4, bytes.len - 4);
 	while (bytes.len > 0)
-		if (!take_item(&bytes, &item, err) || !envelope_item(&item, &version, &kind, &raw, err))
+		if (!take_item(&bytes, &item, err) ||
+		    !envelope_item(&item, &version, &kind, &raw, err))
 			return false;
 	*out_api_version = version;
 	*out_kind = kind;
@@ -131,8 +130,8 @@ struct reading {
 	int depth;
 };
 
-static bool read_message(struct reading *reading, const struct type *type, struct str raw, struct json *object,
-			 struct error *err);
+static bool read_message(struct reading *reading, const struct type *type, struct str raw,
+			 struct json *object, struct error *err);
 
 /* Varint 1 and 2 of a small message. */
 static bool read_pair(struct str raw, uint64_t out[4], struct str out_bytes[4], struct error *err)
@@ -163,8 +162,8 @@ static struct json *time_value(struct json_doc *doc, bool micro, const uint64_t 
 }
 
 /* Forms that are small messages of their own. */
-static bool read_special(struct reading *reading, const struct field *field, struct str raw, struct json **out,
-			 struct error *err)
+static bool read_special(struct reading *reading, const struct field *field, struct str raw,
+			 struct json **out, struct error *err)
 {
 	uint64_t parts[4] = { 0 };
 	struct str texts[4] = { { 0 } };
@@ -179,9 +178,7 @@ static bool read_special(struct reading *reading, const struct field *field, str
 		if (raw.len > 0)
 			*out = time_value(reading->doc, field->form == FIELD_MICRO_TIME, parts);
 		return true;
-	case FIELD_QUANTITY:
-		*out = json_new_str(reading->doc, texts[1]);
-		return true;
+	case FIELD_QUANTITY: *out = json_new_str(reading->doc, texts[1]); return true;
 	case FIELD_INT_OR_STRING:
 		*out = parts[1] == 1 ? json_new_str(reading->doc, texts[3])
 				     : json_new_int(reading->doc, (int32_t)parts[2]);
@@ -208,29 +205,22 @@ static struct json *double_value(struct json_doc *doc, uint64_t bits)
 	return json_new_double(doc, value);
 }
 
-static bool read_value(struct reading *reading, const struct field *field, const struct item *item, struct json **out,
-		       struct error *err)
+static bool read_value(struct reading *reading, const struct field *field, const struct item *item,
+		       struct json **out, struct error *err)
 {
 	auto_buf coded = BUF_INIT;
 
 	switch (field->form) {
 	case FIELD_STRING:
 		if (!str_is_utf8(item->bytes))
-			return error_set(err, ERROR_BAD_REQUEST, "the protobuf field %s is not UTF-8", field->name);
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "the protobuf field %s is not UTF-8", field->name);
 		*out = json_new_str(reading->doc, item->bytes);
 		return true;
-	case FIELD_BOOL:
-		*out = json_new_bool(reading->doc, item->value != 0);
-		return true;
-	case FIELD_INT32:
-		*out = json_new_int(reading->doc, (int32_t)item->value);
-		return true;
-	case FIELD_INT64:
-		*out = json_new_int(reading->doc, (int64_t)item->value);
-		return true;
-	case FIELD_DOUBLE:
-		*out = double_value(reading->doc, item->value);
-		return true;
+	case FIELD_BOOL: *out = json_new_bool(reading->doc, item->value != 0); return true;
+	case FIELD_INT32: *out = json_new_int(reading->doc, (int32_t)item->value); return true;
+	case FIELD_INT64: *out = json_new_int(reading->doc, (int64_t)item->value); return true;
+	case FIELD_DOUBLE: *out = double_value(reading->doc, item->value); return true;
 	case FIELD_BYTES:
 		buf_add_base64(&coded, item->bytes);
 		*out = json_new_str(reading->doc, buf_str(&coded));
@@ -238,13 +228,12 @@ static bool read_value(struct reading *reading, const struct field *field, const
 	case FIELD_MESSAGE:
 		*out = json_new_object(reading->doc);
 		return read_message(reading, field->type, item->bytes, *out, err);
-	default:
-		return read_special(reading, field, item->bytes, out, err);
+	default: return read_special(reading, field, item->bytes, out, err);
 	}
 }
 
-static bool read_entry(struct reading *reading, const struct field *field, struct str raw, struct json *object,
-		       struct error *err)
+static bool read_entry(struct reading *reading, const struct field *field, struct str raw,
+		       struct json *object, struct error *err)
 {
 	struct json *map = json_sub_object(reading->doc, object, field->name), *value = NULL;
 	struct item item = { 0 }, found = { .bytes = STR("") };
@@ -269,14 +258,10 @@ static bool read_entry(struct reading *reading, const struct field *field, struc
 static bool is_zero(const struct field *field, const struct json *value)
 {
 	switch (json_type(value)) {
-	case JSON_STRING:
-		return json_str(value).len == 0;
-	case JSON_BOOL:
-		return !json_bool(value);
-	case JSON_NUMBER:
-		return field->form != FIELD_INT_OR_STRING && json_double(value) == 0;
-	default:
-		return false;
+	case JSON_STRING: return json_str(value).len == 0;
+	case JSON_BOOL: return !json_bool(value);
+	case JSON_NUMBER: return field->form != FIELD_INT_OR_STRING && json_double(value) == 0;
+	default: return false;
 	}
 }
 
@@ -308,8 +293,8 @@ static const struct field *by_number(const struct type *type, unsigned number)
 	return NULL;
 }
 
-static bool read_message(struct reading *reading, const struct type *type, struct str raw, struct json *object,
-			 struct error *err)
+static bool read_message(struct reading *reading, const struct type *type, struct str raw,
+			 struct json *object, struct error *err)
 {
 	if (++reading->depth > LIMIT_JSON_DEPTH)
 		return error_set(err, ERROR_BAD_REQUEST, "the protobuf body is nested too deep");
@@ -327,8 +312,8 @@ static bool read_message(struct reading *reading, const struct type *type, struc
 	return true;
 }
 
-bool protobuf_to_json(const struct type *type, struct str raw, struct json_doc *doc, struct json **out,
-		      struct error *err)
+bool protobuf_to_json(const struct type *type, struct str raw, struct json_doc *doc,
+		      struct json **out, struct error *err)
 {
 	struct reading reading = { .doc = doc };
 	struct json *object = json_new_object(doc);
@@ -361,7 +346,8 @@ static void put_number(struct buf *out, unsigned number, int64_t value)
 	put_varint(out, (uint64_t)value);
 }
 
-static bool write_message(const struct type *type, const struct json *object, struct buf *out, struct error *err);
+static bool write_message(const struct type *type, const struct json *object, struct buf *out,
+			  struct error *err);
 
 static bool write_time(const struct json *value, struct buf *out, struct error *err)
 {
@@ -376,18 +362,16 @@ static bool write_time(const struct json *value, struct buf *out, struct error *
 }
 
 /* The bytes of a form that is written as a message. */
-static bool write_special(const struct field *field, const struct json *value, struct buf *out, struct error *err)
+static bool write_special(const struct field *field, const struct json *value, struct buf *out,
+			  struct error *err)
 {
 	auto_buf text = BUF_INIT;
 	int64_t ms = 0;
 
 	switch (field->form) {
 	case FIELD_TIME:
-	case FIELD_MICRO_TIME:
-		return write_time(value, out, err);
-	case FIELD_QUANTITY:
-		put_bytes(out, 1, json_str(value));
-		return true;
+	case FIELD_MICRO_TIME: return write_time(value, out, err);
+	case FIELD_QUANTITY: put_bytes(out, 1, json_str(value)); return true;
 	case FIELD_INT_OR_STRING:
 		put_number(out, 1, json_type(value) == JSON_STRING);
 		put_number(out, 2, json_type(value) == JSON_STRING ? 0 : json_int(value));
@@ -414,42 +398,32 @@ static void write_double(struct buf *out, unsigned number, double value)
 		buf_add_byte(out, (char)(bits >> (8 * i)));
 }
 
-static bool write_value(const struct field *field, unsigned number, const struct json *value, struct buf *out,
-			struct error *err)
+static bool write_value(const struct field *field, unsigned number, const struct json *value,
+			struct buf *out, struct error *err)
 {
 	auto_buf inside = BUF_INIT;
 	bool done = true;
 
 	switch (field->form) {
-	case FIELD_STRING:
-		put_bytes(out, number, json_str(value));
-		return true;
-	case FIELD_BOOL:
-		put_number(out, number, json_bool(value));
-		return true;
+	case FIELD_STRING: put_bytes(out, number, json_str(value)); return true;
+	case FIELD_BOOL: put_number(out, number, json_bool(value)); return true;
 	case FIELD_INT32:
-	case FIELD_INT64:
-		put_number(out, number, json_int(value));
-		return true;
-	case FIELD_DOUBLE:
-		write_double(out, number, json_double(value));
-		return true;
+	case FIELD_INT64: put_number(out, number, json_int(value)); return true;
+	case FIELD_DOUBLE: write_double(out, number, json_double(value)); return true;
 	case FIELD_BYTES:
 		if (!buf_add_base64_decoded(&inside, json_str(value)))
 			return error_set(err, ERROR_BROKEN, "stored bytes cannot be read");
 		break;
-	case FIELD_MESSAGE:
-		done = write_message(field->type, value, &inside, err);
-		break;
-	default:
-		done = write_special(field, value, &inside, err);
+	case FIELD_MESSAGE: done = write_message(field->type, value, &inside, err); break;
+	default: done = write_special(field, value, &inside, err);
 	}
 	if (done)
 		put_bytes(out, number, buf_str(&inside));
 	return done;
 }
 
-static bool write_map(const struct field *field, const struct json *map, struct buf *out, struct error *err)
+static bool write_map(const struct field *field, const struct json *map, struct buf *out,
+		      struct error *err)
 {
 	for (struct json_iter it = json_iter(map); json_next(&it);) {
 		auto_buf entry = BUF_INIT;
@@ -462,7 +436,8 @@ static bool write_map(const struct field *field, const struct json *map, struct 
 	return true;
 }
 
-static bool write_field(const struct field *field, const struct json *object, struct buf *out, struct error *err)
+static bool write_field(const struct field *field, const struct json *object, struct buf *out,
+			struct error *err)
 {
 	const struct json *value;
 	auto_buf inside = BUF_INIT;
@@ -488,7 +463,8 @@ static bool write_field(const struct field *field, const struct json *object, st
 	return true;
 }
 
-static bool write_message(const struct type *type, const struct json *object, struct buf *out, struct error *err)
+static bool write_message(const struct type *type, const struct json *object, struct buf *out,
+			  struct error *err)
 {
 	for (unsigned number = 1; number < 256; number++) {
 		const struct field *field = by_number(type, number);
@@ -499,7 +475,8 @@ static bool write_message(const struct type *type, const struct json *object, st
 	return true;
 }
 
-bool protobuf_from_json(const struct type *type, const struct json *object, struct buf *out, struct error *err)
+bool protobuf_from_json(const struct type *type, const struct json *object, struct buf *out,
+			struct error *err)
 {
 	auto_buf meta = BUF_INIT;
 	auto_buf raw = BUF_INIT;

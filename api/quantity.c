@@ -1,7 +1,8 @@
 /*
  * quantity.c - quantities as decimal numbers with a scale: a mantissa and powers of 10 and 1024.
  *
- * k8s.io/apimachinery resource.Quantity: suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an exponent.
+ * k8s.io/apimachinery resource.Quantity: suffixes n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an
+ * exponent.
  */
 #include "api/quantity.h"
 
@@ -22,10 +23,12 @@ static const struct {
 	enum form form;
 	int power; /* of 10 or of 1024 */
 } suffixes[] = {
-	{ "Ki", FORM_BINARY, 1 }, { "Mi", FORM_BINARY, 2 }, { "Gi", FORM_BINARY, 3 }, { "Ti", FORM_BINARY, 4 },
-	{ "Pi", FORM_BINARY, 5 }, { "Ei", FORM_BINARY, 6 }, { "n", FORM_DECIMAL, -9 }, { "u", FORM_DECIMAL, -6 },
-	{ "m", FORM_DECIMAL, -3 }, { "", FORM_DECIMAL, 0 }, { "k", FORM_DECIMAL, 3 }, { "M", FORM_DECIMAL, 6 },
-	{ "G", FORM_DECIMAL, 9 }, { "T", FORM_DECIMAL, 12 }, { "P", FORM_DECIMAL, 15 }, { "E", FORM_DECIMAL, 18 },
+	{ "Ki", FORM_BINARY, 1 },  { "Mi", FORM_BINARY, 2 },  { "Gi", FORM_BINARY, 3 },
+	{ "Ti", FORM_BINARY, 4 },  { "Pi", FORM_BINARY, 5 },  { "Ei", FORM_BINARY, 6 },
+	{ "n", FORM_DECIMAL, -9 }, { "u", FORM_DECIMAL, -6 }, { "m", FORM_DECIMAL, -3 },
+	{ "", FORM_DECIMAL, 0 },   { "k", FORM_DECIMAL, 3 },  { "M", FORM_DECIMAL, 6 },
+	{ "G", FORM_DECIMAL, 9 },  { "T", FORM_DECIMAL, 12 }, { "P", FORM_DECIMAL, 15 },
+	{ "E", FORM_DECIMAL, 18 },
 };
 
 static bool bad(struct error *err)
@@ -113,7 +116,8 @@ static bool divide_by_ten(int64_t *value)
 	return rest == 0;
 }
 
-/* The number in units of 10^unit; *out_exact tells whether it was rounded.  False = it does not fit. */
+/* The number in units of 10^unit; *out_exact tells whether it was rounded.  False = it does not
+ * fit. */
 static bool scaled(const struct parsed *parsed, int unit, int64_t *out, bool *out_exact)
 {
 	int64_t value = parsed->mantissa;
@@ -123,7 +127,8 @@ static bool scaled(const struct parsed *parsed, int unit, int64_t *out, bool *ou
 	if (parsed->over)
 		return false;
 	for (int i = 0; i < parsed->kibi; i++) {
-		/* make room first where the number is about to be divided anyway and loses nothing by it */
+		/* make room first where the number is about to be divided anyway and loses nothing
+		 * by it */
 		while (ten < 0 && value % 10 == 0 && value != 0) {
 			value /= 10;
 			ten++;
@@ -192,7 +197,8 @@ bool quantity_canonical(struct str text, struct buf *out, struct error *err)
 		done = print_decimal(value, -3, FORM_DECIMAL, out);
 	}
 	if (!done) /* the real one caps at 2^63-1 */
-		buf_add_text(out, parsed.mantissa < 0 ? "-9223372036854775807" : "9223372036854775807");
+		buf_add_text(out,
+			     parsed.mantissa < 0 ? "-9223372036854775807" : "9223372036854775807");
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /*
- * quantity.h - Kubernetes quantities ("100m", "1Gi", "1e3"): exact integer arithmetic in nano units where it fits.
+ * quantity.h - Kubernetes quantities ("100m", "1Gi", "1e3"): exact integer arithmetic in nano units
+ * where it fits.
  */
 #ifndef API_QUANTITY_H
 #define API_QUANTITY_H
@@ -8,8 +9,10 @@
 
 /* ERROR_BAD_REQUEST with the words of resource.ParseQuantity. */
 MUST_CHECK bool quantity_canonical(struct str text, struct buf *out, struct error *err);
-MUST_CHECK bool quantity_milli(struct str text, int64_t *out, struct error *err); /* rounded up, saturating */
-MUST_CHECK bool quantity_value(struct str text, int64_t *out, struct error *err); /* rounded up, saturating */
+MUST_CHECK bool quantity_milli(struct str text, int64_t *out,
+			       struct error *err); /* rounded up, saturating */
+MUST_CHECK bool quantity_value(struct str text, int64_t *out,
+			       struct error *err); /* rounded up, saturating */
 int quantity_sign(struct str text);
 
 #endif

@@ -1,7 +1,9 @@
 /*
- * selector.c - selectors as lists of requirements; labels are looked up in the object's facts, fields by path.
+ * selector.c - selectors as lists of requirements; labels are looked up in the object's facts,
+ * fields by path.
  *
- * Grammar (wire contract 2.3): comma = and; k, !k, k=v, k==v, k!=v, k in (a,b), k notin (a,b), k>n, k<n.
+ * Grammar (wire contract 2.3): comma = and; k, !k, k=v, k==v, k!=v, k in (a,b), k notin (a,b), k>n,
+ * k<n.
  */
 #include "api/selector.h"
 
@@ -13,9 +15,9 @@
 #include "api/names.h"
 
 #define REQUIREMENTS_MAX 256
-#define VALUES_MAX 1024
+#define VALUES_MAX       1024
 
-enum operator { OP_EXISTS, OP_ABSENT, OP_IN, OP_NOT_IN, OP_GREATER, OP_LESS };
+enum operator{ OP_EXISTS, OP_ABSENT, OP_IN, OP_NOT_IN, OP_GREATER, OP_LESS };
 
 struct requirement {
 	char *key;
@@ -45,7 +47,8 @@ void selector_free(struct selector *selector)
 	free(selector);
 }
 
-static struct requirement *add_requirement(struct selector *selector, struct str key, enum operator op)
+static struct requirement *add_requirement(struct selector *selector, struct str key,
+					   enum operator op)
 {
 	struct requirement *item;
 
@@ -65,7 +68,8 @@ static void add_value(struct requirement *item, struct str value)
 
 static bool bad_requirement(struct error *err, const char *why, struct str near)
 {
-	return error_set(err, ERROR_BAD_REQUEST, "unable to parse requirement: %s: \"" STR_FMT "\"", why, STR_ARG(near));
+	return error_set(err, ERROR_BAD_REQUEST, "unable to parse requirement: %s: \"" STR_FMT "\"",
+			 why, STR_ARG(near));
 }
 
 static void skip_blanks(struct str *text)
@@ -105,7 +109,8 @@ static bool take_set(struct str *text, struct requirement *item, struct error *e
 		if (take_mark(text, ")"))
 			return true;
 		if (!take_mark(text, ",") || item->value_count > VALUES_MAX)
-			return bad_requirement(err, "found something else, expected: ',', or ')'", *text);
+			return bad_requirement(err, "found something else, expected: ',', or ')'",
+					       *text);
 	}
 }
 
@@ -115,16 +120,20 @@ static bool check_number(const struct requirement *item, struct error *err)
 
 	if (str_to_i64(str_of(item->values[0]), INT64_MIN, INT64_MAX, &unused))
 		return true;
-	return bad_requirement(err, "for 'Gt', 'Lt' operators, the value must be an integer", str_of(item->values[0]));
+	return bad_requirement(err, "for 'Gt', 'Lt' operators, the value must be an integer",
+			       str_of(item->values[0]));
 }
 
-static bool take_operator(struct str *text, struct selector *selector, struct str key, struct error *err)
+static bool take_operator(struct str *text, struct selector *selector, struct str key,
+			  struct error *err)
 {
 	static const struct {
 		const char *mark;
 		enum operator op;
-	} marks[] = { /* longer ones first */
-		{ "!=", OP_NOT_IN }, { "==", OP_IN }, { "=", OP_IN }, { ">", OP_GREATER }, { "<", OP_LESS },
+	} marks[] = {
+		/* longer ones first */
+		{ "!=", OP_NOT_IN }, { "==", OP_IN },  { "=", OP_IN },
+		{ ">", OP_GREATER }, { "<", OP_LESS },
 	};
 	struct str before = *text, word;
 
@@ -152,14 +161,16 @@ static bool check_words(const struct requirement *item, struct error *err)
 	const char *why = name_check_label_key(str_of(item->key));
 
 	if (why)
-		return error_set(err, ERROR_BAD_REQUEST, "unable to parse requirement: key: Invalid value: \"%s\": %s", item->key,
-				 why);
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "unable to parse requirement: key: Invalid value: \"%s\": %s",
+				 item->key, why);
 	for (size_t i = 0; i < item->value_count && item->op <= OP_NOT_IN; i++) {
 		why = name_check_label_value(str_of(item->values[i]));
 		if (why)
 			return error_set(err, ERROR_BAD_REQUEST,
-					 "unable to parse requirement: values[%zu][%s]: Invalid value: \"%s\": %s", i,
-					 item->key, item->values[i], why);
+					 "unable to parse requirement: values[%zu][%s]: Invalid "
+					 "value: \"%s\": %s",
+					 i, item->key, item->values[i], why);
 	}
 	return true;
 }
@@ -185,12 +196,15 @@ bool selector_parse_labels(struct str text, struct selector **out, struct error 
 	skip_blanks(&text);
 	while (text.len > 0) {
 		if (selector->count == REQUIREMENTS_MAX)
-			return error_set(err, ERROR_BAD_REQUEST, "the selector has more than %d requirements",
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "the selector has more than %d requirements",
 					 REQUIREMENTS_MAX);
 		if (!take_requirement(&text, selector, err))
 			return false;
 		if (text.len > 0 && !take_mark(&text, ","))
-			return bad_requirement(err, "found something else, expected: ',' or 'end of string'", text);
+			return bad_requirement(
+				err, "found something else, expected: ',' or 'end of string'",
+				text);
 	}
 	*out = take_ptr(&selector);
 	return true;
@@ -213,10 +227,13 @@ static const char *path_of_label(const struct kind *kind, struct str label)
 static bool refuse_field(const struct kind *kind, struct str label, struct error *err)
 {
 	if (kind->field_labels)
-		return error_set(err, ERROR_BAD_REQUEST, "field label not supported: " STR_FMT, STR_ARG(label));
-	return error_set(err, ERROR_BAD_REQUEST,
-			 "\"" STR_FMT "\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
-			 STR_ARG(label));
+		return error_set(err, ERROR_BAD_REQUEST, "field label not supported: " STR_FMT,
+				 STR_ARG(label));
+	return error_set(
+		err, ERROR_BAD_REQUEST,
+		"\"" STR_FMT
+		"\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+		STR_ARG(label));
 }
 
 /* One term up to an unescaped comma, with its escapes. */
@@ -243,7 +260,8 @@ static void unescape(struct str value, struct buf *out)
 	}
 }
 
-static bool take_field_term(struct str term, const struct kind *kind, struct selector *selector, struct error *err)
+static bool take_field_term(struct str term, const struct kind *kind, struct selector *selector,
+			    struct error *err)
 {
 	ptrdiff_t at = str_find(term, '=');
 	struct str label, value;
@@ -253,7 +271,8 @@ static bool take_field_term(struct str term, const struct kind *kind, struct sel
 	const char *path;
 
 	if (at < 1)
-		return error_set(err, ERROR_BAD_REQUEST, "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'",
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'",
 				 STR_ARG(term), STR_ARG(term));
 	label = str_trim(str_from(term.at, (size_t)at - unequal));
 	value = str_from(term.at + at + 1, term.len - (size_t)at - 1);
@@ -269,7 +288,8 @@ static bool take_field_term(struct str term, const struct kind *kind, struct sel
 	return true;
 }
 
-bool selector_parse_fields(struct str text, const struct kind *kind, struct selector **out, struct error *err)
+bool selector_parse_fields(struct str text, const struct kind *kind, struct selector **out,
+			   struct error *err)
 {
 	AUTO(selector_free) struct selector *selector = memory_new(struct selector);
 
@@ -278,7 +298,8 @@ bool selector_parse_fields(struct str text, const struct kind *kind, struct sele
 		struct str term = str_trim(take_term(&text));
 
 		if (selector->count == REQUIREMENTS_MAX)
-			return error_set(err, ERROR_BAD_REQUEST, "the selector has more than %d requirements",
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "the selector has more than %d requirements",
 					 REQUIREMENTS_MAX);
 		if (term.len > 0 && !take_field_term(term, kind, selector, err))
 			return false;
@@ -289,12 +310,16 @@ bool selector_parse_fields(struct str text, const struct kind *kind, struct sele
 
 /* --- from objects --- */
 
-static bool add_expression(struct selector *selector, const struct json *expression, struct error *err)
+static bool add_expression(struct selector *selector, const struct json *expression,
+			   struct error *err)
 {
 	static const struct {
 		const char *name;
 		enum operator op;
-	} rows[] = { { "In", OP_IN }, { "NotIn", OP_NOT_IN }, { "Exists", OP_EXISTS }, { "DoesNotExist", OP_ABSENT } };
+	} rows[] = { { "In", OP_IN },
+		     { "NotIn", OP_NOT_IN },
+		     { "Exists", OP_EXISTS },
+		     { "DoesNotExist", OP_ABSENT } };
 	struct str op = json_str(json_get(expression, "operator"));
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
@@ -303,19 +328,22 @@ static bool add_expression(struct selector *selector, const struct json *express
 		if (!str_is(op, rows[i].name))
 			continue;
 		item = add_requirement(selector, json_str(json_get(expression, "key")), rows[i].op);
-		for (struct json_iter it = json_iter(json_get(expression, "values")); json_next(&it);)
+		for (struct json_iter it = json_iter(json_get(expression, "values"));
+		     json_next(&it);)
 			add_value(item, json_str(it.value));
 		return true;
 	}
-	return error_set(err, ERROR_BAD_REQUEST, "\"" STR_FMT "\" is not a valid label selector operator", STR_ARG(op));
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "\"" STR_FMT "\" is not a valid label selector operator", STR_ARG(op));
 }
 
 bool selector_from_json(const struct json *label_selector, struct selector **out, struct error *err)
 {
-	AUTO(selector_free) struct selector *selector =
-		selector_from_map(json_get(label_selector, "matchLabels"));
+	AUTO(selector_free)
+	struct selector *selector = selector_from_map(json_get(label_selector, "matchLabels"));
 
-	for (struct json_iter it = json_iter(json_get(label_selector, "matchExpressions")); json_next(&it);)
+	for (struct json_iter it = json_iter(json_get(label_selector, "matchExpressions"));
+	     json_next(&it);)
 		if (!add_expression(selector, it.value, err))
 			return false;
 	*out = take_ptr(&selector);
@@ -352,14 +380,10 @@ static bool meets(const struct requirement *item, struct str value)
 	int64_t have, wanted;
 
 	switch (item->op) {
-	case OP_EXISTS:
-		return value.at != NULL;
-	case OP_ABSENT:
-		return value.at == NULL;
-	case OP_IN:
-		return value.at && is_among(item, value);
-	case OP_NOT_IN:
-		return !value.at || !is_among(item, value);
+	case OP_EXISTS: return value.at != NULL;
+	case OP_ABSENT: return value.at == NULL;
+	case OP_IN: return value.at && is_among(item, value);
+	case OP_NOT_IN: return !value.at || !is_among(item, value);
 	case OP_GREATER:
 	case OP_LESS:
 		if (!value.at || !str_to_i64(value, INT64_MIN, INT64_MAX, &have) ||
@@ -379,15 +403,10 @@ static struct str field_value_of(const struct json *root, const char *path, char
 	while (rest.len > 0)
 		at = json_get_str(at, str_cut(&rest, '.'));
 	switch (json_type(at)) {
-	case JSON_STRING:
-		return json_str(at);
-	case JSON_BOOL:
-		return json_bool(at) ? STR("true") : STR("false");
-	case JSON_NUMBER:
-		snprintf(room, 32, "%" PRId64, json_int(at));
-		return str_of(room);
-	default:
-		return STR("");
+	case JSON_STRING: return json_str(at);
+	case JSON_BOOL: return json_bool(at) ? STR("true") : STR("false");
+	case JSON_NUMBER: snprintf(room, 32, "%" PRId64, json_int(at)); return str_of(room);
+	default: return STR("");
 	}
 }
 
@@ -400,7 +419,8 @@ static bool field_meets(const struct requirement *item, const struct object *obj
 	if (strcmp(item->path, "metadata.namespace") == 0)
 		return meets(item, object_namespace(object));
 	/* an absent boolean reads as false */
-	if (strcmp(item->path, "spec.unschedulable") == 0 || strcmp(item->path, "spec.hostNetwork") == 0) {
+	if (strcmp(item->path, "spec.unschedulable") == 0 ||
+	    strcmp(item->path, "spec.hostNetwork") == 0) {
 		struct str value = field_value_of(object_json(object), item->path, room);
 
 		return meets(item, value.len ? value : STR("false"));
@@ -413,7 +433,8 @@ bool selector_match(const struct selector *selector, const struct object *object
 	for (size_t i = 0; i < selector->count; i++) {
 		const struct requirement *item = &selector->items[i];
 
-		if (item->path ? !field_meets(item, object) : !meets(item, object_label(object, str_of(item->key))))
+		if (item->path ? !field_meets(item, object)
+			       : !meets(item, object_label(object, str_of(item->key))))
 			return false;
 	}
 	return true;
@@ -452,22 +473,20 @@ static void print_requirement(const struct requirement *item, struct buf *out)
 	bool one = item->value_count == 1;
 
 	switch (item->op) {
-	case OP_EXISTS:
-		buf_add_text(out, item->key);
-		break;
-	case OP_ABSENT:
-		buf_add_print(out, "!%s", item->key);
-		break;
+	case OP_EXISTS: buf_add_text(out, item->key); break;
+	case OP_ABSENT: buf_add_print(out, "!%s", item->key); break;
 	case OP_IN:
 	case OP_NOT_IN:
 		if (one)
-			buf_add_print(out, "%s%s%s", item->key, item->op == OP_IN ? "=" : "!=", item->values[0]);
+			buf_add_print(out, "%s%s%s", item->key,
+				      item->op == OP_IN ? "=" : "!=", item->values[0]);
 		else
 			print_set(item, item->op == OP_IN ? "in" : "notin", out);
 		break;
 	case OP_GREATER:
 	case OP_LESS:
-		buf_add_print(out, "%s%s%s", item->key, item->op == OP_GREATER ? ">" : "<", item->values[0]);
+		buf_add_print(out, "%s%s%s", item->key, item->op == OP_GREATER ? ">" : "<",
+			      item->values[0]);
 		break;
 	}
 }

@@ -1,5 +1,6 @@
 /*
- * status.c - Status objects, the list of field errors, and the real server's wordings.  Wire contract 2.5.
+ * status.c - Status objects, the list of field errors, and the real server's wordings.  Wire
+ * contract 2.5.
  */
 #include "api/status.h"
 
@@ -23,8 +24,8 @@ static const struct {
 	[FIELD_TYPE_INVALID] = { "FieldValueTypeInvalid", "Invalid value", true },
 };
 
-void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path, const char *value,
-		      const char *detail)
+void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path,
+		      const char *value, const char *detail)
 {
 	struct field_error *grown = arena_get(errors->arena, (errors->count + 1) * sizeof(*grown));
 
@@ -57,7 +58,8 @@ static void print_cause(const struct field_error *item, struct buf *out)
 		buf_add_print(out, ": %s", item->detail);
 }
 
-bool status_invalid(struct error *err, const struct kind *kind, struct str name, const struct field_errors *errors)
+bool status_invalid(struct error *err, const struct kind *kind, struct str name,
+		    const struct field_errors *errors)
 {
 	auto_buf text = BUF_INIT;
 	auto_buf resource = BUF_INIT;
@@ -84,7 +86,8 @@ bool status_not_found(struct error *err, const struct kind *kind, struct str nam
 	auto_buf resource = BUF_INIT;
 
 	kind_resource(kind, &resource);
-	return error_set(err, ERROR_NOT_FOUND, "%s \"" STR_FMT "\" not found", buf_text(&resource), STR_ARG(name));
+	return error_set(err, ERROR_NOT_FOUND, "%s \"" STR_FMT "\" not found", buf_text(&resource),
+			 STR_ARG(name));
 }
 
 bool status_exists(struct error *err, const struct kind *kind, struct str name)
@@ -92,7 +95,8 @@ bool status_exists(struct error *err, const struct kind *kind, struct str name)
 	auto_buf resource = BUF_INIT;
 
 	kind_resource(kind, &resource);
-	return error_set(err, ERROR_EXISTS, "%s \"" STR_FMT "\" already exists", buf_text(&resource), STR_ARG(name));
+	return error_set(err, ERROR_EXISTS, "%s \"" STR_FMT "\" already exists",
+			 buf_text(&resource), STR_ARG(name));
 }
 
 bool status_conflict(struct error *err, const struct kind *kind, struct str name)
@@ -102,7 +106,8 @@ bool status_conflict(struct error *err, const struct kind *kind, struct str name
 	kind_resource(kind, &resource);
 	return error_set(err, ERROR_CONFLICT,
 			 "Operation cannot be fulfilled on %s \"" STR_FMT
-			 "\": the object has been modified; please apply your changes to the latest version and try again",
+			 "\": the object has been modified; please apply your changes to the "
+			 "latest version and try again",
 			 buf_text(&resource), STR_ARG(name));
 }
 
@@ -117,7 +122,8 @@ static struct json *causes_of(struct json_doc *doc, const struct field_errors *e
 		auto_buf text = BUF_INIT;
 
 		print_cause(&errors->items[i], &text);
-		json_put(doc, cause, "reason", json_new_text(doc, field_rows[errors->items[i].kind].reason));
+		json_put(doc, cause, "reason",
+			 json_new_text(doc, field_rows[errors->items[i].kind].reason));
 		json_put(doc, cause, "message", json_new_str(doc, buf_str(&text)));
 		json_put(doc, cause, "field", json_new_text(doc, errors->items[i].path));
 		json_append(causes, cause);
@@ -127,11 +133,12 @@ static struct json *causes_of(struct json_doc *doc, const struct field_errors *e
 
 static bool names_kind(enum error_kind kind)
 {
-	return kind == ERROR_NOT_FOUND || kind == ERROR_EXISTS || kind == ERROR_CONFLICT || kind == ERROR_INVALID ||
-	       kind == ERROR_FORBIDDEN;
+	return kind == ERROR_NOT_FOUND || kind == ERROR_EXISTS || kind == ERROR_CONFLICT ||
+	       kind == ERROR_INVALID || kind == ERROR_FORBIDDEN;
 }
 
-static struct json *details_of(struct json_doc *doc, const struct error *err, const struct status_about *about)
+static struct json *details_of(struct json_doc *doc, const struct error *err,
+			       const struct status_about *about)
 {
 	struct json *details = json_new_object(doc);
 
@@ -141,14 +148,16 @@ static struct json *details_of(struct json_doc *doc, const struct error *err, co
 		if (about->kind->group[0])
 			json_put(doc, details, "group", json_new_text(doc, about->kind->group));
 		json_put(doc, details, "kind",
-			 json_new_text(doc, err->kind == ERROR_INVALID ? about->kind->name : about->kind->plural));
+			 json_new_text(doc, err->kind == ERROR_INVALID ? about->kind->name
+								       : about->kind->plural));
 	}
 	if (about->uid.len > 0)
 		json_put(doc, details, "uid", json_new_str(doc, about->uid));
 	if (about->causes && err->kind == ERROR_INVALID)
 		json_put(doc, details, "causes", causes_of(doc, about->causes));
 	if (about->retry_after_s > 0)
-		json_put(doc, details, "retryAfterSeconds", json_new_int(doc, about->retry_after_s));
+		json_put(doc, details, "retryAfterSeconds",
+			 json_new_int(doc, about->retry_after_s));
 	return details;
 }
 
@@ -202,7 +211,8 @@ void status_print_success(const struct status_about *about, struct buf *out)
 
 void status_to_error(const struct json *status, int http_code, struct error *err)
 {
-	struct str reason = json_str(json_get(status, "reason")), message = json_str(json_get(status, "message"));
+	struct str reason = json_str(json_get(status, "reason")),
+		   message = json_str(json_get(status, "message"));
 	enum error_kind kind = ERROR_NONE;
 
 	for (unsigned i = 1; i < ERROR_KINDS && kind == ERROR_NONE; i++)

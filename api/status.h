@@ -1,7 +1,8 @@
 /*
  * status.h - Kubernetes Status objects from errors, and error lists of validation ("causes").
  *
- * A validation failure is collected in a struct field_errors and becomes one ERROR_INVALID with its causes.
+ * A validation failure is collected in a struct field_errors and becomes one ERROR_INVALID with its
+ * causes.
  */
 #ifndef API_STATUS_H
 #define API_STATUS_H
@@ -11,14 +12,21 @@
 struct kind;
 
 enum field_error_kind {
-	FIELD_REQUIRED, FIELD_INVALID, FIELD_NOT_SUPPORTED, FIELD_FORBIDDEN, FIELD_DUPLICATE, FIELD_TOO_LONG,
-	FIELD_TOO_MANY, FIELD_NOT_FOUND, FIELD_TYPE_INVALID,
+	FIELD_REQUIRED,
+	FIELD_INVALID,
+	FIELD_NOT_SUPPORTED,
+	FIELD_FORBIDDEN,
+	FIELD_DUPLICATE,
+	FIELD_TOO_LONG,
+	FIELD_TOO_MANY,
+	FIELD_NOT_FOUND,
+	FIELD_TYPE_INVALID,
 };
 struct field_error {
 	enum field_error_kind kind;
-	const char *path;    /* "spec.containers[0].name" */
-	const char *value;   /* the bad value as it is shown (JSON text, quoted strings), or NULL */
-	const char *detail;  /* "must be ...", may be "" */
+	const char *path;   /* "spec.containers[0].name" */
+	const char *value;  /* the bad value as it is shown (JSON text, quoted strings), or NULL */
+	const char *detail; /* "must be ...", may be "" */
 };
 struct field_errors {
 	struct arena *arena; /* given by the owner */
@@ -42,15 +50,17 @@ struct status_about {
 	int retry_after_s;
 };
 /* Print a Status (JSON) for an error: HTTP code, reason, message as kube-apiserver writes them.
- * The error's text is the message; for NOT_FOUND, EXISTS, CONFLICT, INVALID and FORBIDDEN with a kind and name
- * the caller has already worded it, see status_not_found and so on.  Gives the HTTP code. */
+ * The error's text is the message; for NOT_FOUND, EXISTS, CONFLICT, INVALID and FORBIDDEN with a
+ * kind and name the caller has already worded it, see status_not_found and so on.  Gives the HTTP
+ * code. */
 int status_print(const struct error *err, const struct status_about *about, struct buf *out);
 void status_print_success(const struct status_about *about, struct buf *out);
 
 /* Kubernetes' standard wordings; each fills err and returns false. */
 bool status_not_found(struct error *err, const struct kind *kind, struct str name);
 bool status_exists(struct error *err, const struct kind *kind, struct str name);
-bool status_conflict(struct error *err, const struct kind *kind, struct str name); /* object modified */
+bool status_conflict(struct error *err, const struct kind *kind,
+		     struct str name); /* object modified */
 /* `Pod "b" is invalid: [..., ...]` from the list; true when the list is empty. */
 MUST_CHECK bool status_invalid(struct error *err, const struct kind *kind, struct str name,
 			       const struct field_errors *errors);

@@ -44,8 +44,9 @@ static void print_text(struct str text, struct buf *out)
 
 static void print_column(const struct column *column, struct buf *out)
 {
-	buf_add_print(out, "{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":", column->name,
-		      column->type ? column->type : "string", column->format ? column->format : "");
+	buf_add_print(out, "{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":",
+		      column->name, column->type ? column->type : "string",
+		      column->format ? column->format : "");
 	print_text(str_of(column->help ? column->help : column->name), out);
 	buf_add_print(out, ",\"priority\":%d}", column->priority);
 }
@@ -111,7 +112,8 @@ static void print_cell(const struct column *column, const struct json *object, s
 
 static void print_metadata(const struct json *object, struct buf *out)
 {
-	buf_add_text(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+	buf_add_text(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/"
+			  "v1\",\"metadata\":");
 	json_print(meta_of(object), out);
 	buf_add_byte(out, '}');
 }
@@ -137,7 +139,8 @@ static void print_conditions(const struct kind *kind, const struct json *object,
 	json_print(conditions, out);
 }
 
-void table_print_row(const struct kind *kind, const struct object *object, enum table_include include, struct buf *out)
+void table_print_row(const struct kind *kind, const struct object *object,
+		     enum table_include include, struct buf *out)
 {
 	const struct json *root = object_json(object);
 

@@ -12,8 +12,8 @@ enum table_include { TABLE_METADATA, TABLE_OBJECT, TABLE_NONE };
 /* Print the columnDefinitions array. */
 void table_print_columns(const struct kind *kind, struct buf *out);
 /* Print one row {"cells":[...],"object":...}. */
-void table_print_row(const struct kind *kind, const struct object *object, enum table_include include,
-		     struct buf *out);
+void table_print_row(const struct kind *kind, const struct object *object,
+		     enum table_include include, struct buf *out);
 /* PartialObjectMetadata of an object. */
 void table_print_partial(const struct object *object, struct buf *out);
 /* "5m30s" as kubectl prints ages */

@@ -17,12 +17,15 @@ void validate_required(const struct kind_work *work, const char *path, const cha
 	field_errors_add(work->errors, FIELD_REQUIRED, path, NULL, detail);
 }
 
-void validate_invalid(const struct kind_work *work, const char *path, const struct json *value, const char *detail)
+void validate_invalid(const struct kind_work *work, const char *path, const struct json *value,
+		      const char *detail)
 {
-	field_errors_add(work->errors, FIELD_INVALID, path, field_value(work->errors, value), detail);
+	field_errors_add(work->errors, FIELD_INVALID, path, field_value(work->errors, value),
+			 detail);
 }
 
-void validate_immutable(const struct kind_work *work, const char *path, const struct json *now, const struct json *old)
+void validate_immutable(const struct kind_work *work, const char *path, const struct json *now,
+			const struct json *old)
 {
 	if (!json_equal(now, old))
 		validate_invalid(work, path, now, "field is immutable");
@@ -37,7 +40,8 @@ void validate_not_negative(const struct kind_work *work, const struct json *valu
 void validate_labels(const struct kind_work *work, const struct json *labels, const char *path)
 {
 	for (struct json_iter it = json_iter(labels); json_next(&it);) {
-		const char *key = name_check_label_key(it.key), *value = name_check_label_value(json_str(it.value));
+		const char *key = name_check_label_key(it.key),
+			   *value = name_check_label_value(json_str(it.value));
 		auto_json_doc doc = json_doc_new();
 
 		if (key)
@@ -57,7 +61,8 @@ static void check_annotations(const struct kind_work *work, const struct json *a
 
 		total += it.key.len + json_str(it.value).len;
 		if (why)
-			validate_invalid(work, "metadata.annotations", json_new_str(doc, it.key), why);
+			validate_invalid(work, "metadata.annotations", json_new_str(doc, it.key),
+					 why);
 	}
 	if (total > ANNOTATIONS_MAX)
 		field_errors_add(work->errors, FIELD_TOO_LONG, "metadata.annotations", NULL,
@@ -74,8 +79,9 @@ static void check_owners(const struct kind_work *work, const struct json *owners
 		for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
 			if (json_str(json_get(it.value, fields[i])).len == 0)
 				field_errors_add(work->errors, FIELD_INVALID,
-						 field_path(work->errors, "metadata.ownerReferences[%zu].%s", it.index,
-							    fields[i]),
+						 field_path(work->errors,
+							    "metadata.ownerReferences[%zu].%s",
+							    it.index, fields[i]),
 						 "\"\"", "must not be empty");
 	}
 	if (controllers > 1)
@@ -93,7 +99,8 @@ static bool holds(const struct json *list, const struct json *value)
 
 static void check_finalizers(const struct kind_work *work, const struct json *metadata)
 {
-	const struct json *now = json_get(metadata, "finalizers"), *old = json_get(meta_of(work->old), "finalizers");
+	const struct json *now = json_get(metadata, "finalizers"),
+			  *old = json_get(meta_of(work->old), "finalizers");
 
 	for (struct json_iter it = json_iter(now); json_next(&it);) {
 		const char *why = name_check_qualified(json_str(it.value));
@@ -103,7 +110,8 @@ static void check_finalizers(const struct kind_work *work, const struct json *me
 		if (work->old && json_get(metadata, "deletionTimestamp") && !holds(old, it.value))
 			field_errors_add(work->errors, FIELD_FORBIDDEN, "metadata.finalizers", NULL,
 					 field_path(work->errors,
-						    "no new finalizers can be added if the object is being deleted, found "
+						    "no new finalizers can be added if the object "
+						    "is being deleted, found "
 						    "new finalizers []string{\"" STR_FMT "\"}",
 						    STR_ARG(json_str(it.value))));
 	}
@@ -124,8 +132,8 @@ void validate_metadata(const struct kind_work *work)
 
 /* --- what the tables demand --- */
 
-static void check_enum(const struct kind_work *work, const struct field *field, const struct json *value,
-		       const char *path)
+static void check_enum(const struct kind_work *work, const struct field *field,
+		       const struct json *value, const char *path)
 {
 	auto_buf allowed = BUF_INIT;
 
@@ -135,16 +143,17 @@ static void check_enum(const struct kind_work *work, const struct field *field, 
 		if (str_is(json_str(value), *at))
 			return;
 	for (const char *const *at = field->values; *at; at++)
-		buf_add_print(&allowed, "%s\"%s\"", at == field->values ? "supported values: " : ", ", *at);
+		buf_add_print(&allowed, "%s\"%s\"",
+			      at == field->values ? "supported values: " : ", ", *at);
 	field_errors_add(work->errors, FIELD_NOT_SUPPORTED, path, field_value(work->errors, value),
 			 buf_text(&allowed));
 }
 
-static void check_fields(const struct type *type, const struct kind_work *work, const struct json *object,
-			 const char *path);
+static void check_fields(const struct type *type, const struct kind_work *work,
+			 const struct json *object, const char *path);
 
-static void check_value(const struct field *field, const struct kind_work *work, const struct json *value,
-			const char *path)
+static void check_value(const struct field *field, const struct kind_work *work,
+			const struct json *value, const char *path)
 {
 	if (field->form == FIELD_MESSAGE && json_type(value) == JSON_OBJECT)
 		check_fields(field->type, work, value, path);
@@ -159,9 +168,10 @@ static const char *join(const struct kind_work *work, const char *path, struct s
 	return field_path(work->errors, "%s." STR_FMT, path, STR_ARG(name));
 }
 
-/* Walks what is there: enums only; what must be there is each kind's own business, with its own words. */
-static void check_fields(const struct type *type, const struct kind_work *work, const struct json *object,
-			 const char *path)
+/* Walks what is there: enums only; what must be there is each kind's own business, with its own
+ * words. */
+static void check_fields(const struct type *type, const struct kind_work *work,
+			 const struct json *object, const char *path)
 {
 	for (struct json_iter it = json_iter(object); json_next(&it);) {
 		const struct field *field = field_find(type, it.key);
@@ -174,7 +184,8 @@ static void check_fields(const struct type *type, const struct kind_work *work, 
 		}
 		for (struct json_iter each = json_iter(it.value); json_next(&each);)
 			check_value(field, work, each.value,
-				    field_path(work->errors, "%s[%zu]", join(work, path, it.key), each.index));
+				    field_path(work->errors, "%s[%zu]", join(work, path, it.key),
+					       each.index));
 	}
 }
 
@@ -185,32 +196,40 @@ void validate_table(const struct type *type, const struct kind_work *work)
 
 /* --- selectors and templates --- */
 
-static void check_expression(const struct kind_work *work, const struct json *item, const char *path)
+static void check_expression(const struct kind_work *work, const struct json *item,
+			     const char *path)
 {
 	struct str op = json_str(json_get(item, "operator"));
 	size_t values = json_count(json_get(item, "values"));
 	const char *why = name_check_label_key(json_str(json_get(item, "key")));
-	bool needs = str_is(op, "In") || str_is(op, "NotIn"), none = str_is(op, "Exists") || str_is(op, "DoesNotExist");
+	bool needs = str_is(op, "In") || str_is(op, "NotIn"),
+	     none = str_is(op, "Exists") || str_is(op, "DoesNotExist");
 
 	if (why)
-		validate_invalid(work, field_path(work->errors, "%s.key", path), json_get(item, "key"), why);
+		validate_invalid(work, field_path(work->errors, "%s.key", path),
+				 json_get(item, "key"), why);
 	if (!needs && !none)
-		validate_invalid(work, field_path(work->errors, "%s.operator", path), json_get(item, "operator"),
-				 "not a valid selector operator");
+		validate_invalid(work, field_path(work->errors, "%s.operator", path),
+				 json_get(item, "operator"), "not a valid selector operator");
 	if (needs && values == 0)
 		validate_required(work, field_path(work->errors, "%s.values", path),
 				  "must be specified when `operator` is 'In' or 'NotIn'");
 	if (none && values > 0)
-		field_errors_add(work->errors, FIELD_FORBIDDEN, field_path(work->errors, "%s.values", path), NULL,
-				 "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+		field_errors_add(
+			work->errors, FIELD_FORBIDDEN, field_path(work->errors, "%s.values", path),
+			NULL, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
 }
 
-void validate_label_selector(const struct kind_work *work, const struct json *selector, const char *path)
+void validate_label_selector(const struct kind_work *work, const struct json *selector,
+			     const char *path)
 {
-	validate_labels(work, json_get(selector, "matchLabels"), field_path(work->errors, "%s.matchLabels", path));
-	for (struct json_iter it = json_iter(json_get(selector, "matchExpressions")); json_next(&it);)
-		check_expression(work, it.value,
-				 field_path(work->errors, "%s.matchExpressions[%zu]", path, it.index));
+	validate_labels(work, json_get(selector, "matchLabels"),
+			field_path(work->errors, "%s.matchLabels", path));
+	for (struct json_iter it = json_iter(json_get(selector, "matchExpressions"));
+	     json_next(&it);)
+		check_expression(
+			work, it.value,
+			field_path(work->errors, "%s.matchExpressions[%zu]", path, it.index));
 }
 
 static bool template_matches(const struct json *spec, const struct json *labels)
@@ -233,23 +252,27 @@ static const char *go_map(const struct kind_work *work, const struct json *map)
 
 	buf_add_text(&text, "map[string]string{");
 	for (struct json_iter it = json_iter(map); json_next(&it);)
-		buf_add_print(&text, "%s\"" STR_FMT "\":\"" STR_FMT "\"", it.index ? ", " : "", STR_ARG(it.key),
-			      STR_ARG(json_str(it.value)));
+		buf_add_print(&text, "%s\"" STR_FMT "\":\"" STR_FMT "\"", it.index ? ", " : "",
+			      STR_ARG(it.key), STR_ARG(json_str(it.value)));
 	buf_add_byte(&text, '}');
 	return arena_string(work->errors->arena, text.at, text.len);
 }
 
 void validate_template(const struct kind_work *work)
 {
-	const struct json *spec = json_get(work->object, "spec"), *selector = json_get(spec, "selector");
+	const struct json *spec = json_get(work->object, "spec"),
+			  *selector = json_get(spec, "selector");
 	const struct json *labels = json_path(spec, "template", "metadata", "labels", NULL);
 	const struct json *policy = json_path(spec, "template", "spec", "restartPolicy", NULL);
 
 	validate_not_negative(work, json_get(spec, "replicas"), "spec.replicas");
 	if (!selector)
 		validate_required(work, "spec.selector", "");
-	else if (json_count(json_get(selector, "matchLabels")) + json_count(json_get(selector, "matchExpressions")) == 0)
-		validate_invalid(work, "spec.selector", selector, "empty selector is invalid for deployment");
+	else if (json_count(json_get(selector, "matchLabels")) +
+			 json_count(json_get(selector, "matchExpressions")) ==
+		 0)
+		validate_invalid(work, "spec.selector", selector,
+				 "empty selector is invalid for deployment");
 	else
 		validate_label_selector(work, selector, "spec.selector");
 	if (!json_get(spec, "template")) {
@@ -257,13 +280,16 @@ void validate_template(const struct kind_work *work)
 		return;
 	}
 	if (selector && !template_matches(spec, labels))
-		field_errors_add(work->errors, FIELD_INVALID, "spec.template.metadata.labels", go_map(work, labels),
+		field_errors_add(work->errors, FIELD_INVALID, "spec.template.metadata.labels",
+				 go_map(work, labels),
 				 "`selector` does not match template `labels`");
 	validate_labels(work, labels, "spec.template.metadata.labels");
 	validate_pod_spec(work, json_path(spec, "template", "spec", NULL), "spec.template.spec");
 	if (policy && !str_is(json_str(policy), "Always"))
-		field_errors_add(work->errors, FIELD_NOT_SUPPORTED, "spec.template.spec.restartPolicy",
+		field_errors_add(work->errors, FIELD_NOT_SUPPORTED,
+				 "spec.template.spec.restartPolicy",
 				 field_value(work->errors, policy), "supported values: \"Always\"");
 	if (work->old)
-		validate_immutable(work, "spec.selector", selector, json_path(work->old, "spec", "selector", NULL));
+		validate_immutable(work, "spec.selector", selector,
+				   json_path(work->old, "spec", "selector", NULL));
 }

@@ -1,7 +1,9 @@
 /*
- * validate.h - checks that several kinds share: metadata, what the tables demand, pod specs, selectors.
+ * validate.h - checks that several kinds share: metadata, what the tables demand, pod specs,
+ * selectors.
  *
- * Each adds to work->errors, with the paths and words of the real server (k8s.io/kubernetes validation).
+ * Each adds to work->errors, with the paths and words of the real server (k8s.io/kubernetes
+ * validation).
  */
 #ifndef API_VALIDATE_H
 #define API_VALIDATE_H
@@ -16,16 +18,19 @@ void validate_table(const struct type *type, const struct kind_work *work);
 void validate_pod_spec(const struct kind_work *work, const struct json *spec, const char *path);
 /* A template and the selector over it (Deployment, ReplicaSet). */
 void validate_template(const struct kind_work *work);
-void validate_label_selector(const struct kind_work *work, const struct json *selector, const char *path);
+void validate_label_selector(const struct kind_work *work, const struct json *selector,
+			     const char *path);
 void validate_labels(const struct kind_work *work, const struct json *labels, const char *path);
 /* value must not differ from the old one: "field is immutable". */
 void validate_immutable(const struct kind_work *work, const char *path, const struct json *now,
 			const struct json *old);
-void validate_not_negative(const struct kind_work *work, const struct json *value, const char *path);
+void validate_not_negative(const struct kind_work *work, const struct json *value,
+			   const char *path);
 
 /* Short for the usual calls. */
 void validate_required(const struct kind_work *work, const char *path, const char *detail);
-void validate_invalid(const struct kind_work *work, const char *path, const struct json *value, const char *detail);
+void validate_invalid(const struct kind_work *work, const char *path, const struct json *value,
+		      const char *detail);
 
 /* Conditional defaults of pod specs (volumes, image pull policies, requests from limits). */
 void fill_pod_spec(const struct kind_work *work, struct json *spec, bool is_pod);

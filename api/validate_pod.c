@@ -1,6 +1,6 @@
 /*
- * validate_pod.c - pod specs: containers, ports, environment, volumes and mounts, resources, probes; and the defaults
- * of them that depend on other fields.
+ * validate_pod.c - pod specs: containers, ports, environment, volumes and mounts, resources,
+ * probes; and the defaults of them that depend on other fields.
  */
 #include <inttypes.h>
 
@@ -59,7 +59,8 @@ static void fill_ports(const struct kind_work *work, struct json *container, boo
 				 json_clone(work->doc, json_get(it.value, "containerPort")));
 }
 
-static void fill_containers(const struct kind_work *work, struct json *spec, const char *list, bool is_pod)
+static void fill_containers(const struct kind_work *work, struct json *spec, const char *list,
+			    bool is_pod)
 {
 	bool host_network = json_bool(json_get(spec, "hostNetwork"));
 
@@ -68,7 +69,8 @@ static void fill_containers(const struct kind_work *work, struct json *spec, con
 
 		if (!json_get(container, "imagePullPolicy"))
 			json_put(work->doc, container, "imagePullPolicy",
-				 json_new_text(work->doc, pull_policy(json_str(json_get(container, "image")))));
+				 json_new_text(work->doc, pull_policy(json_str(
+								  json_get(container, "image")))));
 		if (!json_get(container, "resources"))
 			json_put(work->doc, container, "resources", json_new_object(work->doc));
 		fill_probe(work, container, "livenessProbe");
@@ -93,7 +95,8 @@ void fill_pod_spec(const struct kind_work *work, struct json *spec, bool is_pod)
 		return;
 	if (!json_get(spec, "securityContext"))
 		json_put(work->doc, spec, "securityContext", json_new_object(work->doc));
-	if (json_str(json_get(spec, "serviceAccount")).len > 0 && !json_get(spec, "serviceAccountName"))
+	if (json_str(json_get(spec, "serviceAccount")).len > 0 &&
+	    !json_get(spec, "serviceAccountName"))
 		json_put(work->doc, spec, "serviceAccountName",
 			 json_clone(work->doc, json_get(spec, "serviceAccount")));
 	if (json_str(json_get(spec, "serviceAccountName")).len > 0)
@@ -115,28 +118,34 @@ static void check_port(const struct kind_work *work, const struct json *value, c
 static void check_ports(const struct kind_work *work, const struct json *ports, const char *path)
 {
 	for (struct json_iter it = json_iter(ports); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name"), *port = json_get(it.value, "containerPort");
-		const char *why = name && json_str(name).len ? name_check_port(json_str(name)) : NULL;
+		const struct json *name = json_get(it.value, "name"),
+				  *port = json_get(it.value, "containerPort");
+		const char *why =
+			name && json_str(name).len ? name_check_port(json_str(name)) : NULL;
 
 		if (why)
 			validate_invalid(work, AT("%s[%zu].name", path, it.index), name, why);
-		for (struct json_iter before = json_iter(ports); name && json_next(&before) && before.index < it.index;)
+		for (struct json_iter before = json_iter(ports);
+		     name && json_next(&before) && before.index < it.index;)
 			if (json_equal(json_get(before.value, "name"), name))
-				field_errors_add(work->errors, FIELD_DUPLICATE, AT("%s[%zu].name", path, it.index),
+				field_errors_add(work->errors, FIELD_DUPLICATE,
+						 AT("%s[%zu].name", path, it.index),
 						 field_value(work->errors, name), "");
 		if (!port || json_int(port) == 0)
 			validate_required(work, AT("%s[%zu].containerPort", path, it.index), "");
 		else
 			check_port(work, port, AT("%s[%zu].containerPort", path, it.index));
 		if (json_int(json_get(it.value, "hostPort")) != 0)
-			check_port(work, json_get(it.value, "hostPort"), AT("%s[%zu].hostPort", path, it.index));
+			check_port(work, json_get(it.value, "hostPort"),
+				   AT("%s[%zu].hostPort", path, it.index));
 	}
 }
 
 static void check_env(const struct kind_work *work, const struct json *env, const char *path)
 {
 	for (struct json_iter it = json_iter(env); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name"), *from = json_get(it.value, "valueFrom");
+		const struct json *name = json_get(it.value, "name"),
+				  *from = json_get(it.value, "valueFrom");
 		const char *why = name_check_env(json_str(name));
 
 		if (json_str(name).len == 0)
@@ -146,13 +155,17 @@ static void check_env(const struct kind_work *work, const struct json *env, cons
 		if (!from)
 			continue;
 		if (json_str(json_get(it.value, "value")).len > 0)
-			field_errors_add(work->errors, FIELD_INVALID, AT("%s[%zu].valueFrom", path, it.index), "\"\"",
+			field_errors_add(work->errors, FIELD_INVALID,
+					 AT("%s[%zu].valueFrom", path, it.index), "\"\"",
 					 "may not be specified when `value` is not empty");
 		else if (json_count(from) != 1)
-			field_errors_add(work->errors, FIELD_INVALID, AT("%s[%zu].valueFrom", path, it.index), "\"\"",
-					 json_count(from) == 0 ? "must specify one of: `fieldRef`, `resourceFieldRef`, "
-								 "`configMapKeyRef` or `secretKeyRef`"
-							       : "may not have more than one field specified at a time");
+			field_errors_add(
+				work->errors, FIELD_INVALID,
+				AT("%s[%zu].valueFrom", path, it.index), "\"\"",
+				json_count(from) == 0
+					? "must specify one of: `fieldRef`, `resourceFieldRef`, "
+					  "`configMapKeyRef` or `secretKeyRef`"
+					: "may not have more than one field specified at a time");
 	}
 }
 
@@ -172,60 +185,71 @@ static bool climbs(struct str path)
 	return false;
 }
 
-static void check_mounts(const struct kind_work *work, const struct json *spec, const struct json *mounts,
-			 const char *path)
+static void check_mounts(const struct kind_work *work, const struct json *spec,
+			 const struct json *mounts, const char *path)
 {
 	for (struct json_iter it = json_iter(mounts); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name"), *where = json_get(it.value, "mountPath");
+		const struct json *name = json_get(it.value, "name"),
+				  *where = json_get(it.value, "mountPath");
 		struct str sub = json_str(json_get(it.value, "subPath"));
 
 		if (json_str(name).len == 0)
 			validate_required(work, AT("%s[%zu].name", path, it.index), "");
 		else if (!has_volume(spec, name))
-			field_errors_add(work->errors, FIELD_NOT_FOUND, AT("%s[%zu].name", path, it.index),
+			field_errors_add(work->errors, FIELD_NOT_FOUND,
+					 AT("%s[%zu].name", path, it.index),
 					 field_value(work->errors, name), "");
 		if (json_str(where).len == 0)
 			validate_required(work, AT("%s[%zu].mountPath", path, it.index), "");
 		else if (climbs(json_str(where)))
-			validate_invalid(work, AT("%s[%zu].mountPath", path, it.index), where, "must not contain '..'");
-		for (struct json_iter before = json_iter(mounts); json_next(&before) && before.index < it.index;)
+			validate_invalid(work, AT("%s[%zu].mountPath", path, it.index), where,
+					 "must not contain '..'");
+		for (struct json_iter before = json_iter(mounts);
+		     json_next(&before) && before.index < it.index;)
 			if (where && json_equal(json_get(before.value, "mountPath"), where))
-				validate_invalid(work, AT("%s[%zu].mountPath", path, it.index), where, "must be unique");
+				validate_invalid(work, AT("%s[%zu].mountPath", path, it.index),
+						 where, "must be unique");
 		if (sub.len > 0 && (sub.at[0] == '/' || climbs(sub)))
-			validate_invalid(work, AT("%s[%zu].subPath", path, it.index), json_get(it.value, "subPath"),
-					 sub.at[0] == '/' ? "must be a relative path" : "must not contain '..'");
+			validate_invalid(work, AT("%s[%zu].subPath", path, it.index),
+					 json_get(it.value, "subPath"),
+					 sub.at[0] == '/' ? "must be a relative path"
+							  : "must not contain '..'");
 	}
 }
 
-static void check_resources(const struct kind_work *work, const struct json *resources, const char *path)
+static void check_resources(const struct kind_work *work, const struct json *resources,
+			    const char *path)
 {
 	const struct json *limits = json_get(resources, "limits");
 
 	for (struct json_iter it = json_iter(limits); json_next(&it);)
 		if (quantity_sign(json_str(it.value)) < 0)
-			validate_invalid(work, AT("%s.limits[" STR_FMT "]", path, STR_ARG(it.key)), it.value,
-					 "must be greater than or equal to 0");
+			validate_invalid(work, AT("%s.limits[" STR_FMT "]", path, STR_ARG(it.key)),
+					 it.value, "must be greater than or equal to 0");
 	for (struct json_iter it = json_iter(json_get(resources, "requests")); json_next(&it);) {
 		const struct json *limit = json_get_str(limits, it.key);
 		int64_t wanted, most;
 		struct error unused;
 
 		if (quantity_sign(json_str(it.value)) < 0)
-			validate_invalid(work, AT("%s.requests[" STR_FMT "]", path, STR_ARG(it.key)), it.value,
-					 "must be greater than or equal to 0");
+			validate_invalid(work,
+					 AT("%s.requests[" STR_FMT "]", path, STR_ARG(it.key)),
+					 it.value, "must be greater than or equal to 0");
 		if (limit && quantity_milli(json_str(it.value), &wanted, &unused) &&
 		    quantity_milli(json_str(limit), &most, &unused) && wanted > most)
 			validate_invalid(work, AT("%s.requests", path), it.value,
-					 AT("must be less than or equal to " STR_FMT " limit of " STR_FMT, STR_ARG(it.key),
-					    STR_ARG(json_str(limit))));
+					 AT("must be less than or equal to " STR_FMT
+					    " limit of " STR_FMT,
+					    STR_ARG(it.key), STR_ARG(json_str(limit))));
 	}
 }
 
 static void check_probe(const struct kind_work *work, const struct json *probe, const char *path)
 {
 	static const char *const handlers[] = { "exec", "httpGet", "tcpSocket", "grpc" };
-	static const char *const numbers[] = { "initialDelaySeconds", "timeoutSeconds", "periodSeconds",
-					       "successThreshold", "failureThreshold" };
+	static const char *const numbers[] = { "initialDelaySeconds", "timeoutSeconds",
+					       "periodSeconds", "successThreshold",
+					       "failureThreshold" };
 	size_t count = 0;
 
 	if (!probe)
@@ -235,15 +259,18 @@ static void check_probe(const struct kind_work *work, const struct json *probe, 
 	if (count == 0)
 		validate_required(work, path, "must specify a handler type");
 	if (count > 1)
-		field_errors_add(work->errors, FIELD_FORBIDDEN, path, NULL, "may not specify more than 1 handler type");
+		field_errors_add(work->errors, FIELD_FORBIDDEN, path, NULL,
+				 "may not specify more than 1 handler type");
 	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
-		validate_not_negative(work, json_get(probe, numbers[i]), AT("%s.%s", path, numbers[i]));
+		validate_not_negative(work, json_get(probe, numbers[i]),
+				      AT("%s.%s", path, numbers[i]));
 }
 
-static void check_container(const struct kind_work *work, const struct json *spec, const struct json *container,
-			    const char *path)
+static void check_container(const struct kind_work *work, const struct json *spec,
+			    const struct json *container, const char *path)
 {
-	const struct json *name = json_get(container, "name"), *image = json_get(container, "image");
+	const struct json *name = json_get(container, "name"),
+			  *image = json_get(container, "image");
 	const char *why = name_check(NAME_LABEL, json_str(name));
 
 	if (json_str(name).len == 0)
@@ -253,7 +280,8 @@ static void check_container(const struct kind_work *work, const struct json *spe
 	if (json_str(image).len == 0)
 		validate_required(work, AT("%s.image", path), "");
 	else if (str_trim(json_str(image)).len != json_str(image).len)
-		validate_invalid(work, AT("%s.image", path), image, "must not have leading or trailing whitespace");
+		validate_invalid(work, AT("%s.image", path), image,
+				 "must not have leading or trailing whitespace");
 	check_ports(work, json_get(container, "ports"), AT("%s.ports", path));
 	check_env(work, json_get(container, "env"), AT("%s.env", path));
 	check_mounts(work, spec, json_get(container, "volumeMounts"), AT("%s.volumeMounts", path));
@@ -263,16 +291,18 @@ static void check_container(const struct kind_work *work, const struct json *spe
 	check_probe(work, json_get(container, "startupProbe"), AT("%s.startupProbe", path));
 }
 
-static bool is_taken(const struct json *spec, const char *list, size_t up_to, const struct json *name)
+static bool is_taken(const struct json *spec, const char *list, size_t up_to,
+		     const struct json *name)
 {
-	for (struct json_iter it = json_iter(json_get(spec, list)); json_next(&it) && it.index < up_to;)
+	for (struct json_iter it = json_iter(json_get(spec, list));
+	     json_next(&it) && it.index < up_to;)
 		if (json_equal(json_get(it.value, "name"), name))
 			return true;
 	return false;
 }
 
-static void check_containers(const struct kind_work *work, const struct json *spec, const char *list,
-			     const char *path)
+static void check_containers(const struct kind_work *work, const struct json *spec,
+			     const char *list, const char *path)
 {
 	bool init = strcmp(list, "initContainers") == 0;
 
@@ -281,7 +311,8 @@ static void check_containers(const struct kind_work *work, const struct json *sp
 		const struct json *name = json_get(it.value, "name");
 
 		check_container(work, spec, it.value, here);
-		if (is_taken(spec, list, it.index, name) || (!init && is_taken(spec, "initContainers", SIZE_MAX, name)))
+		if (is_taken(spec, list, it.index, name) ||
+		    (!init && is_taken(spec, "initContainers", SIZE_MAX, name)))
 			field_errors_add(work->errors, FIELD_DUPLICATE, AT("%s.name", here),
 					 field_value(work->errors, name), "");
 	}
@@ -291,7 +322,8 @@ static void check_volumes(const struct kind_work *work, const struct json *spec,
 {
 	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);) {
 		const struct json *name = json_get(it.value, "name");
-		const char *here = AT("%s.volumes[%zu]", path, it.index), *why = name_check(NAME_LABEL, json_str(name));
+		const char *here = AT("%s.volumes[%zu]", path, it.index),
+			   *why = name_check(NAME_LABEL, json_str(name));
 		const struct json *host = json_path(it.value, "hostPath", "path", NULL);
 
 		if (json_str(name).len == 0)
@@ -307,7 +339,8 @@ static void check_volumes(const struct kind_work *work, const struct json *spec,
 		if (json_get(it.value, "hostPath") && json_str(host).len == 0)
 			validate_required(work, AT("%s.hostPath.path", here), "");
 		else if (host && climbs(json_str(host)))
-			validate_invalid(work, AT("%s.hostPath.path", here), host, "must not contain '..'");
+			validate_invalid(work, AT("%s.hostPath.path", here), host,
+					 "must not contain '..'");
 	}
 }
 

@@ -50,8 +50,9 @@ static int print_seconds(int64_t wall_s, char out[CLOCK_TEXT])
 	struct tm parts = { 0 };
 
 	gmtime_r(&when, &parts);
-	return snprintf(out, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", parts.tm_year % 10000 + 1900,
-			parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+	return snprintf(out, CLOCK_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d",
+			parts.tm_year % 10000 + 1900, parts.tm_mon + 1, parts.tm_mday,
+			parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
 void clock_print(int64_t wall_s, char out[CLOCK_TEXT])
@@ -158,8 +159,10 @@ static bool take_unit(struct str *text, double *out_ms)
 	static const struct {
 		const char *name;
 		double ms;
-	} units[] = { /* longer names before their beginnings */
-		{ "ns", 1e-6 }, { "us", 1e-3 }, { "ms", 1 }, { "s", 1e3 }, { "m", 6e4 }, { "h", 36e5 },
+	} units[] = {
+		/* longer names before their beginnings */
+		{ "ns", 1e-6 }, { "us", 1e-3 }, { "ms", 1 },
+		{ "s", 1e3 },   { "m", 6e4 },   { "h", 36e5 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {

@@ -8,11 +8,11 @@
 
 #include "base/text.h"
 
-int64_t clock_now_ms(void);	  /* monotonic, milliseconds                     */
-int64_t clock_now_us(void);	  /* monotonic, microseconds                     */
-int64_t clock_wall_s(void);	  /* seconds since 1970 UTC                      */
-int64_t clock_wall_us(void);	  /* microseconds since 1970 UTC                 */
-void clock_shift(int64_t by_ms);  /* tests only: moves both clocks               */
+int64_t clock_now_ms(void);      /* monotonic, milliseconds                     */
+int64_t clock_now_us(void);      /* monotonic, microseconds                     */
+int64_t clock_wall_s(void);      /* seconds since 1970 UTC                      */
+int64_t clock_wall_us(void);     /* microseconds since 1970 UTC                 */
+void clock_shift(int64_t by_ms); /* tests only: moves both clocks               */
 
 /* RFC 3339 in UTC: "2026-11-20T17:14:06Z"; micro: "...06.123456Z"; nano: "...06.123456789Z". */
 #define CLOCK_TEXT 40

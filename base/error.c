@@ -38,7 +38,8 @@ static void raise_list(struct error *err, enum error_kind kind, int os_code, con
 	vsnprintf(err->text, sizeof(err->text), format, args);
 }
 
-bool error_raise(struct error *err, enum error_kind kind, int os_code, const char *from, const char *format, ...)
+bool error_raise(struct error *err, enum error_kind kind, int os_code, const char *from,
+		 const char *format, ...)
 {
 	va_list args;
 	struct error raised; /* the arguments may point into err->text */
@@ -54,8 +55,7 @@ static enum error_kind kind_of_errno(int code)
 {
 	switch (code) {
 	case ENOSPC:
-	case EDQUOT:
-		return ERROR_FULL;
+	case EDQUOT: return ERROR_FULL;
 	case EAGAIN:
 	case ETIMEDOUT:
 	case ECONNREFUSED:
@@ -63,10 +63,8 @@ static enum error_kind kind_of_errno(int code)
 	case ECONNABORTED:
 	case EHOSTUNREACH:
 	case ENETUNREACH:
-	case EPIPE:
-		return ERROR_UNAVAILABLE;
-	default:
-		return ERROR_BROKEN;
+	case EPIPE: return ERROR_UNAVAILABLE;
+	default: return ERROR_BROKEN;
 	}
 }
 

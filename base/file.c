@@ -36,7 +36,8 @@ bool file_read(const char *path, size_t max, struct buf *out, struct error *err)
 		out->len += (size_t)got;
 		out->at[out->len] = '\0';
 		if (out->len - before > max)
-			return error_set(err, ERROR_TOO_LARGE, "%s is larger than %zu bytes", path, max);
+			return error_set(err, ERROR_TOO_LARGE, "%s is larger than %zu bytes", path,
+					 max);
 		if (got == 0)
 			return true;
 	}
@@ -62,7 +63,8 @@ bool file_write_all(int fd, const void *at, size_t len, struct error *err)
 static bool sync_folder_of(const char *path, struct error *err)
 {
 	const char *slash = strrchr(path, '/');
-	auto_free char *folder = slash ? str_copy(str_from(path, (size_t)(slash - path + 1))) : memory_string(".");
+	auto_free char *folder =
+		slash ? str_copy(str_from(path, (size_t)(slash - path + 1))) : memory_string(".");
 	auto_fd fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) != 0)
@@ -142,7 +144,8 @@ static bool remove_folder(int folder, const char *name, dev_t device, int depth,
 		return error_os(err, "open %s", name);
 	if (fstat(fd, &facts) != 0 || facts.st_dev != device || depth > DEPTH_MAX) {
 		close(fd);
-		return error_set(err, ERROR_BROKEN, "%s is a mount point or too deep; not removed", name);
+		return error_set(err, ERROR_BROKEN, "%s is a mount point or too deep; not removed",
+				 name);
 	}
 	if (!remove_entries(fd, name, device, depth, err)) /* closes fd */
 		return false;

@@ -1,5 +1,6 @@
 /*
- * file.h - whole files: read with a limit, replaced so that a power cut leaves old or new, never half.
+ * file.h - whole files: read with a limit, replaced so that a power cut leaves old or new, never
+ * half.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H

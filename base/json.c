@@ -1,8 +1,9 @@
 /*
  * json.c - JSON values over yyjson's mutable documents.  The only file that includes yyjson.h.
  *
- * A text is read into yyjson's compact form first; depth and duplicate keys are judged there in one pass without
- * recursion; then it is copied into a mutable document of just the right size.  A struct json is a yyjson_mut_val.
+ * A text is read into yyjson's compact form first; depth and duplicate keys are judged there in one
+ * pass without recursion; then it is copied into a mutable document of just the right size.  A
+ * struct json is a yyjson_mut_val.
  */
 #include "base/json.h"
 
@@ -162,7 +163,8 @@ static bool enter(struct judge *judge, yyjson_val *container)
 	*level = (struct level){ .container = container, .end = unsafe_yyjson_get_next(container) };
 	count = yyjson_is_obj(container) ? yyjson_obj_size(container) : 0;
 	if (count > 1 && judge->duplicate.len == 0)
-		key = count > 16 ? duplicate_in_large(container, count) : duplicate_in_small(container);
+		key = count > 16 ? duplicate_in_large(container, count)
+				 : duplicate_in_small(container);
 	if (key)
 		print_path(judge, key);
 	return true;
@@ -205,28 +207,30 @@ static void drop_duplicates(yyjson_mut_val *value)
 	size_t index, count;
 
 	if (yyjson_mut_is_arr(value)) {
-		yyjson_mut_arr_foreach(value, index, count, item)
-			drop_duplicates(item);
+		yyjson_mut_arr_foreach(value, index, count, item) drop_duplicates(item);
 		return;
 	}
 	if (!yyjson_mut_is_obj(value))
 		return;
 	it = yyjson_mut_obj_iter_with(value);
-	for (size_t left = yyjson_mut_obj_size(value); left > 0 && (key = yyjson_mut_obj_iter_next(&it)); left--) {
+	for (size_t left = yyjson_mut_obj_size(value);
+	     left > 0 && (key = yyjson_mut_obj_iter_next(&it)); left--) {
 		struct str name = str_from(yyjson_mut_get_str(key), yyjson_mut_get_len(key));
 		yyjson_mut_obj_iter later = it;
 		yyjson_mut_val *other;
 
 		drop_duplicates(yyjson_mut_obj_iter_get_val(key));
 		while (later.idx < later.max && (other = yyjson_mut_obj_iter_next(&later)))
-			if (str_equal(name, str_from(yyjson_mut_get_str(other), yyjson_mut_get_len(other)))) {
+			if (str_equal(name, str_from(yyjson_mut_get_str(other),
+						     yyjson_mut_get_len(other)))) {
 				yyjson_mut_obj_iter_remove(&it);
 				break;
 			}
 	}
 }
 
-static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_duplicate, struct error *err)
+static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_duplicate,
+		      struct error *err)
 {
 	struct judge *judge = memory_new(struct judge);
 	bool sane = judge_values(judge, yyjson_doc_get_root(read));
@@ -235,7 +239,8 @@ static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_
 
 	free(judge);
 	if (!sane)
-		return error_set(err, ERROR_BAD_REQUEST, "JSON is nested deeper than %d levels", LIMIT_JSON_DEPTH);
+		return error_set(err, ERROR_BAD_REQUEST, "JSON is nested deeper than %d levels",
+				 LIMIT_JSON_DEPTH);
 	doc = memory_new(struct json_doc);
 	doc->mut = yyjson_doc_mut_copy(read, NULL);
 	if (!doc->mut)
@@ -250,14 +255,17 @@ static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_
 	return true;
 }
 
-bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate, struct error *err)
+bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate,
+		struct error *err)
 {
 	yyjson_read_err read_err;
-	yyjson_doc *read = yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, NULL, &read_err);
+	yyjson_doc *read =
+		yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, NULL, &read_err);
 	bool done;
 
 	if (!read)
-		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s", read_err.pos, read_err.msg);
+		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s",
+				 read_err.pos, read_err.msg);
 	done = copy_read(read, out, out_duplicate, err);
 	yyjson_doc_free(read);
 	return done;
@@ -293,20 +301,13 @@ void json_print_pretty(const struct json *value, struct buf *out)
 enum json_type json_type(const struct json *value)
 {
 	switch (yyjson_mut_get_type(val_of(value))) {
-	case YYJSON_TYPE_NULL:
-		return JSON_NULL;
-	case YYJSON_TYPE_BOOL:
-		return JSON_BOOL;
-	case YYJSON_TYPE_NUM:
-		return JSON_NUMBER;
-	case YYJSON_TYPE_STR:
-		return JSON_STRING;
-	case YYJSON_TYPE_ARR:
-		return JSON_ARRAY;
-	case YYJSON_TYPE_OBJ:
-		return JSON_OBJECT;
-	default:
-		return JSON_ABSENT;
+	case YYJSON_TYPE_NULL: return JSON_NULL;
+	case YYJSON_TYPE_BOOL: return JSON_BOOL;
+	case YYJSON_TYPE_NUM: return JSON_NUMBER;
+	case YYJSON_TYPE_STR: return JSON_STRING;
+	case YYJSON_TYPE_ARR: return JSON_ARRAY;
+	case YYJSON_TYPE_OBJ: return JSON_OBJECT;
+	default: return JSON_ABSENT;
 	}
 }
 
@@ -341,7 +342,8 @@ int64_t json_int(const struct json *value)
 	yyjson_mut_val *val = val_of(value);
 
 	if (yyjson_mut_is_uint(val))
-		return yyjson_mut_get_uint(val) > INT64_MAX ? INT64_MAX : (int64_t)yyjson_mut_get_uint(val);
+		return yyjson_mut_get_uint(val) > INT64_MAX ? INT64_MAX
+							    : (int64_t)yyjson_mut_get_uint(val);
 	if (yyjson_mut_is_sint(val))
 		return yyjson_mut_get_sint(val);
 	if (!yyjson_mut_is_real(val))

@@ -19,7 +19,15 @@
 struct json_doc;
 struct json;
 
-enum json_type { JSON_ABSENT, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_ABSENT,
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 struct json_doc *json_doc_new(void);
 void json_doc_free(struct json_doc *doc); /* NULL is fine */
@@ -28,14 +36,15 @@ DEFINE_AUTO(struct json_doc *, json_doc_free)
 size_t json_doc_size(const struct json_doc *doc); /* bytes of memory, about */
 
 /* Parse a whole text: depth <= LIMIT_JSON_DEPTH, valid UTF-8, finite numbers, no trailing garbage.
- * Duplicate keys: the last one wins, and the first duplicate's dotted path is given in *out_duplicate
- * (in the doc's memory, NULL when none; the pointer itself may be NULL).  ERROR_BAD_REQUEST with position. */
+ * Duplicate keys: the last one wins, and the first duplicate's dotted path is given in
+ * *out_duplicate (in the doc's memory, NULL when none; the pointer itself may be NULL).
+ * ERROR_BAD_REQUEST with position. */
 MUST_CHECK bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate,
 			   struct error *err);
 struct json *json_root(const struct json_doc *doc);
 void json_set_root(struct json_doc *doc, struct json *root);
 
-void json_print(const struct json *value, struct buf *out);	   /* compact, as Go's encoding/json
+void json_print(const struct json *value, struct buf *out);        /* compact, as Go's encoding/json
 									  without HTML escapes */
 void json_print_pretty(const struct json *value, struct buf *out); /* 2 blanks */
 
@@ -52,7 +61,7 @@ struct json *json_get_str(const struct json *object, struct str key);
 /* Walk: json_path(pod, "spec", "nodeName", NULL) */
 struct json *json_path(const struct json *value, ...) __attribute__((sentinel));
 struct json *json_at(const struct json *array, size_t index); /* O(n): iterate instead */
-bool json_equal(const struct json *a, const struct json *b); /* key order does not matter */
+bool json_equal(const struct json *a, const struct json *b);  /* key order does not matter */
 
 /* for (struct json_iter it = json_iter(v); json_next(&it);) ... it.key, it.value, it.index
  * Changing it.value in place is fine; adding or removing entries inside is not. */
@@ -61,8 +70,8 @@ struct json_iter {
 	struct json *value;
 	size_t index;
 	const void *next; /* private */
-	size_t left;	  /* private */
-	bool is_object;	  /* private */
+	size_t left;      /* private */
+	bool is_object;   /* private */
 };
 struct json_iter json_iter(const struct json *container);
 bool json_next(struct json_iter *it);
@@ -86,7 +95,7 @@ bool json_remove(struct json *object, struct str key); /* true when it was there
 void json_append(struct json *array, struct json *value);
 void json_insert(struct json *array, size_t index, struct json *value);
 struct json *json_remove_at(struct json *array, size_t index);
-void json_clear(struct json *container); /* no entries */
+void json_clear(struct json *container);  /* no entries */
 void json_sort_keys(struct json *object); /* this level only, bytes order */
 /* The object under `key`, made when absent (replaces null). */
 struct json *json_sub_object(struct json_doc *doc, struct json *object, const char *key);

@@ -11,7 +11,7 @@
 /* Alias bombs: a 3 MiB document without aliases cannot reach this many nodes. */
 #define LIMIT_YAML_NODES 200000
 /* Request line + headers: service account tokens reach 2 KiB, OIDC tokens with groups 8 KiB. */
-#define LIMIT_HTTP_HEAD (64u * 1024)
+#define LIMIT_HTTP_HEAD    (64u * 1024)
 #define LIMIT_HTTP_HEADERS 128
 /* Connections of the API port; each costs about 20 KiB idle. */
 #define LIMIT_CONNECTIONS 4096
@@ -23,7 +23,7 @@
 #define LIMIT_JSON_PATCH_OPS 10000
 /* Changes kept in memory for watchers; an older watch gets 410 and lists again. */
 #define LIMIT_FEED_EVENTS 8192
-#define LIMIT_FEED_BYTES (8u * 1024 * 1024)
+#define LIMIT_FEED_BYTES  (8u * 1024 * 1024)
 /* Page size of lists when the client names a larger or no limit is unlimited; tokens are short. */
 #define LIMIT_CONTINUE_TOKEN 4096
 /* An image manifest or config; registries refuse more than 4 MiB. */
@@ -31,7 +31,7 @@
 /* Layers of one image: overlayfs mount options and sane images. */
 #define LIMIT_IMAGE_LAYERS 128
 /* One unpacked layer and its entries: a bomb stops here. */
-#define LIMIT_LAYER_BYTES (8ull * 1024 * 1024 * 1024)
+#define LIMIT_LAYER_BYTES   (8ull * 1024 * 1024 * 1024)
 #define LIMIT_LAYER_ENTRIES 1000000
 /* One configuration or token file. */
 #define LIMIT_CONFIG_FILE (1024u * 1024)

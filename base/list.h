@@ -14,7 +14,10 @@ struct list {
 	struct list *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)                                                                            \
+	{                                                                                          \
+		&(name), &(name)                                                                   \
+	}
 
 static inline void list_init(struct list *head)
 {
@@ -45,11 +48,11 @@ static inline void list_remove(struct list *link)
 }
 
 #define LIST_OWNER(link, type, member) CONTAINER_OF(link, type, member)
-#define LIST_EACH(head, link) \
+#define LIST_EACH(head, link)                                                                      \
 	for (struct list *link = (head)->next; link != (head); link = link->next)
 /* Safe when the body removes `link`. */
-#define LIST_EACH_SAFE(head, link)                                                          \
-	for (struct list *link = (head)->next, *link##_next = link->next; link != (head); \
+#define LIST_EACH_SAFE(head, link)                                                                 \
+	for (struct list *link = (head)->next, *link##_next = link->next; link != (head);          \
 	     link = link##_next, link##_next = link->next)
 
 #endif

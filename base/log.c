@@ -77,7 +77,8 @@ static void print_json(struct buf *out, enum log_level level, const char *room, 
 {
 	buf_add_text(out, "{\"time\":\"");
 	print_time(out);
-	buf_add_print(out, "\",\"level\":\"%s\",\"room\":\"%s\",\"message\":", level_names[level], room);
+	buf_add_print(out, "\",\"level\":\"%s\",\"room\":\"%s\",\"message\":", level_names[level],
+		      room);
 	add_quoted(out, str_of(message));
 	add_json_fields(out, fields);
 	buf_add_text(out, "}\n");

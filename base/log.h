@@ -2,11 +2,13 @@
  * log.h - one line an event: a constant message, facts as key=value fields.
  *
  *   log_info("agent.pod", "container started", "pod=%s container=%s took_ms=%d", ...);
- *   2026-03-01T10:15:02.114Z info  agent.pod    container started  pod=web container=nginx took_ms=31
+ *   2026-03-01T10:15:02.114Z info  agent.pod    container started  pod=web container=nginx
+ * took_ms=31
  *
- * Levels: error (needs a human), warn (we coped: say how), info (rare facts), debug.  Only rooms that
- * own a decision log; base, net, api and datastore return errors.  Writes one line with one write(2)
- * to standard error.  Any thread.  Field values with blanks are the caller's to quote (log_quote).
+ * Levels: error (needs a human), warn (we coped: say how), info (rare facts), debug.  Only rooms
+ * that own a decision log; base, net, api and datastore return errors.  Writes one line with one
+ * write(2) to standard error.  Any thread.  Field values with blanks are the caller's to quote
+ * (log_quote).
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -25,12 +27,12 @@ void log_line(enum log_level level, const char *room, const char *message, const
 
 /* fields may be "" */
 #define log_error(room, message, ...) log_line(LOG_ERROR, room, message, __VA_ARGS__)
-#define log_warn(room, message, ...) log_line(LOG_WARN, room, message, __VA_ARGS__)
-#define log_info(room, message, ...) log_line(LOG_INFO, room, message, __VA_ARGS__)
-#define log_debug(room, message, ...)                                      \
-	do {                                                               \
-		if (log_wants(LOG_DEBUG))                                  \
-			log_line(LOG_DEBUG, room, message, __VA_ARGS__); \
+#define log_warn(room, message, ...)  log_line(LOG_WARN, room, message, __VA_ARGS__)
+#define log_info(room, message, ...)  log_line(LOG_INFO, room, message, __VA_ARGS__)
+#define log_debug(room, message, ...)                                                              \
+	do {                                                                                       \
+		if (log_wants(LOG_DEBUG))                                                          \
+			log_line(LOG_DEBUG, room, message, __VA_ARGS__);                           \
 	} while (0)
 
 #endif

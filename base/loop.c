@@ -1,8 +1,9 @@
 /*
  * loop.c - epoll, a heap of timers, deferred tasks, posts from other threads.
  *
- * One round: before_sleep hooks, wait, descriptors, timers, deferred tasks.  A watcher that is stopped inside a
- * callback is scrubbed from the events not yet delivered, so it is never called again in that round.
+ * One round: before_sleep hooks, wait, descriptors, timers, deferred tasks.  A watcher that is
+ * stopped inside a callback is scrubbed from the events not yet delivered, so it is never called
+ * again in that round.
  */
 #include "base/loop.h"
 
@@ -77,7 +78,8 @@ void loop_close(struct loop *loop)
 
 static uint32_t epoll_wants(unsigned wants)
 {
-	return (wants & LOOP_READ ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0) | (wants & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0);
+	return (wants & LOOP_READ ? (uint32_t)EPOLLIN | EPOLLRDHUP : 0) |
+	       (wants & LOOP_WRITE ? (uint32_t)EPOLLOUT : 0);
 }
 
 bool loop_fd_start(struct loop *loop, struct loop_fd *watch, unsigned wants, struct error *err)
@@ -158,7 +160,8 @@ static void sift_down(struct loop *loop, size_t at)
 	struct loop_timer *timer = loop->heap[at];
 
 	for (size_t child; (child = at * 2) <= loop->timer_count; at = child) {
-		if (child < loop->timer_count && loop->heap[child + 1]->due_ms < loop->heap[child]->due_ms)
+		if (child < loop->timer_count &&
+		    loop->heap[child + 1]->due_ms < loop->heap[child]->due_ms)
 			child++;
 		if (loop->heap[child]->due_ms >= timer->due_ms)
 			break;
@@ -248,7 +251,8 @@ void loop_task_cancel(struct loop_task *task)
 	list_remove(&task->link);
 }
 
-/* Those queued so far; tasks that they defer run in the next round, after descriptors had their turn. */
+/* Those queued so far; tasks that they defer run in the next round, after descriptors had their
+ * turn. */
 static void run_tasks(struct loop *loop)
 {
 	struct loop_task mark = { .queued = true };
@@ -404,8 +408,8 @@ static void on_signal_fd(struct loop_fd *watch, unsigned events)
 		own->on_signal(own, (int)facts.ssi_signo);
 }
 
-bool loop_signal_start(struct loop *loop, struct loop_signal *watch, const int *signals, size_t count,
-		       struct error *err)
+bool loop_signal_start(struct loop *loop, struct loop_signal *watch, const int *signals,
+		       size_t count, struct error *err)
 {
 	sigset_t set;
 	int fd;

@@ -23,7 +23,8 @@ MUST_CHECK bool loop_open(struct loop **out, struct error *err);
 void loop_close(struct loop *loop); /* NULL is fine */
 void loop_run(struct loop *loop);   /* until loop_stop */
 void loop_stop(struct loop *loop);
-/* One round: waits at most wait_ms (-1 = until something happens).  For tests and short programs. */
+/* One round: waits at most wait_ms (-1 = until something happens).  For tests and short programs.
+ */
 void loop_once(struct loop *loop, int wait_ms);
 
 /* --- descriptors --- */
@@ -40,7 +41,7 @@ struct loop_fd {
 MUST_CHECK bool loop_fd_start(struct loop *loop, struct loop_fd *watch, unsigned wants,
 			      struct error *err);
 void loop_fd_want(struct loop_fd *watch, unsigned wants); /* change interest (0 = only hangup) */
-void loop_fd_stop(struct loop_fd *watch);		  /* harmless when not started */
+void loop_fd_stop(struct loop_fd *watch);                 /* harmless when not started */
 
 /* --- timers (monotonic) --- */
 struct loop_timer {

@@ -1,7 +1,8 @@
 /*
  * map.c - open addressing over an array of entries in insertion order.
  *
- * The table holds indexes into the entries; removed entries leave a tombstone (key == NULL) until the next rebuild.
+ * The table holds indexes into the entries; removed entries leave a tombstone (key == NULL) until
+ * the next rebuild.
  */
 #include "base/map.h"
 
@@ -51,7 +52,8 @@ static struct entry *find(const struct map *map, struct str key, uint64_t hash)
 	for (size_t at = hash & map->mask; map->table[at] != EMPTY; at = (at + 1) & map->mask) {
 		struct entry *entry = &map->entries[map->table[at]];
 
-		if (entry->hash == hash && entry->key && str_equal(str_from(entry->key, entry->key_len), key))
+		if (entry->hash == hash && entry->key &&
+		    str_equal(str_from(entry->key, entry->key_len), key))
 			return entry;
 	}
 	return NULL;
@@ -108,8 +110,9 @@ void *map_put(struct map *map, struct str key, void *value)
 	}
 	if (map->used == map->room)
 		rebuild(map);
-	map->entries[map->used] =
-		(struct entry){ .key = str_copy(key), .key_len = key.len, .hash = hash, .value = value };
+	map->entries[map->used] = (struct entry){
+		.key = str_copy(key), .key_len = key.len, .hash = hash, .value = value
+	};
 	link_entry(map, map->used++);
 	map->live++;
 	return NULL;

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ARENA_FIRST 1024
+#define ARENA_FIRST     1024
 #define ARENA_BLOCK_MAX (64u * 1024)
-#define ALIGNMENT 16u
+#define ALIGNMENT       16u
 
 static void die_without_memory(size_t size)
 {

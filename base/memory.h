@@ -27,10 +27,10 @@ void *memory_try(size_t size) __attribute__((malloc));
 
 /* Guards: declare with auto_x, move out with take_x. */
 #define AUTO(drop) __attribute__((cleanup(drop##_slot)))
-#define DEFINE_AUTO(type, drop)                      \
-	static inline void drop##_slot(type *slot) \
-	{                                          \
-		drop(*slot);                       \
+#define DEFINE_AUTO(type, drop)                                                                    \
+	static inline void drop##_slot(type *slot)                                                 \
+	{                                                                                          \
+		drop(*slot);                                                                       \
 	}
 
 static inline void memory_free_slot(void *slot)
@@ -53,14 +53,14 @@ static inline int take_fd(int *fd)
 	*fd = -1;
 	return taken;
 }
-#define take_ptr(slot)                                \
-	({                                            \
-		__typeof__(*(slot)) taken_ = *(slot); \
-		*(slot) = NULL;                       \
-		taken_;                               \
+#define take_ptr(slot)                                                                             \
+	({                                                                                         \
+		__typeof__(*(slot)) taken_ = *(slot);                                              \
+		*(slot) = NULL;                                                                    \
+		taken_;                                                                            \
 	})
 
-#define ARRAY_LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LENGTH(a)                 (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Arena: nothing in it is freed alone; all of it goes with arena_free. */

@@ -1,8 +1,10 @@
 /*
- * options.c - command line, environment and configuration files into one struct, driven by the rows.
+ * options.c - command line, environment and configuration files into one struct, driven by the
+ * rows.
  *
- * Each source is applied in order of rising strength: defaults, config files, environment, command line.  A list given
- * by a stronger source replaces the whole list of a weaker one; within one source it grows.
+ * Each source is applied in order of rising strength: defaults, config files, environment, command
+ * line.  A list given by a stronger source replaces the whole list of a weaker one; within one
+ * source it grows.
  */
 #include "base/options.h"
 
@@ -52,25 +54,27 @@ static bool parse_bool(struct str text, bool *out)
 }
 
 /* `from` names the source for errors: "--flag", "MOTE_X", "config.yaml: key". */
-static bool set_value(struct parsing *parsing, const struct option_row *row, struct str text, const char *from,
-		      struct error *err)
+static bool set_value(struct parsing *parsing, const struct option_row *row, struct str text,
+		      const char *from, struct error *err)
 {
 	void *slot = slot_of(parsing, row);
 	size_t index = (size_t)(row - parsing->set->rows);
 	struct option_list *list = slot;
 
 	switch (row->type) {
-	case OPTION_TEXT:
-		*(const char **)slot = str_copy_arena(text, parsing->arena);
-		return true;
+	case OPTION_TEXT: *(const char **)slot = str_copy_arena(text, parsing->arena); return true;
 	case OPTION_BOOL:
 		if (parse_bool(text, slot))
 			return true;
-		return error_set(err, ERROR_INVALID, "%s must be true or false, not \"" STR_FMT "\"", from, STR_ARG(text));
+		return error_set(err, ERROR_INVALID,
+				 "%s must be true or false, not \"" STR_FMT "\"", from,
+				 STR_ARG(text));
 	case OPTION_INT:
 		if (str_to_i64(text, row->min, row->max, slot))
 			return true;
-		return error_set(err, ERROR_INVALID, "%s must be a number from %" PRId64 " to %" PRId64 ", not \"" STR_FMT "\"",
+		return error_set(err, ERROR_INVALID,
+				 "%s must be a number from %" PRId64 " to %" PRId64
+				 ", not \"" STR_FMT "\"",
 				 from, row->min, row->max, STR_ARG(text));
 	case OPTION_LIST:
 		if (!parsing->list_touched[index])
@@ -141,16 +145,19 @@ static const char *nearest_flag(const struct option_set *set, struct str name)
 	return best;
 }
 
-static bool refuse_name(struct parsing *parsing, const char *where, struct str name, struct error *err)
+static bool refuse_name(struct parsing *parsing, const char *where, struct str name,
+			struct error *err)
 {
 	const char *near = nearest_flag(parsing->set, name);
 	const char *dashes = where[0] == '-' ? "--" : "";
 
 	if (near)
 		return error_set(err, ERROR_INVALID, "unknown %s%s" STR_FMT "; did you mean %s%s?",
-				 where[0] == '-' ? "flag " : where, dashes, STR_ARG(name), dashes, near);
-	return error_set(err, ERROR_INVALID, "unknown %s%s" STR_FMT "; see %s --help", where[0] == '-' ? "flag " : where,
-			 dashes, STR_ARG(name), parsing->set->usage);
+				 where[0] == '-' ? "flag " : where, dashes, STR_ARG(name), dashes,
+				 near);
+	return error_set(err, ERROR_INVALID, "unknown %s%s" STR_FMT "; see %s --help",
+			 where[0] == '-' ? "flag " : where, dashes, STR_ARG(name),
+			 parsing->set->usage);
 }
 
 /* --- sources --- */
@@ -158,7 +165,8 @@ static bool refuse_name(struct parsing *parsing, const char *where, struct str n
 static bool apply_defaults(struct parsing *parsing, struct error *err)
 {
 	for (const struct option_row *row = parsing->set->rows; row->flag; row++)
-		if (row->fallback && !set_value(parsing, row, str_of(row->fallback), row->flag, err))
+		if (row->fallback &&
+		    !set_value(parsing, row, str_of(row->fallback), row->flag, err))
 			return false;
 	next_source(parsing);
 	return true;
@@ -195,8 +203,8 @@ static struct str scalar_text(struct parsing *parsing, const struct json *value)
 	return str_from(arena_string(parsing->arena, text.at, text.len), text.len);
 }
 
-static bool apply_key(struct parsing *parsing, const char *path, struct str key, const struct json *value,
-		      struct error *err)
+static bool apply_key(struct parsing *parsing, const char *path, struct str key,
+		      const struct json *value, struct error *err)
 {
 	bool append = str_ends(key, STR("+"));
 	const struct option_row *row;
@@ -206,14 +214,17 @@ static bool apply_key(struct parsing *parsing, const char *path, struct str key,
 		key.len--;
 	row = find_flag(parsing->set, key);
 	if (!row)
-		return refuse_name(parsing, arena_print(parsing->arena, "key in %s: ", path), key, err);
+		return refuse_name(parsing, arena_print(parsing->arena, "key in %s: ", path), key,
+				   err);
 	from = arena_print(parsing->arena, "%s: " STR_FMT, path, STR_ARG(key));
 	if (append && row->type != OPTION_LIST)
-		return error_set(err, ERROR_INVALID, "%s is not a list, so it cannot be appended to with +", from);
+		return error_set(err, ERROR_INVALID,
+				 "%s is not a list, so it cannot be appended to with +", from);
 	if (append)
 		parsing->list_touched[row - parsing->set->rows] = true;
 	if (json_type(value) == JSON_OBJECT)
-		return error_set(err, ERROR_INVALID, "%s must be a value or a list of values", from);
+		return error_set(err, ERROR_INVALID, "%s must be a value or a list of values",
+				 from);
 	if (json_type(value) != JSON_ARRAY)
 		return set_value(parsing, row, scalar_text(parsing, value), from, err);
 	if (row->type != OPTION_LIST)
@@ -241,7 +252,8 @@ static bool apply_file(struct parsing *parsing, const char *path, struct error *
 	if (json_type(json_root(doc)) == JSON_NULL)
 		return true;
 	if (json_type(json_root(doc)) != JSON_OBJECT)
-		return error_set(err, ERROR_INVALID, "%s must be a mapping of flag names to values", path);
+		return error_set(err, ERROR_INVALID, "%s must be a mapping of flag names to values",
+				 path);
 	for (struct json_iter it = json_iter(json_root(doc)); json_next(&it);)
 		if (!apply_key(parsing, path, it.key, it.value, err))
 			return false;
@@ -268,8 +280,10 @@ static bool apply_files(struct parsing *parsing, const char *path, struct error 
 	count = scandir(folder, &entries, only_yaml, alphasort);
 	for (int i = 0; i < count; i++) {
 		if (done)
-			done = apply_file(parsing,
-					  arena_print(parsing->arena, "%s/%s", folder, entries[i]->d_name), err);
+			done = apply_file(
+				parsing,
+				arena_print(parsing->arena, "%s/%s", folder, entries[i]->d_name),
+				err);
 		free(entries[i]);
 	}
 	free(entries);
@@ -283,7 +297,8 @@ static bool add_arg(struct parsing *parsing, char *arg, struct error *err)
 	struct option_result *result = parsing->result;
 
 	if (result->arg_count == parsing->set->args_max)
-		return error_set(err, ERROR_INVALID, "unexpected argument \"%s\"; usage: %s", arg, parsing->set->usage);
+		return error_set(err, ERROR_INVALID, "unexpected argument \"%s\"; usage: %s", arg,
+				 parsing->set->usage);
 	result->args[result->arg_count++] = arg;
 	return true;
 }
@@ -319,7 +334,9 @@ static bool apply_word(struct parsing *parsing, int argc, char **argv, int *at, 
 	}
 	row = row_of_word(parsing, word);
 	if (!row)
-		return refuse_name(parsing, "-", str_from(word.at + (word.len > 2 ? 2 : 1), word.len - (word.len > 2 ? 2 : 1)),
+		return refuse_name(parsing, "-",
+				   str_from(word.at + (word.len > 2 ? 2 : 1),
+					    word.len - (word.len > 2 ? 2 : 1)),
 				   err);
 	if (!has_value && row->type == OPTION_BOOL)
 		rest = STR("true");
@@ -342,8 +359,10 @@ bool options_parse(const struct option_set *set, int argc, char **argv, const ch
 		rows++;
 	parsing.row_count = rows;
 	parsing.list_touched = arena_zero(arena, (rows + 1) * sizeof(bool));
-	*out = (struct option_result){ .args = arena_zero(arena, (set->args_max + 1) * sizeof(char *)) };
-	if (!apply_defaults(&parsing, err) || (config_path && !apply_files(&parsing, config_path, err)) ||
+	*out = (struct option_result){ .args = arena_zero(arena,
+							  (set->args_max + 1) * sizeof(char *)) };
+	if (!apply_defaults(&parsing, err) ||
+	    (config_path && !apply_files(&parsing, config_path, err)) ||
 	    !apply_environment(&parsing, err))
 		return false;
 	for (int at = 1; at < argc;)

@@ -13,17 +13,17 @@
 enum option_type { OPTION_TEXT, OPTION_BOOL, OPTION_INT, OPTION_LIST };
 
 struct option_row {
-	const char *flag;	  /* "data-dir", without dashes                            */
-	char letter;		  /* 'h' for -h, 0 = none                                  */
-	const char *env;	  /* "MOTE_DATA_DIR" or NULL                               */
+	const char *flag; /* "data-dir", without dashes                            */
+	char letter;      /* 'h' for -h, 0 = none                                  */
+	const char *env;  /* "MOTE_DATA_DIR" or NULL                               */
 	enum option_type type;
-	size_t at;		  /* offsetof into the command's struct: const char *, bool,
+	size_t at;              /* offsetof into the command's struct: const char *, bool,
 				     int64_t, or struct option_list                        */
-	const char *value_name;	  /* "DIR" for the help line, NULL for bool                */
-	const char *fallback;	  /* default as text, or NULL                              */
-	int64_t min, max;	  /* OPTION_INT only                                       */
-	const char *group;	  /* heading in --help                                     */
-	const char *help;	  /* one line                                              */
+	const char *value_name; /* "DIR" for the help line, NULL for bool                */
+	const char *fallback;   /* default as text, or NULL                              */
+	int64_t min, max;       /* OPTION_INT only                                       */
+	const char *group;      /* heading in --help                                     */
+	const char *help;       /* one line                                              */
 };
 
 struct option_list {
@@ -32,22 +32,22 @@ struct option_list {
 };
 
 struct option_set {
-	const char *usage;		/* "mote server [options]"                       */
-	const char *about;		/* one or two sentences                          */
-	const struct option_row *rows;	/* ends with flag == NULL                        */
-	size_t args_max;		/* positional arguments allowed                  */
+	const char *usage;             /* "mote server [options]"                       */
+	const char *about;             /* one or two sentences                          */
+	const struct option_row *rows; /* ends with flag == NULL                        */
+	size_t args_max;               /* positional arguments allowed                  */
 };
 
 struct option_result {
 	const char **args; /* positional, in the arena                                   */
 	size_t arg_count;
-	bool help_wanted;  /* -h/--help was given: print options_help and leave          */
+	bool help_wanted; /* -h/--help was given: print options_help and leave          */
 };
 
 /*
  * Fill `target` from defaults, the config files (config_path may be NULL; config_path.d/ *.yaml in
- * alphabetical order after it; a missing file is fine), the environment and argv[1..].  All texts live in the arena.
- * A wrong flag: one sentence naming it and the nearest right one.
+ * alphabetical order after it; a missing file is fine), the environment and argv[1..].  All texts
+ * live in the arena. A wrong flag: one sentence naming it and the nearest right one.
  */
 MUST_CHECK bool options_parse(const struct option_set *set, int argc, char **argv,
 			      const char *config_path, struct arena *arena, void *target,

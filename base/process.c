@@ -22,9 +22,9 @@ extern char **environ;
 struct child {
 	const struct process_plan *plan;
 	const char *path;
-	int *fds;	/* what becomes 0, 1, 2, 3, ... */
+	int *fds; /* what becomes 0, 1, 2, 3, ... */
 	size_t fd_count;
-	int report;	/* errno of a failure is written here */
+	int report; /* errno of a failure is written here */
 	pid_t parent;
 };
 
@@ -38,7 +38,8 @@ static const char *find_in_path(const char *name, char *room, size_t size)
 		const char *end = strchr(at, ':');
 		int len = end ? (int)(end - at) : (int)strlen(at);
 
-		if (snprintf(room, size, "%.*s/%s", len, at, name) < (int)size && access(room, X_OK) == 0)
+		if (snprintf(room, size, "%.*s/%s", len, at, name) < (int)size &&
+		    access(room, X_OK) == 0)
 			return room;
 		at = end ? end + 1 : NULL;
 	}
@@ -51,7 +52,8 @@ static void reset_signals(void)
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &fallback, NULL); /* refused for KILL, STOP and libc's own: as it should be */
+		sigaction(i, &fallback,
+			  NULL); /* refused for KILL, STOP and libc's own: as it should be */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

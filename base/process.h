@@ -1,5 +1,6 @@
 /*
- * process.h - the one way to start a program: exact descriptors, clean signals, own session if asked.
+ * process.h - the one way to start a program: exact descriptors, clean signals, own session if
+ * asked.
  *
  * After fork only async-signal-safe calls are made.  An exec failure is reported to the caller
  * through a close-on-exec pipe, so process_start fails with the reason.
@@ -12,15 +13,15 @@
 #include "base/error.h"
 
 struct process_plan {
-	const char *path;	  /* absolute, or found through PATH when without slash     */
-	const char *const *argv;  /* NULL-terminated                                        */
-	const char *const *envp;  /* NULL = ours                                            */
-	const char *cwd;	  /* NULL = ours                                            */
-	int stdio[3];		  /* descriptors for 0, 1, 2; -1 = /dev/null                */
-	const int *extra_fds;	  /* become 3, 4, ... in the child                          */
+	const char *path;        /* absolute, or found through PATH when without slash     */
+	const char *const *argv; /* NULL-terminated                                        */
+	const char *const *envp; /* NULL = ours                                            */
+	const char *cwd;         /* NULL = ours                                            */
+	int stdio[3];            /* descriptors for 0, 1, 2; -1 = /dev/null                */
+	const int *extra_fds;    /* become 3, 4, ... in the child                          */
 	size_t extra_count;
-	bool new_session;	  /* setsid                                                 */
-	int die_with_parent;	  /* signal the child gets when we die (0 = lives on)       */
+	bool new_session;    /* setsid                                                 */
+	int die_with_parent; /* signal the child gets when we die (0 = lives on)       */
 };
 
 MUST_CHECK bool process_start(const struct process_plan *plan, pid_t *out_pid, struct error *err);

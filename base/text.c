@@ -147,14 +147,16 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out)
 	return true;
 }
 
-/* Length of the UTF-8 sequence at `at`, 0 when it is malformed (RFC 3629: no overlongs, no surrogates). */
+/* Length of the UTF-8 sequence at `at`, 0 when it is malformed (RFC 3629: no overlongs, no
+ * surrogates). */
 static size_t sequence_length(const unsigned char *at, size_t left)
 {
 	static const struct {
 		unsigned char first_min, first_max, second_min, second_max, length;
 	} rows[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
 		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
 	};
 
@@ -163,7 +165,8 @@ static size_t sequence_length(const unsigned char *at, size_t left)
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		if (at[0] < rows[i].first_min || at[0] > rows[i].first_max)
 			continue;
-		if (left < rows[i].length || at[1] < rows[i].second_min || at[1] > rows[i].second_max)
+		if (left < rows[i].length || at[1] < rows[i].second_min ||
+		    at[1] > rows[i].second_max)
 			return 0;
 		for (size_t k = 2; k < rows[i].length; k++)
 			if (at[k] < 0x80 || at[k] > 0xbf)
@@ -193,7 +196,8 @@ static void seed_hash(void)
 	random_bytes(&hash_seed, sizeof(hash_seed));
 }
 
-/* A multiply-and-fold hash over words of eight bytes; the seed keeps outsiders from choosing collisions. */
+/* A multiply-and-fold hash over words of eight bytes; the seed keeps outsiders from choosing
+ * collisions. */
 uint64_t str_hash(struct str s)
 {
 	uint64_t hash, word;
@@ -231,7 +235,8 @@ void buf_reserve(struct buf *buf, size_t more)
 {
 	size_t need, room;
 
-	if (__builtin_add_overflow(buf->len, more, &need) || __builtin_add_overflow(need, 1u, &need))
+	if (__builtin_add_overflow(buf->len, more, &need) ||
+	    __builtin_add_overflow(need, 1u, &need))
 		abort();
 	if (need <= buf->room)
 		return;

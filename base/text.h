@@ -21,9 +21,9 @@ struct str {
 };
 
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
-#define STR_FMT "%.*s"
-#define STR_ARG(s) (int)(s).len, (s).at
-#define STR_NONE ((struct str){ NULL, 0 })
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   (int)(s).len, (s).at
+#define STR_NONE     ((struct str){ NULL, 0 })
 
 static inline struct str str_of(const char *text)
 {
@@ -41,13 +41,13 @@ static inline bool str_is(struct str a, const char *text)
 {
 	return str_equal(a, str_of(text));
 }
-int str_compare(struct str a, struct str b); /* like strcmp, bytes */
+int str_compare(struct str a, struct str b);     /* like strcmp, bytes */
 bool str_equal_case(struct str a, struct str b); /* ASCII case folded */
 bool str_starts(struct str s, struct str with);
 bool str_ends(struct str s, struct str with);
-ptrdiff_t str_find(struct str s, char c); /* index or -1 */
+ptrdiff_t str_find(struct str s, char c);              /* index or -1 */
 ptrdiff_t str_search(struct str s, struct str needle); /* index or -1 */
-struct str str_trim(struct str s); /* spaces and tabs at both ends */
+struct str str_trim(struct str s);                     /* spaces and tabs at both ends */
 /* Text before the first `at`; *rest becomes what follows it (empty when there was none). */
 struct str str_cut(struct str *rest, char at);
 /* Terminated copies. */
@@ -85,7 +85,7 @@ static inline struct str buf_str(const struct buf *buf)
 	return (struct str){ buf->len ? buf->at : "", buf->len };
 }
 const char *buf_text(const struct buf *buf); /* terminated, "" when empty */
-char *buf_take(struct buf *buf); /* terminated; caller frees; buf is empty after */
+char *buf_take(struct buf *buf);             /* terminated; caller frees; buf is empty after */
 
 /* base64: url form has no padding; decode accepts both padded and not; false on a bad character. */
 void buf_add_base64(struct buf *buf, struct str bytes);

@@ -3,7 +3,8 @@
  */
 #include "base/text.h"
 
-static const char base64_plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_plain[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static void add_base64(struct buf *buf, struct str bytes, const char *alphabet, bool pad)
@@ -151,7 +152,8 @@ bool buf_add_percent_decoded(struct buf *buf, struct str text, bool plus_is_spac
 		char c = text.at[i];
 
 		if (c == '%') {
-			if (text.len - i < 3 || !buf_add_hex_decoded(buf, str_from(text.at + i + 1, 2))) {
+			if (text.len - i < 3 ||
+			    !buf_add_hex_decoded(buf, str_from(text.at + i + 1, 2))) {
 				buf->len = before;
 				return false;
 			}
@@ -165,8 +167,8 @@ bool buf_add_percent_decoded(struct buf *buf, struct str text, bool plus_is_spac
 
 static bool is_unreserved(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-	       c == '.' || c == '_' || c == '~';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
 }
 
 void buf_add_percent_encoded(struct buf *buf, struct str text)

@@ -1,8 +1,9 @@
 /*
- * yaml.c - YAML into JSON values by libyaml's event stream.  The only file that includes yaml.h of libyaml.
+ * yaml.c - YAML into JSON values by libyaml's event stream.  The only file that includes yaml.h of
+ * libyaml.
  *
- * Anchors are kept as finished values and cloned at each alias; the node count of clones counts against the limit, so an
- * alias bomb stops early.
+ * Anchors are kept as finished values and cloned at each alias; the node count of clones counts
+ * against the limit, so an alias bomb stops early.
  */
 #include "base/yaml.h"
 
@@ -58,8 +59,10 @@ static bool is_null(struct str text)
 
 static int bool_of(struct str text)
 {
-	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON" };
-	static const char *const no[] = { "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF" };
+	static const char *const yes[] = { "true", "True", "TRUE", "yes", "Yes",
+					   "YES",  "on",   "On",   "ON" };
+	static const char *const no[] = { "false", "False", "FALSE", "no", "No",
+					  "NO",    "off",   "Off",   "OFF" };
 
 	if (is_one_of(text, yes, ARRAY_LENGTH(yes)))
 		return 1;
@@ -75,7 +78,8 @@ static bool parse_int(struct str text, int64_t *out)
 
 	if (text.len > 0 && (text.at[0] == '-' || text.at[0] == '+'))
 		text = str_from(text.at + 1, text.len - 1);
-	if (text.len > 2 && text.at[0] == '0' && (text.at[1] == 'x' || text.at[1] == 'o' || text.at[1] == 'b')) {
+	if (text.len > 2 && text.at[0] == '0' &&
+	    (text.at[1] == 'x' || text.at[1] == 'o' || text.at[1] == 'b')) {
 		base = text.at[1] == 'x' ? 16 : text.at[1] == 'o' ? 8 : 2;
 		text = str_from(text.at + 2, text.len - 2);
 	} else if (text.len > 1 && text.at[0] == '0') {
@@ -86,7 +90,7 @@ static bool parse_int(struct str text, int64_t *out)
 		return false;
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.at[i];
-		unsigned digit = c >= '0' && c <= '9'	? (unsigned)(c - '0')
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
 				 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
 				 : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
 							: 99;
@@ -130,7 +134,8 @@ static struct json *scalar_value(struct reader *reader)
 
 	if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
 		return json_new_str(reader->doc, text);
-	if (event->data.scalar.tag && strcmp((const char *)event->data.scalar.tag, YAML_STR_TAG) == 0)
+	if (event->data.scalar.tag &&
+	    strcmp((const char *)event->data.scalar.tag, YAML_STR_TAG) == 0)
 		return json_new_str(reader->doc, text);
 	if (is_null(text))
 		return json_new_null(reader->doc);
@@ -150,7 +155,8 @@ static bool count_nodes(struct reader *reader, size_t more, struct error *err)
 	reader->nodes += more;
 	if (reader->nodes <= LIMIT_YAML_NODES)
 		return true;
-	return error_set(err, ERROR_BAD_REQUEST, "YAML has more than %d values (aliases counted)", LIMIT_YAML_NODES);
+	return error_set(err, ERROR_BAD_REQUEST, "YAML has more than %d values (aliases counted)",
+			 LIMIT_YAML_NODES);
 }
 
 static size_t node_count(const struct json *value)
@@ -168,7 +174,8 @@ static bool read_alias(struct reader *reader, struct json **out, struct error *e
 	struct json *value = map_find(reader->anchors, name);
 
 	if (!value)
-		return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: unknown or unfinished anchor " STR_FMT,
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "invalid YAML: unknown or unfinished anchor " STR_FMT,
 				 STR_ARG(name));
 	if (!count_nodes(reader, node_count(value), err))
 		return false;
@@ -203,7 +210,8 @@ static void merge_into(struct reader *reader, struct json *object, const struct 
 	}
 	for (struct json_iter it = json_iter(from); json_next(&it);)
 		if (!json_get_str(object, it.key))
-			json_put_str(reader->doc, object, it.key, json_clone(reader->doc, it.value));
+			json_put_str(reader->doc, object, it.key,
+				     json_clone(reader->doc, it.value));
 }
 
 static bool read_mapping(struct reader *reader, struct json **out, struct error *err)
@@ -218,9 +226,11 @@ static bool read_mapping(struct reader *reader, struct json **out, struct error 
 		if (reader->event.type == YAML_MAPPING_END_EVENT)
 			break;
 		if (reader->event.type != YAML_SCALAR_EVENT)
-			return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: a key is not a scalar");
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "invalid YAML: a key is not a scalar");
 		buf_add_str(&key, event_text(&reader->event));
-		if (!count_nodes(reader, 1, err) || !next_event(reader, err) || !read_value(reader, &value, err))
+		if (!count_nodes(reader, 1, err) || !next_event(reader, err) ||
+		    !read_value(reader, &value, err))
 			return false;
 		if (str_is(buf_str(&key), "<<")) {
 			merged = value;
@@ -245,7 +255,8 @@ static bool read_container(struct reader *reader, struct json **out, struct erro
 	bool done;
 
 	if (++reader->depth > LIMIT_JSON_DEPTH)
-		return error_set(err, ERROR_BAD_REQUEST, "YAML is nested deeper than %d levels", LIMIT_JSON_DEPTH);
+		return error_set(err, ERROR_BAD_REQUEST, "YAML is nested deeper than %d levels",
+				 LIMIT_JSON_DEPTH);
 	done = mapping ? read_mapping(reader, out, err) : read_sequence(reader, out, err);
 	reader->depth--;
 	if (done && anchor)
@@ -262,15 +273,13 @@ static bool read_value(struct reader *reader, struct json **out, struct error *e
 	case YAML_SCALAR_EVENT:
 		*out = scalar_value(reader);
 		if (reader->event.data.scalar.anchor)
-			map_put(reader->anchors, str_of((const char *)reader->event.data.scalar.anchor), *out);
+			map_put(reader->anchors,
+				str_of((const char *)reader->event.data.scalar.anchor), *out);
 		return true;
-	case YAML_ALIAS_EVENT:
-		return read_alias(reader, out, err);
+	case YAML_ALIAS_EVENT: return read_alias(reader, out, err);
 	case YAML_SEQUENCE_START_EVENT:
-	case YAML_MAPPING_START_EVENT:
-		return read_container(reader, out, err);
-	default:
-		return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: a value was expected");
+	case YAML_MAPPING_START_EVENT: return read_container(reader, out, err);
+	default: return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: a value was expected");
 	}
 }
 
@@ -297,7 +306,8 @@ static bool reader_open(struct reader *reader, struct str text, struct error *er
 	if (!yaml_parser_initialize(&reader->parser))
 		abort();
 	yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&reader->parser, (const unsigned char *)(text.at ? text.at : ""), text.len);
+	yaml_parser_set_input_string(&reader->parser,
+				     (const unsigned char *)(text.at ? text.at : ""), text.len);
 	reader->doc = json_doc_new();
 	reader->anchors = map_new();
 	return true;
@@ -312,7 +322,8 @@ static void reader_close(struct reader *reader)
 	json_doc_free(reader->doc);
 }
 
-bool yaml_parse(struct str text, struct json_doc **out, const char **out_duplicate, struct error *err)
+bool yaml_parse(struct str text, struct json_doc **out, const char **out_duplicate,
+		struct error *err)
 {
 	struct reader reader;
 	struct json *root;
@@ -358,7 +369,8 @@ static bool needs_quotes(struct str text)
 	int64_t whole;
 	double real;
 
-	if (is_null(text) || bool_of(text) >= 0 || parse_int(text, &whole) || parse_float(text, &real))
+	if (is_null(text) || bool_of(text) >= 0 || parse_int(text, &whole) ||
+	    parse_float(text, &real))
 		return true;
 	if (strchr("-?:,[]{}#&*!|>'\"%@` ", text.at[0]) || text.at[text.len - 1] == ' ' ||
 	    text.at[text.len - 1] == ':')
@@ -408,7 +420,8 @@ static void print_object(const struct json *value, int level, bool after_dash, s
 		else
 			buf_add_print(out, STR_FMT ":", STR_ARG(it.key));
 		/* sequences stand at their key's own depth, as Kubernetes prints them */
-		print_inline_or_below(it.value, json_type(it.value) == JSON_ARRAY ? level : level + 1, out);
+		print_inline_or_below(it.value,
+				      json_type(it.value) == JSON_ARRAY ? level : level + 1, out);
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
- * command.h - one row a command of the binary.  Each command is a file cli/command_<name>.c with one constant row,
- * and one line in main.c.
+ * command.h - one row a command of the binary.  Each command is a file cli/command_<name>.c with
+ * one constant row, and one line in main.c.
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -9,8 +9,9 @@
 
 struct command {
 	const char *name;
-	const char *help;   /* one line; NULL = hidden */
-	int (*run)(int argc, char **argv); /* argv[0] is the command's name; gives the exit status */
+	const char *help; /* one line; NULL = hidden */
+	int (*run)(int argc,
+		   char **argv); /* argv[0] is the command's name; gives the exit status */
 };
 
 extern const struct command *const command_list[]; /* NULL-terminated */

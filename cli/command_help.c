@@ -9,7 +9,8 @@ static int run(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	printf("mote is a Kubernetes distribution the size of a mote.\n\nUsage: mote COMMAND [options]\n\nCommands:\n");
+	printf("mote is a Kubernetes distribution the size of a mote.\n\nUsage: mote COMMAND "
+	       "[options]\n\nCommands:\n");
 	for (const struct command *const *at = command_list; *at; at++)
 		if ((*at)->help)
 			printf("  %-12s %s\n", (*at)->name, (*at)->help);

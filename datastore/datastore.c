@@ -1,13 +1,14 @@
 /*
  * datastore.c - state in memory, groups of writes on their way to the engine, publication in order.
  *
- *   datastore_write ─► queue ─(before_sleep, writer idle)─► group ─► engine thread ─► on_committed
- *                        │                                                              │
- *                     pending: newest state by key                       visible state, feed, listeners,
- *                                                                        then each write's on_done
+ *   datastore_write --> queue --(before_sleep, writer idle)--> group --> engine thread
+ *                        |                                                   |
+ *                     pending: newest state by key                      on_committed:
+ *                                             visible state, feed, listeners, each write's on_done
  *
- * While a group is being committed, further writes queue up and make the next group: that is the group commit.
- * When a group fails (disk full), all writes of it and all queued behind it fail, because they may build on it.
+ * While a group is being committed, further writes queue up and make the next group: that is the
+ * group commit. When a group fails (disk full), all writes of it and all queued behind it fail,
+ * because they may build on it.
  */
 #include "datastore/datastore.h"
 
@@ -22,10 +23,11 @@
 #include "datastore/feed.h"
 #include "datastore/skiplist.h"
 
-#define RESERVE_BLOCK 100000 /* revisions; a crash skips at most so many */
-#define RESERVE_MARGIN 10000 /* the next block is taken this long before the end */
+#define RESERVE_BLOCK    100000 /* revisions; a crash skips at most so many */
+#define RESERVE_MARGIN   10000  /* the next block is taken this long before the end */
 #define GROUP_WRITES_MAX 1024
-#define QUEUE_BYTES_MAX (64u * 1024 * 1024) /* beyond that the disk is too slow: refuse, do not pile up */
+#define QUEUE_BYTES_MAX                                                                            \
+	(64u * 1024 * 1024) /* beyond that the disk is too slow: refuse, do not pile up */
 
 struct pending {
 	struct list link;
@@ -127,7 +129,8 @@ bool datastore_open(struct loop *loop, const char *folder, const struct datastor
 		datastore_close(store);
 		return error_context(err, "open datastore");
 	}
-	store->feed = feed_new(&store->items, store->committed, LIMIT_FEED_EVENTS, LIMIT_FEED_BYTES);
+	store->feed =
+		feed_new(&store->items, store->committed, LIMIT_FEED_EVENTS, LIMIT_FEED_BYTES);
 	loop_hook_add(loop, &store->hook);
 	*out = store;
 	return true;
@@ -154,7 +157,8 @@ static const struct record *in_prefix(const struct record *record, struct str pr
 	return record && str_starts(record->key, prefix) ? record : NULL;
 }
 
-const struct record *datastore_first(const struct datastore *store, struct str prefix, struct str after)
+const struct record *datastore_first(const struct datastore *store, struct str prefix,
+				     struct str after)
 {
 	struct record *record;
 
@@ -201,7 +205,8 @@ static void pending_free(struct datastore *store, struct pending *pending)
 	free(pending);
 }
 
-bool datastore_write(struct datastore *store, const struct datastore_write *write, struct error *err)
+bool datastore_write(struct datastore *store, const struct datastore_write *write,
+		     struct error *err)
 {
 	const struct record *newest = datastore_find_latest(store, write->key);
 	struct pending *pending;
@@ -209,12 +214,15 @@ bool datastore_write(struct datastore *store, const struct datastore_write *writ
 	assert(write->revision > store->submitted);
 	assert(write->revision <= store->taken);
 	if ((newest ? newest->revision : DATASTORE_ABSENT) != write->expected)
-		return error_set(err, ERROR_CONFLICT, "the stored revision of " STR_FMT " has moved on",
+		return error_set(err, ERROR_CONFLICT,
+				 "the stored revision of " STR_FMT " has moved on",
 				 STR_ARG(write->key));
 	if (!write->item && !newest)
-		return error_set(err, ERROR_CONFLICT, STR_FMT " is already gone", STR_ARG(write->key));
+		return error_set(err, ERROR_CONFLICT, STR_FMT " is already gone",
+				 STR_ARG(write->key));
 	if (store->queue_bytes > QUEUE_BYTES_MAX)
-		return error_set(err, ERROR_UNAVAILABLE, "the disk does not keep up; try again later");
+		return error_set(err, ERROR_UNAVAILABLE,
+				 "the disk does not keep up; try again later");
 	pending = memory_new(struct pending);
 	pending->record.key = str_from(str_copy(write->key), write->key.len);
 	pending->record.revision = write->revision;
@@ -256,7 +264,8 @@ static void publish(struct datastore *store, struct pending *pending)
 	} else {
 		skiplist_remove(store->visible, change.key);
 	}
-	LIST_EACH_SAFE(&store->listeners, link) {
+	LIST_EACH_SAFE(&store->listeners, link)
+	{
 		struct datastore_listener *listener =
 			LIST_OWNER(link, struct datastore_listener, link);
 
@@ -268,7 +277,8 @@ static void publish(struct datastore *store, struct pending *pending)
 
 static void tell_batch(struct datastore *store)
 {
-	LIST_EACH_SAFE(&store->listeners, link) {
+	LIST_EACH_SAFE(&store->listeners, link)
+	{
 		struct datastore_listener *listener =
 			LIST_OWNER(link, struct datastore_listener, link);
 
@@ -301,7 +311,7 @@ static void fail_writes(struct datastore *store, struct list *writes, const stru
 static void succeed_writes(struct datastore *store, struct list *writes)
 {
 	LIST_EACH(writes, link)
-		publish(store, LIST_OWNER(link, struct pending, link));
+	publish(store, LIST_OWNER(link, struct pending, link));
 	tell_batch(store);
 	while (!list_is_empty(writes)) {
 		struct pending *pending = first_of(writes);
@@ -424,7 +434,8 @@ void datastore_unlisten(struct datastore_listener *listener)
 }
 
 bool datastore_replay(const struct datastore *store, uint64_t after,
-		      bool (*visit)(void *of, const struct change *change), void *of, struct error *err)
+		      bool (*visit)(void *of, const struct change *change), void *of,
+		      struct error *err)
 {
 	return feed_replay(store->feed, after, visit, of, err);
 }

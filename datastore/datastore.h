@@ -1,14 +1,15 @@
 /*
- * datastore.h - the memory of the cluster: current state by key, revisions that only grow, a feed of changes.
+ * datastore.h - the memory of the cluster: current state by key, revisions that only grow, a feed
+ * of changes.
  *
  * Knows nothing of kinds: a value is an opaque counted item that can show its bytes.
- * Current state is kept whole in memory and on disk, one row a key.  A write is compared against the newest
- * state at once, joins the running group, and is told done after the group is on disk (SQLite WAL,
- * synchronous=FULL).  Readers, lists and the feed see committed state only.  Writes of volatile keys share the
- * order and the revisions but never touch the disk.
+ * Current state is kept whole in memory and on disk, one row a key.  A write is compared against
+ * the newest state at once, joins the running group, and is told done after the group is on disk
+ * (SQLite WAL, synchronous=FULL).  Readers, lists and the feed see committed state only.  Writes of
+ * volatile keys share the order and the revisions but never touch the disk.
  *
- * Promises: an acknowledged write survives kill -9 and power cuts; revisions never go back, also across restarts;
- * the feed gives every change once, in order of revision.
+ * Promises: an acknowledged write survives kill -9 and power cuts; revisions never go back, also
+ * across restarts; the feed gives every change once, in order of revision.
  *
  * Loop thread only.  Records stay valid until the loop's next round.
  */
@@ -31,9 +32,11 @@ struct datastore_items {
 	void *of;
 };
 
-/* Opens or makes the database in `folder` (state.db).  Another process holding it: ERROR_UNAVAILABLE with its pid. */
-MUST_CHECK bool datastore_open(struct loop *loop, const char *folder, const struct datastore_items *items,
-			       struct datastore **out, struct error *err);
+/* Opens or makes the database in `folder` (state.db).  Another process holding it:
+ * ERROR_UNAVAILABLE with its pid. */
+MUST_CHECK bool datastore_open(struct loop *loop, const char *folder,
+			       const struct datastore_items *items, struct datastore **out,
+			       struct error *err);
 /* Commits what is queued, then closes.  NULL is fine. */
 void datastore_close(struct datastore *store);
 
@@ -47,31 +50,34 @@ struct record {
 const struct record *datastore_find(const struct datastore *store, struct str key);
 /* The newest state, writes on their way included: what a change is based on. */
 const struct record *datastore_find_latest(const struct datastore *store, struct str key);
-/* Committed records whose key starts with prefix, in byte order; `after` (may be STR_NONE): keys behind it. */
-const struct record *datastore_first(const struct datastore *store, struct str prefix, struct str after);
+/* Committed records whose key starts with prefix, in byte order; `after` (may be STR_NONE): keys
+ * behind it. */
+const struct record *datastore_first(const struct datastore *store, struct str prefix,
+				     struct str after);
 const struct record *datastore_next(const struct record *record, struct str prefix);
 size_t datastore_count(const struct datastore *store);
 /* The newest committed revision: what a list is "as of". */
 uint64_t datastore_revision(const struct datastore *store);
 
 /* --- writing --- */
-/* Take the next revision, to be put into the item and given to the coming datastore_write.  One that is
- * not used is a harmless gap. */
+/* Take the next revision, to be put into the item and given to the coming datastore_write.  One
+ * that is not used is a harmless gap. */
 uint64_t datastore_reserve(struct datastore *store);
 
 #define DATASTORE_ABSENT 0 /* expected: the key must not exist */
 
 struct datastore_write {
-	struct str key;	   /* copied */
+	struct str key;    /* copied */
 	uint64_t expected; /* revision that the newest state must have   */
 	uint64_t revision; /* from datastore_reserve, the last one taken */
-	void *item;	   /* NULL = remove; a reference is taken        */
+	void *item;        /* NULL = remove; a reference is taken        */
 	bool in_memory;
 	/* err NULL = it is on disk and published. */
 	void (*on_done)(void *of, const struct error *err);
 	void *of;
 };
-/* ERROR_CONFLICT (expected differs) or ERROR_UNAVAILABLE at once, with no on_done; else on_done follows. */
+/* ERROR_CONFLICT (expected differs) or ERROR_UNAVAILABLE at once, with no on_done; else on_done
+ * follows. */
 MUST_CHECK bool datastore_write(struct datastore *store, const struct datastore_write *write,
 				struct error *err);
 
@@ -84,7 +90,8 @@ struct change {
 };
 struct datastore_listener {
 	void (*on_change)(struct datastore_listener *listener, const struct change *change);
-	void (*on_batch)(struct datastore_listener *listener); /* after the last of a group; may be NULL */
+	void (*on_batch)(
+		struct datastore_listener *listener); /* after the last of a group; may be NULL */
 	struct list link;
 };
 void datastore_listen(struct datastore *store, struct datastore_listener *listener);

@@ -1,8 +1,9 @@
 /*
- * engine.h - what a storage engine must do for the datastore: load all rows, commit one group of rows.
+ * engine.h - what a storage engine must do for the datastore: load all rows, commit one group of
+ * rows.
  *
- * The datastore owns order, comparison, memory and the feed; the engine only makes groups durable.  This one is
- * SQLite (engine_sqlite.c); another one replaces that file.
+ * The datastore owns order, comparison, memory and the feed; the engine only makes groups durable.
+ * This one is SQLite (engine_sqlite.c); another one replaces that file.
  */
 #ifndef DATASTORE_ENGINE_H
 #define DATASTORE_ENGINE_H
@@ -20,19 +21,22 @@ struct engine_row {
 struct engine_group {
 	const struct engine_row *rows;
 	size_t count;
-	uint64_t reserved; /* 0 = unchanged, else the new revision ceiling, committed with the rows */
+	uint64_t reserved; /* 0 = unchanged, else the new revision ceiling, committed with the rows
+			    */
 };
 
 /* Blocking.  Locks the folder against a second process. */
 MUST_CHECK bool engine_open(const char *folder, struct engine **out, struct error *err);
 /* All rows; visit gives false and fills err to stop. */
 MUST_CHECK bool engine_load(struct engine *engine,
-			    bool (*visit)(void *of, const struct engine_row *row, struct error *err), void *of,
-			    struct error *err);
+			    bool (*visit)(void *of, const struct engine_row *row,
+					  struct error *err),
+			    void *of, struct error *err);
 /* The revision ceiling that was committed last; 0 in a new database. */
 MUST_CHECK bool engine_reserved(struct engine *engine, uint64_t *out, struct error *err);
 /* All of the group or nothing, on disk when it returns true.  One thread at a time, any thread. */
-MUST_CHECK bool engine_commit(struct engine *engine, const struct engine_group *group, struct error *err);
+MUST_CHECK bool engine_commit(struct engine *engine, const struct engine_group *group,
+			      struct error *err);
 /* Housekeeping off the write path (checkpoint) when there is need; `idle`: nothing waits. */
 void engine_tidy(struct engine *engine, bool idle);
 void engine_close(struct engine *engine); /* NULL is fine */

@@ -1,8 +1,10 @@
 /*
- * engine_sqlite.c - the SQLite engine: one row a key, WAL, synchronous=FULL, one transaction a group.
+ * engine_sqlite.c - the SQLite engine: one row a key, WAL, synchronous=FULL, one transaction a
+ * group.
  *
- * Checkpoints are ours (engine_tidy), so that their 6-40 ms never hit a commit unless the log has grown far.
- * The database is opened with incremental auto-vacuum: freed pages are given back in small steps.
+ * Checkpoints are ours (engine_tidy), so that their 6-40 ms never hit a commit unless the log has
+ * grown far. The database is opened with incremental auto-vacuum: freed pages are given back in
+ * small steps.
  */
 #include "datastore/engine.h"
 
@@ -17,10 +19,10 @@
 
 #include "base/memory.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION   1
 #define WAL_PAGES_WANTED 1000 /* 4 MiB: checkpoint when idle        */
-#define WAL_PAGES_MAX 8000    /* 32 MiB: checkpoint also when busy  */
-#define VACUUM_PAGES 64	      /* given back after a checkpoint      */
+#define WAL_PAGES_MAX    8000 /* 32 MiB: checkpoint also when busy  */
+#define VACUUM_PAGES     64   /* given back after a checkpoint      */
 
 struct engine {
 	sqlite3 *db;
@@ -61,7 +63,8 @@ static bool lock_folder(const char *folder, int *out_fd, struct error *err)
 		if (read(fd, text, sizeof(text) - 1) <= 0)
 			snprintf(text, sizeof(text), "unknown");
 		return error_set(err, ERROR_UNAVAILABLE,
-				 "the data in %s is in use by another server (process %s); stop that one first",
+				 "the data in %s is in use by another server (process %s); stop "
+				 "that one first",
 				 folder, text);
 	}
 	snprintf(text, sizeof(text), "%ld", (long)getpid());
@@ -110,21 +113,23 @@ static bool prepare_schema(struct engine *engine, struct error *err)
 	    !read_int(engine, "PRAGMA user_version", &version, err))
 		return false;
 	if (version > SCHEMA_VERSION)
-		return error_set(err, ERROR_BROKEN,
-				 "the database was written by a newer version (schema %" PRId64
-				 ", this program knows %d); run that version, or restore a snapshot",
-				 version, SCHEMA_VERSION);
+		return error_set(
+			err, ERROR_BROKEN,
+			"the database was written by a newer version (schema %" PRId64
+			", this program knows %d); run that version, or restore a snapshot",
+			version, SCHEMA_VERSION);
 	if (version == SCHEMA_VERSION)
 		return true;
-	return run(engine,
-		   "BEGIN IMMEDIATE;"
-		   "CREATE TABLE objects(key TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
-		   " value BLOB NOT NULL) WITHOUT ROWID;"
-		   "CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-		   "INSERT INTO facts VALUES('reserved', 0);"
-		   "PRAGMA user_version=1;"
-		   "COMMIT",
-		   err);
+	return run(
+		engine,
+		"BEGIN IMMEDIATE;"
+		"CREATE TABLE objects(key TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
+		" value BLOB NOT NULL) WITHOUT ROWID;"
+		"CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+		"INSERT INTO facts VALUES('reserved', 0);"
+		"PRAGMA user_version=1;"
+		"COMMIT",
+		err);
 }
 
 static bool prepare_statements(struct engine *engine, struct error *err)
@@ -140,8 +145,8 @@ static bool prepare_statements(struct engine *engine, struct error *err)
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-		if (sqlite3_prepare_v3(engine->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT, rows[i].slot,
-				       NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(engine->db, rows[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+				       rows[i].slot, NULL) != SQLITE_OK)
 			return fail(err, engine->db, rows[i].sql);
 	return true;
 }
@@ -152,7 +157,8 @@ static bool open_database(struct engine *engine, const char *folder, struct erro
 
 	if (sqlite3_initialize() != SQLITE_OK)
 		return error_set(err, ERROR_BROKEN, "SQLite does not start");
-	if (sqlite3_open_v2(path, &engine->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+	if (sqlite3_open_v2(path, &engine->db,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
 		return fail(err, engine->db, path);
 	sqlite3_busy_timeout(engine->db, 5000);
@@ -183,14 +189,16 @@ bool engine_load(struct engine *engine,
 	bool done = true;
 	int step = SQLITE_DONE;
 
-	if (sqlite3_prepare_v2(engine->db, "SELECT key, revision, value FROM objects", -1, &query, NULL) !=
-	    SQLITE_OK)
+	if (sqlite3_prepare_v2(engine->db, "SELECT key, revision, value FROM objects", -1, &query,
+			       NULL) != SQLITE_OK)
 		return fail(err, engine->db, "read all objects");
 	while (done && (step = sqlite3_step(query)) == SQLITE_ROW) {
 		struct engine_row row = {
-			.key = str_from(sqlite3_column_text(query, 0), (size_t)sqlite3_column_bytes(query, 0)),
+			.key = str_from(sqlite3_column_text(query, 0),
+					(size_t)sqlite3_column_bytes(query, 0)),
 			.revision = (uint64_t)sqlite3_column_int64(query, 1),
-			.bytes = str_from(sqlite3_column_blob(query, 2), (size_t)sqlite3_column_bytes(query, 2)),
+			.bytes = str_from(sqlite3_column_blob(query, 2),
+					  (size_t)sqlite3_column_bytes(query, 2)),
 		};
 
 		done = visit(of, &row, err);

@@ -131,8 +131,9 @@ bool feed_replay(const struct feed *feed, uint64_t after,
 		 bool (*visit)(void *of, const struct change *change), void *of, struct error *err)
 {
 	if (after < feed->oldest)
-		return error_set(err, ERROR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")",
-				 after, feed->oldest);
+		return error_set(err, ERROR_EXPIRED,
+				 "too old resource version: %" PRIu64 " (%" PRIu64 ")", after,
+				 feed->oldest);
 	for (size_t i = bisect(feed, after); i < feed->count; i++)
 		if (!visit(of, &entry_at(feed, i)->change))
 			break;

@@ -61,7 +61,8 @@ static bool take_header(struct str line, struct http_header *out, struct error *
 	return true;
 }
 
-static bool take_headers(struct str rest, struct arena *arena, struct http_head *head, struct error *err)
+static bool take_headers(struct str rest, struct arena *arena, struct http_head *head,
+			 struct error *err)
 {
 	struct http_header found[LIMIT_HTTP_HEADERS];
 	struct str line;
@@ -72,7 +73,8 @@ static bool take_headers(struct str rest, struct arena *arena, struct http_head 
 		if (line.len == 0)
 			break;
 		if (head->header_count == LIMIT_HTTP_HEADERS)
-			return error_set(err, ERROR_TOO_LARGE, "more than %d headers", LIMIT_HTTP_HEADERS);
+			return error_set(err, ERROR_TOO_LARGE, "more than %d headers",
+					 LIMIT_HTTP_HEADERS);
 		if (!take_header(line, &found[head->header_count], err))
 			return false;
 		head->header_count++;
@@ -140,7 +142,8 @@ static void connection_facts(struct http_head *head, bool http_1_1)
 {
 	head->keep_alive = http_1_1 ? !http_has_token(head, "Connection", "close")
 				    : http_has_token(head, "Connection", "keep-alive");
-	head->upgrade = http_has_token(head, "Connection", "upgrade") && http_header(head, "Upgrade").len > 0;
+	head->upgrade = http_has_token(head, "Connection", "upgrade") &&
+			http_header(head, "Upgrade").len > 0;
 	head->expects_continue = str_equal_case(http_header(head, "Expect"), STR("100-continue"));
 }
 
@@ -155,12 +158,14 @@ static bool parse_version(struct str version, bool *out_1_1, struct error *err)
 static bool is_target(struct str target)
 {
 	for (size_t i = 0; i < target.len; i++)
-		if ((unsigned char)target.at[i] <= 0x20 || (unsigned char)target.at[i] >= 0x7f || target.at[i] == '#')
+		if ((unsigned char)target.at[i] <= 0x20 || (unsigned char)target.at[i] >= 0x7f ||
+		    target.at[i] == '#')
 			return false;
 	return target.len > 0 && (target.at[0] == '/' || str_is(target, "*"));
 }
 
-bool http_parse_request(struct str bytes, struct arena *arena, struct http_head *out, struct error *err)
+bool http_parse_request(struct str bytes, struct arena *arena, struct http_head *out,
+			struct error *err)
 {
 	struct http_head head = { 0 };
 	struct str rest = bytes, line;
@@ -174,7 +179,8 @@ bool http_parse_request(struct str bytes, struct arena *arena, struct http_head 
 		return bad(err, "the method");
 	if (!is_target(head.target))
 		return bad(err, "the request target");
-	if (!parse_version(line, &http_1_1, err) || !take_headers(rest, arena, &head, err) || !frame_body(&head, err))
+	if (!parse_version(line, &http_1_1, err) || !take_headers(rest, arena, &head, err) ||
+	    !frame_body(&head, err))
 		return false;
 	if (http_1_1 && http_header_count(&head, "Host") != 1)
 		return bad(err, "exactly one Host header is needed");
@@ -185,7 +191,8 @@ bool http_parse_request(struct str bytes, struct arena *arena, struct http_head 
 	return true;
 }
 
-bool http_parse_reply(struct str bytes, struct arena *arena, struct http_head *out, struct error *err)
+bool http_parse_reply(struct str bytes, struct arena *arena, struct http_head *out,
+		      struct error *err)
 {
 	struct http_head head = { 0 };
 	struct str rest = bytes, line;
@@ -210,17 +217,38 @@ const char *http_status_text(int status)
 		int status;
 		const char *text;
 	} rows[] = {
-		{ 100, "Continue" }, { 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" },
-		{ 202, "Accepted" }, { 204, "No Content" }, { 206, "Partial Content" },
-		{ 301, "Moved Permanently" }, { 302, "Found" }, { 304, "Not Modified" },
-		{ 307, "Temporary Redirect" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
-		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 406, "Not Acceptable" }, { 408, "Request Timeout" }, { 409, "Conflict" }, { 410, "Gone" },
-		{ 413, "Request Entity Too Large" }, { 415, "Unsupported Media Type" },
-		{ 416, "Range Not Satisfiable" }, { 422, "Unprocessable Entity" },
-		{ 429, "Too Many Requests" }, { 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" }, { 501, "Not Implemented" }, { 502, "Bad Gateway" },
-		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" }, { 507, "Insufficient Storage" },
+		{ 100, "Continue" },
+		{ 101, "Switching Protocols" },
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 206, "Partial Content" },
+		{ 301, "Moved Permanently" },
+		{ 302, "Found" },
+		{ 304, "Not Modified" },
+		{ 307, "Temporary Redirect" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 406, "Not Acceptable" },
+		{ 408, "Request Timeout" },
+		{ 409, "Conflict" },
+		{ 410, "Gone" },
+		{ 413, "Request Entity Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 416, "Range Not Satisfiable" },
+		{ 422, "Unprocessable Entity" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+		{ 507, "Insufficient Storage" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
@@ -231,10 +259,22 @@ const char *http_status_text(int status)
 
 /* --- chunked bodies: RFC 9112 7.1 --- */
 
-enum { CHUNK_SIZE, CHUNK_EXTENSION, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF, CHUNK_TRAILER,
-       CHUNK_TRAILER_LINE, CHUNK_TRAILER_LF, CHUNK_END_LF, CHUNK_DONE };
+enum {
+	CHUNK_SIZE,
+	CHUNK_EXTENSION,
+	CHUNK_SIZE_LF,
+	CHUNK_DATA,
+	CHUNK_DATA_CR,
+	CHUNK_DATA_LF,
+	CHUNK_TRAILER,
+	CHUNK_TRAILER_LINE,
+	CHUNK_TRAILER_LF,
+	CHUNK_END_LF,
+	CHUNK_DONE
+};
 
-#define CHUNK_LINE_MAX 4096 /* extensions and trailers: nobody sends them, nobody may flood us with them */
+#define CHUNK_LINE_MAX                                                                             \
+	4096 /* extensions and trailers: nobody sends them, nobody may flood us with them */
 
 static int hex_digit(char c)
 {
@@ -268,8 +308,7 @@ static bool chunk_byte(struct http_chunks *chunks, char c, struct error *err)
 	if (++chunks->line_len > CHUNK_LINE_MAX)
 		return bad(err, "a chunk line is too long");
 	switch (chunks->phase) {
-	case CHUNK_SIZE:
-		return chunk_size_byte(chunks, c, err);
+	case CHUNK_SIZE: return chunk_size_byte(chunks, c, err);
 	case CHUNK_EXTENSION:
 		if (c == '\n')
 			return bad(err, "a bare LF in a chunk line");
@@ -298,13 +337,12 @@ static bool chunk_byte(struct http_chunks *chunks, char c, struct error *err)
 	case CHUNK_END_LF:
 		chunks->phase = CHUNK_DONE;
 		return c == '\n' ? true : bad(err, "the last chunk");
-	default:
-		return bad(err, "bytes behind the last chunk");
+	default: return bad(err, "bytes behind the last chunk");
 	}
 }
 
-bool http_chunks_feed(struct http_chunks *chunks, struct str in, struct buf *out, size_t *out_consumed,
-		      bool *out_done, struct error *err)
+bool http_chunks_feed(struct http_chunks *chunks, struct str in, struct buf *out,
+		      size_t *out_consumed, bool *out_done, struct error *err)
 {
 	size_t at = 0;
 
@@ -337,13 +375,15 @@ static bool decode_part(struct str raw, struct arena *arena, struct str *out, st
 	auto_buf plain = BUF_INIT;
 
 	if (!buf_add_percent_decoded(&plain, raw, true))
-		return error_set(err, ERROR_BAD_REQUEST, "the query has a malformed escape in \"" STR_FMT "\"", STR_ARG(raw));
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the query has a malformed escape in \"" STR_FMT "\"",
+				 STR_ARG(raw));
 	*out = str_from(arena_string(arena, plain.at, plain.len), plain.len);
 	return true;
 }
 
-bool http_parse_query(struct str query, struct arena *arena, struct http_param **out, size_t *out_count,
-		      struct error *err)
+bool http_parse_query(struct str query, struct arena *arena, struct http_param **out,
+		      size_t *out_count, struct error *err)
 {
 	size_t room = 1, count = 0;
 	struct http_param *params;

@@ -2,7 +2,8 @@
  * http.h - the words of HTTP/1.1 shared by server and client: header lists, request heads, parsing.
  *
  * RFC 9110, RFC 9112.  Strict where leniency lets requests be smuggled: no bare LF, no obs-fold, no
- * space before a colon, one Content-Length, Transfer-Encoding only "chunked" and never with a length.
+ * space before a colon, one Content-Length, Transfer-Encoding only "chunked" and never with a
+ * length.
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -17,13 +18,13 @@ struct http_header {
 struct http_head {
 	struct str method; /* requests */
 	struct str target; /* raw, as sent: path?query */
-	int status;	   /* replies  */
+	int status;        /* replies  */
 	bool keep_alive;
 	bool has_length;
 	uint64_t length;
 	bool chunked;
 	bool expects_continue;
-	bool upgrade;		/* Connection has "upgrade" */
+	bool upgrade; /* Connection has "upgrade" */
 	struct http_header *headers;
 	size_t header_count;
 };
@@ -55,7 +56,7 @@ MUST_CHECK bool http_chunks_feed(struct http_chunks *chunks, struct str in, stru
 struct http_param {
 	struct str name, value;
 };
-MUST_CHECK bool http_parse_query(struct str query, struct arena *arena, struct http_param **out, size_t *out_count,
-				 struct error *err);
+MUST_CHECK bool http_parse_query(struct str query, struct arena *arena, struct http_param **out,
+				 size_t *out_count, struct error *err);
 
 #endif

@@ -3,8 +3,8 @@
  *
  *   QUEUED ─(a stream is there)─► SENT ─(head)─► BODY ─(end)─► told and freed
  *
- * A kept connection may have been closed by the server while it lay idle: a call on it that gets no byte back is
- * started once more on a new one.
+ * A kept connection may have been closed by the server while it lay idle: a call on it that gets no
+ * byte back is started once more on a new one.
  */
 #include "net/http_client.h"
 
@@ -18,12 +18,12 @@
 #include "net/stream_prefix.h"
 #include "net/tls.h"
 
-#define IDLE_MAX 8
-#define IDLE_MS 30000
-#define DIAL_MS 15000
+#define IDLE_MAX   8
+#define IDLE_MS    30000
+#define DIAL_MS    15000
 #define READ_PIECE 16384
 
-struct line { /* one connection */
+struct line {             /* one connection */
 	struct list link; /* in client->idle while nobody uses it */
 	struct http_client *client;
 	struct stream *stream;
@@ -49,7 +49,7 @@ struct http_call {
 	struct http_client *client;
 	struct line *line;
 	struct http_ask ask;
-	struct buf out;	 /* head and body, kept for a second try */
+	struct buf out; /* head and body, kept for a second try */
 	struct buf in;
 	struct buf body; /* of whole replies */
 	struct arena *arena;
@@ -57,7 +57,7 @@ struct http_call {
 	struct http_chunks chunks;
 	uint64_t left;
 	enum stage stage;
-	bool kept_line;	 /* started on a kept connection: may be tried again */
+	bool kept_line; /* started on a kept connection: may be tried again */
 	bool any_byte;
 	bool until_close;
 	bool no_body;
@@ -88,7 +88,8 @@ static void on_idle_timer(struct loop_timer *timer)
 
 static void on_readable(void *owner);
 static void on_closed(void *owner, const struct error *why);
-static const struct stream_events line_events = { .on_readable = on_readable, .on_closed = on_closed };
+static const struct stream_events line_events = { .on_readable = on_readable,
+						  .on_closed = on_closed };
 
 static struct line *line_new(struct http_client *client, struct stream *stream)
 {
@@ -210,11 +211,13 @@ static void print_call(struct http_call *call)
 	const struct http_ask *ask = &call->ask;
 	struct buf *out = &call->out;
 
-	buf_add_print(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", ask->method, ask->target, call->client->host);
+	buf_add_print(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", ask->method, ask->target,
+		      call->client->host);
 	for (size_t i = 0; i < ask->header_count; i++)
 		buf_add_print(out, STR_FMT ": " STR_FMT "\r\n", STR_ARG(ask->headers[i].name),
 			      STR_ARG(ask->headers[i].value));
-	if (ask->body.len > 0 || strcmp(ask->method, "POST") == 0 || strcmp(ask->method, "PUT") == 0)
+	if (ask->body.len > 0 || strcmp(ask->method, "POST") == 0 ||
+	    strcmp(ask->method, "PUT") == 0)
 		buf_add_print(out, "Content-Length: %zu\r\n", ask->body.len);
 	buf_add_text(out, "\r\n");
 	buf_add_str(out, ask->body);
@@ -286,12 +289,12 @@ struct http_call *http_call(struct http_client *client, const struct http_ask *a
 /* --- receiving --- */
 
 /* Calls a callback; false when the call was ended inside it. */
-#define CALL_BACK(call, expression)         \
-	({                                  \
-		(call)->busy = true;        \
-		(expression);               \
-		(call)->busy = false;       \
-		!(call)->cancelled;         \
+#define CALL_BACK(call, expression)                                                                \
+	({                                                                                         \
+		(call)->busy = true;                                                               \
+		(expression);                                                                      \
+		(call)->busy = false;                                                              \
+		!(call)->cancelled;                                                                \
 	})
 
 static void upgrade(struct http_call *call)
@@ -381,7 +384,8 @@ static bool give(struct http_call *call, struct str piece)
 		return true;
 	if (ask->on_reply) {
 		if (ask->body_max > 0 && call->body.len + piece.len > ask->body_max) {
-			error_set(&err, ERROR_TOO_LARGE, "the reply is larger than %zu bytes", ask->body_max);
+			error_set(&err, ERROR_TOO_LARGE, "the reply is larger than %zu bytes",
+				  ask->body_max);
 			fail(call, &err);
 			return false;
 		}
@@ -466,7 +470,8 @@ static void line_over(struct line *line, const struct error *why)
 	if (why)
 		err = *why;
 	else
-		error_set(&err, ERROR_UNAVAILABLE, "the connection was closed before the reply was complete");
+		error_set(&err, ERROR_UNAVAILABLE,
+			  "the connection was closed before the reply was complete");
 	fail(call, &err);
 }
 
@@ -481,7 +486,8 @@ static void on_readable(void *owner)
 		return;
 	}
 	buf_reserve(&call->in, READ_PIECE);
-	got = stream_read(line->stream, call->in.at + call->in.len, call->in.room - call->in.len - 1);
+	got = stream_read(line->stream, call->in.at + call->in.len,
+			  call->in.room - call->in.len - 1);
 	if (got == 0)
 		return;
 	if (got < 0) {
@@ -501,7 +507,8 @@ static void on_closed(void *owner, const struct error *why)
 
 /* --- clients --- */
 
-struct http_client *http_client_new(struct loop *loop, http_dial_fn *dial, void *of, const char *host_header)
+struct http_client *http_client_new(struct loop *loop, http_dial_fn *dial, void *of,
+				    const char *host_header)
 {
 	struct http_client *client = memory_new(struct http_client);
 
@@ -544,7 +551,9 @@ static void on_connected(void *of, struct stream *stream, const struct error *er
 	done.on_done(done.call, stream, err);
 }
 
-static void dial_url(void *of, void (*on_done)(void *call, struct stream *stream, const struct error *err), void *call)
+static void dial_url(void *of,
+		     void (*on_done)(void *call, struct stream *stream, const struct error *err),
+		     void *call)
 {
 	struct url_dialler *url = of;
 	struct url_dial *dial = memory_new(struct url_dial);
@@ -553,7 +562,8 @@ static void dial_url(void *of, void (*on_done)(void *call, struct stream *stream
 	dial->on_done = on_done;
 	dial->call = call;
 	list_add(&url->dials, &dial->link);
-	dial->dial = socket_dial(url->loop, str_of(url->host), url->port, DIAL_MS, on_connected, dial);
+	dial->dial =
+		socket_dial(url->loop, str_of(url->host), url->port, DIAL_MS, on_connected, dial);
 }
 
 static void url_free(struct url_dialler *url)
@@ -576,7 +586,8 @@ static void url_free(struct url_dialler *url)
 	free(url);
 }
 
-struct http_client *http_client_to(struct loop *loop, struct str url, struct tls_config *config, struct error *err)
+struct http_client *http_client_to(struct loop *loop, struct str url, struct tls_config *config,
+				   struct error *err)
 {
 	bool secure = str_starts(url, STR("https://"));
 	struct str rest = url, host;
@@ -586,7 +597,8 @@ struct http_client *http_client_to(struct loop *loop, struct str url, struct tls
 	unsigned port;
 
 	if (!secure && !str_starts(url, STR("http://"))) {
-		error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is no http:// or https:// URL", STR_ARG(url));
+		error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is no http:// or https:// URL",
+			  STR_ARG(url));
 		return NULL;
 	}
 	rest = str_from(url.at + (secure ? 8 : 7), url.len - (secure ? 8 : 7));
@@ -615,7 +627,8 @@ void http_client_free(struct http_client *client)
 		return;
 	client->closing = true;
 	error_set(&err, ERROR_UNAVAILABLE, "the client is closing");
-	LIST_EACH_SAFE(&client->calls, link) {
+	LIST_EACH_SAFE(&client->calls, link)
+	{
 		struct http_call *call = LIST_OWNER(link, struct http_call, link);
 
 		if (call->stage != STAGE_DIALLING)

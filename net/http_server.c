@@ -1,11 +1,12 @@
 /*
- * http_server.c - one connection: reads heads and bodies, gives requests to the service, writes answers.
+ * http_server.c - one connection: reads heads and bodies, gives requests to the service, writes
+ * answers.
  *
  *   HEAD ─(head is in)─► BODY ─(body is in)─► ANSWER ─(answer is out)─► HEAD ...
  *     └── malformed, too large, too slow ──► a plain answer and the end
  *
- * While an answer is awaited a little input is still read, so that the client's leaving is noticed at once.  A request
- * whose client has left lives on by itself until its handler ends it.
+ * While an answer is awaited a little input is still read, so that the client's leaving is noticed
+ * at once.  A request whose client has left lives on by itself until its handler ends it.
  */
 #include "net/http_server.h"
 
@@ -20,9 +21,9 @@
 #include "net/stream_prefix.h"
 
 #define READ_PIECE 16384
-#define AHEAD_MAX (64u * 1024) /* input kept while an answer is awaited */
-#define JOIN_MAX 16384	       /* bodies up to it go out in one write with their head */
-#define LINGER_MS 2000
+#define AHEAD_MAX  (64u * 1024) /* input kept while an answer is awaited */
+#define JOIN_MAX   16384        /* bodies up to it go out in one write with their head */
+#define LINGER_MS  2000
 
 enum phase { PHASE_HEAD, PHASE_BODY, PHASE_ANSWER };
 
@@ -160,7 +161,8 @@ static void print_head(struct active *active, int status, const char *content_ty
 {
 	struct http_conn *conn = active->req.conn;
 
-	buf_add_print(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http_status_text(status), date_now());
+	buf_add_print(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status, http_status_text(status),
+		      date_now());
 	if (content_type)
 		buf_add_print(out, "Content-Type: %s\r\n", content_type);
 	buf_add_str(out, buf_str(&active->headers));
@@ -233,8 +235,8 @@ void http_reply(struct http_request *req, int status, const char *content_type, 
 	next_request(end_request(active));
 }
 
-void http_reply_shared(struct http_request *req, int status, const char *content_type, struct str body,
-		       void *keep, void (*drop)(void *keep))
+void http_reply_shared(struct http_request *req, int status, const char *content_type,
+		       struct str body, void *keep, void (*drop)(void *keep))
 {
 	http_reply(req, status, content_type, body); /* the stream has taken or copied every byte */
 	drop(keep);
@@ -312,7 +314,9 @@ struct stream *http_upgrade(struct http_request *req, const char *protocol)
 		return NULL;
 	}
 	stream = conn->stream;
-	buf_add_print(&out, "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\nUpgrade: %s\r\nConnection: Upgrade\r\n",
+	buf_add_print(&out,
+		      "HTTP/1.1 101 Switching Protocols\r\nDate: %s\r\nUpgrade: %s\r\nConnection: "
+		      "Upgrade\r\n",
 		      date_now(), protocol);
 	buf_add_str(&out, buf_str(&active->headers));
 	buf_add_text(&out, "\r\n");
@@ -338,7 +342,8 @@ static void refuse(struct http_conn *conn, const struct error *err)
 	buf_add_print(&out,
 		      "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
 		      "Content-Length: %zu\r\nConnection: close\r\n\r\n%s\n",
-		      status, http_status_text(status), date_now(), strlen(err->text) + 1, err->text);
+		      status, http_status_text(status), date_now(), strlen(err->text) + 1,
+		      err->text);
 	stream_write(conn->stream, buf_str(&out));
 	conn_finish(conn);
 }
@@ -362,8 +367,9 @@ static bool begin_body(struct http_conn *conn, struct error *err)
 	struct http_head *head = &active->req.head;
 
 	if (head->has_length && head->length > conn->service->body_max)
-		return error_set(err, ERROR_TOO_LARGE, "the body has %" PRIu64 " bytes; %zu are allowed",
-				 head->length, conn->service->body_max);
+		return error_set(err, ERROR_TOO_LARGE,
+				 "the body has %" PRIu64 " bytes; %zu are allowed", head->length,
+				 conn->service->body_max);
 	if (head->expects_continue && (head->chunked || head->length > 0) && conn->in.len == 0)
 		stream_write(conn->stream, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 	conn->phase = PHASE_BODY;
@@ -398,11 +404,13 @@ static bool take_chunks(struct http_conn *conn, bool *out_done, struct error *er
 	struct active *active = conn->active;
 	size_t used;
 
-	if (!http_chunks_feed(&active->chunks, buf_str(&conn->in), &active->body, &used, out_done, err))
+	if (!http_chunks_feed(&active->chunks, buf_str(&conn->in), &active->body, &used, out_done,
+			      err))
 		return false;
 	buf_drop_front(&conn->in, used);
 	if (active->body.len > conn->service->body_max)
-		return error_set(err, ERROR_TOO_LARGE, "the body has more than the %zu bytes that are allowed",
+		return error_set(err, ERROR_TOO_LARGE,
+				 "the body has more than the %zu bytes that are allowed",
 				 conn->service->body_max);
 	return true;
 }
@@ -447,7 +455,8 @@ static bool step(struct http_conn *conn)
 		if (end < 0 && conn->in.len <= LIMIT_HTTP_HEAD)
 			return false;
 		if (end < 0 || end > (ptrdiff_t)LIMIT_HTTP_HEAD)
-			error_set(&err, ERROR_TOO_LARGE, "the request head is larger than %u bytes", LIMIT_HTTP_HEAD);
+			error_set(&err, ERROR_TOO_LARGE, "the request head is larger than %u bytes",
+				  LIMIT_HTTP_HEAD);
 		else if (take_head(conn, (size_t)end, &err))
 			return true;
 		refuse(conn, &err);
@@ -475,7 +484,8 @@ static bool read_some(struct http_conn *conn)
 	if (conn->ended || conn->in.len >= input_limit(conn))
 		return false;
 	buf_reserve(&conn->in, conn->in.len == 0 ? 2048 : READ_PIECE);
-	got = stream_read(conn->stream, conn->in.at + conn->in.len, conn->in.room - conn->in.len - 1);
+	got = stream_read(conn->stream, conn->in.at + conn->in.len,
+			  conn->in.room - conn->in.len - 1);
 	if (got < 0)
 		conn->ended = true;
 	if (got <= 0) {
@@ -542,7 +552,8 @@ static void on_timer(struct loop_timer *timer)
 
 /* --- services --- */
 
-void http_serve(struct http_service *service, struct stream *stream, struct str peer, void *identity)
+void http_serve(struct http_service *service, struct stream *stream, struct str peer,
+		void *identity)
 {
 	struct http_conn *conn = memory_new(struct http_conn);
 
@@ -560,7 +571,8 @@ void http_serve(struct http_service *service, struct stream *stream, struct str 
 
 void http_service_close(struct http_service *service)
 {
-	LIST_EACH_SAFE(&all_conns, link) {
+	LIST_EACH_SAFE(&all_conns, link)
+	{
 		struct http_conn *conn = LIST_OWNER(link, struct http_conn, link);
 
 		if (conn->service != service)

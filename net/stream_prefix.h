@@ -1,5 +1,6 @@
 /*
- * stream_prefix.h - a stream with bytes put in front of what it will read: for hand-overs after an upgrade.
+ * stream_prefix.h - a stream with bytes put in front of what it will read: for hand-overs after an
+ * upgrade.
  */
 #ifndef NET_STREAM_PREFIX_H
 #define NET_STREAM_PREFIX_H

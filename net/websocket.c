@@ -1,7 +1,8 @@
 /*
  * websocket.c - the server end of RFC 6455 over an upgraded stream.
  *
- * Frames are read into one buffer; a message in several frames is put together; control frames are answered in between.
+ * Frames are read into one buffer; a message in several frames is put together; control frames are
+ * answered in between.
  */
 #include "net/websocket.h"
 
@@ -10,10 +11,10 @@
 #include "base/limits.h"
 #include "net/hash.h"
 
-#define READ_PIECE 16384
-#define CLOSE_MS 2000
+#define READ_PIECE  16384
+#define CLOSE_MS    2000
 #define CONTROL_MAX 125
-#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 enum { OP_MORE = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
 
@@ -22,10 +23,10 @@ struct websocket {
 	const struct websocket_events *events;
 	void *owner;
 	struct buf in, message;
-	unsigned message_op; /* of the message in pieces, 0 = none */
-	bool inside;	     /* a callback is running */
-	bool closed;	     /* websocket_close was called inside it */
-	bool over;	     /* on_closed was called or is due */
+	unsigned message_op;     /* of the message in pieces, 0 = none */
+	bool inside;             /* a callback is running */
+	bool closed;             /* websocket_close was called inside it */
+	bool over;               /* on_closed was called or is due */
 	struct loop_timer timer; /* after our close frame */
 };
 
@@ -38,7 +39,9 @@ enum websocket_parse websocket_frame_parse(struct str bytes, struct websocket_fr
 
 	if (bytes.len < 2)
 		return WEBSOCKET_MORE;
-	*out = (struct websocket_frame){ .fin = at[0] & 0x80, .masked = at[1] & 0x80, .opcode = at[0] & 15u };
+	*out = (struct websocket_frame){ .fin = at[0] & 0x80,
+					 .masked = at[1] & 0x80,
+					 .opcode = at[0] & 15u };
 	out->length = at[1] & 0x7fu;
 	if (at[0] & 0x70) /* no extension was agreed upon */
 		return WEBSOCKET_BAD;
@@ -169,7 +172,9 @@ static void give_message(struct websocket *ws, struct str message, bool is_text)
 
 static void take_close(struct websocket *ws, struct str payload)
 {
-	int code = payload.len >= 2 ? (unsigned char)payload.at[0] << 8 | (unsigned char)payload.at[1] : 1005;
+	int code = payload.len >= 2
+			   ? (unsigned char)payload.at[0] << 8 | (unsigned char)payload.at[1]
+			   : 1005;
 
 	if (!ws->closed)
 		write_close(ws, code == 1005 ? 1000 : code, STR(""));
@@ -208,19 +213,14 @@ static void take_data(struct websocket *ws, const struct websocket_frame *frame,
 	}
 }
 
-static void take_frame(struct websocket *ws, const struct websocket_frame *frame, struct str payload)
+static void take_frame(struct websocket *ws, const struct websocket_frame *frame,
+		       struct str payload)
 {
 	switch (frame->opcode) {
-	case OP_CLOSE:
-		take_close(ws, payload);
-		break;
-	case OP_PING:
-		write_frame(ws, OP_PONG, payload, STR(""));
-		break;
-	case OP_PONG:
-		break;
-	default:
-		take_data(ws, frame, payload);
+	case OP_CLOSE: take_close(ws, payload); break;
+	case OP_PING: write_frame(ws, OP_PONG, payload, STR("")); break;
+	case OP_PONG: break;
+	default: take_data(ws, frame, payload);
 	}
 }
 
@@ -240,7 +240,9 @@ static bool next_frame(struct websocket *ws)
 	if (parse == WEBSOCKET_MORE)
 		return false;
 	if (parse == WEBSOCKET_BAD || !frame.masked) {
-		fail(ws, 1002, parse == WEBSOCKET_BAD ? "malformed frame" : "a client's frame must be masked");
+		fail(ws, 1002,
+		     parse == WEBSOCKET_BAD ? "malformed frame"
+					    : "a client's frame must be masked");
 		return false;
 	}
 	if (frame.length > LIMIT_WEBSOCKET_MESSAGE) {
@@ -316,15 +318,18 @@ static bool offers(struct str list, const char *protocol)
 	return false;
 }
 
-static bool choose(struct str offered, const char *const *protocols, const char **out, struct error *err)
+static bool choose(struct str offered, const char *const *protocols, const char **out,
+		   struct error *err)
 {
 	for (const char *const *at = protocols; *at; at++)
 		if (offered.len == 0 ? **at == '\0' : offers(offered, *at)) {
 			*out = *at;
 			return true;
 		}
-	return error_set(err, ERROR_FORBIDDEN, "unable to upgrade: unable to negotiate protocol: client supports \"" STR_FMT "\"",
-			 STR_ARG(offered));
+	return error_set(
+		err, ERROR_FORBIDDEN,
+		"unable to upgrade: unable to negotiate protocol: client supports \"" STR_FMT "\"",
+		STR_ARG(offered));
 }
 
 static void add_accept(struct http_request *req, struct str key)
@@ -340,18 +345,20 @@ static void add_accept(struct http_request *req, struct str key)
 	http_reply_header(req, "Sec-WebSocket-Accept", buf_text(&answer));
 }
 
-bool websocket_accept(struct http_request *req, const char *const *protocols, struct websocket **out,
-		      const char **out_protocol, struct error *err)
+bool websocket_accept(struct http_request *req, const char *const *protocols,
+		      struct websocket **out, const char **out_protocol, struct error *err)
 {
 	const struct http_head *head = &req->head;
 	struct str key = http_header(head, "Sec-WebSocket-Key");
 	struct websocket *ws;
 	const char *protocol;
 
-	if (!head->upgrade || !http_has_token(head, "Upgrade", "websocket") || !str_is(head->method, "GET"))
+	if (!head->upgrade || !http_has_token(head, "Upgrade", "websocket") ||
+	    !str_is(head->method, "GET"))
 		return error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
 	if (!str_is(http_header(head, "Sec-WebSocket-Version"), "13") || key.len != 24)
-		return error_set(err, ERROR_BAD_REQUEST, "unable to upgrade: this is no WebSocket version 13 handshake");
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "unable to upgrade: this is no WebSocket version 13 handshake");
 	if (!choose(http_header(head, "Sec-WebSocket-Protocol"), protocols, &protocol, err))
 		return false;
 	add_accept(req, key);

@@ -1,5 +1,6 @@
 /*
- * websocket.h - RFC 6455 messages over an upgraded stream: the API's exec, attach and watch channels.
+ * websocket.h - RFC 6455 messages over an upgraded stream: the API's exec, attach and watch
+ * channels.
  *
  * The server end: client frames must be masked; messages are reassembled up to
  * LIMIT_WEBSOCKET_MESSAGE; pings are answered; a broken rule closes with 1002/1007/1009.
@@ -13,15 +14,16 @@
 struct websocket;
 struct websocket_events {
 	void (*on_message)(void *owner, struct str message, bool is_text);
-	void (*on_writable)(void *owner);		     /* may be NULL */
-	void (*on_closed)(void *owner, int code);	     /* 1006 = without a close frame; free it then */
+	void (*on_writable)(void *owner);         /* may be NULL */
+	void (*on_closed)(void *owner, int code); /* 1006 = without a close frame; free it then */
 };
 
-/* Checks the handshake headers of req (Upgrade, Version 13, Key).  `protocols`: what we speak, best first,
- * NULL-terminated; the first of the client's list that we speak is chosen ("" allowed when the client
- * offers none).  On failure nothing has been answered. */
-MUST_CHECK bool websocket_accept(struct http_request *req, const char *const *protocols, struct websocket **out,
-				 const char **out_protocol, struct error *err);
+/* Checks the handshake headers of req (Upgrade, Version 13, Key).  `protocols`: what we speak, best
+ * first, NULL-terminated; the first of the client's list that we speak is chosen ("" allowed when
+ * the client offers none).  On failure nothing has been answered. */
+MUST_CHECK bool websocket_accept(struct http_request *req, const char *const *protocols,
+				 struct websocket **out, const char **out_protocol,
+				 struct error *err);
 void websocket_own(struct websocket *ws, const struct websocket_events *events, void *owner);
 void websocket_send(struct websocket *ws, struct str message, bool is_text);
 /* One binary message made of one byte and a payload, without copying twice. */

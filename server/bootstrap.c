@@ -17,7 +17,7 @@
 #include "base/random.h"
 #include "net/pki.h"
 
-#define CA_DAYS 3650
+#define CA_DAYS   3650
 #define LEAF_DAYS 365
 #define NAMES_MAX 64
 
@@ -64,7 +64,8 @@ static bool store_cert(struct work *work, const char *name, struct buf *cert, st
 	return file_replace(path, buf_str(cert), 0600, err);
 }
 
-static bool load_ca(struct work *work, const char *name, struct buf *cert, struct buf *key, struct error *err)
+static bool load_ca(struct work *work, const char *name, struct buf *cert, struct buf *key,
+		    struct error *err)
 {
 	auto_free char *path = memory_print("%s/%s.crt", work->folder, name);
 	auto_free char *subject = memory_print("mote-%s@%" PRId64, name, clock_wall_s());
@@ -75,7 +76,8 @@ static bool load_ca(struct work *work, const char *name, struct buf *cert, struc
 		return false;
 	if (found)
 		return true;
-	return pki_issue(&plan, buf_str(key), STR_NONE, STR_NONE, cert, err) && store_cert(work, name, cert, err);
+	return pki_issue(&plan, buf_str(key), STR_NONE, STR_NONE, cert, err) &&
+	       store_cert(work, name, cert, err);
 }
 
 /* --- names of the serving certificate --- */
@@ -117,13 +119,16 @@ static void add_local_addresses(struct names *names)
 
 static bool gather_names(struct work *work, struct names *names, struct error *err)
 {
-	static const char *const fixed[] = { "localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default",
-					     "kubernetes.default.svc" };
+	static const char *const fixed[] = {
+		"localhost",  "127.0.0.1",          "::1",
+		"kubernetes", "kubernetes.default", "kubernetes.default.svc"
+	};
 	char host[256] = "", service[64];
 
 	for (size_t i = 0; i < ARRAY_LENGTH(fixed); i++)
 		add_name(names, fixed[i]);
-	add_name(names, arena_print(names->arena, "kubernetes.default.svc.%s", work->plan->cluster_domain));
+	add_name(names, arena_print(names->arena, "kubernetes.default.svc.%s",
+				    work->plan->cluster_domain));
 	if (!bootstrap_service_address(work->plan->service_cidr, service, err))
 		return false;
 	add_name(names, service);
@@ -145,11 +150,14 @@ static bool load_serving(struct work *work, struct error *err)
 	auto_buf known = BUF_INIT;
 	auto_free char *cert_path = memory_print("%s/serving.crt", work->folder);
 	auto_free char *names_path = memory_print("%s/serving.names", work->folder);
-	struct pki_plan plan = { .subject = { .name = "mote" }, .uses = PKI_SERVER, .days = LEAF_DAYS };
+	struct pki_plan plan = { .subject = { .name = "mote" },
+				 .uses = PKI_SERVER,
+				 .days = LEAF_DAYS };
 	bool found, found_names;
 
 	names->arena = arena;
-	if (!gather_names(work, names, err) || !load_key(work, "serving", &secrets->serving_key, err) ||
+	if (!gather_names(work, names, err) ||
+	    !load_key(work, "serving", &secrets->serving_key, err) ||
 	    !read_or_not(cert_path, &secrets->serving, &found, err) ||
 	    !read_or_not(names_path, &known, &found_names, err))
 		return false;
@@ -171,12 +179,14 @@ static bool load_admin(struct work *work, struct error *err)
 	static const char *const organizations[] = { "system:masters", NULL };
 	struct secrets *secrets = work->secrets;
 	auto_free char *path = memory_print("%s/admin.crt", work->folder);
-	struct pki_plan plan = { .subject = { .name = "system:admin", .organizations = organizations },
+	struct pki_plan plan = { .subject = { .name = "system:admin",
+					      .organizations = organizations },
 				 .uses = PKI_CLIENT,
 				 .days = LEAF_DAYS };
 	bool found;
 
-	if (!load_key(work, "admin", &secrets->admin_key, err) || !read_or_not(path, &secrets->admin, &found, err))
+	if (!load_key(work, "admin", &secrets->admin_key, err) ||
+	    !read_or_not(path, &secrets->admin, &found, err))
 		return false;
 	if (found && is_fresh(buf_str(&secrets->admin), err))
 		return true;
@@ -211,7 +221,8 @@ static char *new_secret(void)
 	return buf_take(&text);
 }
 
-static bool load_token(struct work *work, const char *name, const char *given, char **out, struct error *err)
+static bool load_token(struct work *work, const char *name, const char *given, char **out,
+		       struct error *err)
 {
 	auto_free char *path = memory_print("%s/server/%s", work->plan->data_dir, name);
 	auto_buf known = BUF_INIT;
@@ -247,7 +258,8 @@ static bool load_tokens(struct work *work, struct error *err)
 		given = buf_text(&file);
 	}
 	return load_token(work, "token", given, &work->secrets->server_token, err) &&
-	       load_token(work, "node-token", work->secrets->server_token, &work->secrets->agent_token, err);
+	       load_token(work, "node-token", work->secrets->server_token,
+			  &work->secrets->agent_token, err);
 }
 
 /* --- addresses --- */
@@ -259,14 +271,16 @@ bool bootstrap_service_address(const char *service_cidr, char out[64], struct er
 	struct in_addr address;
 
 	if (inet_pton(AF_INET, text, &address) != 1)
-		return error_set(err, ERROR_INVALID, "service-cidr \"%s\" is no IPv4 range", service_cidr);
+		return error_set(err, ERROR_INVALID, "service-cidr \"%s\" is no IPv4 range",
+				 service_cidr);
 	address.s_addr = htonl(ntohl(address.s_addr) + 1);
 	if (!inet_ntop(AF_INET, &address, out, 64))
 		return error_os(err, "print service address");
 	return true;
 }
 
-/* The address that a packet to the outside would leave from; the first one that is up when there is no route. */
+/* The address that a packet to the outside would leave from; the first one that is up when there is
+ * no route. */
 static char *own_address(void)
 {
 	struct sockaddr_in outside = { .sin_family = AF_INET, .sin_port = htons(9) }, own;
@@ -280,7 +294,8 @@ static char *own_address(void)
 	/* TEST-NET-1: nothing is sent, only the route is looked up */
 	inet_pton(AF_INET, "192.0.2.1", &outside.sin_addr);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&outside, sizeof(outside)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&own, &len) == 0 && inet_ntop(AF_INET, &own.sin_addr, text, sizeof(text)))
+	    getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+	    inet_ntop(AF_INET, &own.sin_addr, text, sizeof(text)))
 		return memory_string(text);
 	arena = arena_new();
 	names = arena_zero(arena, sizeof(*names));
@@ -302,20 +317,24 @@ bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, stru
 
 	work.folder = folder;
 	memset(out, 0, sizeof(*out));
-	out->address = plan->advertise_address && *plan->advertise_address ? memory_string(plan->advertise_address)
-									   : own_address();
+	out->address = plan->advertise_address && *plan->advertise_address
+			       ? memory_string(plan->advertise_address)
+			       : own_address();
 	return file_make_dirs(folder, 0700, err) &&
 	       load_ca(&work, "server-ca", &out->server_ca, &out->server_ca_key, err) &&
-	       load_ca(&work, "client-ca", &out->client_ca, &out->client_ca_key, err) && load_serving(&work, err) &&
-	       load_admin(&work, err) && load_key(&work, "service-account", &out->account_key, err) &&
+	       load_ca(&work, "client-ca", &out->client_ca, &out->client_ca_key, err) &&
+	       load_serving(&work, err) && load_admin(&work, err) &&
+	       load_key(&work, "service-account", &out->account_key, err) &&
 	       load_tokens(&work, err);
 }
 
 void bootstrap_clear(struct secrets *secrets)
 {
-	struct buf *const bufs[] = { &secrets->server_ca,   &secrets->server_ca_key, &secrets->client_ca,
-				     &secrets->client_ca_key, &secrets->serving,      &secrets->serving_key,
-				     &secrets->admin,	      &secrets->admin_key,    &secrets->account_key };
+	struct buf *const bufs[] = { &secrets->server_ca,  &secrets->server_ca_key,
+				     &secrets->client_ca,  &secrets->client_ca_key,
+				     &secrets->serving,    &secrets->serving_key,
+				     &secrets->admin,      &secrets->admin_key,
+				     &secrets->account_key };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(bufs); i++)
 		buf_clear(bufs[i]);
@@ -325,23 +344,30 @@ void bootstrap_clear(struct secrets *secrets)
 	memset(secrets, 0, sizeof(*secrets));
 }
 
-bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *secrets, struct error *err)
+bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *secrets,
+			  struct error *err)
 {
-	const char *host = strcmp(plan->bind_address, "0.0.0.0") == 0 ? "127.0.0.1" : plan->bind_address;
+	const char *host =
+		strcmp(plan->bind_address, "0.0.0.0") == 0 ? "127.0.0.1" : plan->bind_address;
 	auto_buf text = BUF_INIT;
 	auto_free char *folder = memory_string(plan->write_kubeconfig);
 	const struct {
 		const char *name;
 		const struct buf *pem;
-	} parts[] = { { "client-certificate-data", &secrets->admin }, { "client-key-data", &secrets->admin_key } };
+	} parts[] = { { "client-certificate-data", &secrets->admin },
+		      { "client-key-data", &secrets->admin_key } };
 	char *slash = strrchr(folder, '/');
 	long mode;
 
-	buf_add_text(&text, "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    certificate-authority-data: ");
+	buf_add_text(&text, "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    "
+			    "certificate-authority-data: ");
 	buf_add_base64(&text, buf_str(&secrets->server_ca));
-	buf_add_print(&text, "\n    server: https://%s:%" PRId64 "\n  name: default\n", host, plan->https_listen_port);
-	buf_add_text(&text, "contexts:\n- context:\n    cluster: default\n    user: default\n  name: default\n"
-			    "current-context: default\npreferences: {}\nusers:\n- name: default\n  user:\n");
+	buf_add_print(&text, "\n    server: https://%s:%" PRId64 "\n  name: default\n", host,
+		      plan->https_listen_port);
+	buf_add_text(
+		&text,
+		"contexts:\n- context:\n    cluster: default\n    user: default\n  name: default\n"
+		"current-context: default\npreferences: {}\nusers:\n- name: default\n  user:\n");
 	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
 		buf_add_print(&text, "    %s: ", parts[i].name);
 		buf_add_base64(&text, buf_str(parts[i].pem));
@@ -353,5 +379,6 @@ bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *
 			return false;
 	}
 	mode = plan->write_kubeconfig_mode ? strtol(plan->write_kubeconfig_mode, NULL, 8) : 0600;
-	return file_replace(plan->write_kubeconfig, buf_str(&text), (mode_t)(mode > 0 && mode < 01000 ? mode : 0600), err);
+	return file_replace(plan->write_kubeconfig, buf_str(&text),
+			    (mode_t)(mode > 0 && mode < 01000 ? mode : 0600), err);
 }

@@ -1,8 +1,10 @@
 /*
- * bootstrap.h - what a server needs before it can serve: authorities, certificates, keys, tokens, the kubeconfig.
+ * bootstrap.h - what a server needs before it can serve: authorities, certificates, keys, tokens,
+ * the kubeconfig.
  *
- * Made at the first start under <data>/server/tls, each file whole or not at all (0600); read at every later start.
- * The serving and admin certificates are made again when they have less than a third of their time left or a name is missing.
+ * Made at the first start under <data>/server/tls, each file whole or not at all (0600); read at
+ * every later start. The serving and admin certificates are made again when they have less than a
+ * third of their time left or a name is missing.
  */
 #ifndef SERVER_BOOTSTRAP_H
 #define SERVER_BOOTSTRAP_H
@@ -10,25 +12,30 @@
 #include "server/server.h"
 
 struct secrets {
-	struct buf server_ca, server_ca_key;   /* signs the serving certificate  */
-	struct buf client_ca, client_ca_key;   /* signs admins, nodes            */
+	struct buf server_ca, server_ca_key; /* signs the serving certificate  */
+	struct buf client_ca, client_ca_key; /* signs admins, nodes            */
 	struct buf serving, serving_key;
 	struct buf admin, admin_key;
-	struct buf account_key;		       /* signs service account tokens   */
-	char *server_token, *agent_token;      /* the secret parts               */
-	char *address;			       /* that nodes and kubeconfig use  */
+	struct buf account_key;           /* signs service account tokens   */
+	char *server_token, *agent_token; /* the secret parts               */
+	char *address;                    /* that nodes and kubeconfig use  */
 };
 
-MUST_CHECK bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, struct error *err);
+MUST_CHECK bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out,
+				  struct error *err);
 void bootstrap_clear(struct secrets *secrets);
 /* The first address of the service range, as text. */
-MUST_CHECK bool bootstrap_service_address(const char *service_cidr, char out[64], struct error *err);
-MUST_CHECK bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *secrets, struct error *err);
+MUST_CHECK bool bootstrap_service_address(const char *service_cidr, char out[64],
+					  struct error *err);
+MUST_CHECK bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *secrets,
+				     struct error *err);
 
-/* Namespaces, the service `kubernetes` and its endpoints: made if they are missing, through the API itself. */
+/* Namespaces, the service `kubernetes` and its endpoints: made if they are missing, through the API
+ * itself. */
 struct bootstrap_objects;
-struct bootstrap_objects *bootstrap_objects_start(struct server *server, const struct secrets *secrets,
-						  void (*on_done)(struct server *server, const struct error *err));
+struct bootstrap_objects *
+bootstrap_objects_start(struct server *server, const struct secrets *secrets,
+			void (*on_done)(struct server *server, const struct error *err));
 void bootstrap_objects_stop(struct bootstrap_objects *objects); /* NULL is fine */
 
 #endif

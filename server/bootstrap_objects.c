@@ -1,5 +1,6 @@
 /*
- * bootstrap_objects.c - the objects that every cluster has, made through the API like everybody else's.
+ * bootstrap_objects.c - the objects that every cluster has, made through the API like everybody
+ * else's.
  *
  * One after the other; one that is there already is left alone.
  */
@@ -9,7 +10,7 @@
 #include "server/bootstrap.h"
 
 #define OBJECTS_MAX 8
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS  10000
 
 struct wish {
 	const char *path;
@@ -27,7 +28,8 @@ struct bootstrap_objects {
 
 static void next(struct bootstrap_objects *objects);
 
-static void on_reply(void *of, const struct http_head *head, struct str body, const struct error *err)
+static void on_reply(void *of, const struct http_head *head, struct str body,
+		     const struct error *err)
 {
 	struct bootstrap_objects *objects = of;
 	struct error why;
@@ -38,8 +40,8 @@ static void on_reply(void *of, const struct http_head *head, struct str body, co
 		return;
 	}
 	if (head->status != 201 && head->status != 409) {
-		error_set(&why, ERROR_BROKEN, "%s: %d " STR_FMT, objects->wishes[objects->at].path, head->status,
-			  STR_ARG(body));
+		error_set(&why, ERROR_BROKEN, "%s: %d " STR_FMT, objects->wishes[objects->at].path,
+			  head->status, STR_ARG(body));
 		objects->on_done(objects->server, &why);
 		return;
 	}
@@ -49,7 +51,8 @@ static void on_reply(void *of, const struct http_head *head, struct str body, co
 
 static void next(struct bootstrap_objects *objects)
 {
-	static const struct http_header headers[] = { { STR("Content-Type"), STR("application/json") } };
+	static const struct http_header headers[] = { { STR("Content-Type"),
+							STR("application/json") } };
 	struct http_ask ask = {
 		.method = "POST",
 		.headers = headers,
@@ -73,10 +76,12 @@ static void add(struct bootstrap_objects *objects, const char *path, char *body)
 	objects->wishes[objects->count++] = (struct wish){ .path = path, .body = body };
 }
 
-struct bootstrap_objects *bootstrap_objects_start(struct server *server, const struct secrets *secrets,
-						  void (*on_done)(struct server *server, const struct error *err))
+struct bootstrap_objects *
+bootstrap_objects_start(struct server *server, const struct secrets *secrets,
+			void (*on_done)(struct server *server, const struct error *err))
 {
-	static const char *const namespaces[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
+	static const char *const namespaces[] = { "default", "kube-system", "kube-public",
+						  "kube-node-lease" };
 	struct bootstrap_objects *objects = memory_new(struct bootstrap_objects);
 	const struct server_plan *plan = server_plan_of(server);
 	char address[64] = "";
@@ -86,18 +91,23 @@ struct bootstrap_objects *bootstrap_objects_start(struct server *server, const s
 	objects->on_done = on_done;
 	objects->client = server_local_client(server, "system:apiserver");
 	for (size_t i = 0; i < ARRAY_LENGTH(namespaces); i++)
-		add(objects, "/api/v1/namespaces", memory_print("{\"metadata\":{\"name\":\"%s\"}}", namespaces[i]));
+		add(objects, "/api/v1/namespaces",
+		    memory_print("{\"metadata\":{\"name\":\"%s\"}}", namespaces[i]));
 	if (!bootstrap_service_address(plan->service_cidr, address, &unused))
 		address[0] = '\0'; /* the plan was checked before */
 	add(objects, "/api/v1/namespaces/default/services",
-	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"component\":\"apiserver\",\"provider\":"
-			 "\"kubernetes\"}},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[{\"name\":\"https\",\"port\":443,"
+	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"component\":"
+			 "\"apiserver\",\"provider\":"
+			 "\"kubernetes\"}},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[{\"name\":"
+			 "\"https\",\"port\":443,"
 			 "\"targetPort\":%" PRId64 "}]}}",
 			 address, plan->https_listen_port));
 	add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
-	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/service-name\":\"kubernetes\"}},"
+	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"
+			 "service-name\":\"kubernetes\"}},"
 			 "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"https\",\"port\":%" PRId64
-			 ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}]}",
+			 ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
+			 "\"conditions\":{\"ready\":true}}]}",
 			 plan->https_listen_port, secrets->address));
 	next(objects);
 	return objects;

@@ -78,7 +78,9 @@ static void on_open(void *owner, struct tunnel_open *open, struct str service)
 	} else if (str_is(service, "api-tls")) {
 		front_serve_tls(session->nodes->server, tunnel_accept(open), str_of(session->node));
 	} else {
-		error_set(&why, ERROR_NOT_FOUND, "the server offers no service \"" STR_FMT "\" to nodes", STR_ARG(service));
+		error_set(&why, ERROR_NOT_FOUND,
+			  "the server offers no service \"" STR_FMT "\" to nodes",
+			  STR_ARG(service));
 		tunnel_refuse(open, &why);
 	}
 }
@@ -93,7 +95,8 @@ static void on_down(void *owner, const struct error *why)
 	struct session *session = owner;
 	struct nodes *nodes = session->nodes;
 
-	log_info("server.nodes", "node session ended", "node=%s why=\"%s\"", session->node, why ? why->text : "closed");
+	log_info("server.nodes", "node session ended", "node=%s why=\"%s\"", session->node,
+		 why ? why->text : "closed");
 	if (map_find(nodes->sessions, str_of(session->node)) == session)
 		map_remove(nodes->sessions, str_of(session->node));
 	loop_defer(server_loop(nodes->server), &session->end);
@@ -106,7 +109,9 @@ static void on_up(void *owner)
 	log_info("server.nodes", "node session up", "node=%s", session->node);
 }
 
-static const struct tunnel_events events = { .on_open = on_open, .on_up = on_up, .on_down = on_down };
+static const struct tunnel_events events = { .on_open = on_open,
+					     .on_up = on_up,
+					     .on_down = on_down };
 
 enum step nodes_connect_pass(struct request *req, struct error *err)
 {
@@ -115,13 +120,15 @@ enum step nodes_connect_pass(struct request *req, struct error *err)
 	struct session *session, *old;
 
 	if (!str_starts(name, STR(NODE_PREFIX)) || !user_in_group(&req->user, "system:nodes")) {
-		error_set(err, ERROR_FORBIDDEN, "only nodes may open the tunnel; %s is none", req->user.name);
+		error_set(err, ERROR_FORBIDDEN, "only nodes may open the tunnel; %s is none",
+			  req->user.name);
 		return STEP_FAIL;
 	}
 	session = memory_new(struct session);
 	session->nodes = nodes;
 	session->end.on_task = on_end;
-	session->node = str_copy(str_from(name.at + strlen(NODE_PREFIX), name.len - strlen(NODE_PREFIX)));
+	session->node =
+		str_copy(str_from(name.at + strlen(NODE_PREFIX), name.len - strlen(NODE_PREFIX)));
 	if (!tunnel_serve(req->http, &events, session, &session->tunnel, err)) {
 		free(session->node);
 		free(session);

@@ -1,8 +1,9 @@
 /*
  * nodes.h - the sessions of the nodes: who has dialled in, and the way to them.
  *
- * The newest session of a node wins.  comes from: the upgrade of /v1-mote/connect.  goes to: streams for exec and
- * logs; the node's own API calls come in as streams and enter the road with the node's identity.
+ * The newest session of a node wins.  comes from: the upgrade of /v1-mote/connect.  goes to:
+ * streams for exec and logs; the node's own API calls come in as streams and enter the road with
+ * the node's identity.
  */
 #ifndef SERVER_NODES_H
 #define SERVER_NODES_H

@@ -1,9 +1,10 @@
 /*
- * nodes_join.c - how a machine becomes a node: token and certificate request in, certificate and cluster facts out.
+ * nodes_join.c - how a machine becomes a node: token and certificate request in, certificate and
+ * cluster facts out.
  *
- * A node's name belongs to the key that used it first: a hash of the node's own password is kept in a Secret
- * <node>.node-password.mote, so that another machine cannot take the name over.  Delete the Secret to let a rebuilt
- * machine in.
+ * A node's name belongs to the key that used it first: a hash of the node's own password is kept in
+ * a Secret <node>.node-password.mote, so that another machine cannot take the name over.  Delete
+ * the Secret to let a rebuilt machine in.
  */
 #include <assert.h>
 
@@ -18,9 +19,9 @@
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
-#define CERT_DAYS 365
+#define CERT_DAYS        365
 #define SYSTEM_NAMESPACE STR("kube-system")
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS       10000
 
 struct joining {
 	struct request *req; /* answered before `finish` */
@@ -35,7 +36,8 @@ struct joining {
 static bool check_token(struct request *req, struct error *err)
 {
 	const struct secrets *secrets = server_secrets(req->server);
-	struct str header = http_header(&req->http->head, "Authorization"), scheme = str_cut(&header, ' ');
+	struct str header = http_header(&req->http->head, "Authorization"),
+		   scheme = str_cut(&header, ' ');
 	struct str token = str_trim(header);
 	ptrdiff_t at = str_search(token, STR("::"));
 
@@ -43,11 +45,13 @@ static bool check_token(struct request *req, struct error *err)
 		token = str_from(token.at + at + 2, token.len - (size_t)at - 2);
 		str_cut(&token, ':');
 	}
-	if (str_equal_case(scheme, STR("Bearer")) && token.len > 0 && token.len == strlen(secrets->agent_token) &&
+	if (str_equal_case(scheme, STR("Bearer")) && token.len > 0 &&
+	    token.len == strlen(secrets->agent_token) &&
 	    hash_equal(token.at, secrets->agent_token, token.len))
 		return true;
 	return error_set(err, ERROR_UNAUTHORIZED,
-			 "the token is not valid for this cluster; take the one in server/node-token of the server's data "
+			 "the token is not valid for this cluster; take the one in "
+			 "server/node-token of the server's data "
 			 "folder");
 }
 
@@ -67,11 +71,13 @@ static char *secret_name(const char *node)
 }
 
 /* True with *out_known when the name is free or the password is the one that took it. */
-static bool check_password(struct joining *joining, struct str password, bool *out_known, struct error *err)
+static bool check_password(struct joining *joining, struct str password, bool *out_known,
+			   struct error *err)
 {
 	struct request *req = joining->req;
 	auto_free char *name = secret_name(joining->node);
-	const struct object *secret = registry_find(server_registry(req->server), kind_find_name(STR("v1"), STR("Secret")),
+	const struct object *secret = registry_find(server_registry(req->server),
+						    kind_find_name(STR("v1"), STR("Secret")),
 						    SYSTEM_NAMESPACE, str_of(name));
 	auto_buf kept = BUF_INIT;
 	char hash[HASH_SHA256_HEX];
@@ -80,11 +86,13 @@ static bool check_password(struct joining *joining, struct str password, bool *o
 	if (!secret)
 		return true;
 	hash_password(str_of(joining->node), password, hash);
-	if (buf_add_base64_decoded(&kept, json_str(json_path(object_json(secret), "data", "hash", NULL))) &&
+	if (buf_add_base64_decoded(
+		    &kept, json_str(json_path(object_json(secret), "data", "hash", NULL))) &&
 	    kept.len == HASH_SHA256_HEX - 1 && hash_equal(kept.at, hash, kept.len))
 		return true;
 	return error_set(err, ERROR_FORBIDDEN,
-			 "another machine has joined as node \"%s\" before; give this one another --node-name, or delete the "
+			 "another machine has joined as node \"%s\" before; give this one another "
+			 "--node-name, or delete the "
 			 "Secret %s in kube-system if it is the same machine set up anew",
 			 joining->node, name);
 }
@@ -99,7 +107,8 @@ static bool sign(struct joining *joining, struct buf *out, struct error *err)
 				 .days = CERT_DAYS };
 
 	return pki_sign_request(&plan, json_str(json_get(json_root(joining->body), "csr")),
-				buf_str(&secrets->client_ca), buf_str(&secrets->client_ca_key), out, err);
+				buf_str(&secrets->client_ca), buf_str(&secrets->client_ca_key), out,
+				err);
 }
 
 static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
@@ -117,12 +126,14 @@ static void answer(struct joining *joining)
 	char service[64] = "";
 	struct error err;
 
-	if (!sign(joining, &cert, &err) || !bootstrap_service_address(plan->service_cidr, service, &err)) {
+	if (!sign(joining, &cert, &err) ||
+	    !bootstrap_service_address(plan->service_cidr, service, &err)) {
 		reply_error(req, &err, NULL);
 		return;
 	}
 	json_put(doc, root, "certificate", json_new_str(doc, buf_str(&cert)));
-	json_put(doc, root, "ca", json_new_str(doc, buf_str(&server_secrets(req->server)->server_ca)));
+	json_put(doc, root, "ca",
+		 json_new_str(doc, buf_str(&server_secrets(req->server)->server_ca)));
 	put_text(doc, root, "clusterCIDR", plan->cluster_cidr);
 	put_text(doc, root, "serviceCIDR", plan->service_cidr);
 	put_text(doc, root, "clusterDNS", plan->cluster_dns);
@@ -147,13 +158,15 @@ static void finish(struct joining *joining)
 	loop_defer(joining->loop, &joining->free_client);
 }
 
-static void on_kept(void *of, const struct http_head *head, struct str body, const struct error *err)
+static void on_kept(void *of, const struct http_head *head, struct str body,
+		    const struct error *err)
 {
 	struct joining *joining = of;
 	struct error why;
 
 	if (err || head->status != 201) {
-		error_set(&why, ERROR_UNAVAILABLE, "the node's password could not be stored: " STR_FMT,
+		error_set(&why, ERROR_UNAVAILABLE,
+			  "the node's password could not be stored: " STR_FMT,
 			  STR_ARG(err ? str_of(err->text) : body));
 		reply_error(joining->req, &why, NULL);
 	} else {
@@ -165,7 +178,8 @@ static void on_kept(void *of, const struct http_head *head, struct str body, con
 /* First join of this name: keep the hash of its password. */
 static void keep_password(struct joining *joining, struct str password)
 {
-	static const struct http_header headers[] = { { STR("Content-Type"), STR("application/json") } };
+	static const struct http_header headers[] = { { STR("Content-Type"),
+							STR("application/json") } };
 	auto_free char *name = secret_name(joining->node);
 	auto_buf body = BUF_INIT;
 	char hash[HASH_SHA256_HEX];
@@ -180,8 +194,10 @@ static void keep_password(struct joining *joining, struct str password)
 	};
 
 	hash_password(str_of(joining->node), password, hash);
-	buf_add_print(&body, "{\"metadata\":{\"name\":\"%s\"},\"immutable\":true,\"stringData\":{\"hash\":\"%s\"}}", name,
-		      hash);
+	buf_add_print(&body,
+		      "{\"metadata\":{\"name\":\"%s\"},\"immutable\":true,\"stringData\":{\"hash\":"
+		      "\"%s\"}}",
+		      name, hash);
 	ask.body = buf_str(&body);
 	joining->client = server_local_client(joining->req->server, "system:apiserver");
 	http_call(joining->client, &ask);
@@ -203,7 +219,8 @@ static bool begin(struct joining *joining, struct error *err)
 	why = name_check(NAME_SUBDOMAIN, node);
 	joining->node = str_copy(node);
 	if (why)
-		return error_set(err, ERROR_INVALID, "node name \"" STR_FMT "\": %s", STR_ARG(node), why);
+		return error_set(err, ERROR_INVALID, "node name \"" STR_FMT "\": %s", STR_ARG(node),
+				 why);
 	if (password.len < 16)
 		return error_set(err, ERROR_INVALID, "the node's password is missing or too short");
 	if (!check_password(joining, password, &known, err))

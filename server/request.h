@@ -1,6 +1,6 @@
 /*
- * request.h - one API request on its way down the road: parsed once by the front, judged by the gates, done by
- * the registry (or a connect handler), answered through server/front/reply.h.
+ * request.h - one API request on its way down the road: parsed once by the front, judged by the
+ * gates, done by the registry (or a connect handler), answered through server/front/reply.h.
  *
  * comes from: server/front (any transport: TLS, tunnel, in-process).  goes to: server/road.c.
  * Everything in it lives in the HTTP request's arena.
@@ -21,18 +21,34 @@ struct user {
 	const char *name; /* "system:node:edge-7", "system:serviceaccount:default:web" */
 	const char *uid;
 	const char **groups; /* NULL-terminated */
-	const char *pod_name, *pod_uid, *node_name; /* extra facts of a bound service account token; or NULL */
+	const char *pod_name, *pod_uid,
+		*node_name; /* extra facts of a bound service account token; or NULL */
 };
 
 enum request_verb {
-	REQUEST_NONE, REQUEST_GET, REQUEST_LIST, REQUEST_WATCH, REQUEST_CREATE, REQUEST_UPDATE, REQUEST_PATCH,
-	REQUEST_DELETE, REQUEST_DELETE_COLLECTION, REQUEST_CONNECT, /* exec, attach, log, proxy, port-forward */
+	REQUEST_NONE,
+	REQUEST_GET,
+	REQUEST_LIST,
+	REQUEST_WATCH,
+	REQUEST_CREATE,
+	REQUEST_UPDATE,
+	REQUEST_PATCH,
+	REQUEST_DELETE,
+	REQUEST_DELETE_COLLECTION,
+	REQUEST_CONNECT, /* exec, attach, log, proxy, port-forward */
 };
 
 /* What the answer is printed as (negotiated from Accept). */
 enum answer_form { ANSWER_JSON, ANSWER_YAML, ANSWER_PROTOBUF, ANSWER_TABLE, ANSWER_PARTIAL };
-enum body_form { BODY_JSON, BODY_YAML, BODY_PROTOBUF, BODY_PATCH_JSON, BODY_PATCH_MERGE, BODY_PATCH_STRATEGIC,
-		 BODY_PATCH_APPLY };
+enum body_form {
+	BODY_JSON,
+	BODY_YAML,
+	BODY_PROTOBUF,
+	BODY_PATCH_JSON,
+	BODY_PATCH_MERGE,
+	BODY_PATCH_STRATEGIC,
+	BODY_PATCH_APPLY
+};
 
 /* Query parameters of the API, decoded. */
 struct request_params {
@@ -56,7 +72,7 @@ struct request {
 	struct http_request *http;
 	struct server *server;
 	struct arena *arena; /* = http->arena */
-	unsigned stop;	     /* where on the road */
+	unsigned stop;       /* where on the road */
 
 	/* API resource requests; kind NULL = non-resource path (http->path) */
 	enum request_verb verb;
@@ -64,9 +80,10 @@ struct request {
 	struct str namespace; /* STR_NONE: cluster scope or all namespaces */
 	struct str name;      /* STR_NONE for collections */
 	struct str subresource;
-	struct str rest;      /* path behind proxy */
+	struct str rest;               /* path behind proxy */
 	const struct subresource *sub; /* its row, NULL for the main resource */
-	const struct review *review; /* a create-only question such as SelfSubjectAccessReview; kind is NULL then */
+	const struct review *review; /* a create-only question such as SelfSubjectAccessReview; kind
+					is NULL then */
 	struct request_params params;
 	struct http_param *query; /* all, in order: repeated ones (command) */
 	size_t query_count;
@@ -75,8 +92,9 @@ struct request {
 	enum body_form body_form;
 
 	struct user user;
-	bool gone;   /* the client has left: answers are dropped, the request is freed with the answer */
-	bool counted; /* holds a place of gate/share */
+	bool gone; /* the client has left: answers are dropped, the request is freed with the answer
+		    */
+	bool counted;          /* holds a place of gate/share */
 	const char **warnings; /* Warning headers, NULL-terminated; request_warn adds */
 	size_t warning_count;
 	void *work; /* the current stop's own */

@@ -26,15 +26,10 @@ void road_walk(struct request *req)
 
 	while (req->stop < ARRAY_LENGTH(road)) {
 		switch (road[req->stop].pass(req, &err)) {
-		case STEP_NEXT:
-			req->stop++;
-			break;
+		case STEP_NEXT: req->stop++; break;
 		case STEP_WAIT:
-		case STEP_DONE: /* the request may be gone already */
-			return;
-		case STEP_FAIL:
-			reply_error(req, &err, NULL);
-			return;
+		case STEP_DONE: /* the request may be gone already */ return;
+		case STEP_FAIL: reply_error(req, &err, NULL); return;
 		}
 	}
 }

@@ -1,8 +1,10 @@
 /*
- * road.h - the ordered stops of a request: authenticate, share, authorize, then the handler that answers.
+ * road.h - the ordered stops of a request: authenticate, share, authorize, then the handler that
+ * answers.
  *
- * Each stop says next, wait or done; no stop calls another.  Waiting is returning STEP_WAIT; whoever ends the
- * wait calls road_walk again on the same request.  A stop that fails fills err; the road then answers with a Status.
+ * Each stop says next, wait or done; no stop calls another.  Waiting is returning STEP_WAIT;
+ * whoever ends the wait calls road_walk again on the same request.  A stop that fails fills err;
+ * the road then answers with a Status.
  */
 #ifndef SERVER_ROAD_H
 #define SERVER_ROAD_H

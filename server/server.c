@@ -36,7 +36,9 @@ static bool parse_ports(const char *range, int *out_min, int *out_max, struct er
 	int64_t min, max;
 
 	if (!str_to_i64(first, 1, 65535, &min) || !str_to_i64(rest, min, 65535, &max))
-		return error_set(err, ERROR_INVALID, "service-node-port-range \"%s\" is no range such as 30000-32767", range);
+		return error_set(err, ERROR_INVALID,
+				 "service-node-port-range \"%s\" is no range such as 30000-32767",
+				 range);
 	*out_min = (int)min;
 	*out_max = (int)max;
 	return true;
@@ -49,7 +51,8 @@ static bool open_registry(struct server *server, struct error *err)
 				      .folder = folder,
 				      .service_cidr = str_of(server->plan.service_cidr) };
 
-	return parse_ports(server->plan.node_port_range, &plan.node_port_min, &plan.node_port_max, err) &&
+	return parse_ports(server->plan.node_port_range, &plan.node_port_min, &plan.node_port_max,
+			   err) &&
 	       file_make_dirs(folder, 0700, err) && registry_open(&plan, &server->registry, err);
 }
 
@@ -65,14 +68,17 @@ static bool open_all(struct server *server, struct error *err)
 	auto_free char *issuer =
 		memory_print("https://kubernetes.default.svc.%s", server->plan.cluster_domain);
 
-	/* The store first: it holds the lock that tells a second server to leave everything alone. */
-	return open_registry(server, err) && bootstrap_secrets(&server->plan, &server->secrets, err) &&
+	/* The store first: it holds the lock that tells a second server to leave everything alone.
+	 */
+	return open_registry(server, err) &&
+	       bootstrap_secrets(&server->plan, &server->secrets, err) &&
 	       tokens_open(buf_str(&server->secrets.account_key), issuer, &server->tokens, err) &&
 	       front_open(server, &server->secrets, &server->front, err) &&
 	       bootstrap_kubeconfig(&server->plan, &server->secrets, err);
 }
 
-bool server_start(struct loop *loop, const struct server_plan *plan, struct server **out, struct error *err)
+bool server_start(struct loop *loop, const struct server_plan *plan, struct server **out,
+		  struct error *err)
 {
 	struct server *server = memory_new(struct server);
 
@@ -85,8 +91,8 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 		return error_context(err, "start server");
 	}
 	server->objects = bootstrap_objects_start(server, &server->secrets, on_objects);
-	log_info("server", "serving", "address=%s port=%" PRId64 " kubeconfig=%s", server->secrets.address,
-		 plan->https_listen_port, plan->write_kubeconfig);
+	log_info("server", "serving", "address=%s port=%" PRId64 " kubeconfig=%s",
+		 server->secrets.address, plan->https_listen_port, plan->write_kubeconfig);
 	*out = server;
 	return true;
 }

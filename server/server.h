@@ -1,6 +1,6 @@
 /*
- * server.h - the control plane of one process: owns the loop's listeners, the registry, the sessions of the nodes,
- * controllers and scheduler.
+ * server.h - the control plane of one process: owns the loop's listeners, the registry, the
+ * sessions of the nodes, controllers and scheduler.
  */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -14,20 +14,22 @@ struct http_client;
 
 /* All that the command line says; texts live as long as the server. */
 struct server_plan {
-	const char *data_dir;		/* /var/lib/mote */
-	const char *bind_address;	/* 0.0.0.0 */
-	int64_t https_listen_port;	/* 6443 */
-	const char *advertise_address;	/* NULL = the address of the default route, else the first one */
+	const char *data_dir;      /* /var/lib/mote */
+	const char *bind_address;  /* 0.0.0.0 */
+	int64_t https_listen_port; /* 6443 */
+	const char *
+		advertise_address; /* NULL = the address of the default route, else the first one */
 	const char *cluster_cidr, *service_cidr, *cluster_dns, *cluster_domain;
-	const char *node_port_range;	/* "30000-32767" */
-	const char *write_kubeconfig;	/* /etc/mote/mote.yaml */
+	const char *node_port_range;  /* "30000-32767" */
+	const char *write_kubeconfig; /* /etc/mote/mote.yaml */
 	const char *write_kubeconfig_mode;
 	const char *token, *token_file, *agent_token;
 	struct option_list tls_san;
 	int64_t watchers_max;
 };
 
-/* Start everything; on return the API answers.  on_stop is heard through loop_stop by signals of the caller. */
+/* Start everything; on return the API answers.  on_stop is heard through loop_stop by signals of
+ * the caller. */
 MUST_CHECK bool server_start(struct loop *loop, const struct server_plan *plan, struct server **out,
 			     struct error *err);
 /* Ends watches and sessions, commits, closes. */

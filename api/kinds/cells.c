@@ -9,9 +9,11 @@
 
 static void each_container(const struct json *object, const char *field, struct buf *out)
 {
-	for (struct json_iter it = json_iter(json_path(object, "spec", "template", "spec", "containers", NULL));
+	for (struct json_iter it =
+		     json_iter(json_path(object, "spec", "template", "spec", "containers", NULL));
 	     json_next(&it);)
-		buf_add_print(out, "%s" STR_FMT, it.index ? "," : "", STR_ARG(json_str(json_get(it.value, field))));
+		buf_add_print(out, "%s" STR_FMT, it.index ? "," : "",
+			      STR_ARG(json_str(json_get(it.value, field))));
 }
 
 void cells_container_names(const struct json *object, struct buf *out)

@@ -18,8 +18,10 @@ static size_t check_keys(const struct kind_work *work, const struct json *map, c
 
 		total += json_str(it.value).len;
 		if (why)
-			validate_invalid(work, field_path(work->errors, "%s[" STR_FMT "]", path, STR_ARG(it.key)),
-					 json_new_str(doc, it.key), why);
+			validate_invalid(
+				work,
+				field_path(work->errors, "%s[" STR_FMT "]", path, STR_ARG(it.key)),
+				json_new_str(doc, it.key), why);
 	}
 	return total;
 }
@@ -31,11 +33,13 @@ static void validate(const struct kind_work *work)
 	if (check_keys(work, json_get(work->object, "data"), "data") +
 		    check_keys(work, json_get(work->object, "binaryData"), "binaryData") >
 	    SIZE_MAX_BYTES)
-		field_errors_add(work->errors, FIELD_TOO_LONG, "", NULL, "may not be more than 1048576 bytes");
+		field_errors_add(work->errors, FIELD_TOO_LONG, "", NULL,
+				 "may not be more than 1048576 bytes");
 	if (!old || !json_bool(json_get(old, "immutable")))
 		return;
 	if (!json_equal(json_get(work->object, "data"), json_get(old, "data")))
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "data", NULL, "field is immutable when `immutable` is set");
+		field_errors_add(work->errors, FIELD_FORBIDDEN, "data", NULL,
+				 "field is immutable when `immutable` is set");
 	if (!json_equal(json_get(work->object, "binaryData"), json_get(old, "binaryData")))
 		field_errors_add(work->errors, FIELD_FORBIDDEN, "binaryData", NULL,
 				 "field is immutable when `immutable` is set");
@@ -46,7 +50,9 @@ static void validate(const struct kind_work *work)
 
 static void print_data(const struct json *object, struct buf *out)
 {
-	cells_count(json_count(json_get(object, "data")) + json_count(json_get(object, "binaryData")), out);
+	cells_count(json_count(json_get(object, "data")) +
+			    json_count(json_get(object, "binaryData")),
+		    out);
 }
 
 static const struct column columns[] = {

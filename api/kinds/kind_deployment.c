@@ -36,7 +36,8 @@ static void validate(const struct kind_work *work)
 	const struct json *rolling = json_get(strategy, "rollingUpdate");
 
 	validate_template(work);
-	validate_not_negative(work, json_path(work->object, "spec", "minReadySeconds", NULL), "spec.minReadySeconds");
+	validate_not_negative(work, json_path(work->object, "spec", "minReadySeconds", NULL),
+			      "spec.minReadySeconds");
 	validate_not_negative(work, json_path(work->object, "spec", "revisionHistoryLimit", NULL),
 			      "spec.revisionHistoryLimit");
 	if (str_is(json_str(json_get(strategy, "type")), "Recreate") && rolling)
@@ -46,13 +47,15 @@ static void validate(const struct kind_work *work)
 	    json_int(json_get(rolling, "maxSurge")) == 0 &&
 	    json_type(json_get(rolling, "maxUnavailable")) == JSON_NUMBER &&
 	    json_int(json_get(rolling, "maxUnavailable")) == 0)
-		validate_invalid(work, "spec.strategy.rollingUpdate.maxUnavailable", json_get(rolling, "maxUnavailable"),
+		validate_invalid(work, "spec.strategy.rollingUpdate.maxUnavailable",
+				 json_get(rolling, "maxUnavailable"),
 				 "may not be 0 when `maxSurge` is 0");
 }
 
 static void print_ready(const struct json *object, struct buf *out)
 {
-	buf_add_print(out, "%" PRId64 "/%" PRId64, json_int(json_path(object, "status", "readyReplicas", NULL)),
+	buf_add_print(out, "%" PRId64 "/%" PRId64,
+		      json_int(json_path(object, "status", "readyReplicas", NULL)),
 		      json_int(json_path(object, "spec", "replicas", NULL)));
 }
 

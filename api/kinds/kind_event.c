@@ -10,9 +10,11 @@
 static void validate(const struct kind_work *work)
 {
 	const struct json *about = json_get(work->object, "involvedObject");
-	struct str namespace = json_str(json_get(about, "namespace")), own = meta_str(work->object, "namespace");
+	struct str namespace = json_str(json_get(about, "namespace")),
+		   own = meta_str(work->object, "namespace");
 
-	if (namespace.len > 0 ? !str_equal(namespace, own) : !str_is(own, "default") && !str_is(own, "kube-system"))
+	if (namespace.len > 0 ? !str_equal(namespace, own)
+			      : !str_is(own, "default") && !str_is(own, "kube-system"))
 		validate_invalid(work, "involvedObject.namespace", json_get(about, "namespace"),
 				 "does not match event.namespace");
 }
@@ -49,8 +51,10 @@ static void print_object(const struct json *object, struct buf *out)
 	struct str kind = json_str(json_path(object, "involvedObject", "kind", NULL));
 
 	for (size_t i = 0; i < kind.len; i++)
-		buf_add_byte(out, kind.at[i] >= 'A' && kind.at[i] <= 'Z' ? (char)(kind.at[i] + 32) : kind.at[i]);
-	buf_add_print(out, "/" STR_FMT, STR_ARG(json_str(json_path(object, "involvedObject", "name", NULL))));
+		buf_add_byte(out, kind.at[i] >= 'A' && kind.at[i] <= 'Z' ? (char)(kind.at[i] + 32)
+									 : kind.at[i]);
+	buf_add_print(out, "/" STR_FMT,
+		      STR_ARG(json_str(json_path(object, "involvedObject", "name", NULL))));
 }
 
 static void print_source(const struct json *object, struct buf *out)

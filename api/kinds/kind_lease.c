@@ -1,14 +1,17 @@
 /*
- * kind_lease.c - the Lease kind: how a node says "I am alive".  Kept in memory: it is renewed all the time.
+ * kind_lease.c - the Lease kind: how a node says "I am alive".  Kept in memory: it is renewed all
+ * the time.
  */
 #include "api/validate.h"
 
 static void validate(const struct kind_work *work)
 {
-	const struct json *spec = json_get(work->object, "spec"), *seconds = json_get(spec, "leaseDurationSeconds");
+	const struct json *spec = json_get(work->object, "spec"),
+			  *seconds = json_get(spec, "leaseDurationSeconds");
 
 	if (seconds && json_int(seconds) <= 0)
-		validate_invalid(work, "spec.leaseDurationSeconds", seconds, "must be greater than 0");
+		validate_invalid(work, "spec.leaseDurationSeconds", seconds,
+				 "must be greater than 0");
 	validate_not_negative(work, json_get(spec, "leaseTransitions"), "spec.leaseTransitions");
 }
 

@@ -8,8 +8,8 @@ static void fill(const struct kind_work *work)
 {
 	struct json *metadata = meta_of(work->object);
 
-	json_put(work->doc, json_sub_object(work->doc, metadata, "labels"), "kubernetes.io/metadata.name",
-		 json_clone(work->doc, json_get(metadata, "name")));
+	json_put(work->doc, json_sub_object(work->doc, metadata, "labels"),
+		 "kubernetes.io/metadata.name", json_clone(work->doc, json_get(metadata, "name")));
 }
 
 static void on_create(const struct kind_work *work)
@@ -28,7 +28,8 @@ static void on_create(const struct kind_work *work)
 static void on_update(const struct kind_work *work)
 {
 	if (strcmp(work->subresource, "finalize") != 0)
-		json_put(work->doc, work->object, "spec", json_clone(work->doc, json_get(work->old, "spec")));
+		json_put(work->doc, work->object, "spec",
+			 json_clone(work->doc, json_get(work->old, "spec")));
 }
 
 static const struct column columns[] = {

@@ -7,7 +7,8 @@
 
 static struct str condition_status(const struct json *object, const char *type)
 {
-	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL)); json_next(&it);)
+	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL));
+	     json_next(&it);)
 		if (str_is(json_str(json_get(it.value, "type")), type))
 			return json_str(json_get(it.value, "status"));
 	return STR_NONE;
@@ -17,9 +18,10 @@ static void print_status(const struct json *object, struct buf *out)
 {
 	struct str ready = condition_status(object, "Ready");
 
-	buf_add_text(out, str_is(ready, "True") ? "Ready" : ready.len && !str_is(ready, "Unknown") ? "NotReady"
-						: ready.len					  ? "NotReady"
-												  : "Unknown");
+	buf_add_text(out, str_is(ready, "True")                    ? "Ready"
+			  : ready.len && !str_is(ready, "Unknown") ? "NotReady"
+			  : ready.len                              ? "NotReady"
+								   : "Unknown");
 	if (json_bool(json_path(object, "spec", "unschedulable", NULL)))
 		buf_add_text(out, ",SchedulingDisabled");
 }
@@ -29,7 +31,8 @@ static void print_roles(const struct json *object, struct buf *out)
 	const struct str prefix = STR("node-role.kubernetes.io/");
 	size_t before = out->len;
 
-	for (struct json_iter it = json_iter(json_get(meta_of(object), "labels")); json_next(&it);) {
+	for (struct json_iter it = json_iter(json_get(meta_of(object), "labels"));
+	     json_next(&it);) {
 		if (!str_starts(it.key, prefix) || it.key.len == prefix.len)
 			continue;
 		if (out->len > before)
@@ -42,7 +45,8 @@ static void print_roles(const struct json *object, struct buf *out)
 
 static void print_address(const struct json *object, const char *type, struct buf *out)
 {
-	for (struct json_iter it = json_iter(json_path(object, "status", "addresses", NULL)); json_next(&it);)
+	for (struct json_iter it = json_iter(json_path(object, "status", "addresses", NULL));
+	     json_next(&it);)
 		if (str_is(json_str(json_get(it.value, "type")), type)) {
 			buf_add_str(out, json_str(json_get(it.value, "address")));
 			return;
@@ -64,9 +68,12 @@ static void validate(const struct kind_work *work)
 {
 	const struct json *old = json_path(work->old, "spec", "podCIDR", NULL);
 
-	for (struct json_iter it = json_iter(json_path(work->object, "spec", "taints", NULL)); json_next(&it);)
+	for (struct json_iter it = json_iter(json_path(work->object, "spec", "taints", NULL));
+	     json_next(&it);)
 		if (json_str(json_get(it.value, "key")).len == 0)
-			validate_required(work, field_path(work->errors, "spec.taints[%zu].key", it.index), "");
+			validate_required(
+				work, field_path(work->errors, "spec.taints[%zu].key", it.index),
+				"");
 	if (old && !json_equal(old, json_path(work->object, "spec", "podCIDR", NULL)))
 		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.podCIDR", NULL,
 				 "node updates may not change podCIDR except from \"\" to valid");
@@ -82,7 +89,9 @@ static const struct column columns[] = {
 	{ .name = "External-IP", .priority = 1, .print = print_external },
 	{ .name = "OS-Image", .priority = 1, .path = ".status.nodeInfo.osImage" },
 	{ .name = "Kernel-Version", .priority = 1, .path = ".status.nodeInfo.kernelVersion" },
-	{ .name = "Container-Runtime", .priority = 1, .path = ".status.nodeInfo.containerRuntimeVersion" },
+	{ .name = "Container-Runtime",
+	  .priority = 1,
+	  .path = ".status.nodeInfo.containerRuntimeVersion" },
 	{ 0 },
 };
 static const char *const short_names[] = { "no", NULL };

@@ -10,7 +10,8 @@
 
 /* --- server-set fields --- */
 
-static void put_absent(const struct kind_work *work, struct json *object, const char *key, struct json *value)
+static void put_absent(const struct kind_work *work, struct json *object, const char *key,
+		       struct json *value)
 {
 	if (!json_get(object, key))
 		json_put(work->doc, object, key, value);
@@ -21,9 +22,11 @@ static void add_toleration(const struct kind_work *work, struct json *list, cons
 	struct json *item = json_new_object(work->doc);
 
 	for (struct json_iter it = json_iter(list); json_next(&it);) {
-		struct str has = json_str(json_get(it.value, "key")), effect = json_str(json_get(it.value, "effect"));
+		struct str has = json_str(json_get(it.value, "key")),
+			   effect = json_str(json_get(it.value, "effect"));
 
-		if ((has.len == 0 || str_is(has, key)) && (effect.len == 0 || str_is(effect, "NoExecute")))
+		if ((has.len == 0 || str_is(has, key)) &&
+		    (effect.len == 0 || str_is(effect, "NoExecute")))
 			return;
 	}
 	json_put(work->doc, item, "key", json_new_text(work->doc, key));
@@ -41,10 +44,13 @@ static void fill(const struct kind_work *work)
 	if (work->old)
 		return;
 	put_absent(work, spec, "enableServiceLinks", json_new_bool(work->doc, true));
-	put_absent(work, spec, "preemptionPolicy", json_new_text(work->doc, "PreemptLowerPriority"));
+	put_absent(work, spec, "preemptionPolicy",
+		   json_new_text(work->doc, "PreemptLowerPriority"));
 	put_absent(work, spec, "priority", json_new_int(work->doc, 0));
-	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"), "node.kubernetes.io/not-ready");
-	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"), "node.kubernetes.io/unreachable");
+	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"),
+		       "node.kubernetes.io/not-ready");
+	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"),
+		       "node.kubernetes.io/unreachable");
 }
 
 static bool has_amount(const struct json *list, const char *name)
@@ -54,7 +60,8 @@ static bool has_amount(const struct json *list, const char *name)
 	return text.len > 0 && quantity_sign(text) > 0;
 }
 
-/* Guaranteed: every container limits cpu and memory and requests as much.  BestEffort: nobody asks for anything. */
+/* Guaranteed: every container limits cpu and memory and requests as much.  BestEffort: nobody asks
+ * for anything. */
 static const char *qos_class(const struct json *spec)
 {
 	static const char *const names[] = { "cpu", "memory" };
@@ -65,11 +72,13 @@ static const char *qos_class(const struct json *spec)
 		const struct json *requests = json_path(it.value, "resources", "requests", NULL);
 
 		for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-			bool limited = has_amount(limits, names[i]), requested = has_amount(requests, names[i]);
+			bool limited = has_amount(limits, names[i]),
+			     requested = has_amount(requests, names[i]);
 
 			any = any || limited || requested;
 			all = all && limited &&
-			      (!requested || json_equal(json_get(limits, names[i]), json_get(requests, names[i])));
+			      (!requested || json_equal(json_get(limits, names[i]),
+							json_get(requests, names[i])));
 		}
 	}
 	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
@@ -90,7 +99,8 @@ static void on_create(const struct kind_work *work)
 /* The new spec with every field that may change set back to the old one. */
 static struct json *frozen(struct json_doc *doc, const struct json *now, const struct json *old)
 {
-	static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations", "schedulingGates",
+	static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations",
+						   "schedulingGates",
 						   "terminationGracePeriodSeconds" };
 	static const char *const lists[] = { "containers", "initContainers" };
 	struct json *spec = json_clone(doc, now);
@@ -100,8 +110,10 @@ static struct json *frozen(struct json_doc *doc, const struct json *now, const s
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
 		struct json_iter theirs = json_iter(json_get(old, lists[i]));
 
-		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it) && json_next(&theirs);)
-			json_put(doc, it.value, "image", json_clone(doc, json_get(theirs.value, "image")));
+		for (struct json_iter it = json_iter(json_get(spec, lists[i]));
+		     json_next(&it) && json_next(&theirs);)
+			json_put(doc, it.value, "image",
+				 json_clone(doc, json_get(theirs.value, "image")));
 	}
 	return spec;
 }
@@ -117,8 +129,10 @@ static void check_frozen(const struct kind_work *work)
 		field_errors_add(
 			work->errors, FIELD_FORBIDDEN, "spec", NULL,
 			"pod updates may not change fields other than `spec.containers[*].image`,"
-			"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions "
-			"to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+			"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec."
+			"tolerations` (only additions "
+			"to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it "
+			"to be set to 1 if it was "
 			"previously negative)");
 }
 
@@ -128,7 +142,8 @@ static void validate(const struct kind_work *work)
 
 	if (strcmp(work->subresource, "status") == 0)
 		return;
-	if (work->old && json_count(old) != json_count(json_path(work->object, "spec", "containers", NULL))) {
+	if (work->old &&
+	    json_count(old) != json_count(json_path(work->object, "spec", "containers", NULL))) {
 		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.containers", NULL,
 				 "pod updates may not add or remove containers");
 		return;
@@ -148,7 +163,8 @@ struct tally {
 
 static bool is_sidecar(const struct json *object, struct str name)
 {
-	for (struct json_iter it = json_iter(json_path(object, "spec", "initContainers", NULL)); json_next(&it);)
+	for (struct json_iter it = json_iter(json_path(object, "spec", "initContainers", NULL));
+	     json_next(&it);)
 		if (str_equal(json_str(json_get(it.value, "name")), name))
 			return str_is(json_str(json_get(it.value, "restartPolicy")), "Always");
 	return false;
@@ -156,7 +172,8 @@ static bool is_sidecar(const struct json *object, struct str name)
 
 static void tally_one(const struct json *status, struct tally *tally)
 {
-	struct str when = json_str(json_path(status, "lastState", "terminated", "finishedAt", NULL));
+	struct str when =
+		json_str(json_path(status, "lastState", "terminated", "finishedAt", NULL));
 
 	tally->restarts += json_int(json_get(status, "restartCount"));
 	if (str_compare(when, tally->last_restart) > 0)
@@ -167,13 +184,17 @@ static struct tally tally_of(const struct json *object)
 {
 	struct tally tally = { .total = json_count(json_path(object, "spec", "containers", NULL)) };
 
-	for (struct json_iter it = json_iter(json_path(object, "status", "initContainerStatuses", NULL)); json_next(&it);)
+	for (struct json_iter it =
+		     json_iter(json_path(object, "status", "initContainerStatuses", NULL));
+	     json_next(&it);)
 		if (is_sidecar(object, json_str(json_get(it.value, "name")))) {
 			tally.total++;
 			tally.ready += json_bool(json_get(it.value, "ready"));
 			tally_one(it.value, &tally);
 		}
-	for (struct json_iter it = json_iter(json_path(object, "status", "containerStatuses", NULL)); json_next(&it);) {
+	for (struct json_iter it =
+		     json_iter(json_path(object, "status", "containerStatuses", NULL));
+	     json_next(&it);) {
 		tally.ready += json_bool(json_get(it.value, "ready")) &&
 			       json_path(it.value, "state", "running", NULL) != NULL;
 		tally_one(it.value, &tally);
@@ -210,7 +231,8 @@ static void print_terminated(const struct json *terminated, const char *prefix, 
 	else if (signal != 0)
 		buf_add_print(out, "%sSignal:%" PRId64, prefix, signal);
 	else
-		buf_add_print(out, "%sExitCode:%" PRId64, prefix, json_int(json_get(terminated, "exitCode")));
+		buf_add_print(out, "%sExitCode:%" PRId64, prefix,
+			      json_int(json_get(terminated, "exitCode")));
 }
 
 /* True when an init container decides the text. */
@@ -218,13 +240,17 @@ static bool print_init_status(const struct json *object, struct buf *out)
 {
 	size_t total = json_count(json_path(object, "spec", "initContainers", NULL));
 
-	for (struct json_iter it = json_iter(json_path(object, "status", "initContainerStatuses", NULL)); json_next(&it);) {
+	for (struct json_iter it =
+		     json_iter(json_path(object, "status", "initContainerStatuses", NULL));
+	     json_next(&it);) {
 		const struct json *terminated = json_path(it.value, "state", "terminated", NULL);
-		struct str waiting = json_str(json_path(it.value, "state", "waiting", "reason", NULL));
+		struct str waiting =
+			json_str(json_path(it.value, "state", "waiting", "reason", NULL));
 
 		if (terminated && json_int(json_get(terminated, "exitCode")) == 0)
 			continue;
-		if (is_sidecar(object, json_str(json_get(it.value, "name"))) && json_bool(json_get(it.value, "started")))
+		if (is_sidecar(object, json_str(json_get(it.value, "name"))) &&
+		    json_bool(json_get(it.value, "started")))
 			continue;
 		buf_reset(out);
 		if (terminated)
@@ -244,7 +270,8 @@ static void print_container_status(const struct json *object, struct buf *out)
 	bool running = false;
 
 	for (size_t i = json_count(statuses); i-- > 0;) {
-		const struct json *status = json_at(statuses, i), *state = json_get(status, "state");
+		const struct json *status = json_at(statuses, i),
+				  *state = json_get(status, "state");
 		struct str waiting = json_str(json_path(state, "waiting", "reason", NULL));
 
 		if (waiting.len > 0) {
@@ -269,7 +296,8 @@ static void print_status(const struct json *object, struct buf *out)
 	struct str phase = json_str(json_path(object, "status", "phase", NULL));
 
 	buf_add_str(out, reason.len ? reason : phase);
-	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL)); json_next(&it);)
+	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL));
+	     json_next(&it);)
 		if (str_is(json_str(json_get(it.value, "reason")), "SchedulingGated")) {
 			buf_reset(out);
 			buf_add_text(out, "SchedulingGated");
@@ -313,8 +341,11 @@ static void print_gates(const struct json *object, struct buf *out)
 	size_t met = 0;
 
 	for (struct json_iter gate = json_iter(gates); json_next(&gate);)
-		for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL)); json_next(&it);)
-			met += json_equal(json_get(it.value, "type"), json_get(gate.value, "conditionType")) &&
+		for (struct json_iter it =
+			     json_iter(json_path(object, "status", "conditions", NULL));
+		     json_next(&it);)
+			met += json_equal(json_get(it.value, "type"),
+					  json_get(gate.value, "conditionType")) &&
 			       str_is(json_str(json_get(it.value, "status")), "True");
 	if (json_count(gates) == 0)
 		buf_add_text(out, "<none>");

@@ -38,21 +38,26 @@ static void validate(const struct kind_work *work)
 
 		total += json_str(it.value).len / 4 * 3;
 		if (why)
-			validate_invalid(work, field_path(work->errors, "data[" STR_FMT "]", STR_ARG(it.key)),
-					 json_new_str(doc, it.key), why);
+			validate_invalid(
+				work,
+				field_path(work->errors, "data[" STR_FMT "]", STR_ARG(it.key)),
+				json_new_str(doc, it.key), why);
 	}
 	if (total > SIZE_MAX_BYTES)
-		field_errors_add(work->errors, FIELD_TOO_LONG, "data", NULL, "may not be more than 1048576 bytes");
+		field_errors_add(work->errors, FIELD_TOO_LONG, "data", NULL,
+				 "may not be more than 1048576 bytes");
 	if (!work->old)
 		return;
-	validate_immutable(work, "type", json_get(work->object, "type"), json_get(work->old, "type"));
+	validate_immutable(work, "type", json_get(work->object, "type"),
+			   json_get(work->old, "type"));
 	if (!json_bool(json_get(work->old, "immutable")))
 		return;
 	if (!json_bool(json_get(work->object, "immutable")))
 		field_errors_add(work->errors, FIELD_FORBIDDEN, "immutable", NULL,
 				 "field is immutable when `immutable` is set");
 	if (!json_equal(json_get(work->object, "data"), json_get(work->old, "data")))
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "data", NULL, "field is immutable when `immutable` is set");
+		field_errors_add(work->errors, FIELD_FORBIDDEN, "data", NULL,
+				 "field is immutable when `immutable` is set");
 }
 
 static void print_data(const struct json *object, struct buf *out)

@@ -13,7 +13,8 @@ static bool is_type(const struct json *spec, const char *type)
 	return str_is(json_str(json_get(spec, "type")), type);
 }
 
-static void put_absent(const struct kind_work *work, struct json *object, const char *key, struct json *value)
+static void put_absent(const struct kind_work *work, struct json *object, const char *key,
+		       struct json *value)
 {
 	if (!json_get(object, key))
 		json_put(work->doc, object, key, value);
@@ -27,7 +28,8 @@ static void fill(const struct kind_work *work)
 
 	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);) {
 		put_absent(work, it.value, "protocol", json_new_text(doc, "TCP"));
-		put_absent(work, it.value, "targetPort", json_clone(doc, json_get(it.value, "port")));
+		put_absent(work, it.value, "targetPort",
+			   json_clone(doc, json_get(it.value, "port")));
 	}
 	if (is_type(spec, "ExternalName"))
 		return;
@@ -42,8 +44,11 @@ static void fill(const struct kind_work *work)
 		put_absent(work, spec, "externalTrafficPolicy", json_new_text(doc, "Cluster"));
 	if (is_type(spec, "LoadBalancer"))
 		put_absent(work, spec, "allocateLoadBalancerNodePorts", json_new_bool(doc, true));
-	if (str_is(json_str(json_get(spec, "sessionAffinity")), "ClientIP") && !json_get(spec, "sessionAffinityConfig"))
-		json_put(doc, json_sub_object(doc, json_sub_object(doc, spec, "sessionAffinityConfig"), "clientIP"),
+	if (str_is(json_str(json_get(spec, "sessionAffinity")), "ClientIP") &&
+	    !json_get(spec, "sessionAffinityConfig"))
+		json_put(doc,
+			 json_sub_object(doc, json_sub_object(doc, spec, "sessionAffinityConfig"),
+					 "clientIP"),
 			 "timeoutSeconds", json_new_int(doc, 10800));
 }
 
@@ -55,30 +60,39 @@ static void on_create(const struct kind_work *work)
 	json_put(work->doc, work->object, "status", status);
 }
 
-static void check_port(const struct kind_work *work, const struct json *ports, const struct json_iter *at)
+static void check_port(const struct kind_work *work, const struct json *ports,
+		       const struct json_iter *at)
 {
 	const struct json *port = json_get(at->value, "port"), *name = json_get(at->value, "name");
 	const struct json *target = json_get(at->value, "targetPort");
 	const char *why = json_str(name).len ? name_check(NAME_LABEL, json_str(name)) : NULL;
 
 	if (json_int(port) < 1 || json_int(port) > 65535)
-		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].port", at->index), port,
-				 "must be between 1 and 65535, inclusive");
+		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].port", at->index),
+				 port, "must be between 1 and 65535, inclusive");
 	if (json_count(ports) > 1 && json_str(name).len == 0)
-		validate_required(work, field_path(work->errors, "spec.ports[%zu].name", at->index), "");
+		validate_required(work, field_path(work->errors, "spec.ports[%zu].name", at->index),
+				  "");
 	if (why)
-		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].name", at->index), name, why);
+		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].name", at->index),
+				 name, why);
 	if (json_type(target) == JSON_STRING)
 		why = name_check_port(json_str(target));
 	else
-		why = json_int(target) < 1 || json_int(target) > 65535 ? "must be between 1 and 65535, inclusive" : NULL;
+		why = json_int(target) < 1 || json_int(target) > 65535
+			      ? "must be between 1 and 65535, inclusive"
+			      : NULL;
 	if (target && why)
-		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].targetPort", at->index), target, why);
-	for (struct json_iter before = json_iter(ports); json_next(&before) && before.index < at->index;) {
+		validate_invalid(work,
+				 field_path(work->errors, "spec.ports[%zu].targetPort", at->index),
+				 target, why);
+	for (struct json_iter before = json_iter(ports);
+	     json_next(&before) && before.index < at->index;) {
 		if (json_str(name).len && json_equal(json_get(before.value, "name"), name))
-			field_errors_add(work->errors, FIELD_DUPLICATE,
-					 field_path(work->errors, "spec.ports[%zu].name", at->index),
-					 field_value(work->errors, name), "");
+			field_errors_add(
+				work->errors, FIELD_DUPLICATE,
+				field_path(work->errors, "spec.ports[%zu].name", at->index),
+				field_value(work->errors, name), "");
 		if (json_equal(json_get(before.value, "port"), port) &&
 		    json_equal(json_get(before.value, "protocol"), json_get(at->value, "protocol")))
 			field_errors_add(work->errors, FIELD_DUPLICATE,
@@ -118,14 +132,17 @@ static void print_external(const struct json *object, struct buf *out)
 	const struct json *spec = json_get(object, "spec");
 	size_t before = out->len;
 
-	for (struct json_iter it = json_iter(json_path(object, "status", "loadBalancer", "ingress", NULL)); json_next(&it);) {
+	for (struct json_iter it =
+		     json_iter(json_path(object, "status", "loadBalancer", "ingress", NULL));
+	     json_next(&it);) {
 		struct str ip = json_str(json_get(it.value, "ip"));
 
 		buf_add_print(out, "%s" STR_FMT, out->len > before ? "," : "",
 			      STR_ARG(ip.len ? ip : json_str(json_get(it.value, "hostname"))));
 	}
 	for (struct json_iter it = json_iter(json_get(spec, "externalIPs")); json_next(&it);)
-		buf_add_print(out, "%s" STR_FMT, out->len > before ? "," : "", STR_ARG(json_str(it.value)));
+		buf_add_print(out, "%s" STR_FMT, out->len > before ? "," : "",
+			      STR_ARG(json_str(it.value)));
 	if (is_type(spec, "ExternalName"))
 		buf_add_str(out, json_str(json_get(spec, "externalName")));
 	if (out->len == before)
@@ -141,7 +158,8 @@ static void print_ports(const struct json *object, struct buf *out)
 	for (struct json_iter it = json_iter(ports); json_next(&it);) {
 		int64_t node = json_int(json_get(it.value, "nodePort"));
 
-		buf_add_print(out, "%s%" PRId64, it.index ? "," : "", json_int(json_get(it.value, "port")));
+		buf_add_print(out, "%s%" PRId64, it.index ? "," : "",
+			      json_int(json_get(it.value, "port")));
 		if (node > 0)
 			buf_add_print(out, ":%" PRId64, node);
 		buf_add_print(out, "/" STR_FMT, STR_ARG(json_str(json_get(it.value, "protocol"))));
@@ -165,7 +183,9 @@ static const struct column columns[] = {
 };
 static const char *const short_names[] = { "svc", NULL };
 static const char *const categories[] = { "all", NULL };
-static const struct field_label field_labels[] = { { "spec.clusterIP", NULL }, { "spec.type", NULL }, { 0 } };
+static const struct field_label field_labels[] = { { "spec.clusterIP", NULL },
+						   { "spec.type", NULL },
+						   { 0 } };
 static const struct subresource subresources[] = {
 	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ 0 },

@@ -3,8 +3,9 @@
  */
 #include "api/kind.h"
 
-extern const struct kind kind_configmap, kind_endpointslice, kind_event, kind_lease, kind_namespace, kind_node, kind_pod,
-	kind_replicaset, kind_secret, kind_service, kind_serviceaccount, kind_deployment;
+extern const struct kind kind_configmap, kind_endpointslice, kind_event, kind_lease, kind_namespace,
+	kind_node, kind_pod, kind_replicaset, kind_secret, kind_service, kind_serviceaccount,
+	kind_deployment;
 
 const struct kind *const kind_list[] = {
 	&kind_configmap,

@@ -10,15 +10,15 @@
  *   type Name [whole] [| help]            a message; `whole`: apply changes it as a whole
  *     field form number marks... [| help] two blanks before the field
  *
- * A form is string bool int32 int64 double bytes quantity intorstring time microtime duration any, or the name of a type
- * (of this package, else of any other); [] before it makes a list, {} a map with text keys.  A field named - is an
- * inlined message.  Marks:
+ * A form is string bool int32 int64 double bytes quantity intorstring time microtime duration any,
+ * or the name of a type (of this package, else of any other); [] before it makes a list, {} a map
+ * with text keys.  A field named - is an inlined message.  Marks:
  *
- *   req             must be given              omit          a zero value is left out when read from protobuf
- *   inline          flattened in JSON          whole         apply changes it as a whole
- *   set atomic map=KEYS                        list type of server-side apply (map: its keys, joined by commas)
- *   merge[=KEY] mergeretain[=KEY] retain       strategic merge
- *   enum=A|B        allowed values             default=JSON  value when absent
+ *   req             must be given              omit          a zero value is left out when read
+ * from protobuf inline          flattened in JSON          whole         apply changes it as a
+ * whole set atomic map=KEYS                        list type of server-side apply (map: its keys,
+ * joined by commas) merge[=KEY] mergeretain[=KEY] retain       strategic merge enum=A|B allowed
+ * values             default=JSON  value when absent
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -26,8 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TYPES_MAX 2000
-#define FIELDS_MAX 20000
+#define TYPES_MAX      2000
+#define FIELDS_MAX     20000
 #define LINE_MAX_BYTES 2048
 
 struct field {
@@ -74,6 +74,19 @@ static char *trim(char *text)
 	return text;
 }
 
+/* The next word of *rest between separators, terminated in place; NULL at the end. */
+static char *next_word(char **rest, const char *separators)
+{
+	char *word = *rest + strspn(*rest, separators);
+
+	if (*word == '\0')
+		return NULL;
+	*rest = word + strcspn(word, separators);
+	if (**rest)
+		*(*rest)++ = '\0';
+	return word;
+}
+
 /* --- reading --- */
 
 static bool value_mark(const char *word, const char *mark, char **out)
@@ -86,7 +99,8 @@ static bool value_mark(const char *word, const char *mark, char **out)
 	return true;
 }
 
-static void take_merge(struct field *field, const char *word, const char *mark, int merge, bool *taken)
+static void take_merge(struct field *field, const char *word, const char *mark, int merge,
+		       bool *taken)
 {
 	if (strcmp(word, mark) == 0 || value_mark(word, mark, &field->merge_key)) {
 		field->merge = merge;
@@ -113,7 +127,8 @@ static void take_mark(struct field *field, const char *word)
 	else if (value_mark(word, "map", &field->list_keys))
 		field->list_type = 2;
 	else
-		taken = value_mark(word, "enum", &field->values) || value_mark(word, "default", &field->fallback);
+		taken = value_mark(word, "enum", &field->values) ||
+			value_mark(word, "default", &field->fallback);
 	take_merge(field, word, "merge", 1, &taken);
 	take_merge(field, word, "retain", 2, &taken);
 	take_merge(field, word, "mergeretain", 3, &taken);
@@ -141,9 +156,9 @@ static void read_field(char *line, const char *file, int number)
 	field->file = file;
 	field->line = number;
 	field->help = split_help(line);
-	word = strtok(line, " \t");
+	word = next_word(&line, " \t");
 	field->name = copy(word ? word : "");
-	word = strtok(NULL, " \t");
+	word = next_word(&line, " \t");
 	if (!word)
 		die(file, number, "a field without a form", field->name);
 	if (strncmp(word, "[]", 2) == 0)
@@ -151,9 +166,9 @@ static void read_field(char *line, const char *file, int number)
 	if (strncmp(word, "{}", 2) == 0)
 		field->shape = 2;
 	field->form = copy(field->shape ? word + 2 : word);
-	word = strtok(NULL, " \t");
-	field->number = word ? atoi(word) : 0;
-	while ((word = strtok(NULL, " \t")))
+	word = next_word(&line, " \t");
+	field->number = word ? (int)strtol(word, NULL, 10) : 0;
+	while ((word = next_word(&line, " \t")))
 		take_mark(field, word);
 	types[type_count - 1].count++;
 }
@@ -161,20 +176,20 @@ static void read_field(char *line, const char *file, int number)
 static void read_type(char *line, const char *package, const char *file, int number)
 {
 	struct type *type = &types[type_count++];
-	char *word;
+	char *word, full[512];
 
 	if (!package[0] || type_count == TYPES_MAX)
 		die(file, number, "a type without a package", line);
 	type->help = split_help(line);
-	strtok(line, " \t");
-	word = strtok(NULL, " \t");
+	next_word(&line, " \t");
+	word = next_word(&line, " \t");
 	if (!word)
 		die(file, number, "a type without a name", line);
 	type->name = copy(word);
 	type->package = copy(package);
-	type->full = malloc(strlen(package) + strlen(word) + 2);
-	sprintf(type->full, "%s.%s", package, word);
-	word = strtok(NULL, " \t");
+	snprintf(full, sizeof(full), "%s.%s", package, word);
+	type->full = copy(full);
+	word = next_word(&line, " \t");
 	type->whole = word && strcmp(word, "whole") == 0;
 	type->first = field_count;
 }
@@ -208,10 +223,12 @@ static void read_file(const char *path)
 
 /* --- looking up --- */
 
-static const char *const forms[] = { "string",	    "bool", "int32",	 "int64",    "double", "bytes", "quantity",
-				     "intorstring", "time", "microtime", "duration", "any" };
-static const char *const form_names[] = { "STRING",	   "BOOL", "INT32",	 "INT64",    "DOUBLE", "BYTES", "QUANTITY",
-					  "INT_OR_STRING", "TIME", "MICRO_TIME", "DURATION", "ANY" };
+static const char *const forms[] = { "string", "bool",      "int32",    "int64",
+				     "double", "bytes",     "quantity", "intorstring",
+				     "time",   "microtime", "duration", "any" };
+static const char *const form_names[] = { "STRING", "BOOL",       "INT32",    "INT64",
+					  "DOUBLE", "BYTES",      "QUANTITY", "INT_OR_STRING",
+					  "TIME",   "MICRO_TIME", "DURATION", "ANY" };
 
 static const char *basic_form(const char *form)
 {
@@ -261,12 +278,13 @@ static void write_string(FILE *out, const char *text)
 
 static void write_values(FILE *out, size_t index)
 {
-	char *rest = fields[index].values;
+	char *rest = fields[index].values ? copy(fields[index].values) : NULL;
 
 	if (!rest)
 		return;
 	fprintf(out, "static const char *const values_%zu[] = { ", index);
-	for (char *word = strtok(copy(rest), "|"); word; word = strtok(NULL, "|")) {
+	for (char *word = next_word(&rest, "|"); word;
+	     word = next_word(&rest, "|")) {
 		write_string(out, word);
 		fputs(", ", out);
 	}
@@ -283,13 +301,14 @@ static void write_field(FILE *out, const struct field *field, const char *packag
 
 	fputs("\t{ .name = ", out);
 	write_string(out, strcmp(field->name, "-") == 0 ? "" : field->name);
-	fprintf(out, ", .form = FIELD_%s, .shape = %s", basic ? basic : "MESSAGE", shapes[field->shape]);
+	fprintf(out, ", .form = FIELD_%s, .shape = %s", basic ? basic : "MESSAGE",
+		shapes[field->shape]);
 	if (!basic)
 		fprintf(out, ", .type = &fields_types[%zu]", find_type(field, package));
-	fprintf(out, ", .list_type = %s, .merge = %s, .number = %d", lists[field->list_type], merges[field->merge],
-		field->number);
-	fprintf(out, ", .required = %d, .inlined = %d, .map_atomic = %d, .omit_empty = %d", field->required,
-		field->inlined, field->whole, field->omit);
+	fprintf(out, ", .list_type = %s, .merge = %s, .number = %d", lists[field->list_type],
+		merges[field->merge], field->number);
+	fprintf(out, ", .required = %d, .inlined = %d, .map_atomic = %d, .omit_empty = %d",
+		field->required, field->inlined, field->whole, field->omit);
 	if (field->values)
 		fprintf(out, ", .values = values_%zu", (size_t)(field - fields));
 	fputs(", .fallback = ", out);
@@ -305,7 +324,9 @@ static void write_field(FILE *out, const struct field *field, const char *packag
 
 static void write_tables(FILE *out)
 {
-	fputs("/* Made by compile_fields from api/schema; do not edit. */\n#include \"api/fields_table.h\"\n\n", out);
+	fputs("/* Made by compile_fields from api/schema; do not edit. */\n#include "
+	      "\"api/fields_table.h\"\n\n",
+	      out);
 	for (size_t i = 0; i < field_count; i++)
 		write_values(out, i);
 	for (size_t i = 0; i < type_count; i++) {
@@ -323,7 +344,8 @@ static void write_tables(FILE *out)
 		fputs(", .help = ", out);
 		write_string(out, types[i].help);
 		if (types[i].count > 0)
-			fprintf(out, ", .fields = fields_%zu, .field_count = %zu", i, types[i].count);
+			fprintf(out, ", .fields = fields_%zu, .field_count = %zu", i,
+				types[i].count);
 		fprintf(out, ", .atomic = %d },\n", types[i].whole);
 	}
 	fprintf(out, "};\nconst size_t fields_type_count = %zu;\n", type_count);
@@ -332,8 +354,10 @@ static void write_tables(FILE *out)
 static void write_header(FILE *out)
 {
 	fprintf(out,
-		"/*\n * fields_table.h - made by compile_fields from api/schema; do not edit.\n */\n"
-		"#ifndef API_FIELDS_TABLE_H\n#define API_FIELDS_TABLE_H\n\n#include \"api/field.h\"\n\n"
+		"/*\n * fields_table.h - made by compile_fields from api/schema; do not edit.\n "
+		"*/\n"
+		"#ifndef API_FIELDS_TABLE_H\n#define API_FIELDS_TABLE_H\n\n#include "
+		"\"api/field.h\"\n\n"
 		"extern const struct type fields_types[%zu]; /* sorted by name */\n"
 		"extern const size_t fields_type_count;\n\n#endif\n",
 		type_count);

@@ -1,5 +1,6 @@
 /*
- * answer.c - resource requests go to the registry, streams to connect, reviews to review, the rest to paths.
+ * answer.c - resource requests go to the registry, streams to connect, reviews to review, the rest
+ * to paths.
  */
 #include "server/front/answer.h"
 

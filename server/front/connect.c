@@ -1,5 +1,6 @@
 /*
- * connect.c - finds the pod, its container and its node, asks the node, and hands the answer on.  Wire contract 5.
+ * connect.c - finds the pod, its container and its node, asks the node, and hands the answer on.
+ * Wire contract 5.
  */
 #include "server/front/connect.h"
 
@@ -12,14 +13,15 @@
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
-#define OPEN_MS 10000
+#define OPEN_MS     10000
 #define PENDING_MAX (1024u * 1024)
 
 /* --- which container --- */
 
 static bool has_container(const struct json *spec, struct str name)
 {
-	static const char *const lists[] = { "containers", "initContainers", "ephemeralContainers" };
+	static const char *const lists[] = { "containers", "initContainers",
+					     "ephemeralContainers" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
 		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it);)
@@ -31,10 +33,12 @@ static bool has_container(const struct json *spec, struct str name)
 static void print_choices(const struct json *spec, struct buf *out)
 {
 	for (struct json_iter it = json_iter(json_get(spec, "containers")); json_next(&it);)
-		buf_add_print(out, "%s" STR_FMT, it.index ? " " : "", STR_ARG(json_str(json_get(it.value, "name"))));
+		buf_add_print(out, "%s" STR_FMT, it.index ? " " : "",
+			      STR_ARG(json_str(json_get(it.value, "name"))));
 }
 
-static bool choose_container(struct request *req, const struct json *pod, struct str *out, struct error *err)
+static bool choose_container(struct request *req, const struct json *pod, struct str *out,
+			     struct error *err)
 {
 	const struct json *spec = json_get(pod, "spec"), *list = json_get(spec, "containers");
 	struct str wished = params_find(req, "container");
@@ -44,7 +48,8 @@ static bool choose_container(struct request *req, const struct json *pod, struct
 	if (wished.len > 0) {
 		*out = wished;
 		return has_container(spec, wished) ||
-		       error_set(err, ERROR_BAD_REQUEST, "container " STR_FMT " is not valid for pod " STR_FMT,
+		       error_set(err, ERROR_BAD_REQUEST,
+				 "container " STR_FMT " is not valid for pod " STR_FMT,
 				 STR_ARG(wished), STR_ARG(req->name));
 	}
 	*out = json_count(list) == 1 ? json_str(json_get(json_at(list, 0), "name")) : fallback;
@@ -52,8 +57,9 @@ static bool choose_container(struct request *req, const struct json *pod, struct
 		return true;
 	print_choices(spec, &choices);
 	return error_set(err, ERROR_BAD_REQUEST,
-			 "a container name must be specified for pod " STR_FMT ", choose one of: [%s]", STR_ARG(req->name),
-			 buf_text(&choices));
+			 "a container name must be specified for pod " STR_FMT
+			 ", choose one of: [%s]",
+			 STR_ARG(req->name), buf_text(&choices));
 }
 
 /* --- the way to the node --- */
@@ -67,7 +73,9 @@ struct reach {
 	bool started; /* the head of the answer is out */
 };
 
-static void dial_node(void *of, void (*on_done)(void *call, struct stream *stream, const struct error *err), void *call)
+static void dial_node(void *of,
+		      void (*on_done)(void *call, struct stream *stream, const struct error *err),
+		      void *call)
 {
 	struct reach *reach = of;
 
@@ -107,7 +115,8 @@ static bool log_head(void *of, const struct http_head *head)
 
 	reach->started = true;
 	reply_headers(req);
-	http_reply_start(req->http, head->status, head->status == 200 ? "text/plain" : "application/json");
+	http_reply_start(req->http, head->status,
+			 head->status == 200 ? "text/plain" : "application/json");
 	return true;
 }
 
@@ -148,9 +157,10 @@ static void log_end(void *of, const struct error *err)
 static void log_start(struct request *req, struct tunnel *tunnel, struct str container)
 {
 	struct reach *reach = memory_new(struct reach);
-	const char *target = arena_print(req->arena, "/containerLogs/" STR_FMT "/" STR_FMT "/" STR_FMT "%s" STR_FMT,
-					 STR_ARG(req->namespace), STR_ARG(req->name), STR_ARG(container),
-					 req->http->query.len ? "?" : "", STR_ARG(req->http->query));
+	const char *target = arena_print(
+		req->arena, "/containerLogs/" STR_FMT "/" STR_FMT "/" STR_FMT "%s" STR_FMT,
+		STR_ARG(req->namespace), STR_ARG(req->name), STR_ARG(container),
+		req->http->query.len ? "?" : "", STR_ARG(req->http->query));
 	struct http_ask ask = {
 		.method = "GET",
 		.target = target,
@@ -173,16 +183,20 @@ static void log_start(struct request *req, struct tunnel *tunnel, struct str con
 
 /* --- all of them --- */
 
-static bool find_node(struct request *req, const struct json *pod, struct tunnel **out, struct error *err)
+static bool find_node(struct request *req, const struct json *pod, struct tunnel **out,
+		      struct error *err)
 {
 	struct str node = json_str(json_path(pod, "spec", "nodeName", NULL));
 
 	if (node.len == 0)
-		return error_set(err, ERROR_BAD_REQUEST, "pod " STR_FMT " does not have a host assigned", STR_ARG(req->name));
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "pod " STR_FMT " does not have a host assigned",
+				 STR_ARG(req->name));
 	*out = server_node_tunnel(req->server, node);
 	if (!*out)
-		return error_set(err, ERROR_UNAVAILABLE, "node " STR_FMT " of pod " STR_FMT " is not connected", STR_ARG(node),
-				 STR_ARG(req->name));
+		return error_set(err, ERROR_UNAVAILABLE,
+				 "node " STR_FMT " of pod " STR_FMT " is not connected",
+				 STR_ARG(node), STR_ARG(req->name));
 	return true;
 }
 
@@ -197,7 +211,8 @@ enum step connect_pass(struct request *req, struct error *err)
 		status_not_found(err, req->kind, req->name);
 		return STEP_FAIL;
 	}
-	if (!choose_container(req, object_json(pod), &container, err) || !find_node(req, object_json(pod), &tunnel, err))
+	if (!choose_container(req, object_json(pod), &container, err) ||
+	    !find_node(req, object_json(pod), &tunnel, err))
 		return STEP_FAIL;
 	container = str_of(str_copy_arena(container, req->arena));
 	if (str_is(req->subresource, "log")) {

@@ -1,7 +1,8 @@
 /*
  * connect.h - streams to a pod's node: logs, commands in containers, attaching.
  *
- * comes from: the gates.  goes to: a stream "node" of the tunnel, where the agent speaks HTTP/1.1 (docs/protocols/node.md).
+ * comes from: the gates.  goes to: a stream "node" of the tunnel, where the agent speaks HTTP/1.1
+ * (docs/protocols/node.md).
  */
 #ifndef SERVER_FRONT_CONNECT_H
 #define SERVER_FRONT_CONNECT_H

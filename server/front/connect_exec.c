@@ -1,8 +1,10 @@
 /*
- * connect_exec.c - exec and attach over WebSocket (v5.channel.k8s.io and its elders).  Wire contract 5.3.
+ * connect_exec.c - exec and attach over WebSocket (v5.channel.k8s.io and its elders).  Wire
+ * contract 5.3.
  *
- * The node is asked first; only when it has said 101 is the client's upgrade answered, so that its refusal reaches the
- * client as a Status.  Frames to and from the node: channel (1 byte), length (4 bytes, big endian), payload.
+ * The node is asked first; only when it has said 101 is the client's upgrade answered, so that its
+ * refusal reaches the client as a Status.  Frames to and from the node: channel (1 byte), length (4
+ * bytes, big endian), payload.
  */
 #include "server/front/connect_exec.h"
 
@@ -13,12 +15,19 @@
 #include "server/front/reply.h"
 #include "server/server.h"
 
-#define OPEN_MS 10000
-#define FRAME_MAX (1024u * 1024)
+#define OPEN_MS     10000
+#define FRAME_MAX   (1024u * 1024)
 #define PENDING_MAX (512u * 1024)
-#define READ_PIECE 16384
+#define READ_PIECE  16384
 
-enum { CHANNEL_STDIN, CHANNEL_STDOUT, CHANNEL_STDERR, CHANNEL_STATUS, CHANNEL_RESIZE, CHANNEL_CLOSE = 255 };
+enum {
+	CHANNEL_STDIN,
+	CHANNEL_STDOUT,
+	CHANNEL_STDERR,
+	CHANNEL_STATUS,
+	CHANNEL_RESIZE,
+	CHANNEL_CLOSE = 255
+};
 
 struct exec {
 	struct request *req; /* until the client is upgraded */
@@ -33,9 +42,15 @@ struct exec {
 	struct loop_task end;
 };
 
-static const char *const protocols[] = { "v5.channel.k8s.io", "v4.channel.k8s.io", "v3.channel.k8s.io",
-					 "v2.channel.k8s.io", "channel.k8s.io",	   "v4.base64.channel.k8s.io",
-					 "base64.channel.k8s.io", "",		   NULL };
+static const char *const protocols[] = { "v5.channel.k8s.io",
+					 "v4.channel.k8s.io",
+					 "v3.channel.k8s.io",
+					 "v2.channel.k8s.io",
+					 "channel.k8s.io",
+					 "v4.base64.channel.k8s.io",
+					 "base64.channel.k8s.io",
+					 "",
+					 NULL };
 
 static void on_end(struct loop_task *task)
 {
@@ -61,7 +76,8 @@ static void finish(struct exec *exec)
 
 static void send_frame(struct exec *exec, unsigned char channel, struct str payload)
 {
-	unsigned char head[5] = { channel, (unsigned char)(payload.len >> 24), (unsigned char)(payload.len >> 16),
+	unsigned char head[5] = { channel, (unsigned char)(payload.len >> 24),
+				  (unsigned char)(payload.len >> 16),
 				  (unsigned char)(payload.len >> 8), (unsigned char)payload.len };
 
 	if (!exec->node)
@@ -160,7 +176,8 @@ static bool take_frame(struct exec *exec)
 
 static void node_over(struct exec *exec)
 {
-	static const char lost[] = "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"the connection to the node was "
+	static const char lost[] = "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"the "
+				   "connection to the node was "
 				   "lost\",\"reason\":\"InternalError\",\"code\":500}";
 
 	if (exec->ws && !exec->said_status)
@@ -233,7 +250,8 @@ static void on_upgrade(void *of, const struct http_head *head, struct stream *st
 	stream_own(exec->node, &node_events, exec);
 }
 
-static void on_refused(void *of, const struct http_head *head, struct str body, const struct error *err)
+static void on_refused(void *of, const struct http_head *head, struct str body,
+		       const struct error *err)
 {
 	struct exec *exec = of;
 	auto_json_doc doc = NULL;
@@ -245,19 +263,23 @@ static void on_refused(void *of, const struct http_head *head, struct str body, 
 	else if (json_parse(body, &doc, NULL, &unused))
 		status_to_error(json_root(doc), head->status, &why);
 	else
-		error_set(&why, ERROR_BROKEN, "the node answered %d: " STR_FMT, head->status, STR_ARG(body));
+		error_set(&why, ERROR_BROKEN, "the node answered %d: " STR_FMT, head->status,
+			  STR_ARG(body));
 	reply_error(exec->req, &why, NULL);
 	loop_defer(exec->loop, &exec->end);
 }
 
-static void dial_node(void *of, void (*on_done)(void *call, struct stream *stream, const struct error *err), void *call)
+static void dial_node(void *of,
+		      void (*on_done)(void *call, struct stream *stream, const struct error *err),
+		      void *call)
 {
 	struct exec *exec = of;
 
 	tunnel_open(exec->tunnel, STR("node"), TUNNEL_EXEC, OPEN_MS, on_done, call);
 }
 
-enum step exec_start(struct request *req, struct tunnel *tunnel, struct str container, struct error *err)
+enum step exec_start(struct request *req, struct tunnel *tunnel, struct str container,
+		     struct error *err)
 {
 	static const struct http_header headers[] = { { STR("Connection"), STR("Upgrade") },
 						      { STR("Upgrade"), STR("mote-exec") } };
@@ -277,8 +299,9 @@ enum step exec_start(struct request *req, struct tunnel *tunnel, struct str cont
 		return STEP_FAIL;
 	}
 	if (!http_has_token(&req->http->head, "Upgrade", "websocket")) {
-		error_set(err, ERROR_FORBIDDEN, "only WebSocket upgrades are served; use a client that speaks them "
-						"(kubectl 1.30 and later do)");
+		error_set(err, ERROR_FORBIDDEN,
+			  "only WebSocket upgrades are served; use a client that speaks them "
+			  "(kubectl 1.30 and later do)");
 		return STEP_FAIL;
 	}
 	exec = memory_new(struct exec);
@@ -287,9 +310,10 @@ enum step exec_start(struct request *req, struct tunnel *tunnel, struct str cont
 	exec->tunnel = tunnel;
 	exec->end.on_task = on_end;
 	exec->client = http_client_new(exec->loop, dial_node, exec, "node");
-	ask.target = arena_print(req->arena, "/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT "?" STR_FMT,
-				 STR_ARG(req->subresource), STR_ARG(req->namespace), STR_ARG(req->name), STR_ARG(container),
-				 STR_ARG(req->http->query));
+	ask.target =
+		arena_print(req->arena, "/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT "?" STR_FMT,
+			    STR_ARG(req->subresource), STR_ARG(req->namespace), STR_ARG(req->name),
+			    STR_ARG(container), STR_ARG(req->http->query));
 	ask.of = exec;
 	exec->call = http_call(exec->client, &ask);
 	return STEP_DONE;

@@ -7,6 +7,7 @@
 #include "server/road.h"
 #include "tunnel/tunnel.h"
 
-enum step exec_start(struct request *req, struct tunnel *tunnel, struct str container, struct error *err);
+enum step exec_start(struct request *req, struct tunnel *tunnel, struct str container,
+		     struct error *err);
 
 #endif

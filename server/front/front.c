@@ -73,7 +73,8 @@ static void on_conn_closed(struct http_service *service, void *identity)
 	identity_free(own);
 }
 
-static void serve(struct front *front, struct stream *stream, struct str peer, struct identity *identity)
+static void serve(struct front *front, struct stream *stream, struct str peer,
+		  struct identity *identity)
 {
 	front->figures.connections_now++;
 	http_serve(&front->service, stream, peer, identity);
@@ -114,14 +115,17 @@ struct local {
 	char *user;
 };
 
-static void dial_local(void *of, void (*on_done)(void *call, struct stream *stream, const struct error *err), void *call)
+static void dial_local(void *of,
+		       void (*on_done)(void *call, struct stream *stream, const struct error *err),
+		       void *call)
 {
 	static const char *const groups[] = { "system:masters" };
 	struct local *local = of;
 	struct stream *ours, *theirs;
 
 	stream_pair(server_loop(local->server), &ours, &theirs);
-	serve(server_front(local->server), theirs, STR("local"), identity_new(local->user, groups, 1));
+	serve(server_front(local->server), theirs, STR("local"),
+	      identity_new(local->user, groups, 1));
 	on_done(call, ours, NULL);
 }
 
@@ -152,11 +156,13 @@ static bool make_tls(struct front *front, const struct secrets *secrets, struct 
 				 buf_str(&secrets->client_ca), &front->tls, err);
 }
 
-bool front_open(struct server *server, const struct secrets *secrets, struct front **out, struct error *err)
+bool front_open(struct server *server, const struct secrets *secrets, struct front **out,
+		struct error *err)
 {
 	struct front *front = memory_new(struct front);
 	const struct server_plan *plan = server_plan_of(server);
-	auto_free char *address = memory_print("%s:%" PRId64, plan->bind_address, plan->https_listen_port);
+	auto_free char *address =
+		memory_print("%s:%" PRId64, plan->bind_address, plan->https_listen_port);
 	int fd;
 
 	front->server = server;

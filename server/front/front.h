@@ -11,11 +11,13 @@ struct front;
 struct secrets;
 
 /* Listen and serve.  server->front is reached by server_front(). */
-MUST_CHECK bool front_open(struct server *server, const struct secrets *secrets, struct front **out, struct error *err);
+MUST_CHECK bool front_open(struct server *server, const struct secrets *secrets, struct front **out,
+			   struct error *err);
 void front_close(struct front *front); /* NULL is fine */
 struct front *server_front(struct server *server);
 
-/* A stream of the tunnel whose other end is the node itself: its requests are the node's, no TLS. */
+/* A stream of the tunnel whose other end is the node itself: its requests are the node's, no TLS.
+ */
 void front_serve_as(struct server *server, struct stream *stream, const char *node);
 /* A stream that carries TLS, as from a pod. */
 void front_serve_tls(struct server *server, struct stream *stream, struct str peer);

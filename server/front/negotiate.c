@@ -1,5 +1,6 @@
 /*
- * negotiate.c - media types: which form the answer takes, which form the body has.  Wire contract 3.
+ * negotiate.c - media types: which form the answer takes, which form the body has.  Wire
+ * contract 3.
  */
 #include "server/front/route.h"
 
@@ -22,7 +23,8 @@ static bool form_of(struct request *req, struct str clause, enum answer_form *ou
 {
 	struct str rest = clause, type = str_trim(str_cut(&rest, ';'));
 	struct str as = media_param(rest, "as");
-	bool json = str_is(type, "application/json") || str_is(type, "*/*") || str_is(type, "application/*");
+	bool json = str_is(type, "application/json") || str_is(type, "*/*") ||
+		    str_is(type, "application/*");
 
 	if (as.len > 0) {
 		struct str version = media_param(rest, "v");
@@ -35,7 +37,8 @@ static bool form_of(struct request *req, struct str clause, enum answer_form *ou
 			return true;
 		}
 		*out = ANSWER_PARTIAL;
-		return str_is(as, "PartialObjectMetadata") || str_is(as, "PartialObjectMetadataList");
+		return str_is(as, "PartialObjectMetadata") ||
+		       str_is(as, "PartialObjectMetadataList");
 	}
 	if (json) {
 		*out = ANSWER_JSON;
@@ -52,11 +55,12 @@ static bool wants_protobuf(struct str clause)
 {
 	struct str type = str_trim(str_cut(&clause, ';'));
 
-	return str_is(type, "application/vnd.kubernetes.protobuf") && media_param(clause, "as").len == 0;
+	return str_is(type, "application/vnd.kubernetes.protobuf") &&
+	       media_param(clause, "as").len == 0;
 }
 
-/* First servable clause wins.  JSON is preferred to protobuf wherever the client takes both: all that send
- * protobuf in Accept also take JSON, and ours comes ready-made from the store. */
+/* First servable clause wins.  JSON is preferred to protobuf wherever the client takes both: all
+ * that send protobuf in Accept also take JSON, and ours comes ready-made from the store. */
 bool negotiate_answer(struct request *req, struct error *err)
 {
 	struct str accept = http_header(&req->http->head, "Accept");
@@ -81,7 +85,8 @@ bool negotiate_answer(struct request *req, struct error *err)
 		req->answer = ANSWER_JSON; /* streams have their own types */
 		return true;
 	}
-	return error_set(err, ERROR_NOT_ACCEPTABLE, "only the following media types are accepted: " ACCEPTED);
+	return error_set(err, ERROR_NOT_ACCEPTABLE,
+			 "only the following media types are accepted: " ACCEPTED);
 }
 
 static const struct {
@@ -115,7 +120,8 @@ bool negotiate_body(struct request *req, struct error *err)
 	if (req->http->body.len == 0 && !patch)
 		return true;
 	return error_set(err, ERROR_MEDIA_TYPE,
-			 "the body of the request was in an unknown format - accepted media types include: %s",
+			 "the body of the request was in an unknown format - accepted media types "
+			 "include: %s",
 			 patch ? "application/json-patch+json, application/merge-patch+json, "
 				 "application/strategic-merge-patch+json"
 			       : ACCEPTED);

@@ -22,14 +22,17 @@ bool params_true(struct str value)
 	return value.at && !str_is(value, "0") && !str_equal_case(value, STR("false"));
 }
 
-static bool read_number(const struct request *req, const char *name, int64_t fallback, int64_t *out, struct error *err)
+static bool read_number(const struct request *req, const char *name, int64_t fallback, int64_t *out,
+			struct error *err)
 {
 	struct str text = params_find(req, name);
 
 	*out = fallback;
 	if (text.len == 0 || str_to_i64(text, INT64_MIN, INT64_MAX, out))
 		return true;
-	return error_set(err, ERROR_BAD_REQUEST, "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax", STR_ARG(text));
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "strconv.ParseInt: parsing \"" STR_FMT "\": invalid syntax",
+			 STR_ARG(text));
 }
 
 static bool read_numbers(struct request *req, struct error *err)
@@ -45,7 +48,8 @@ static bool read_numbers(struct request *req, struct error *err)
 	if (params->limit < 0)
 		params->limit = 0;
 	if (timeout.len > 0 && !clock_parse_duration(timeout, &unused))
-		return error_set(err, ERROR_BAD_REQUEST, "invalid timeout specified in the request URL");
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "invalid timeout specified in the request URL");
 	return true;
 }
 
@@ -55,8 +59,9 @@ static bool read_dry_run(struct request *req, struct error *err)
 		if (!str_is(req->query[i].name, "dryRun"))
 			continue;
 		if (!str_is(req->query[i].value, "All"))
-			return error_set(err, ERROR_INVALID, "dryRun: Unsupported value: \"" STR_FMT
-							     "\": supported values: \"All\"",
+			return error_set(err, ERROR_INVALID,
+					 "dryRun: Unsupported value: \"" STR_FMT
+					 "\": supported values: \"All\"",
 					 STR_ARG(req->query[i].value));
 		req->params.dry_run = true;
 	}
@@ -85,7 +90,8 @@ static bool read_manager(struct request *req, struct error *err)
 	struct str text = params_find(req, "fieldManager");
 
 	if (text.len > MANAGER_MAX)
-		return error_set(err, ERROR_INVALID, "fieldManager: Too long: may not be more than %d bytes",
+		return error_set(err, ERROR_INVALID,
+				 "fieldManager: Too long: may not be more than %d bytes",
 				 MANAGER_MAX);
 	req->params.field_manager = text;
 	return true;
@@ -114,6 +120,6 @@ bool params_parse(struct request *req, struct error *err)
 	params->orphan_dependents = params_true(orphan);
 	params->pretty = params_true(params_find(req, "pretty"));
 	params->include_object = params_find(req, "includeObject");
-	return read_numbers(req, err) && read_dry_run(req, err) && read_field_validation(req, err) &&
-	       read_manager(req, err);
+	return read_numbers(req, err) && read_dry_run(req, err) &&
+	       read_field_validation(req, err) && read_manager(req, err);
 }

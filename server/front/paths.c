@@ -1,7 +1,8 @@
 /*
  * paths.c - one table of non-resource paths.  Wire contract 1.
  *
- * Discovery and OpenAPI documents never change while the program runs: each is printed once, with its ETag.
+ * Discovery and OpenAPI documents never change while the program runs: each is printed once, with
+ * its ETag.
  */
 #include "server/front/paths.h"
 
@@ -20,10 +21,10 @@
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
-#define KUBERNETES_MINOR "32"
+#define KUBERNETES_MINOR   "32"
 #define KUBERNETES_VERSION "v1.32.4"
-#define JSON_TYPE "application/json"
-#define DISCOVERY_TYPE "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+#define JSON_TYPE          "application/json"
+#define DISCOVERY_TYPE     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 /* --- documents that are printed once --- */
 
@@ -55,7 +56,8 @@ static struct document *keep_document(const char *key, struct buf *text)
 	return document;
 }
 
-static enum step reply_document(struct request *req, const struct document *document, const char *type)
+static enum step reply_document(struct request *req, const struct document *document,
+				const char *type)
 {
 	http_reply_header(req->http, "ETag", document->etag);
 	http_reply_header(req->http, "Vary", "Accept");
@@ -81,8 +83,10 @@ static enum step version_path(struct request *req, struct error *err)
 
 	(void)err;
 	buf_add_print(&text,
-		      "{\"major\":\"1\",\"minor\":\"" KUBERNETES_MINOR "\",\"gitVersion\":\"" KUBERNETES_VERSION
-		      "+mote%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":\"1970-01-01T00:00:00Z\","
+		      "{\"major\":\"1\",\"minor\":\"" KUBERNETES_MINOR
+		      "\",\"gitVersion\":\"" KUBERNETES_VERSION
+		      "+mote%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
+		      "\"1970-01-01T00:00:00Z\","
 		      "\"goVersion\":\"none\",\"compiler\":\"gcc\",\"platform\":\"linux\"}",
 		      version_text());
 	/* semver allows one '+' */
@@ -125,7 +129,8 @@ static enum step health_path(struct request *req, struct error *err)
 static enum step cacerts_path(struct request *req, struct error *err)
 {
 	(void)err;
-	reply_text(req, 200, "application/x-pem-file", buf_str(&server_secrets(req->server)->server_ca));
+	reply_text(req, 200, "application/x-pem-file",
+		   buf_str(&server_secrets(req->server)->server_ca));
 	return STEP_DONE;
 }
 
@@ -135,11 +140,14 @@ static enum step oidc_path(struct request *req, struct error *err)
 	auto_buf text = BUF_INIT;
 
 	(void)err;
-	buf_add_print(&text,
-		      "{\"issuer\":\"https://kubernetes.default.svc.%s\",\"jwks_uri\":\"https://%s:%" PRId64
-		      "/openid/v1/jwks\",\"response_types_supported\":[\"id_token\"],\"subject_types_supported\":"
-		      "[\"public\"],\"id_token_signing_alg_values_supported\":[\"ES256\"]}",
-		      plan->cluster_domain, server_secrets(req->server)->address, plan->https_listen_port);
+	buf_add_print(
+		&text,
+		"{\"issuer\":\"https://kubernetes.default.svc.%s\",\"jwks_uri\":\"https://"
+		"%s:%" PRId64 "/openid/v1/"
+		"jwks\",\"response_types_supported\":[\"id_token\"],\"subject_types_supported\":"
+		"[\"public\"],\"id_token_signing_alg_values_supported\":[\"ES256\"]}",
+		plan->cluster_domain, server_secrets(req->server)->address,
+		plan->https_listen_port);
 	reply_text(req, 200, JSON_TYPE, buf_str(&text));
 	return STEP_DONE;
 }
@@ -167,9 +175,11 @@ static uint64_t resident_bytes(void)
 	return (uint64_t)pages * 4096;
 }
 
-static void metric(struct buf *out, const char *name, const char *type, const char *help, uint64_t value)
+static void metric(struct buf *out, const char *name, const char *type, const char *help,
+		   uint64_t value)
 {
-	buf_add_print(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, value);
+	buf_add_print(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type,
+		      name, value);
 }
 
 static enum step metrics_path(struct request *req, struct error *err)
@@ -182,15 +192,20 @@ static enum step metrics_path(struct request *req, struct error *err)
 	(void)err;
 	datastore_figures(registry_store(registry), &store);
 	front_figures(server_front(req->server), &front);
-	metric(&text, "mote_requests_total", "counter", "Requests of the API port.", front.requests);
+	metric(&text, "mote_requests_total", "counter", "Requests of the API port.",
+	       front.requests);
 	metric(&text, "mote_connections", "gauge", "Open connections.", front.connections_now);
 	metric(&text, "mote_watches", "gauge", "Open watches.", registry_watch_count(registry));
-	metric(&text, "mote_nodes_connected", "gauge", "Nodes with a session.", nodes_count(server_nodes(req->server)));
+	metric(&text, "mote_nodes_connected", "gauge", "Nodes with a session.",
+	       nodes_count(server_nodes(req->server)));
 	metric(&text, "mote_store_objects", "gauge", "Objects in the store.", store.records);
 	metric(&text, "mote_store_writes_total", "counter", "Writes of the store.", store.writes);
-	metric(&text, "mote_store_groups_total", "counter", "Groups committed to the disk.", store.groups);
-	metric(&text, "mote_store_feed_bytes", "gauge", "Memory of kept changes.", store.feed_bytes);
-	metric(&text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", resident_bytes());
+	metric(&text, "mote_store_groups_total", "counter", "Groups committed to the disk.",
+	       store.groups);
+	metric(&text, "mote_store_feed_bytes", "gauge", "Memory of kept changes.",
+	       store.feed_bytes);
+	metric(&text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+	       resident_bytes());
 	reply_text(req, 200, "text/plain; version=0.0.4", buf_str(&text));
 	return STEP_DONE;
 }
@@ -199,7 +214,8 @@ static enum step metrics_path(struct request *req, struct error *err)
 
 static bool wants_aggregated(const struct request *req)
 {
-	return str_search(http_header(&req->http->head, "Accept"), STR("as=APIGroupDiscoveryList")) >= 0;
+	return str_search(http_header(&req->http->head, "Accept"),
+			  STR("as=APIGroupDiscoveryList")) >= 0;
 }
 
 static enum step root_discovery(struct request *req, bool core)
@@ -247,7 +263,8 @@ static enum step apis_path(struct request *req, struct error *err)
 	if (rest.len == 0)
 		return root_discovery(req, false);
 	group = str_cut(&rest, '/');
-	found = rest.len == 0 ? discovery_print_group(group, &text) : discovery_print_resources(group, rest, &text);
+	found = rest.len == 0 ? discovery_print_group(group, &text)
+			      : discovery_print_resources(group, rest, &text);
 	if (!found)
 		return not_found(req, err);
 	reply_text(req, 200, JSON_TYPE, buf_str(&text));
@@ -262,7 +279,8 @@ static enum step openapi_v2_path(struct request *req, struct error *err)
 
 	if (str_search(accept, STR("protobuf")) >= 0 && str_search(accept, STR("json")) < 0 &&
 	    str_search(accept, STR("*/*")) < 0) {
-		error_set(err, ERROR_NOT_ACCEPTABLE, "only the following media types are accepted: application/json");
+		error_set(err, ERROR_NOT_ACCEPTABLE,
+			  "only the following media types are accepted: application/json");
 		return STEP_FAIL;
 	}
 	if (!document) {
@@ -290,7 +308,8 @@ static enum step openapi_v3_path(struct request *req, struct error *err)
 	auto_free char *key = str_copy(path);
 	struct document *document = find_document(key);
 	auto_buf text = BUF_INIT;
-	struct str rest = str_from(path.at + strlen("/openapi/v3"), path.len - strlen("/openapi/v3"));
+	struct str rest =
+		str_from(path.at + strlen("/openapi/v3"), path.len - strlen("/openapi/v3"));
 
 	if (!document) {
 		if (rest.len <= 1)
@@ -350,7 +369,8 @@ enum step paths_pass(struct request *req, struct error *err)
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		struct str row = str_of(rows[i].path);
 
-		if (str_equal(path, row) || (rows[i].below && str_starts(path, row) && path.at[row.len] == '/'))
+		if (str_equal(path, row) ||
+		    (rows[i].below && str_starts(path, row) && path.at[row.len] == '/'))
 			return rows[i].pass(req, err);
 	}
 	return not_found(req, err);

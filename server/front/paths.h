@@ -1,5 +1,6 @@
 /*
- * paths.h - everything that is not an API resource: version, health, discovery, OpenAPI, metrics, joining.
+ * paths.h - everything that is not an API resource: version, health, discovery, OpenAPI, metrics,
+ * joining.
  */
 #ifndef SERVER_FRONT_PATHS_H
 #define SERVER_FRONT_PATHS_H

@@ -1,8 +1,8 @@
 /*
  * reply.c - answers in JSON, YAML, protobuf, as tables and as partial metadata.
  *
- * Stored objects begin with their apiVersion and kind, so an answer is their bytes, and a list is their bytes without
- * these first two fields: nothing is parsed or printed again.
+ * Stored objects begin with their apiVersion and kind, so an answer is their bytes, and a list is
+ * their bytes without these first two fields: nothing is parsed or printed again.
  */
 #include "server/front/reply.h"
 
@@ -118,7 +118,8 @@ static void reply_bytes(struct request *req, int status, struct str bytes)
 	reply_text(req, status, "application/json", buf_str(&text));
 }
 
-static bool reply_protobuf(struct request *req, int status, const struct json *value, const char *type_name)
+static bool reply_protobuf(struct request *req, int status, const struct json *value,
+			   const char *type_name)
 {
 	const struct type *type = type_name ? type_find(str_of(type_name)) : NULL;
 	auto_buf text = BUF_INIT;
@@ -142,8 +143,8 @@ void reply_json(struct request *req, int status, const struct json *value, const
 
 /* --- tables and partial metadata --- */
 
-#define TABLE_TYPE "application/json;as=Table;v=v1;g=meta.k8s.io"
-#define PARTIAL_TYPE "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
+#define TABLE_TYPE        "application/json;as=Table;v=v1;g=meta.k8s.io"
+#define PARTIAL_TYPE      "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
 #define PARTIAL_LIST_TYPE "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 static enum table_include include_of(const struct request *req)
@@ -186,7 +187,8 @@ static void reply_partial_list(struct request *req, const struct reply_list *lis
 {
 	auto_buf text = BUF_INIT;
 
-	buf_add_text(&text, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+	buf_add_text(&text, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/"
+			    "v1\",\"metadata\":");
 	print_list_meta(list, &text);
 	buf_add_text(&text, ",\"items\":[");
 	for (size_t i = 0; i < list->count; i++) {
@@ -229,11 +231,13 @@ static void print_plain_list(const struct reply_list *list, struct buf *out)
 	size_t total = 256;
 
 	kind_api_version(list->kind, &version);
-	buf_add_print(&front, "{\"apiVersion\":\"%s\",\"kind\":\"%s\",", buf_text(&version), list->kind->name);
+	buf_add_print(&front, "{\"apiVersion\":\"%s\",\"kind\":\"%s\",", buf_text(&version),
+		      list->kind->name);
 	for (size_t i = 0; i < list->count; i++)
 		total += object_bytes(list->objects[i]).len + 2;
 	buf_reserve(out, total);
-	buf_add_print(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":", list->kind->name,
+	buf_add_print(out,
+		      "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":", list->kind->name,
 		      buf_text(&version));
 	print_list_meta(list, out);
 	buf_add_text(out, ",\"items\":[");
@@ -300,7 +304,8 @@ void reply_error(struct request *req, const struct error *err, const struct stat
 
 	if (!about)
 		about = &of_request;
-	if (err->kind == ERROR_TOO_MANY || err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_TIMEOUT)
+	if (err->kind == ERROR_TOO_MANY || err->kind == ERROR_UNAVAILABLE ||
+	    err->kind == ERROR_TIMEOUT)
 		http_reply_header(req->http, "Retry-After", "1");
 	status = status_print(err, about, &text);
 	if (req->answer == ANSWER_TABLE || req->answer == ANSWER_PARTIAL)
@@ -310,7 +315,8 @@ void reply_error(struct request *req, const struct error *err, const struct stat
 		struct error unused;
 
 		if (json_parse(buf_str(&text), &doc, NULL, &unused) &&
-		    reply_protobuf(req, status, json_root(doc), "io.k8s.apimachinery.pkg.apis.meta.v1.Status"))
+		    reply_protobuf(req, status, json_root(doc),
+				   "io.k8s.apimachinery.pkg.apis.meta.v1.Status"))
 			return;
 	}
 	reply_bytes(req, status, buf_str(&text));

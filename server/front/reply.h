@@ -6,9 +6,11 @@
 
 #include "server/request.h"
 
-/* One object, in the form that was asked for (JSON, YAML, protobuf, a one-row table, partial metadata). */
+/* One object, in the form that was asked for (JSON, YAML, protobuf, a one-row table, partial
+ * metadata). */
 void reply_object(struct request *req, int status, const struct object *object);
-/* Any JSON document of a kind that has no row in kind_list (Status, Scale, TokenReview ...).  type may be NULL. */
+/* Any JSON document of a kind that has no row in kind_list (Status, Scale, TokenReview ...).  type
+ * may be NULL. */
 void reply_json(struct request *req, int status, const struct json *value, const char *type_name);
 /* Ready JSON text. */
 void reply_text(struct request *req, int status, const char *content_type, struct str text);
@@ -19,7 +21,7 @@ struct reply_list {
 	const struct kind *kind;
 	uint64_t revision;
 	const char *continue_token; /* NULL = last page */
-	int64_t remaining;	    /* -1 = not told */
+	int64_t remaining;          /* -1 = not told */
 	const struct object *const *objects;
 	size_t count;
 };

@@ -1,5 +1,6 @@
 /*
- * review.c - SelfSubjectReview, TokenReview and the access reviews, answered from the gates' own rules.
+ * review.c - SelfSubjectReview, TokenReview and the access reviews, answered from the gates' own
+ * rules.
  */
 #include "server/front/review.h"
 
@@ -9,13 +10,13 @@
 #include "server/registry/body.h"
 
 #define AUTHENTICATION "authentication.k8s.io"
-#define AUTHORIZATION "authorization.k8s.io"
+#define AUTHORIZATION  "authorization.k8s.io"
 
 struct review {
 	const char *group, *plural, *kind, *type_name;
 	/* Fill status from the body's spec. */
-	bool (*answer)(struct request *req, struct json_doc *doc, const struct json *spec, struct json *status,
-		       struct error *err);
+	bool (*answer)(struct request *req, struct json_doc *doc, const struct json *spec,
+		       struct json *status, struct error *err);
 };
 
 static void put_user(struct json_doc *doc, struct json *to, const struct user *user)
@@ -30,8 +31,8 @@ static void put_user(struct json_doc *doc, struct json *to, const struct user *u
 	json_put(doc, to, "groups", groups);
 }
 
-static bool answer_self(struct request *req, struct json_doc *doc, const struct json *spec, struct json *status,
-			struct error *err)
+static bool answer_self(struct request *req, struct json_doc *doc, const struct json *spec,
+			struct json *status, struct error *err)
 {
 	(void)spec;
 	(void)err;
@@ -39,15 +40,16 @@ static bool answer_self(struct request *req, struct json_doc *doc, const struct 
 	return true;
 }
 
-static bool answer_token(struct request *req, struct json_doc *doc, const struct json *spec, struct json *status,
-			 struct error *err)
+static bool answer_token(struct request *req, struct json_doc *doc, const struct json *spec,
+			 struct json *status, struct error *err)
 {
 	struct str audience = json_str(json_at(json_get(spec, "audiences"), 0));
 	struct user user = { 0 };
 	struct error why;
 
 	(void)err;
-	if (!token_verify(req->server, json_str(json_get(spec, "token")), audience, req->arena, &user, &why)) {
+	if (!token_verify(req->server, json_str(json_get(spec, "token")), audience, req->arena,
+			  &user, &why)) {
 		json_put(doc, status, "authenticated", json_new_bool(doc, false));
 		json_put(doc, status, "error", json_new_text(doc, why.text));
 		return true;
@@ -59,15 +61,17 @@ static bool answer_token(struct request *req, struct json_doc *doc, const struct
 	return true;
 }
 
-static bool answer_access(struct request *req, struct json_doc *doc, const struct json *spec, const struct user *user,
-			  struct json *status, struct error *err)
+static bool answer_access(struct request *req, struct json_doc *doc, const struct json *spec,
+			  const struct user *user, struct json *status, struct error *err)
 {
-	const struct json *resource = json_get(spec, "resourceAttributes"), *path = json_get(spec, "nonResourceAttributes");
+	const struct json *resource = json_get(spec, "resourceAttributes"),
+			  *path = json_get(spec, "nonResourceAttributes");
 	struct attributes asked = { .user = user };
 
 	if (!resource == !path)
 		return error_set(err, ERROR_INVALID,
-				 "spec.resourceAttributes: Invalid value: exactly one of nonResourceAttributes or "
+				 "spec.resourceAttributes: Invalid value: exactly one of "
+				 "nonResourceAttributes or "
 				 "resourceAttributes must be specified");
 	asked.verb = json_str(json_get(resource ? resource : path, "verb"));
 	if (path) {
@@ -83,14 +87,14 @@ static bool answer_access(struct request *req, struct json_doc *doc, const struc
 	return true;
 }
 
-static bool answer_self_access(struct request *req, struct json_doc *doc, const struct json *spec, struct json *status,
-			       struct error *err)
+static bool answer_self_access(struct request *req, struct json_doc *doc, const struct json *spec,
+			       struct json *status, struct error *err)
 {
 	return answer_access(req, doc, spec, &req->user, status, err);
 }
 
-static bool answer_subject_access(struct request *req, struct json_doc *doc, const struct json *spec,
-				  struct json *status, struct error *err)
+static bool answer_subject_access(struct request *req, struct json_doc *doc,
+				  const struct json *spec, struct json *status, struct error *err)
 {
 	const struct json *groups = json_get(spec, "groups");
 	struct user user = { .name = str_copy_arena(json_str(json_get(spec, "user")), req->arena) };
@@ -107,19 +111,26 @@ static void add_rule(struct json_doc *doc, struct json *rules, const char *const
 
 	for (size_t i = 0; i < 3; i++)
 		if (words[i][0])
-			json_append(json_sub_array(doc, rule, words[i][0]), json_new_text(doc, words[i][1]));
+			json_append(json_sub_array(doc, rule, words[i][0]),
+				    json_new_text(doc, words[i][1]));
 	json_append(rules, rule);
 }
 
-static bool answer_rules(struct request *req, struct json_doc *doc, const struct json *spec, struct json *status,
-			 struct error *err)
+static bool answer_rules(struct request *req, struct json_doc *doc, const struct json *spec,
+			 struct json *status, struct error *err)
 {
-	static const char *const all[3][2] = { { "verbs", "*" }, { "apiGroups", "*" }, { "resources", "*" } };
-	static const char *const all_paths[3][2] = { { "verbs", "*" }, { "nonResourceURLs", "*" }, { NULL, NULL } };
+	static const char *const all[3][2] = { { "verbs", "*" },
+					       { "apiGroups", "*" },
+					       { "resources", "*" } };
+	static const char *const all_paths[3][2] = { { "verbs", "*" },
+						     { "nonResourceURLs", "*" },
+						     { NULL, NULL } };
 	static const char *const own[3][2] = { { "verbs", "create" },
 					       { "apiGroups", AUTHORIZATION },
 					       { "resources", "selfsubjectaccessreviews" } };
-	struct attributes asked = { .user = &req->user, .verb = STR("*"), .resource = STR("*"), .group = STR("*") };
+	struct attributes asked = {
+		.user = &req->user, .verb = STR("*"), .resource = STR("*"), .group = STR("*")
+	};
 	struct json *resources = json_sub_array(doc, status, "resourceRules");
 	struct json *paths = json_sub_array(doc, status, "nonResourceRules");
 	bool everything = authorize_check(req->server, &asked);
@@ -134,21 +145,23 @@ static bool answer_rules(struct request *req, struct json_doc *doc, const struct
 }
 
 static const struct review rows[] = {
-	{ AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview", "io.k8s.api.authentication.v1.SelfSubjectReview",
-	  answer_self },
-	{ AUTHENTICATION, "tokenreviews", "TokenReview", "io.k8s.api.authentication.v1.TokenReview", answer_token },
+	{ AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview",
+	  "io.k8s.api.authentication.v1.SelfSubjectReview", answer_self },
+	{ AUTHENTICATION, "tokenreviews", "TokenReview", "io.k8s.api.authentication.v1.TokenReview",
+	  answer_token },
 	{ AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview",
 	  "io.k8s.api.authorization.v1.SelfSubjectAccessReview", answer_self_access },
 	{ AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview",
 	  "io.k8s.api.authorization.v1.SelfSubjectRulesReview", answer_rules },
-	{ AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview", "io.k8s.api.authorization.v1.SubjectAccessReview",
-	  answer_subject_access },
+	{ AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview",
+	  "io.k8s.api.authorization.v1.SubjectAccessReview", answer_subject_access },
 };
 
 const struct review *review_find(struct str group, struct str version, struct str plural)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-		if (str_is(group, rows[i].group) && str_is(version, "v1") && str_is(plural, rows[i].plural))
+		if (str_is(group, rows[i].group) && str_is(version, "v1") &&
+		    str_is(plural, rows[i].plural))
 			return &rows[i];
 	return NULL;
 }

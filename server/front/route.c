@@ -1,5 +1,6 @@
 /*
- * route.c - URL paths of the API into kinds, namespaces, names and subresources.  Wire contract 2.1.
+ * route.c - URL paths of the API into kinds, namespaces, names and subresources.  Wire
+ * contract 2.1.
  */
 #include "server/front/route.h"
 
@@ -8,11 +9,11 @@
 #include "server/front/review.h"
 
 #define SEGMENTS_MAX 64
-#define SEGMENT_MAX 512
+#define SEGMENT_MAX  512
 
 struct path {
 	struct str segments[SEGMENTS_MAX]; /* decoded */
-	struct str rests[SEGMENTS_MAX];	   /* raw text behind each segment */
+	struct str rests[SEGMENTS_MAX];    /* raw text behind each segment */
 	size_t count;
 };
 
@@ -21,7 +22,8 @@ static bool refuse_path(struct error *err)
 	return error_set(err, ERROR_BAD_REQUEST, "the path of the URL is malformed");
 }
 
-/* Split and decode.  What could be read in two ways is refused: empty and dot segments, encoded slashes, NULs. */
+/* Split and decode.  What could be read in two ways is refused: empty and dot segments, encoded
+ * slashes, NULs. */
 static bool split(struct request *req, struct path *out, struct error *err)
 {
 	struct str rest = req->http->path;
@@ -39,7 +41,8 @@ static bool split(struct request *req, struct path *out, struct error *err)
 		if (str_is(buf_str(&plain), ".") || str_is(buf_str(&plain), "..") ||
 		    str_find(buf_str(&plain), '/') >= 0 || str_find(buf_str(&plain), '\0') >= 0)
 			return refuse_path(err);
-		out->segments[out->count] = str_from(arena_string(req->arena, plain.at, plain.len), plain.len);
+		out->segments[out->count] =
+			str_from(arena_string(req->arena, plain.at, plain.len), plain.len);
 		out->rests[out->count] = rest;
 		out->count++;
 	}
@@ -53,7 +56,8 @@ static bool not_found(struct error *err)
 
 static bool not_allowed(struct error *err)
 {
-	return error_set(err, ERROR_METHOD, "the server does not allow this method on the requested resource");
+	return error_set(err, ERROR_METHOD,
+			 "the server does not allow this method on the requested resource");
 }
 
 /* --- verbs --- */
@@ -62,33 +66,27 @@ static const struct {
 	const char *method;
 	enum request_verb one, many; /* with and without a name */
 } methods[] = {
-	{ "GET", REQUEST_GET, REQUEST_LIST },	    { "HEAD", REQUEST_GET, REQUEST_LIST },
-	{ "POST", REQUEST_NONE, REQUEST_CREATE },   { "PUT", REQUEST_UPDATE, REQUEST_NONE },
-	{ "PATCH", REQUEST_PATCH, REQUEST_NONE },   { "DELETE", REQUEST_DELETE, REQUEST_DELETE_COLLECTION },
+	{ "GET", REQUEST_GET, REQUEST_LIST },
+	{ "HEAD", REQUEST_GET, REQUEST_LIST },
+	{ "POST", REQUEST_NONE, REQUEST_CREATE },
+	{ "PUT", REQUEST_UPDATE, REQUEST_NONE },
+	{ "PATCH", REQUEST_PATCH, REQUEST_NONE },
+	{ "DELETE", REQUEST_DELETE, REQUEST_DELETE_COLLECTION },
 };
 
 static unsigned verb_bit(enum request_verb verb)
 {
 	switch (verb) {
-	case REQUEST_GET:
-		return VERB_GET;
-	case REQUEST_LIST:
-		return VERB_LIST;
-	case REQUEST_WATCH:
-		return VERB_WATCH;
-	case REQUEST_CREATE:
-		return VERB_CREATE;
-	case REQUEST_UPDATE:
-		return VERB_UPDATE;
-	case REQUEST_PATCH:
-		return VERB_PATCH;
-	case REQUEST_DELETE:
-		return VERB_DELETE;
-	case REQUEST_DELETE_COLLECTION:
-		return VERB_DELETE_COLLECTION;
+	case REQUEST_GET: return VERB_GET;
+	case REQUEST_LIST: return VERB_LIST;
+	case REQUEST_WATCH: return VERB_WATCH;
+	case REQUEST_CREATE: return VERB_CREATE;
+	case REQUEST_UPDATE: return VERB_UPDATE;
+	case REQUEST_PATCH: return VERB_PATCH;
+	case REQUEST_DELETE: return VERB_DELETE;
+	case REQUEST_DELETE_COLLECTION: return VERB_DELETE_COLLECTION;
 	case REQUEST_NONE:
-	case REQUEST_CONNECT:
-		break;
+	case REQUEST_CONNECT: break;
 	}
 	return 0;
 }
@@ -136,7 +134,8 @@ static bool take_verb(struct request *req, struct error *err)
 		req->verb = REQUEST_CONNECT;
 		return true;
 	}
-	if (req->verb == REQUEST_NONE || !(verb_bit(req->verb) & (req->sub ? req->sub->verbs : req->kind->verbs)))
+	if (req->verb == REQUEST_NONE ||
+	    !(verb_bit(req->verb) & (req->sub ? req->sub->verbs : req->kind->verbs)))
 		return not_allowed(err);
 	return true;
 }
@@ -148,8 +147,8 @@ static bool is_namespaced_path(const struct path *path, size_t at)
 	if (!str_is(path->segments[at], "namespaces") || path->count < at + 3)
 		return false;
 	/* /namespaces/x/status and /finalize are of the namespace itself */
-	return path->count > at + 3 ||
-	       !(str_is(path->segments[at + 2], "status") || str_is(path->segments[at + 2], "finalize"));
+	return path->count > at + 3 || !(str_is(path->segments[at + 2], "status") ||
+					 str_is(path->segments[at + 2], "finalize"));
 }
 
 static bool take_resource(struct request *req, const struct path *path, size_t at, struct str group,
@@ -164,7 +163,9 @@ static bool take_resource(struct request *req, const struct path *path, size_t a
 	req->review = review_find(group, version, path->segments[at]);
 	if (req->review) {
 		req->verb = REQUEST_CREATE;
-		return str_is(req->http->head.method, "POST") && path->count == at + 1 ? true : not_allowed(err);
+		return str_is(req->http->head.method, "POST") && path->count == at + 1
+			       ? true
+			       : not_allowed(err);
 	}
 	req->kind = kind_find(group, version, path->segments[at]);
 	if (!req->kind || (namespaced && !req->kind->namespaced))
@@ -194,7 +195,7 @@ static bool take_path(struct request *req, const struct path *path, struct error
 	if (!core && (path->count == 0 || !str_is(path->segments[0], "apis")))
 		return true;
 	if (path->count <= at)
-		return true; /* discovery */
+		return true;                       /* discovery */
 	if (str_is(path->segments[at], "watch")) { /* the deprecated form of ?watch=true */
 		req->params.watch = true;
 		if (++at == path->count)
@@ -205,8 +206,9 @@ static bool take_path(struct request *req, const struct path *path, struct error
 
 static bool has_body(const struct request *req)
 {
-	return req->verb == REQUEST_CREATE || req->verb == REQUEST_UPDATE || req->verb == REQUEST_PATCH ||
-	       req->verb == REQUEST_DELETE || req->verb == REQUEST_DELETE_COLLECTION;
+	return req->verb == REQUEST_CREATE || req->verb == REQUEST_UPDATE ||
+	       req->verb == REQUEST_PATCH || req->verb == REQUEST_DELETE ||
+	       req->verb == REQUEST_DELETE_COLLECTION;
 }
 
 bool route_parse(struct request *req, struct error *err)

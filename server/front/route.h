@@ -1,14 +1,16 @@
 /*
  * route.h - what a URL, method and headers ask for: parsed exactly once, before any gate.
  *
- * The gates and the handlers see only the parsed request, so that what is authorized is what is done.
+ * The gates and the handlers see only the parsed request, so that what is authorized is what is
+ * done.
  */
 #ifndef SERVER_FRONT_ROUTE_H
 #define SERVER_FRONT_ROUTE_H
 
 #include "server/request.h"
 
-/* Fill kind, verb, namespace, name, subresource, params, forms.  kind and review stay NULL for other paths. */
+/* Fill kind, verb, namespace, name, subresource, params, forms.  kind and review stay NULL for
+ * other paths. */
 MUST_CHECK bool route_parse(struct request *req, struct error *err);
 /* The answer's form from Accept and the body's from Content-Type (negotiate.c). */
 MUST_CHECK bool negotiate_answer(struct request *req, struct error *err);

@@ -1,8 +1,9 @@
 /*
  * authenticate.c - the first gate.  Wire contract 7.
  *
- * comes from: the front.  goes to: share.  Order: the connection's own identity (in-process client, tunnel),
- * a verified client certificate, a bearer token, anonymous.  Then Impersonate-* headers, for system:masters only.
+ * comes from: the front.  goes to: share.  Order: the connection's own identity (in-process client,
+ * tunnel), a verified client certificate, a bearer token, anonymous.  Then Impersonate-* headers,
+ * for system:masters only.
  */
 #include "server/gate/authenticate.h"
 
@@ -43,7 +44,8 @@ bool user_in_group(const struct user *user, const char *group)
 	return false;
 }
 
-static void set_user(struct request *req, const char *name, char *const *groups, size_t count, const char *last)
+static void set_user(struct request *req, const char *name, char *const *groups, size_t count,
+		     const char *last)
 {
 	const char **list = arena_zero(req->arena, (count + 2) * sizeof(*list));
 
@@ -68,7 +70,8 @@ static bool by_connection(struct request *req, const struct identity *identity)
 	peer = identity && identity->tls ? tls_peer(identity->tls) : NULL;
 	if (!peer)
 		return false;
-	set_user(req, peer->name, peer->organizations, peer->organization_count, "system:authenticated");
+	set_user(req, peer->name, peer->organizations, peer->organization_count,
+		 "system:authenticated");
 	return true;
 }
 
@@ -81,7 +84,8 @@ static bool by_bearer(struct request *req, bool *out_found, struct error *err)
 	if (scheme.len == 0)
 		return true;
 	*out_found = true;
-	if (!str_equal_case(scheme, STR("Bearer")) || http_header_count(&req->http->head, "Authorization") != 1)
+	if (!str_equal_case(scheme, STR("Bearer")) ||
+	    http_header_count(&req->http->head, "Authorization") != 1)
 		return error_set(err, ERROR_UNAUTHORIZED, "Unauthorized");
 	return token_verify(req->server, str_trim(header), STR_NONE, req->arena, &req->user, err);
 }
@@ -108,14 +112,17 @@ static bool impersonate(struct request *req, struct error *err)
 	if (!any_impersonation(req))
 		return true;
 	if (user.len == 0 || http_header_count(head, "Impersonate-User") != 1)
-		return error_set(err, ERROR_BROKEN, "requested groups or extra values without impersonating a user");
+		return error_set(err, ERROR_BROKEN,
+				 "requested groups or extra values without impersonating a user");
 	if (!user_in_group(&req->user, "system:masters"))
 		return error_set(err, ERROR_FORBIDDEN,
-				 "users \"" STR_FMT "\" is forbidden: User \"%s\" cannot impersonate resource "
+				 "users \"" STR_FMT
+				 "\" is forbidden: User \"%s\" cannot impersonate resource "
 				 "\"users\" in API group \"\" at the cluster scope",
 				 STR_ARG(user), req->user.name);
 	for (size_t i = 0; i < head->header_count; i++)
-		if (str_equal_case(head->headers[i].name, STR("Impersonate-Group")) && count < GROUPS_MAX)
+		if (str_equal_case(head->headers[i].name, STR("Impersonate-Group")) &&
+		    count < GROUPS_MAX)
 			groups[count++] = str_copy_arena(head->headers[i].value, req->arena);
 	set_user(req, str_copy_arena(user, req->arena), groups, count, "system:authenticated");
 	return true;

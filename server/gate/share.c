@@ -7,7 +7,7 @@
 
 #include "base/map.h"
 
-#define AT_WORK_MAX 600	     /* of all users; the real server's two limits together */
+#define AT_WORK_MAX      600 /* of all users; the real server's two limits together */
 #define AT_WORK_USER_MAX 200 /* of one: a runaway client leaves room for the others  */
 
 struct shares {
@@ -33,7 +33,8 @@ void shares_free(struct shares *shares)
 
 static bool is_long(const struct request *req)
 {
-	return req->verb == REQUEST_WATCH || req->verb == REQUEST_CONNECT || (!req->kind && !req->review);
+	return req->verb == REQUEST_WATCH || req->verb == REQUEST_CONNECT ||
+	       (!req->kind && !req->review);
 }
 
 enum step share_pass(struct request *req, struct error *err)

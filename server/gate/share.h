@@ -1,7 +1,8 @@
 /*
  * share.h - fairness: each user has so many requests at work at once, and all together a few more.
  *
- * Watches and streams give their place back when they have begun.  Beyond the share: 429 with Retry-After.
+ * Watches and streams give their place back when they have begun.  Beyond the share: 429 with
+ * Retry-After.
  */
 #ifndef SERVER_GATE_SHARE_H
 #define SERVER_GATE_SHARE_H

@@ -1,5 +1,6 @@
 /*
- * token.c - bound service account tokens (Kubernetes, "Managing Service Accounts"; RFC 7519, ES256).
+ * token.c - bound service account tokens (Kubernetes, "Managing Service Accounts"; RFC 7519,
+ * ES256).
  */
 #include "server/gate/token.h"
 
@@ -15,11 +16,11 @@
 #include "server/registry/registry.h"
 #include "server/server.h"
 
-#define KEPT_MS 10000
-#define KEPT_MAX 1024
-#define SECONDS_MIN 600
+#define KEPT_MS          10000
+#define KEPT_MAX         1024
+#define SECONDS_MIN      600
 #define SECONDS_FALLBACK 3600
-#define TOKEN_MAX 8192
+#define TOKEN_MAX        8192
 
 struct kept { /* a token whose signature has been found good */
 	struct json_doc *claims;
@@ -85,9 +86,10 @@ static const struct kind *core_kind(const char *name)
 	return kind_find_name(STR("v1"), str_of(name));
 }
 
-/* The pod that the token is bound to: it must exist, use this account and have the uid that was named. */
-static bool bind_pod(struct request *req, const struct issue *issue, struct json_doc *doc, struct json *facts,
-		     struct error *err)
+/* The pod that the token is bound to: it must exist, use this account and have the uid that was
+ * named. */
+static bool bind_pod(struct request *req, const struct issue *issue, struct json_doc *doc,
+		     struct json *facts, struct error *err)
 {
 	const struct json *bound = json_get(issue->spec, "boundObjectRef");
 	struct str name = json_str(json_get(bound, "name")), uid = json_str(json_get(bound, "uid"));
@@ -98,21 +100,25 @@ static bool bind_pod(struct request *req, const struct issue *issue, struct json
 		return true;
 	if (!str_is(json_str(json_get(bound, "kind")), "Pod"))
 		return error_set(err, ERROR_INVALID,
-				 "TokenRequest \"\" is invalid: spec.boundObjectRef.kind: Unsupported value: \"" STR_FMT
-				 "\": supported values: \"Pod\"",
+				 "TokenRequest \"\" is invalid: spec.boundObjectRef.kind: "
+				 "Unsupported value: \"" STR_FMT "\": supported values: \"Pod\"",
 				 STR_ARG(json_str(json_get(bound, "kind"))));
 	pod = registry_find(server_registry(req->server), core_kind("Pod"), req->namespace, name);
 	if (!pod)
 		return status_not_found(err, core_kind("Pod"), name);
 	if (uid.len > 0 && !str_equal(uid, object_uid(pod)))
 		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on pods \"" STR_FMT "\": the UID in the bound object "
-				 "reference (" STR_FMT ") does not match the UID in record. The object might have been "
+				 "Operation cannot be fulfilled on pods \"" STR_FMT
+				 "\": the UID in the bound object "
+				 "reference (" STR_FMT
+				 ") does not match the UID in record. The object might have been "
 				 "deleted and then recreated",
 				 STR_ARG(name), STR_ARG(uid));
-	if (!str_equal(json_str(json_path(object_json(pod), "spec", "serviceAccountName", NULL)), req->name))
+	if (!str_equal(json_str(json_path(object_json(pod), "spec", "serviceAccountName", NULL)),
+		       req->name))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "cannot bind token for serviceaccount \"" STR_FMT "\" to pod running with different "
+				 "cannot bind token for serviceaccount \"" STR_FMT
+				 "\" to pod running with different "
 				 "serviceaccount name",
 				 STR_ARG(req->name));
 	part = json_sub_object(doc, facts, "pod");
@@ -124,7 +130,8 @@ static bool bind_pod(struct request *req, const struct issue *issue, struct json
 	return true;
 }
 
-static struct json *audiences_of(struct tokens *tokens, const struct issue *issue, struct json_doc *doc)
+static struct json *audiences_of(struct tokens *tokens, const struct issue *issue,
+				 struct json_doc *doc)
 {
 	const struct json *wished = json_get(issue->spec, "audiences");
 	struct json *own;
@@ -136,7 +143,8 @@ static struct json *audiences_of(struct tokens *tokens, const struct issue *issu
 	return own;
 }
 
-static bool print_token(struct request *req, const struct issue *issue, struct buf *out, struct error *err)
+static bool print_token(struct request *req, const struct issue *issue, struct buf *out,
+			struct error *err)
 {
 	struct tokens *tokens = server_tokens(req->server);
 	auto_json_doc doc = json_doc_new();
@@ -160,21 +168,22 @@ static bool print_token(struct request *req, const struct issue *issue, struct b
 	json_put(doc, account, "uid", json_new_str(doc, object_uid(issue->account)));
 	json_put(doc, claims, "nbf", json_new_int(doc, now));
 	json_put(doc, claims, "sub",
-		 json_new_print(doc, "system:serviceaccount:" STR_FMT ":" STR_FMT, STR_ARG(req->namespace),
-				STR_ARG(req->name)));
+		 json_new_print(doc, "system:serviceaccount:" STR_FMT ":" STR_FMT,
+				STR_ARG(req->namespace), STR_ARG(req->name)));
 	json_print(claims, &text);
 	return pki_sign_jwt(tokens->signer, buf_str(&text), out, err);
 }
 
 enum step token_request_pass(struct request *req, struct error *err)
 {
-	static const struct body_wish wish = { .type_name = "io.k8s.api.authentication.v1.TokenRequest",
+	static const struct body_wish wish = { .type_name =
+						       "io.k8s.api.authentication.v1.TokenRequest",
 					       .api_version = "authentication.k8s.io/v1",
 					       .kind = "TokenRequest" };
 	auto_json_doc doc = NULL;
 	auto_buf token = BUF_INIT;
-	struct issue issue = { .account = registry_find(server_registry(req->server), req->kind, req->namespace,
-							req->name) };
+	struct issue issue = { .account = registry_find(server_registry(req->server), req->kind,
+							req->namespace, req->name) };
 	const struct json *wished;
 	struct json *status, *spec;
 	char expires[CLOCK_TEXT];
@@ -191,8 +200,10 @@ enum step token_request_pass(struct request *req, struct error *err)
 	issue.seconds = wished ? json_int(wished) : SECONDS_FALLBACK;
 	if (issue.seconds < SECONDS_MIN || issue.seconds > UINT32_MAX) {
 		error_set(err, ERROR_INVALID,
-			  "TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid value: %" PRId64
-			  ": may not specify a duration less than 10 minutes or longer than 2^32 seconds",
+			  "TokenRequest.authentication.k8s.io \"\" is invalid: "
+			  "spec.expirationSeconds: Invalid value: %" PRId64
+			  ": may not specify a duration less than 10 minutes or longer than 2^32 "
+			  "seconds",
 			  issue.seconds);
 		return STEP_FAIL;
 	}
@@ -221,7 +232,8 @@ static const struct json *known_claims(struct tokens *tokens, struct str bearer)
 	return kept && kept->until_ms > clock_now_ms() ? json_root(kept->claims) : NULL;
 }
 
-static bool check_signature(struct tokens *tokens, struct str bearer, const struct json **out, struct error *err)
+static bool check_signature(struct tokens *tokens, struct str bearer, const struct json **out,
+			    struct error *err)
 {
 	auto_buf text = BUF_INIT;
 	struct json_doc *doc = NULL;
@@ -261,15 +273,17 @@ static bool has_audience(const struct json *claims, struct str wanted)
 }
 
 /* What the token is bound to must be there still, and be the same. */
-static bool check_alive(struct server *server, const char *kind, struct str namespace, const struct json *ref)
+static bool check_alive(struct server *server, const char *kind, struct str namespace,
+			const struct json *ref)
 {
-	const struct object *object =
-		registry_find(server_registry(server), core_kind(kind), namespace, json_str(json_get(ref, "name")));
+	const struct object *object = registry_find(server_registry(server), core_kind(kind),
+						    namespace, json_str(json_get(ref, "name")));
 
 	return object && str_equal(object_uid(object), json_str(json_get(ref, "uid")));
 }
 
-static bool check_claims(struct server *server, const struct json *claims, struct str audience, struct error *err)
+static bool check_claims(struct server *server, const struct json *claims, struct str audience,
+			 struct error *err)
 {
 	struct tokens *tokens = server_tokens(server);
 	const struct json *facts = json_get(claims, "kubernetes.io"), *pod = json_get(facts, "pod");
@@ -307,8 +321,8 @@ static void fill_user(const struct json *claims, struct arena *arena, struct use
 	out->node_name = str_copy_arena(json_str(json_path(facts, "node", "name", NULL)), arena);
 }
 
-bool token_verify(struct server *server, struct str bearer, struct str audience, struct arena *arena,
-		  struct user *out, struct error *err)
+bool token_verify(struct server *server, struct str bearer, struct str audience,
+		  struct arena *arena, struct user *out, struct error *err)
 {
 	const struct json *claims;
 
@@ -326,12 +340,14 @@ bool token_print_jwks(struct tokens *tokens, struct buf *out, struct error *err)
 	auto_buf x = BUF_INIT;
 	auto_buf y = BUF_INIT;
 
-	if (!pki_key_point(str_of(tokens->key_pem), point, err) || !pki_key_id(str_of(tokens->key_pem), id, err))
+	if (!pki_key_point(str_of(tokens->key_pem), point, err) ||
+	    !pki_key_id(str_of(tokens->key_pem), id, err))
 		return false;
 	buf_add_base64url(&x, str_from(point, 32));
 	buf_add_base64url(&y, str_from(point + 32, 32));
 	buf_add_print(out,
-		      "{\"keys\":[{\"use\":\"sig\",\"kty\":\"EC\",\"kid\":\"%s\",\"crv\":\"P-256\",\"alg\":\"ES256\","
+		      "{\"keys\":[{\"use\":\"sig\",\"kty\":\"EC\",\"kid\":\"%s\",\"crv\":\"P-256\","
+		      "\"alg\":\"ES256\","
 		      "\"x\":\"%s\",\"y\":\"%s\"}]}",
 		      id, buf_text(&x), buf_text(&y));
 	return true;

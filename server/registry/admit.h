@@ -12,7 +12,7 @@ struct admit_work {
 	struct registry *registry;
 	const struct kind *kind;
 	struct json_doc *doc;
-	struct json *object;	/* may be changed */
+	struct json *object;    /* may be changed */
 	const struct json *old; /* NULL on create */
 	const char *subresource;
 	const struct user *user;

@@ -16,9 +16,11 @@ static bool admit(const struct admit_work *work, struct error *err)
 	if (!object_is_deleting(namespace))
 		return true;
 	return error_set(err, ERROR_FORBIDDEN,
-			 "%s \"" STR_FMT "\" is forbidden: unable to create new content in namespace " STR_FMT
+			 "%s \"" STR_FMT
+			 "\" is forbidden: unable to create new content in namespace " STR_FMT
 			 " because it is being terminated",
-			 work->kind->plural, STR_ARG(meta_str(work->object, "name")), STR_ARG(work->namespace));
+			 work->kind->plural, STR_ARG(meta_str(work->object, "name")),
+			 STR_ARG(work->namespace));
 }
 
 const struct admit_row admit_namespace = { .name = "NamespaceLifecycle", .admit = admit };

@@ -61,7 +61,8 @@ static bool give_address(const struct admit_work *work, struct json *spec, struc
 /* The node port that the old service had for the same port, 0 if none. */
 static int64_t old_node_port(const struct admit_work *work, const struct json *port)
 {
-	for (struct json_iter it = json_iter(json_path(work->old, "spec", "ports", NULL)); json_next(&it);)
+	for (struct json_iter it = json_iter(json_path(work->old, "spec", "ports", NULL));
+	     json_next(&it);)
 		if (json_equal(json_get(it.value, "port"), json_get(port, "port")) &&
 		    json_equal(json_get(it.value, "protocol"), json_get(port, "protocol")))
 			return json_int(json_get(it.value, "nodePort"));
@@ -106,7 +107,8 @@ static bool admit(const struct admit_work *work, struct error *err)
 	if (work->old)
 		keep_address(work, spec);
 	if (!give_address(work, spec, err) || !give_ports(work, spec, err))
-		return error_context(err, "Service \"" STR_FMT "\" is invalid", STR_ARG(meta_str(work->object, "name")));
+		return error_context(err, "Service \"" STR_FMT "\" is invalid",
+				     STR_ARG(meta_str(work->object, "name")));
 	return true;
 }
 

@@ -1,13 +1,14 @@
 /*
- * admit_service_account.c - gives each pod its service account and the projected volume with its token.
+ * admit_service_account.c - gives each pod its service account and the projected volume with its
+ * token.
  *
- * The volume kube-api-access-xxxxx holds a bound token, the cluster's CA and the namespace, mounted where every client
- * library looks.  (Kubernetes, "Configure Service Accounts for Pods".)
+ * The volume kube-api-access-xxxxx holds a bound token, the cluster's CA and the namespace, mounted
+ * where every client library looks.  (Kubernetes, "Configure Service Accounts for Pods".)
  */
 #include "base/random.h"
 #include "server/registry/admit.h"
 
-#define MOUNT_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
+#define MOUNT_PATH    "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_SECONDS 3607 /* what the real server asks for: one hour and a mark of its own */
 
 static bool wants_token(const struct json *spec, const struct object *account)
@@ -100,7 +101,8 @@ static bool admit(const struct admit_work *work, struct error *err)
 	struct str name;
 	char volume[32] = "kube-api-access-";
 
-	if (work->old || strcmp(work->kind->name, "Pod") != 0 || work->subresource[0] || is_mirror(work->object))
+	if (work->old || strcmp(work->kind->name, "Pod") != 0 || work->subresource[0] ||
+	    is_mirror(work->object))
 		return true;
 	name = json_str(json_get(spec, "serviceAccountName"));
 	if (name.len == 0)
@@ -108,10 +110,11 @@ static bool admit(const struct admit_work *work, struct error *err)
 	account = registry_find(work->registry, kind, work->namespace, name);
 	if (!account)
 		return error_set(err, ERROR_FORBIDDEN,
-				 "pods \"" STR_FMT "\" is forbidden: error looking up service account " STR_FMT "/" STR_FMT
-				 ": serviceaccount \"" STR_FMT "\" not found",
-				 STR_ARG(meta_str(work->object, "name")), STR_ARG(work->namespace), STR_ARG(name),
-				 STR_ARG(name));
+				 "pods \"" STR_FMT
+				 "\" is forbidden: error looking up service account " STR_FMT
+				 "/" STR_FMT ": serviceaccount \"" STR_FMT "\" not found",
+				 STR_ARG(meta_str(work->object, "name")), STR_ARG(work->namespace),
+				 STR_ARG(name), STR_ARG(name));
 	json_put(work->doc, spec, "serviceAccountName", json_new_str(work->doc, name));
 	json_put(work->doc, spec, "serviceAccount", json_new_str(work->doc, name));
 	if (!wants_token(spec, account))

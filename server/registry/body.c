@@ -1,6 +1,6 @@
 /*
- * body.c - request bodies: parse by media type, compare what they say they are with what was asked for, check the
- * fields against the kind's table.
+ * body.c - request bodies: parse by media type, compare what they say they are with what was asked
+ * for, check the fields against the kind's table.
  */
 #include "server/registry/body.h"
 
@@ -27,8 +27,9 @@ static bool cannot_handle(const struct body_wish *wish, struct error *err, const
 
 	if (slash >= 0)
 		version = str_from(version.at + slash + 1, version.len - (size_t)slash - 1);
-	return error_set(err, ERROR_BAD_REQUEST, "%s in version \"" STR_FMT "\" cannot be handled as a %s: %s",
-			 wish->kind, STR_ARG(version), wish->kind, why);
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "%s in version \"" STR_FMT "\" cannot be handled as a %s: %s", wish->kind,
+			 STR_ARG(version), wish->kind, why);
 }
 
 static bool parse_protobuf(struct request *req, const struct body_wish *wish, struct json_doc **out,
@@ -41,22 +42,26 @@ static bool parse_protobuf(struct request *req, const struct body_wish *wish, st
 	if (!protobuf_open(req->http->body, &api_version, &kind, &raw, err))
 		return false;
 	if (!type)
-		return error_set(err, ERROR_MEDIA_TYPE, "%s cannot be sent as protobuf", wish->kind);
+		return error_set(err, ERROR_MEDIA_TYPE, "%s cannot be sent as protobuf",
+				 wish->kind);
 	if (kind.len > 0 && !str_is(kind, wish->kind))
-		return error_set(err, ERROR_BAD_REQUEST, STR_FMT " in the body cannot be handled as a %s", STR_ARG(kind),
+		return error_set(err, ERROR_BAD_REQUEST,
+				 STR_FMT " in the body cannot be handled as a %s", STR_ARG(kind),
 				 wish->kind);
 	*out = json_doc_new();
 	if (!protobuf_to_json(type, raw, *out, &root, err)) {
 		json_doc_free(*out);
 		return false;
 	}
-	json_put(*out, root, "apiVersion", json_new_str(*out, api_version.len ? api_version : str_of(wish->api_version)));
+	json_put(*out, root, "apiVersion",
+		 json_new_str(*out, api_version.len ? api_version : str_of(wish->api_version)));
 	json_put(*out, root, "kind", json_new_text(*out, wish->kind));
 	json_set_root(*out, root);
 	return true;
 }
 
-static bool parse_text(struct request *req, struct json_doc **out, const char **duplicate, struct error *err)
+static bool parse_text(struct request *req, struct json_doc **out, const char **duplicate,
+		       struct error *err)
 {
 	if (req->body_form == BODY_YAML || req->body_form == BODY_PATCH_APPLY)
 		return yaml_parse(req->http->body, out, duplicate, err);
@@ -78,7 +83,8 @@ static bool check_said(struct json *root, const struct body_wish *wish, struct e
 
 	if (json_type(root) != JSON_OBJECT)
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the object provided is unrecognized (must be of type %s): the body is not an object",
+				 "the object provided is unrecognized (must be of type %s): the "
+				 "body is not an object",
 				 wish->kind);
 	if ((kind.len > 0 && !str_is(kind, wish->kind)) ||
 	    (version.len > 0 && !str_is(version, wish->api_version)))
@@ -140,13 +146,14 @@ static void note_duplicate(struct request *req, struct decode_notes *notes, cons
 	notes->count++;
 }
 
-static bool check_fields(struct json_doc *doc, const struct body_wish *wish, struct decode_notes *notes,
-			 struct error *err)
+static bool check_fields(struct json_doc *doc, const struct body_wish *wish,
+			 struct decode_notes *notes, struct error *err)
 {
 	const struct type *type = wish->type_name ? type_find(str_of(wish->type_name)) : NULL;
 
 	if (type && !decode_check(type, doc, json_root(doc), notes, err))
-		return cannot_handle(wish, err, arena_string(notes->arena, err->text, strlen(err->text)));
+		return cannot_handle(wish, err,
+				     arena_string(notes->arena, err->text, strlen(err->text)));
 	return true;
 }
 
@@ -163,11 +170,13 @@ static bool check_all(struct request *req, const struct body_wish *wish, struct 
 	note_duplicate(req, &notes, duplicate);
 	if (take_notes(req, &notes))
 		return true;
-	return cannot_handle(wish, err,
-			     arena_print(req->arena, "strict decoding error: %s", join_notes(req, &notes)));
+	return cannot_handle(
+		wish, err,
+		arena_print(req->arena, "strict decoding error: %s", join_notes(req, &notes)));
 }
 
-bool body_read(struct request *req, const struct body_wish *wish, struct json_doc **out, struct error *err)
+bool body_read(struct request *req, const struct body_wish *wish, struct json_doc **out,
+	       struct error *err)
 {
 	auto_json_doc doc = NULL;
 	const char *duplicate = NULL;
@@ -178,7 +187,9 @@ bool body_read(struct request *req, const struct body_wish *wish, struct json_do
 		if (!parse_protobuf(req, wish, &doc, err))
 			return false;
 	} else if (!parse_text(req, &doc, &duplicate, err)) {
-		return error_context(err, "the object provided is unrecognized (must be of type %s)", wish->kind);
+		return error_context(err,
+				     "the object provided is unrecognized (must be of type %s)",
+				     wish->kind);
 	}
 	if (!check_all(req, wish, doc, duplicate, err))
 		return false;
@@ -186,7 +197,8 @@ bool body_read(struct request *req, const struct body_wish *wish, struct json_do
 	return true;
 }
 
-bool body_check(struct request *req, const struct body_wish *wish, struct json_doc *doc, struct error *err)
+bool body_check(struct request *req, const struct body_wish *wish, struct json_doc *doc,
+		struct error *err)
 {
 	struct decode_notes notes = { .arena = req->arena };
 
@@ -220,11 +232,13 @@ bool body_read_options(struct request *req, struct json_doc **out, struct error 
 		if (!parse_protobuf(req, &wish, &doc, err))
 			return false;
 	} else if (!parse_text(req, &doc, &duplicate, err)) {
-		return error_context(err, "the object provided is unrecognized (must be of type DeleteOptions)");
+		return error_context(
+			err, "the object provided is unrecognized (must be of type DeleteOptions)");
 	}
 	if (json_type(json_root(doc)) != JSON_OBJECT)
 		return cannot_handle(&wish, err, "the body is not an object");
-	/* Typed clients name the group they call as apiVersion (wire contract 3.2): any is taken. */
+	/* Typed clients name the group they call as apiVersion (wire contract 3.2): any is taken.
+	 */
 	json_put(doc, json_root(doc), "apiVersion", json_new_text(doc, "v1"));
 	if (!check_all(req, &wish, doc, duplicate, err))
 		return false;

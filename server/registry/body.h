@@ -7,7 +7,7 @@
 #include "server/request.h"
 
 struct body_wish {
-	const char *type_name;	 /* field table; NULL = not checked       */
+	const char *type_name;   /* field table; NULL = not checked       */
 	const char *api_version; /* what the body must say, or say nothing */
 	const char *kind;
 };
@@ -15,12 +15,14 @@ struct body_wish {
 /* The wish of a kind's own objects. */
 struct body_wish body_wish_of(const struct kind *kind, struct arena *arena);
 /*
- * Decode and check req's body.  Unknown and duplicate fields follow the request's fieldValidation: strict fails, warn
- * adds Warning headers.  The root is arranged: apiVersion, kind, metadata, the rest.  The caller owns *out.
+ * Decode and check req's body.  Unknown and duplicate fields follow the request's fieldValidation:
+ * strict fails, warn adds Warning headers.  The root is arranged: apiVersion, kind, metadata, the
+ * rest.  The caller owns *out.
  */
 MUST_CHECK bool body_read(struct request *req, const struct body_wish *wish, struct json_doc **out,
 			  struct error *err);
-/* The same checks for an object that a patch has made (the doc's root); unknown fields as above, but 422. */
+/* The same checks for an object that a patch has made (the doc's root); unknown fields as above,
+ * but 422. */
 MUST_CHECK bool body_check(struct request *req, const struct body_wish *wish, struct json_doc *doc,
 			   struct error *err);
 /* A body of DeleteOptions, or an empty one: *out is NULL then. */

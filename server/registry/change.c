@@ -1,12 +1,12 @@
 /*
  * change.c - the change loop.
  *
- *   newest object ─► make (patch, body, subresource) ─► server-set metadata ─► defaults ─► admission ─► validation
- *        ▲                                                                                            │
- *        └────────── somebody else was faster: again ◄── datastore_write(if unchanged) ◄──────────────┘
+ *   newest object ─► make (patch, body, subresource) ─► server-set metadata ─► defaults ─►
+ * admission ─► validation ▲ │ └────────── somebody else was faster: again ◄── datastore_write(if
+ * unchanged) ◄──────────────┘
  *
- * An update that changes nothing writes nothing and keeps its revision.  An update that takes the last finalizer of a
- * deleted object removes it.
+ * An update that changes nothing writes nothing and keeps its revision.  An update that takes the
+ * last finalizer of a deleted object removes it.
  */
 #include "server/registry/change.h"
 
@@ -41,11 +41,12 @@ static void stamp_new(struct changing *change, struct json_doc *doc, struct json
 		json_put(doc, metadata, "generation", json_new_int(doc, 1));
 }
 
-static void keep_fields(struct json_doc *doc, struct json *metadata, const struct json *old_metadata,
-			const char *const *fields, size_t count)
+static void keep_fields(struct json_doc *doc, struct json *metadata,
+			const struct json *old_metadata, const char *const *fields, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		json_put(doc, metadata, fields[i], json_clone(doc, json_get(old_metadata, fields[i])));
+		json_put(doc, metadata, fields[i],
+			 json_clone(doc, json_get(old_metadata, fields[i])));
 }
 
 static void stamp(struct changing *change, struct json_doc *doc, const struct object *old)
@@ -64,7 +65,8 @@ static void stamp(struct changing *change, struct json_doc *doc, const struct ob
 		stamp_new(change, doc, metadata);
 		return;
 	}
-	keep_fields(doc, metadata, meta_of(object_json(old)), kept_fields, ARRAY_LENGTH(kept_fields));
+	keep_fields(doc, metadata, meta_of(object_json(old)), kept_fields,
+		    ARRAY_LENGTH(kept_fields));
 	if (!change->marks_deletion)
 		keep_fields(doc, metadata, meta_of(object_json(old)), deletion_fields,
 			    ARRAY_LENGTH(deletion_fields));
@@ -85,8 +87,8 @@ static void bump_generation(struct changing *change, struct json_doc *doc, const
 /* --- the wish meets what is there --- */
 
 /* A resourceVersion or uid in the wish is a condition. */
-static bool check_conditions(struct changing *change, struct json_doc *doc, const struct object *old,
-			     struct error *err)
+static bool check_conditions(struct changing *change, struct json_doc *doc,
+			     const struct object *old, struct error *err)
 {
 	struct json *root = json_root(doc);
 	struct str version = meta_str(root, "resourceVersion"), uid = meta_str(root, "uid");
@@ -96,8 +98,8 @@ static bool check_conditions(struct changing *change, struct json_doc *doc, cons
 		return true;
 	if (version.len == 0 && change->kind->needs_revision && change->goal == CHANGE_PUT)
 		return error_set(err, ERROR_INVALID,
-				 "%s \"" STR_FMT
-				 "\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for "
+				 "%s \"" STR_FMT "\" is invalid: metadata.resourceVersion: Invalid "
+				 "value: 0x0: must be specified for "
 				 "an update",
 				 change->kind->name, STR_ARG(change->name));
 	if (version.len > 0 && !str_is(version, "0") &&
@@ -113,7 +115,8 @@ static bool check_conditions(struct changing *change, struct json_doc *doc, cons
 	return true;
 }
 
-static bool shape(struct changing *change, struct json_doc *doc, const struct object *old, struct error *err)
+static bool shape(struct changing *change, struct json_doc *doc, const struct object *old,
+		  struct error *err)
 {
 	struct kind_work work = {
 		.kind = change->kind,
@@ -150,7 +153,8 @@ static bool is_finished(const struct changing *change, const struct json *root)
 {
 	const struct json *metadata = meta_of(root);
 
-	if (!json_get(metadata, "deletionTimestamp") || json_count(json_get(metadata, "finalizers")) > 0)
+	if (!json_get(metadata, "deletionTimestamp") ||
+	    json_count(json_get(metadata, "finalizers")) > 0)
 		return false;
 	if (str_is(str_of(change->kind->name), "Namespace") &&
 	    json_count(json_path(root, "spec", "finalizers", NULL)) > 0)
@@ -197,7 +201,8 @@ static bool write_record(struct changing *change, struct object *item, uint64_t 
 	return datastore_write(change->registry->store, &write, err);
 }
 
-static bool store(struct changing *change, struct json_doc *doc, const struct object *old, struct error *err)
+static bool store(struct changing *change, struct json_doc *doc, const struct object *old,
+		  struct error *err)
 {
 	struct json *root = json_root(doc);
 	uint64_t revision = datastore_reserve(change->registry->store);
@@ -206,7 +211,8 @@ static bool store(struct changing *change, struct json_doc *doc, const struct ob
 	change->removed = old && is_finished(change, root);
 	json_put(doc, meta_of(root), "resourceVersion", json_new_print(doc, "%" PRIu64, revision));
 	change->result = object_new(doc);
-	return write_record(change, change->removed ? NULL : (struct object *)change->result, revision, old, err);
+	return write_record(change, change->removed ? NULL : (struct object *)change->result,
+			    revision, old, err);
 }
 
 static const struct object *newest(struct changing *change)
@@ -240,7 +246,8 @@ static bool turn(struct changing *change, struct error *err)
 		return false;
 	if (!check_conditions(change, doc, old, err) || !shape(change, doc, old, err))
 		return false;
-	if (old && json_equal(json_root(doc), object_json(old)) && !is_finished(change, json_root(doc))) {
+	if (old && json_equal(json_root(doc), object_json(old)) &&
+	    !is_finished(change, json_root(doc))) {
 		finish(change, old, NULL);
 		return true;
 	}
@@ -272,7 +279,8 @@ static struct object *last_state(const struct object *old, uint64_t revision)
 {
 	struct json_doc *doc = object_thaw(old);
 
-	json_put(doc, meta_of(json_root(doc)), "resourceVersion", json_new_print(doc, "%" PRIu64, revision));
+	json_put(doc, meta_of(json_root(doc)), "resourceVersion",
+		 json_new_print(doc, "%" PRIu64, revision));
 	return object_new(doc);
 }
 

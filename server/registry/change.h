@@ -1,6 +1,6 @@
 /*
- * change.h - the change loop: read the newest object, make the wished one, default, admit, validate, write if
- * unchanged.  Everything that alters an object goes through here.
+ * change.h - the change loop: read the newest object, make the wished one, default, admit,
+ * validate, write if unchanged.  Everything that alters an object goes through here.
  */
 #ifndef SERVER_REGISTRY_CHANGE_H
 #define SERVER_REGISTRY_CHANGE_H
@@ -8,9 +8,9 @@
 #include "server/registry/registry.h"
 
 enum change_goal {
-	CHANGE_CREATE,	/* must be absent            */
-	CHANGE_UPDATE,	/* must be there             */
-	CHANGE_PUT,	/* there or, for kinds with put_creates, absent */
+	CHANGE_CREATE, /* must be absent            */
+	CHANGE_UPDATE, /* must be there             */
+	CHANGE_PUT,    /* there or, for kinds with put_creates, absent */
 };
 
 /* One running change; made by change_new in the arena of a request or of its own. */
@@ -24,19 +24,22 @@ struct changing {
 	enum change_goal goal;
 	bool dry_run;
 	bool marks_deletion; /* make sets deletionTimestamp and its grace period itself */
-	/* The wished object from the newest one (NULL = absent): fills *out_doc, whose root it is. */
+	/* The wished object from the newest one (NULL = absent): fills *out_doc, whose root it is.
+	 */
 	bool (*make)(struct changing *change, const struct object *old, struct json_doc **out_doc,
 		     struct error *err);
 	/* Exactly once: result is borrowed; err NULL on success. */
-	void (*on_done)(struct changing *change, const struct object *result, const struct error *err);
+	void (*on_done)(struct changing *change, const struct object *result,
+			const struct error *err);
 	void *of;
 	struct field_errors errors; /* of validation, for the Status */
-	bool created, removed;	    /* what came of it */
+	bool created, removed;      /* what came of it */
 
 	const struct object *result; /* private from here */
 };
 
-/* Runs it; on_done is called before it returns (refusals, dry runs, nothing to change) or after the commit. */
+/* Runs it; on_done is called before it returns (refusals, dry runs, nothing to change) or after the
+ * commit. */
 void change_run(struct changing *change);
 
 /* The usual end: reply_object or reply_error on the request in `of`. */
@@ -44,7 +47,8 @@ void change_reply(struct changing *change, const struct object *result, const st
 /* A change for this request: all facts filled in, make and of = req left to the caller. */
 struct changing *change_of_request(struct request *req, enum change_goal goal);
 
-/* Remove an object's record: `old` is what was decided upon.  on_done as above with the last state. */
+/* Remove an object's record: `old` is what was decided upon.  on_done as above with the last state.
+ */
 void change_remove(struct changing *change, const struct object *old);
 
 #endif

@@ -9,7 +9,7 @@
 #include "server/registry/registry_inside.h"
 
 #define GENERATE_BASE_MAX 58 /* + 5 random characters = a label */
-#define GENERATE_TRIES 8
+#define GENERATE_TRIES    8
 
 struct creating {
 	struct json_doc *wish; /* freed by the end of the request */
@@ -18,8 +18,8 @@ struct creating {
 	int tries;
 };
 
-static bool make_from_wish(struct changing *change, const struct object *old, struct json_doc **out_doc,
-			   struct error *err)
+static bool make_from_wish(struct changing *change, const struct object *old,
+			   struct json_doc **out_doc, struct error *err)
 {
 	struct request *req = change->of;
 	struct creating *creating = req->work;
@@ -44,7 +44,8 @@ static void generate_name(struct creating *creating, struct request *req)
 	creating->change->name = req->name;
 }
 
-static void on_created(struct changing *change, const struct object *result, const struct error *err)
+static void on_created(struct changing *change, const struct object *result,
+		       const struct error *err)
 {
 	struct request *req = change->of;
 	struct creating *creating = req->work;
@@ -68,7 +69,8 @@ static bool check_namespace(struct request *req, struct json *root, struct error
 	if (!req->kind->namespaced || said.len == 0 || str_equal(said, req->namespace))
 		return true;
 	return error_set(err, ERROR_BAD_REQUEST,
-			 "the namespace of the provided object does not match the namespace sent on the request");
+			 "the namespace of the provided object does not match the namespace sent "
+			 "on the request");
 }
 
 static bool take_name(struct request *req, struct creating *creating, struct error *err)
@@ -88,7 +90,8 @@ static bool take_name(struct request *req, struct creating *creating, struct err
 	}
 	if (generate.len == 0)
 		return error_set(err, ERROR_INVALID,
-				 "%s \"\" is invalid: metadata.name: Required value: name or generateName is required",
+				 "%s \"\" is invalid: metadata.name: Required value: name or "
+				 "generateName is required",
 				 req->kind->name);
 	creating->generate = str_of(str_copy_arena(generate, req->arena));
 	generate_name(creating, req);
@@ -101,7 +104,8 @@ enum step create_pass(struct request *req, struct error *err)
 	struct creating *creating = arena_zero(req->arena, sizeof(*creating));
 
 	if (req->kind->namespaced && req->namespace.len == 0) {
-		error_set(err, ERROR_METHOD, "the server does not allow this method on the requested resource");
+		error_set(err, ERROR_METHOD,
+			  "the server does not allow this method on the requested resource");
 		return STEP_FAIL;
 	}
 	if (!body_read(req, &wish, &creating->wish, err))

@@ -1,9 +1,9 @@
 /*
  * fetch.c - get and list: committed objects out, filtered, paged, in the form that was asked for.
  *
- * A page ends at `limit` objects; the continue token names the revision of the first page and the last key given.  Later
- * pages read current state but carry the first page's revision: a client that then watches from it hears of every
- * change in between, so nothing is missed.
+ * A page ends at `limit` objects; the continue token names the revision of the first page and the
+ * last key given.  Later pages read current state but carry the first page's revision: a client
+ * that then watches from it hears of every change in between, so nothing is missed.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -11,7 +11,6 @@
 #include "api/selector.h"
 #include "base/limits.h"
 #include "server/registry/registry_inside.h"
-
 
 /* --- filters --- */
 
@@ -56,7 +55,8 @@ static bool read_revision(struct request *req, uint64_t *out, struct error *err)
 	*out = 0;
 	if (text.len == 0 || str_to_u64(text, UINT64_MAX, out))
 		return true;
-	error_set(err, ERROR_BROKEN, "resourceVersion: Invalid value: \"" STR_FMT "\": not a number", STR_ARG(text));
+	error_set(err, ERROR_BROKEN,
+		  "resourceVersion: Invalid value: \"" STR_FMT "\": not a number", STR_ARG(text));
 	return false;
 }
 
@@ -67,7 +67,8 @@ static bool check_not_future(struct request *req, uint64_t wanted, struct error 
 	if (wanted <= now)
 		return true;
 	return error_set(err, ERROR_TIMEOUT,
-			 "Timeout: Too large resource version: %" PRIu64 ", current: %" PRIu64, wanted, now);
+			 "Timeout: Too large resource version: %" PRIu64 ", current: %" PRIu64,
+			 wanted, now);
 }
 
 static bool check_match(struct request *req, struct error *err)
@@ -76,8 +77,9 @@ static bool check_match(struct request *req, struct error *err)
 	struct str match = params->resource_version_match;
 
 	if (params->has_send_initial_events)
-		return error_set(err, ERROR_INVALID,
-				 "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list");
+		return error_set(
+			err, ERROR_INVALID,
+			"sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list");
 	if (match.len == 0)
 		return true;
 	if (!str_is(match, "NotOlderThan") && !str_is(match, "Exact"))
@@ -87,15 +89,18 @@ static bool check_match(struct request *req, struct error *err)
 				 STR_ARG(match));
 	if (params->continue_token.len > 0)
 		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue "
+				 "resourceVersionMatch: Forbidden: resourceVersionMatch is "
+				 "forbidden when continue "
 				 "is provided");
 	if (params->resource_version.len == 0)
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
-				 "resourceVersion is provided");
+		return error_set(
+			err, ERROR_INVALID,
+			"resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
+			"resourceVersion is provided");
 	if (str_is(match, "Exact") && str_is(params->resource_version, "0"))
 		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" is forbidden for "
+				 "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" "
+				 "is forbidden for "
 				 "resourceVersion \"0\"");
 	return true;
 }
@@ -113,8 +118,8 @@ static const char *token_print(struct request *req, uint64_t revision, struct st
 	return arena_string(req->arena, token.at, token.len);
 }
 
-static bool token_parse(struct request *req, struct str prefix, uint64_t *out_revision, struct str *out_after,
-			struct error *err)
+static bool token_parse(struct request *req, struct str prefix, uint64_t *out_revision,
+			struct str *out_after, struct error *err)
 {
 	struct str token = req->params.continue_token;
 	auto_buf plain = BUF_INIT;
@@ -124,11 +129,13 @@ static bool token_parse(struct request *req, struct str prefix, uint64_t *out_re
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "specifying resource version is not allowed when using continue");
 	if (token.len > LIMIT_CONTINUE_TOKEN || !buf_add_base64url_decoded(&plain, token))
-		return error_set(err, ERROR_BAD_REQUEST, "continue key is not valid: not base64url");
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "continue key is not valid: not base64url");
 	rest = buf_str(&plain);
 	number = str_cut(&rest, ' ');
 	if (!str_to_u64(number, UINT64_MAX, out_revision) || !str_starts(rest, prefix))
-		return error_set(err, ERROR_BAD_REQUEST, "continue key is not valid: it is of another list");
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "continue key is not valid: it is of another list");
 	*out_after = str_from(arena_string(req->arena, rest.at, rest.len), rest.len);
 	return true;
 }
@@ -158,7 +165,8 @@ static void page_add(struct request *req, struct page *page, const struct record
 	page->last_key = record->key;
 }
 
-static void fill_page(struct request *req, const struct filter *filter, struct str after, struct page *page)
+static void fill_page(struct request *req, const struct filter *filter, struct str after,
+		      struct page *page)
 {
 	auto_buf prefix = BUF_INIT;
 	bool counting = selector_is_empty(filter->labels) && selector_is_empty(filter->fields);
@@ -190,20 +198,24 @@ static bool list_page(struct request *req, struct filter *filter, struct error *
 	auto_buf prefix = BUF_INIT;
 	struct reply_list list = { .kind = req->kind };
 
-	if (!check_match(req, err) || !read_revision(req, &wanted, err) || !check_not_future(req, wanted, err))
+	if (!check_match(req, err) || !read_revision(req, &wanted, err) ||
+	    !check_not_future(req, wanted, err))
 		return false;
 	if (str_is(req->params.resource_version_match, "Exact") && wanted != revision)
-		return error_set(err, ERROR_EXPIRED, "The resourceVersion for the provided list is too old.");
+		return error_set(err, ERROR_EXPIRED,
+				 "The resourceVersion for the provided list is too old.");
 	filter_prefix(req, &prefix);
 	if (req->params.continue_token.len > 0) {
 		if (!token_parse(req, buf_str(&prefix), &revision, &after, err))
 			return false;
 		/* A watch from that revision must still be possible, or changes could be missed. */
 		if (revision < datastore_oldest(registry_of(req)->store))
-			return error_set(err, ERROR_EXPIRED,
-					 "The provided continue parameter is too old to display a consistent "
-					 "list result. You must start a new list without the continue "
-					 "parameter.");
+			return error_set(
+				err, ERROR_EXPIRED,
+				"The provided continue parameter is too old to display a "
+				"consistent "
+				"list result. You must start a new list without the continue "
+				"parameter.");
 	}
 	fill_page(req, filter, after, &page);
 	list.revision = revision;

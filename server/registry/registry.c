@@ -46,8 +46,8 @@ bool registry_open(const struct registry_plan *plan, struct registry **out, stru
 
 	registry->loop = plan->loop;
 	if (!datastore_open(plan->loop, plan->folder, &items, &registry->store, err) ||
-	    !addresses_open(registry->store, plan->service_cidr, plan->node_port_min, plan->node_port_max,
-			    &registry->addresses, err)) {
+	    !addresses_open(registry->store, plan->service_cidr, plan->node_port_min,
+			    plan->node_port_max, &registry->addresses, err)) {
 		registry_close(registry);
 		return false;
 	}
@@ -85,8 +85,8 @@ void registry_key(const struct kind *kind, struct str namespace, struct str name
 	buf_add_str(out, name);
 }
 
-const struct object *registry_find(struct registry *registry, const struct kind *kind, struct str namespace,
-				   struct str name)
+const struct object *registry_find(struct registry *registry, const struct kind *kind,
+				   struct str namespace, struct str name)
 {
 	auto_buf key = BUF_INIT;
 	const struct record *record;
@@ -126,26 +126,18 @@ enum step registry_pass(struct request *req, struct error *err)
 	if (req->sub && subresource_pass(req, &step, err))
 		return step;
 	switch (req->verb) {
-	case REQUEST_GET:
-		return fetch_get(req, err);
-	case REQUEST_LIST:
-		return fetch_list(req, err);
-	case REQUEST_WATCH:
-		return hub_watch(req, err);
-	case REQUEST_CREATE:
-		return create_pass(req, err);
-	case REQUEST_UPDATE:
-		return update_pass(req, err);
-	case REQUEST_PATCH:
-		return patch_pass(req, err);
-	case REQUEST_DELETE:
-		return removal_pass(req, err);
-	case REQUEST_DELETE_COLLECTION:
-		return removal_collection_pass(req, err);
+	case REQUEST_GET: return fetch_get(req, err);
+	case REQUEST_LIST: return fetch_list(req, err);
+	case REQUEST_WATCH: return hub_watch(req, err);
+	case REQUEST_CREATE: return create_pass(req, err);
+	case REQUEST_UPDATE: return update_pass(req, err);
+	case REQUEST_PATCH: return patch_pass(req, err);
+	case REQUEST_DELETE: return removal_pass(req, err);
+	case REQUEST_DELETE_COLLECTION: return removal_collection_pass(req, err);
 	case REQUEST_NONE:
-	case REQUEST_CONNECT:
-		break;
+	case REQUEST_CONNECT: break;
 	}
-	error_set(err, ERROR_METHOD, "the server does not allow this method on the requested resource");
+	error_set(err, ERROR_METHOD,
+		  "the server does not allow this method on the requested resource");
 	return STEP_FAIL;
 }

@@ -1,10 +1,11 @@
 /*
- * registry.h - the stop that does what a resource request asks: get, list, watch, create, update, patch, delete.
+ * registry.h - the stop that does what a resource request asks: get, list, watch, create, update,
+ * patch, delete.
  *
  * comes from: the gates, with who and what.  goes to: datastore, and server/front/reply.
- * Keys are "/<group or core>/<plural>/[<namespace>/]<name>"; objects are compact JSON with apiVersion, kind and
- * metadata first.  Changes run the change loop { read - patch - default - admit - validate } and are written only
- * if nobody changed the object in between.
+ * Keys are "/<group or core>/<plural>/[<namespace>/]<name>"; objects are compact JSON with
+ * apiVersion, kind and metadata first.  Changes run the change loop { read - patch - default -
+ * admit - validate } and are written only if nobody changed the object in between.
  *
  * Loop thread only.
  */
@@ -19,20 +20,22 @@ struct registry;
 
 struct registry_plan {
 	struct loop *loop;
-	const char *folder; /* of the database */
-	struct str service_cidr;   /* "10.43.0.0/16" */
+	const char *folder;      /* of the database */
+	struct str service_cidr; /* "10.43.0.0/16" */
 	int node_port_min, node_port_max;
 };
-MUST_CHECK bool registry_open(const struct registry_plan *plan, struct registry **out, struct error *err);
+MUST_CHECK bool registry_open(const struct registry_plan *plan, struct registry **out,
+			      struct error *err);
 void registry_close(struct registry *registry);
 struct datastore *registry_store(struct registry *registry);
 
 /* The stop of the road; request's server gives the registry by server_registry(). */
 enum step registry_pass(struct request *req, struct error *err);
 
-/* Direct reads for gates and other stops: committed state, borrowed until the next loop round; NULL = absent. */
-const struct object *registry_find(struct registry *registry, const struct kind *kind, struct str namespace,
-				   struct str name);
+/* Direct reads for gates and other stops: committed state, borrowed until the next loop round; NULL
+ * = absent. */
+const struct object *registry_find(struct registry *registry, const struct kind *kind,
+				   struct str namespace, struct str name);
 /* Walk a kind's objects (namespace STR_NONE = all) until visit gives false. */
 void registry_each(struct registry *registry, const struct kind *kind, struct str namespace,
 		   bool (*visit)(void *of, const struct object *object), void *of);

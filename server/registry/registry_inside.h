@@ -9,7 +9,7 @@
 #include "server/registry/registry.h"
 #include "server/server.h"
 
-struct hub;	  /* watch_hub.c */
+struct hub;       /* watch_hub.c */
 struct addresses; /* service_address.c */
 
 struct registry {

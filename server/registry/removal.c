@@ -2,9 +2,9 @@
  * removal.c - DELETE of an object or a collection: preconditions, grace, finalizers, propagation.
  *
  *   no finalizers, no grace left ─► the record is removed
- *   else                         ─► deletionTimestamp is set; the object stays until its finalizers are empty and,
- *                                   for pods, the node has ended it (DELETE with grace 0)
- * Kubernetes API conventions and wire contract 2.2, 2.3, 10.
+ *   else                         ─► deletionTimestamp is set; the object stays until its finalizers
+ * are empty and, for pods, the node has ended it (DELETE with grace 0) Kubernetes API conventions
+ * and wire contract 2.2, 2.3, 10.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -17,8 +17,8 @@
 #define POD_GRACE_S 30
 
 struct removal_options {
-	int64_t grace_s; /* -1 = not given */
-	const char *finalizer; /* to be added for the propagation policy, or NULL */
+	int64_t grace_s;          /* -1 = not given */
+	const char *finalizer;    /* to be added for the propagation policy, or NULL */
 	struct str uid, revision; /* preconditions */
 };
 
@@ -39,20 +39,25 @@ static bool take_policy(struct str policy, struct removal_options *out, struct e
 	else if (str_is(policy, "Orphan"))
 		out->finalizer = "orphan";
 	else
-		return error_set(err, ERROR_INVALID,
-				 "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: "
-				 "\"" STR_FMT "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
-				 STR_ARG(policy));
+		return error_set(
+			err, ERROR_INVALID,
+			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
+			"value: "
+			"\"" STR_FMT
+			"\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+			STR_ARG(policy));
 	return true;
 }
 
-static bool take_orphan(bool given, bool orphan, struct str policy, struct removal_options *out, struct error *err)
+static bool take_orphan(bool given, bool orphan, struct str policy, struct removal_options *out,
+			struct error *err)
 {
 	if (!given)
 		return true;
 	if (policy.len > 0)
 		return error_set(err, ERROR_INVALID,
-				 "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Invalid value: \"" STR_FMT
+				 "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: "
+				 "Invalid value: \"" STR_FMT
 				 "\": orphanDependents and deletionPropagation cannot be both set",
 				 STR_ARG(policy));
 	if (orphan)
@@ -60,7 +65,8 @@ static bool take_orphan(bool given, bool orphan, struct str policy, struct remov
 	return true;
 }
 
-static bool take_body(struct request *req, const struct json *body, struct removal_options *out, struct error *err)
+static bool take_body(struct request *req, const struct json *body, struct removal_options *out,
+		      struct error *err)
 {
 	const struct json *grace = json_get(body, "gracePeriodSeconds");
 	const struct json *orphan = json_get(body, "orphanDependents");
@@ -75,7 +81,8 @@ static bool take_body(struct request *req, const struct json *body, struct remov
 		req->params.dry_run = true;
 	out->uid = str_of(str_copy_arena(uid, req->arena));
 	out->revision = str_of(str_copy_arena(revision, req->arena));
-	return take_policy(policy, out, err) && take_orphan(orphan, json_bool(orphan), policy, out, err);
+	return take_policy(policy, out, err) &&
+	       take_orphan(orphan, json_bool(orphan), policy, out, err);
 }
 
 static bool read_options(struct request *req, struct removal_options *out, struct error *err)
@@ -90,12 +97,13 @@ static bool read_options(struct request *req, struct removal_options *out, struc
 		return take_body(req, json_root(doc), out, err);
 	out->grace_s = params->grace_s;
 	return take_policy(params->propagation_policy, out, err) &&
-	       take_orphan(params->has_orphan_dependents, params->orphan_dependents, params->propagation_policy,
-			   out, err);
+	       take_orphan(params->has_orphan_dependents, params->orphan_dependents,
+			   params->propagation_policy, out, err);
 }
 
-static bool check_preconditions(const struct changing *change, const struct removal_options *options,
-				const struct object *old, struct error *err)
+static bool check_preconditions(const struct changing *change,
+				const struct removal_options *options, const struct object *old,
+				struct error *err)
 {
 	uint64_t wanted = 0;
 
@@ -114,22 +122,24 @@ static bool check_preconditions(const struct changing *change, const struct remo
 				 "\": the ResourceVersion in the precondition (" STR_FMT
 				 ") does not match the ResourceVersion in record (%" PRIu64
 				 "). The object might have been modified",
-				 change->kind->plural, STR_ARG(change->name), STR_ARG(options->revision),
-				 object_revision(old));
+				 change->kind->plural, STR_ARG(change->name),
+				 STR_ARG(options->revision), object_revision(old));
 	return true;
 }
 
 static bool check_protected(const struct changing *change, struct error *err)
 {
-	static const char *const names[] = { "default", "kube-system", "kube-public", "kube-node-lease" };
+	static const char *const names[] = { "default", "kube-system", "kube-public",
+					     "kube-node-lease" };
 
 	if (strcmp(change->kind->name, "Namespace") != 0)
 		return true;
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
 		if (str_is(change->name, names[i]))
-			return error_set(err, ERROR_FORBIDDEN,
-					 "namespaces \"%s\" is forbidden: this namespace may not be deleted",
-					 names[i]);
+			return error_set(
+				err, ERROR_FORBIDDEN,
+				"namespaces \"%s\" is forbidden: this namespace may not be deleted",
+				names[i]);
 	return true;
 }
 
@@ -145,8 +155,8 @@ static int64_t decide_grace(const struct kind *kind, const struct removal_option
 
 	if (!kind->graceful)
 		return 0;
-	if (json_str(json_path(root, "spec", "nodeName", NULL)).len == 0 || str_is(phase, "Succeeded") ||
-	    str_is(phase, "Failed"))
+	if (json_str(json_path(root, "spec", "nodeName", NULL)).len == 0 ||
+	    str_is(phase, "Succeeded") || str_is(phase, "Failed"))
 		return 0;
 	if (grace < 0)
 		grace = own ? json_int(own) : POD_GRACE_S;
@@ -158,7 +168,8 @@ static int64_t decide_grace(const struct kind *kind, const struct removal_option
 	return grace;
 }
 
-static bool is_held(const struct removing *removing, const struct kind *kind, const struct json *root)
+static bool is_held(const struct removing *removing, const struct kind *kind,
+		    const struct json *root)
 {
 	if (removing->grace_s > 0 || removing->options.finalizer)
 		return true;
@@ -178,8 +189,8 @@ static void add_finalizer(struct json_doc *doc, struct json *metadata, const cha
 	json_append(list, json_new_text(doc, finalizer));
 }
 
-static bool make_marked(struct changing *change, const struct object *old, struct json_doc **out_doc,
-			struct error *err)
+static bool make_marked(struct changing *change, const struct object *old,
+			struct json_doc **out_doc, struct error *err)
 {
 	struct removing *removing = change->of;
 	struct json_doc *doc = object_thaw(old);
@@ -191,7 +202,8 @@ static bool make_marked(struct changing *change, const struct object *old, struc
 	    json_int(json_get(metadata, "deletionGracePeriodSeconds")) > removing->grace_s) {
 		clock_print(clock_wall_s() + removing->grace_s, when);
 		json_put(doc, metadata, "deletionTimestamp", json_new_text(doc, when));
-		json_put(doc, metadata, "deletionGracePeriodSeconds", json_new_int(doc, removing->grace_s));
+		json_put(doc, metadata, "deletionGracePeriodSeconds",
+			 json_new_int(doc, removing->grace_s));
 	}
 	if (removing->options.finalizer)
 		add_finalizer(doc, metadata, removing->options.finalizer);
@@ -222,7 +234,8 @@ static void remove_newest(struct changing *change, struct removing *removing)
 		change->on_done(change, NULL, &err);
 		return;
 	}
-	removing->grace_s = decide_grace(change->kind, &removing->options, object_json(record->item));
+	removing->grace_s =
+		decide_grace(change->kind, &removing->options, object_json(record->item));
 	if (!is_held(removing, change->kind, object_json(record->item))) {
 		change_remove(change, record->item);
 		return;
@@ -241,7 +254,8 @@ struct removing_one {
 	struct request *req;
 };
 
-static void on_removed(struct changing *change, const struct object *result, const struct error *err)
+static void on_removed(struct changing *change, const struct object *result,
+		       const struct error *err)
 {
 	struct removing_one *one = CONTAINER_OF(change->of, struct removing_one, removing);
 	struct request *req = one->req;
@@ -277,7 +291,8 @@ enum step removal_pass(struct request *req, struct error *err)
 
 /* --- eviction --- */
 
-static void on_evicted(struct changing *change, const struct object *result, const struct error *err)
+static void on_evicted(struct changing *change, const struct object *result,
+		       const struct error *err)
 {
 	struct removing_one *one = CONTAINER_OF(change->of, struct removing_one, removing);
 	struct status_about about = { .kind = change->kind, .name = change->name };
@@ -330,7 +345,8 @@ static void collection_end(struct collecting *collecting)
 	/* The arena may be gone by now: the results array is our own. */
 }
 
-static void on_one_removed(struct changing *change, const struct object *result, const struct error *err)
+static void on_one_removed(struct changing *change, const struct object *result,
+			   const struct error *err)
 {
 	struct removing *removing = change->of;
 	struct collecting *collecting = removing->collecting;
@@ -397,7 +413,8 @@ enum step removal_collection_pass(struct request *req, struct error *err)
 	count = collect(req, &filter, &found);
 	filter_clear(&filter);
 	collecting->req = req;
-	/* One more than there are: the last is counted here, so that the end never comes too early. */
+	/* One more than there are: the last is counted here, so that the end never comes too early.
+	 */
 	collecting->started = count + 1;
 	collecting->results = memory_get((count + 1) * sizeof(*collecting->results));
 	for (size_t i = 0; i < count; i++) {

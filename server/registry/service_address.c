@@ -1,7 +1,8 @@
 /*
  * service_address.c - cluster addresses and node ports: who holds which.
  *
- * Two maps from the number to its holder, kept equal to the committed Services by listening to the datastore.
+ * Two maps from the number to its holder, kept equal to the committed Services by listening to the
+ * datastore.
  */
 #include "server/registry/service_address.h"
 
@@ -16,9 +17,9 @@
 #include "base/random.h"
 #include "datastore/datastore.h"
 
-#define RESERVED_MS 30000
+#define RESERVED_MS    30000
 #define SERVICE_PREFIX "/core/services/"
-#define TRIES 64 /* random ones, before the range is walked */
+#define TRIES          64 /* random ones, before the range is walked */
 
 struct holder {
 	char *owner; /* "namespace/name"; NULL = only reserved */
@@ -118,7 +119,9 @@ static bool parse_range(struct addresses *addresses, struct str cidr, struct err
 	int64_t bits;
 
 	if (inet_pton(AF_INET, text, &base) != 1 || !str_to_i64(rest, 8, 28, &bits))
-		return error_set(err, ERROR_INVALID, "service-cidr \"" STR_FMT "\" is no IPv4 range such as 10.43.0.0/16",
+		return error_set(err, ERROR_INVALID,
+				 "service-cidr \"" STR_FMT
+				 "\" is no IPv4 range such as 10.43.0.0/16",
 				 STR_ARG(cidr));
 	addresses->first = (ntohl(base.s_addr) & ~(UINT32_MAX >> bits)) + 1;
 	addresses->count = (UINT32_MAX >> bits) - 1;
@@ -171,15 +174,17 @@ static void print_ip(uint32_t ip, char out[INET_ADDRSTRLEN])
 	inet_ntop(AF_INET, &address, out, INET_ADDRSTRLEN);
 }
 
-/* The low end is left to addresses that people choose by hand (DNS, the API), as Kubernetes does. */
+/* The low end is left to addresses that people choose by hand (DNS, the API), as Kubernetes does.
+ */
 bool addresses_take_ip(struct addresses *addresses, struct buf *out, struct error *err)
 {
 	uint32_t by_hand = addresses->count > 512 ? 256 : 16 < addresses->count / 2 ? 16 : 0;
 	char text[INET_ADDRSTRLEN];
 
 	for (uint32_t i = 0; i < TRIES + addresses->count; i++) {
-		uint32_t at = i < TRIES ? by_hand + (uint32_t)random_below(addresses->count - by_hand)
-					: addresses->count - 1 - (i - TRIES);
+		uint32_t at = i < TRIES
+				      ? by_hand + (uint32_t)random_below(addresses->count - by_hand)
+				      : addresses->count - 1 - (i - TRIES);
 
 		print_ip(addresses->first + at, text);
 		if (!is_free(addresses, str_of(text), STR_NONE))
@@ -188,28 +193,34 @@ bool addresses_take_ip(struct addresses *addresses, struct buf *out, struct erro
 		buf_add_text(out, text);
 		return true;
 	}
-	return error_set(err, ERROR_INVALID,
-			 "spec.clusterIPs: Internal error: failed to allocate a serviceIP: range is full");
+	return error_set(
+		err, ERROR_INVALID,
+		"spec.clusterIPs: Internal error: failed to allocate a serviceIP: range is full");
 }
 
-bool addresses_claim_ip(struct addresses *addresses, struct str ip, struct str owner, struct error *err)
+bool addresses_claim_ip(struct addresses *addresses, struct str ip, struct str owner,
+			struct error *err)
 {
 	auto_free char *text = str_copy(ip);
 	struct in_addr address;
 	uint32_t number;
 
 	if (inet_pton(AF_INET, text, &address) != 1)
-		return error_set(err, ERROR_INVALID, "spec.clusterIPs[0]: Invalid value: \"%s\": must be a valid IPv4 address",
-				 text);
+		return error_set(
+			err, ERROR_INVALID,
+			"spec.clusterIPs[0]: Invalid value: \"%s\": must be a valid IPv4 address",
+			text);
 	number = ntohl(address.s_addr);
 	if (number < addresses->first || number - addresses->first >= addresses->count)
 		return error_set(err, ERROR_INVALID,
-				 "spec.clusterIPs: Invalid value: [\"%s\"]: failed to allocate IP %s: the provided IP is not "
+				 "spec.clusterIPs: Invalid value: [\"%s\"]: failed to allocate IP "
+				 "%s: the provided IP is not "
 				 "in the valid range",
 				 text, text);
 	if (!is_free(addresses, ip, owner))
 		return error_set(err, ERROR_INVALID,
-				 "spec.clusterIPs: Invalid value: [\"%s\"]: failed to allocate IP %s: provided IP is already "
+				 "spec.clusterIPs: Invalid value: [\"%s\"]: failed to allocate IP "
+				 "%s: provided IP is already "
 				 "allocated",
 				 text, text);
 	hold(addresses, ip, owner);
@@ -222,7 +233,8 @@ bool addresses_take_port(struct addresses *addresses, int *out, struct error *er
 	char text[16];
 
 	for (int i = 0; i < TRIES + count; i++) {
-		int port = addresses->port_min + (i < TRIES ? (int)random_below((uint64_t)count) : i - TRIES);
+		int port = addresses->port_min +
+			   (i < TRIES ? (int)random_below((uint64_t)count) : i - TRIES);
 
 		snprintf(text, sizeof(text), "%d", port);
 		if (!is_free(addresses, str_of(text), STR_NONE))
@@ -232,22 +244,27 @@ bool addresses_take_port(struct addresses *addresses, int *out, struct error *er
 		return true;
 	}
 	return error_set(err, ERROR_INVALID,
-			 "spec.ports[0].nodePort: Internal error: failed to allocate a nodePort: range is full");
+			 "spec.ports[0].nodePort: Internal error: failed to allocate a nodePort: "
+			 "range is full");
 }
 
-bool addresses_claim_port(struct addresses *addresses, int port, struct str owner, struct error *err)
+bool addresses_claim_port(struct addresses *addresses, int port, struct str owner,
+			  struct error *err)
 {
 	char text[16];
 
 	if (port < addresses->port_min || port > addresses->port_max)
 		return error_set(err, ERROR_INVALID,
-				 "spec.ports[0].nodePort: Invalid value: %d: provided port is not in the valid range. The "
+				 "spec.ports[0].nodePort: Invalid value: %d: provided port is not "
+				 "in the valid range. The "
 				 "range of valid ports is %d-%d",
 				 port, addresses->port_min, addresses->port_max);
 	snprintf(text, sizeof(text), "%d", port);
 	if (!is_free(addresses, str_of(text), owner))
 		return error_set(err, ERROR_INVALID,
-				 "spec.ports[0].nodePort: Invalid value: %d: provided port is already allocated", port);
+				 "spec.ports[0].nodePort: Invalid value: %d: provided port is "
+				 "already allocated",
+				 port);
 	hold(addresses, str_of(text), owner);
 	return true;
 }

@@ -1,5 +1,6 @@
 /*
- * subresource.c - the subresources that are not a plain write of the object: scale, binding, eviction, token.
+ * subresource.c - the subresources that are not a plain write of the object: scale, binding,
+ * eviction, token.
  *
  * `status` is an ordinary update or patch of the object whose kind keeps everything else as it was.
  */
@@ -22,7 +23,8 @@ static const struct body_wish scale_wish = {
 
 static void copy_meta(struct json_doc *doc, struct json *to, const struct json *from)
 {
-	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion", "creationTimestamp" };
+	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion",
+					      "creationTimestamp" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
 		json_put(doc, to, fields[i], json_clone(doc, json_get(from, fields[i])));
@@ -42,7 +44,8 @@ static struct json *print_scale(struct json_doc *doc, const struct object *objec
 	json_put(doc, json_sub_object(doc, scale, "spec"), "replicas",
 		 json_new_int(doc, json_int(json_path(from, "spec", "replicas", NULL))));
 	status = json_sub_object(doc, scale, "status");
-	json_put(doc, status, "replicas", json_new_int(doc, json_int(json_path(from, "status", "replicas", NULL))));
+	json_put(doc, status, "replicas",
+		 json_new_int(doc, json_int(json_path(from, "status", "replicas", NULL))));
 	if (selector_from_json(json_path(from, "spec", "selector", NULL), &selector, &unused)) {
 		selector_print(selector, &text);
 		selector_free(selector);
@@ -63,7 +66,8 @@ struct scaling {
 };
 
 /* The wished Scale: the body itself, or the present one patched. */
-static bool wished_scale(struct request *req, const struct object *old, struct json_doc **out, struct error *err)
+static bool wished_scale(struct request *req, const struct object *old, struct json_doc **out,
+			 struct error *err)
 {
 	struct scaling *scaling = req->work;
 	auto_json_doc doc = json_doc_new();
@@ -89,14 +93,15 @@ static bool wished_scale(struct request *req, const struct object *old, struct j
 	return true;
 }
 
-static bool make_scaled(struct changing *change, const struct object *old, struct json_doc **out_doc,
-			struct error *err)
+static bool make_scaled(struct changing *change, const struct object *old,
+			struct json_doc **out_doc, struct error *err)
 {
 	struct request *req = change->of;
 	auto_json_doc scale = NULL;
 	struct json_doc *doc;
 	struct json *metadata;
-	struct str before = object_revision(old) ? meta_str(object_json(old), "resourceVersion") : STR_NONE;
+	struct str before =
+		object_revision(old) ? meta_str(object_json(old), "resourceVersion") : STR_NONE;
 	struct str wanted;
 
 	if (!wished_scale(req, old, &scale, err))
@@ -106,8 +111,9 @@ static bool make_scaled(struct changing *change, const struct object *old, struc
 	wanted = meta_str(json_root(scale), "resourceVersion");
 	if (wanted.len > 0 && !str_equal(wanted, before))
 		json_put(doc, metadata, "resourceVersion", json_new_str(doc, wanted));
-	json_put(doc, json_sub_object(doc, json_root(doc), "spec"), "replicas",
-		 json_new_int(doc, json_int(json_path(json_root(scale), "spec", "replicas", NULL))));
+	json_put(
+		doc, json_sub_object(doc, json_root(doc), "spec"), "replicas",
+		json_new_int(doc, json_int(json_path(json_root(scale), "spec", "replicas", NULL))));
 	*out_doc = doc;
 	return true;
 }
@@ -194,20 +200,23 @@ static bool make_bound(struct changing *change, const struct object *old, struct
 	struct str now_on = json_str(json_path(object_json(old), "spec", "nodeName", NULL));
 
 	if (node.len == 0)
-		return error_set(err, ERROR_INVALID, "Binding \"" STR_FMT "\" is invalid: target.name: Required value",
+		return error_set(err, ERROR_INVALID,
+				 "Binding \"" STR_FMT "\" is invalid: target.name: Required value",
 				 STR_ARG(req->name));
 	if (object_is_deleting(old))
 		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on pods/binding \"" STR_FMT "\": pod " STR_FMT
+				 "Operation cannot be fulfilled on pods/binding \"" STR_FMT
+				 "\": pod " STR_FMT
 				 " is being deleted, cannot be assigned to a host",
 				 STR_ARG(req->name), STR_ARG(req->name));
 	if (now_on.len > 0)
 		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on pods/binding \"" STR_FMT "\": pod " STR_FMT
-				 " is already assigned to node \"" STR_FMT "\"",
+				 "Operation cannot be fulfilled on pods/binding \"" STR_FMT
+				 "\": pod " STR_FMT " is already assigned to node \"" STR_FMT "\"",
 				 STR_ARG(req->name), STR_ARG(req->name), STR_ARG(now_on));
 	doc = object_thaw(old);
-	json_put(doc, json_sub_object(doc, json_root(doc), "spec"), "nodeName", json_new_str(doc, node));
+	json_put(doc, json_sub_object(doc, json_root(doc), "spec"), "nodeName",
+		 json_new_str(doc, node));
 	put_scheduled(doc, json_sub_object(doc, json_root(doc), "status"));
 	*out_doc = doc;
 	return true;

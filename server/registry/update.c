@@ -1,5 +1,6 @@
 /*
- * update.c - PUT and PATCH of an object or its status: the wished object is made from the newest one.
+ * update.c - PUT and PATCH of an object or its status: the wished object is made from the newest
+ * one.
  */
 #include <assert.h>
 
@@ -12,7 +13,8 @@ struct updating {
 	struct json_doc *body; /* the whole new object, or the patch */
 };
 
-static void on_updated(struct changing *change, const struct object *result, const struct error *err)
+static void on_updated(struct changing *change, const struct object *result,
+		       const struct error *err)
 {
 	struct request *req = change->of;
 	struct updating *updating = req->work;
@@ -27,23 +29,27 @@ static bool check_names(struct request *req, struct json *root, struct error *er
 
 	if (name.len > 0 && !str_equal(name, req->name))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the name of the object (" STR_FMT ") does not match the name on the URL (" STR_FMT ")",
+				 "the name of the object (" STR_FMT
+				 ") does not match the name on the URL (" STR_FMT ")",
 				 STR_ARG(name), STR_ARG(req->name));
 	if (name.len == 0)
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "the name of the object (\"\") does not match the name on the URL (" STR_FMT ")",
-				 STR_ARG(req->name));
+		return error_set(
+			err, ERROR_BAD_REQUEST,
+			"the name of the object (\"\") does not match the name on the URL (" STR_FMT
+			")",
+			STR_ARG(req->name));
 	if (req->kind->namespaced && namespace.len > 0 && !str_equal(namespace, req->namespace))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the namespace of the provided object does not match the namespace sent on the "
+				 "the namespace of the provided object does not match the "
+				 "namespace sent on the "
 				 "request");
 	return true;
 }
 
 /* --- PUT --- */
 
-static bool make_from_body(struct changing *change, const struct object *old, struct json_doc **out_doc,
-			   struct error *err)
+static bool make_from_body(struct changing *change, const struct object *old,
+			   struct json_doc **out_doc, struct error *err)
 {
 	struct request *req = change->of;
 	struct updating *updating = req->work;
@@ -78,7 +84,8 @@ enum step update_pass(struct request *req, struct error *err)
 
 /* --- PATCH --- */
 
-static bool apply_patch(struct request *req, struct json_doc *doc, const struct json *patch, struct error *err)
+static bool apply_patch(struct request *req, struct json_doc *doc, const struct json *patch,
+			struct error *err)
 {
 	struct json *root = json_root(doc);
 	const struct type *type = kind_type(req->kind);
@@ -88,9 +95,7 @@ static bool apply_patch(struct request *req, struct json_doc *doc, const struct 
 		if (!patch_json(doc, &root, patch, err))
 			return false;
 		break;
-	case BODY_PATCH_MERGE:
-		patch_merge(doc, &root, patch);
-		break;
+	case BODY_PATCH_MERGE: patch_merge(doc, &root, patch); break;
 	case BODY_PATCH_STRATEGIC:
 		if (!patch_strategic(type, doc, root, patch, err))
 			return false;
@@ -100,7 +105,8 @@ static bool apply_patch(struct request *req, struct json_doc *doc, const struct 
 	case BODY_PROTOBUF:
 	case BODY_PATCH_APPLY:
 		return error_set(err, ERROR_MEDIA_TYPE,
-				 "the body of the request was in an unknown format - accepted media types include: "
+				 "the body of the request was in an unknown format - accepted "
+				 "media types include: "
 				 "application/json-patch+json, application/merge-patch+json, "
 				 "application/strategic-merge-patch+json");
 	}
@@ -108,8 +114,8 @@ static bool apply_patch(struct request *req, struct json_doc *doc, const struct 
 	return true;
 }
 
-static bool make_from_patch(struct changing *change, const struct object *old, struct json_doc **out_doc,
-			    struct error *err)
+static bool make_from_patch(struct changing *change, const struct object *old,
+			    struct json_doc **out_doc, struct error *err)
 {
 	struct request *req = change->of;
 	struct updating *updating = req->work;
@@ -118,7 +124,8 @@ static bool make_from_patch(struct changing *change, const struct object *old, s
 	struct json *root = json_root(doc);
 	struct str before = str_of(str_copy_arena(meta_str(root, "resourceVersion"), req->arena));
 
-	if (!apply_patch(req, doc, json_root(updating->body), err) || !body_check(req, &wish, doc, err))
+	if (!apply_patch(req, doc, json_root(updating->body), err) ||
+	    !body_check(req, &wish, doc, err))
 		return false;
 	root = json_root(doc);
 	if (!check_names(req, root, err))

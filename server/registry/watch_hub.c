@@ -1,9 +1,11 @@
 /*
- * watch_hub.c - watches: each change is encoded once and written to every watcher whose selectors it meets.
+ * watch_hub.c - watches: each change is encoded once and written to every watcher whose selectors
+ * it meets.
  *
- * comes from: the gates (a list with watch=true) and the datastore's feed.  goes to: streamed replies.
- * A watcher starts from current state (synthetic ADDED events), or from the kept changes behind its revision.  One that
- * reads too slowly is cut off: it lists again, which costs less than an endless backlog.  Wire contract 9.
+ * comes from: the gates (a list with watch=true) and the datastore's feed.  goes to: streamed
+ * replies. A watcher starts from current state (synthetic ADDED events), or from the kept changes
+ * behind its revision.  One that reads too slowly is cut off: it lists again, which costs less than
+ * an endless backlog.  Wire contract 9.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -14,8 +16,8 @@
 #include "base/random.h"
 #include "server/registry/registry_inside.h"
 
-#define PENDING_MAX (8u * 1024 * 1024)
-#define BOOKMARK_MS 60000
+#define PENDING_MAX   (8u * 1024 * 1024)
+#define BOOKMARK_MS   60000
 #define TIMEOUT_MIN_S 1800 /* + up to as much again, at random: watches do not end together */
 
 struct watcher {
@@ -80,13 +82,15 @@ static struct object *state_at(const struct object *object, uint64_t revision)
 {
 	struct json_doc *doc = object_thaw(object);
 
-	json_put(doc, meta_of(json_root(doc)), "resourceVersion", json_new_print(doc, "%" PRIu64, revision));
+	json_put(doc, meta_of(json_root(doc)), "resourceVersion",
+		 json_new_print(doc, "%" PRIu64, revision));
 	return object_new(doc);
 }
 
 static void print_table(struct watcher *watcher, const struct object *object, struct buf *out)
 {
-	buf_add_text(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"");
+	buf_add_text(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
+			  "v1\",\"metadata\":{\"resourceVersion\":\"");
 	buf_add_print(out, "%" PRIu64 "\"},\"columnDefinitions\":", object_revision(object));
 	if (watcher->started)
 		buf_add_text(out, "null");
@@ -98,7 +102,8 @@ static void print_table(struct watcher *watcher, const struct object *object, st
 	buf_add_text(out, "]}");
 }
 
-static void print_event(struct watcher *watcher, const char *type, const struct object *object, struct buf *out)
+static void print_event(struct watcher *watcher, const char *type, const struct object *object,
+			struct buf *out)
 {
 	buf_add_print(out, "{\"type\":\"%s\",\"object\":", type);
 	if (watcher->req->answer == ANSWER_TABLE)
@@ -117,7 +122,8 @@ static void send(struct watcher *watcher, struct str text)
 		cut_off(watcher);
 }
 
-static void send_object(struct watcher *watcher, const char *type, const struct object *object, struct buf *shared)
+static void send_object(struct watcher *watcher, const char *type, const struct object *object,
+			struct buf *shared)
 {
 	auto_buf own = BUF_INIT;
 
@@ -171,7 +177,7 @@ static void on_change(struct datastore_listener *listener, const struct change *
 	struct encoded encoded = { .change = change };
 
 	LIST_EACH_SAFE(&hub->watchers, link)
-		deliver(LIST_OWNER(link, struct watcher, link), &encoded);
+	deliver(LIST_OWNER(link, struct watcher, link), &encoded);
 	encoded_clear(&encoded);
 	/* The parsed forms have served their purpose; who needs them again parses again. */
 	if (change->before)
@@ -182,7 +188,8 @@ static void on_change(struct datastore_listener *listener, const struct change *
 
 /* --- bookmarks --- */
 
-static void print_bookmark(struct watcher *watcher, uint64_t revision, bool initial_end, struct buf *out)
+static void print_bookmark(struct watcher *watcher, uint64_t revision, bool initial_end,
+			   struct buf *out)
 {
 	const struct kind *kind = watcher->req->kind;
 	auto_buf version = BUF_INIT;
@@ -190,12 +197,19 @@ static void print_bookmark(struct watcher *watcher, uint64_t revision, bool init
 	kind_api_version(kind, &version);
 	buf_add_text(out, "{\"type\":\"BOOKMARK\",\"object\":");
 	if (watcher->req->answer == ANSWER_TABLE)
-		buf_add_text(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"columnDefinitions\":null,\"rows\":[]");
+		buf_add_text(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
+				  "v1\",\"columnDefinitions\":null,\"rows\":[]");
 	else if (watcher->req->answer == ANSWER_PARTIAL)
-		buf_add_text(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\"");
+		buf_add_text(
+			out,
+			"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\"");
 	else
-		buf_add_print(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"", kind->name, buf_text(&version));
-	buf_add_print(out, ",\"metadata\":{\"resourceVersion\":\"%" PRIu64 "\",\"creationTimestamp\":null", revision);
+		buf_add_print(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"", kind->name,
+			      buf_text(&version));
+	buf_add_print(out,
+		      ",\"metadata\":{\"resourceVersion\":\"%" PRIu64
+		      "\",\"creationTimestamp\":null",
+		      revision);
 	if (initial_end)
 		buf_add_text(out, ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}");
 	buf_add_text(out, "}}}\n");
@@ -218,7 +232,8 @@ static void on_bookmark_timer(struct loop_timer *timer)
 
 	if (list_is_empty(&hub->watchers))
 		return;
-	LIST_EACH_SAFE(&hub->watchers, link) {
+	LIST_EACH_SAFE(&hub->watchers, link)
+	{
 		struct watcher *watcher = LIST_OWNER(link, struct watcher, link);
 
 		if (watcher->bookmarks)
@@ -241,7 +256,8 @@ static void on_timeout(struct loop_timer *timer)
 	auto_buf text = BUF_INIT;
 
 	if (watcher->bookmarks) {
-		print_bookmark(watcher, datastore_revision(watcher->hub->registry->store), false, &text);
+		print_bookmark(watcher, datastore_revision(watcher->hub->registry->store), false,
+			       &text);
 		http_reply_write(watcher->req->http, buf_str(&text));
 	}
 	end_cleanly(watcher);
@@ -250,24 +266,30 @@ static void on_timeout(struct loop_timer *timer)
 /* --- the start of a watch --- */
 
 /* Rules of resourceVersionMatch and sendInitialEvents; *out_initial: current state comes first. */
-static bool check_start(struct request *req, uint64_t *out_after, bool *out_initial, struct error *err)
+static bool check_start(struct request *req, uint64_t *out_after, bool *out_initial,
+			struct error *err)
 {
 	struct request_params *params = &req->params;
 	bool initial = params->send_initial_events;
 
-	if (params->has_send_initial_events && !str_is(params->resource_version_match, "NotOlderThan"))
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: sendInitialEvents requires setting "
-				 "resourceVersionMatch to NotOlderThan");
+	if (params->has_send_initial_events &&
+	    !str_is(params->resource_version_match, "NotOlderThan"))
+		return error_set(
+			err, ERROR_INVALID,
+			"resourceVersionMatch: Forbidden: sendInitialEvents requires setting "
+			"resourceVersionMatch to NotOlderThan");
 	if (params->send_initial_events && !params->bookmarks)
 		return error_set(err, ERROR_INVALID,
-				 "sendInitialEvents: Forbidden: sendInitialEvents requires allowWatchBookmarks");
+				 "sendInitialEvents: Forbidden: sendInitialEvents requires "
+				 "allowWatchBookmarks");
 	if (!params->has_send_initial_events && params->resource_version_match.len > 0)
 		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch "
+				 "resourceVersionMatch: Forbidden: resourceVersionMatch is "
+				 "forbidden for watch "
 				 "unless sendInitialEvents is provided");
 	*out_after = 0;
-	if (params->resource_version.len > 0 && !str_to_u64(params->resource_version, UINT64_MAX, out_after))
+	if (params->resource_version.len > 0 &&
+	    !str_to_u64(params->resource_version, UINT64_MAX, out_after))
 		return error_set(err, ERROR_INVALID,
 				 "resourceVersion: Invalid value: \"" STR_FMT "\": not a number",
 				 STR_ARG(params->resource_version));
@@ -389,8 +411,8 @@ enum step hub_watch(struct request *req, struct error *err)
 		return STEP_FAIL;
 	if (!initial && after < datastore_oldest(store)) {
 		filter_clear(&filter);
-		error_set(err, ERROR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")", after,
-			  datastore_oldest(store));
+		error_set(err, ERROR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")",
+			  after, datastore_oldest(store));
 		return STEP_FAIL;
 	}
 	watcher = watcher_new(hub, req);
