@@ -351,7 +351,7 @@ bool websocket_accept(struct http_request *req, const char *const *protocols,
 	const struct http_head *head = &req->head;
 	struct str key = http_header(head, "Sec-WebSocket-Key");
 	struct websocket *ws;
-	const char *protocol;
+	const char *protocol = NULL;
 
 	if (!head->upgrade || !http_has_token(head, "Upgrade", "websocket") ||
 	    !str_is(head->method, "GET"))

@@ -1,7 +1,7 @@
 /*
  * road.c - the list of stops, and the small engine that walks it.
  *
- *   front ─► authenticate ─► share ─► authorize ─► answer (registry, connect, reviews, paths)
+ *   front -> authenticate -> share -> authorize -> answer (registry, connect, reviews, paths)
  *
  * A stop that fails jumps to the reply: every refusal is answered by the same code.
  */

@@ -1,5 +1,6 @@
 /*
- * control.h - the controllers of the control plane: ordinary clients that move reality towards the wish.
+ * control.h - the controllers of the control plane: ordinary clients that move reality towards the
+ * wish.
  */
 #ifndef SERVER_CONTROL_CONTROL_H
 #define SERVER_CONTROL_CONTROL_H

@@ -404,8 +404,8 @@ enum step hub_watch(struct request *req, struct error *err)
 	struct datastore *store = registry_of(req)->store;
 	struct filter filter;
 	struct watcher *watcher;
-	uint64_t after;
-	bool initial;
+	uint64_t after = 0;
+	bool initial = false;
 
 	if (!check_start(req, &after, &initial, err) || !filter_parse(req, &filter, err))
 		return STEP_FAIL;

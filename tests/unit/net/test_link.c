@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/harness.h"
-#include "tests/unit/net/front.h"
+#include "tests/unit/net/web_front.h"
 #include "tests/unit/net/sink.h"
 
 static struct error err;

@@ -1,4 +1,4 @@
 /*
  * net_front.c - the net room's test helper, linked into this room's tests too.
  */
-#include "tests/unit/net/front.c"
+#include "tests/unit/net/web_front.c"

@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_TUNNEL_ROPE_H
 #define TESTS_UNIT_TUNNEL_ROPE_H
 
-#include "tests/unit/net/front.h"
+#include "tests/unit/net/web_front.h"
 #include "tests/unit/net/sink.h"
 #include "tunnel/tunnel.h"
 

@@ -1,5 +1,5 @@
 /*
- * front.h - for tests that need a server: TCP, TLS and HTTP on a loopback port, requests given to
+ * web_front.h - for tests that need a server: TCP, TLS and HTTP on a loopback port, requests given to
  * the test.
  */
 #ifndef TESTS_UNIT_NET_FRONT_H

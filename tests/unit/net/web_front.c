@@ -1,7 +1,7 @@
 /*
- * front.c - a small HTTPS front for tests.
+ * web_front.c - a small HTTPS front for tests.
  */
-#include "tests/unit/net/front.h"
+#include "tests/unit/net/web_front.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
