@@ -1,0 +1,30 @@
+/*
+ * rootfs.h - the files a container sees: its layers, /proc, /dev, /sys, its volumes.
+ *
+ * Called in the child, in the host's mount namespace; afterwards the process is in a mount and cgroup
+ * namespace of its own, whose root is the container's, and the host's files are out of reach.  Everything
+ * that comes from the image is reached by descriptors and without following its links out of the root.
+ *
+ * Nothing here allocates.
+ */
+#ifndef RUNTIME_ROOTFS_H
+#define RUNTIME_ROOTFS_H
+
+#include "runtime/container_launch.h"
+
+/* *out_tty_master is -1 without a tty; launch->tty_slave is set with one. */
+MUST_CHECK bool rootfs_enter(struct launch *launch, int *out_tty_master, struct error *err);
+
+/* --- between the files of rootfs --- */
+
+/* Fill /dev (rootfs_dev.c); `shm` is the detached mount for /dev/shm, `dev` becomes the folder. */
+MUST_CHECK bool rootfs_dev_fill(struct launch *launch, int root, int shm, int *out_dev,
+				int *out_tty_master, struct error *err);
+/* A folder directly in the root, made when missing, refused when it is a link. */
+MUST_CHECK bool rootfs_plain_folder(int root, const char *name, int *out_fd, struct error *err);
+/* A pseudo-terminal of the devpts mount that `pts` is open on. */
+MUST_CHECK bool rootfs_open_tty(int pts, int *out_master, int *out_slave, struct error *err);
+/* Hide /proc and /sys files that tell of the host (rootfs_hide.c); `dev` has our own null. */
+MUST_CHECK bool rootfs_hide(int root, int dev, struct error *err);
+
+#endif
