@@ -14,6 +14,7 @@
 #include <yyjson.h>
 
 #include "base/limits.h"
+#include "base/map.h"
 
 struct json_doc {
 	yyjson_mut_doc *mut;
@@ -199,34 +200,47 @@ static bool judge_values(struct judge *judge, yyjson_val *root)
 	return true;
 }
 
-/* The last of several equal keys wins: take the earlier ones out. */
+static void put_value(yyjson_mut_val *key, yyjson_mut_val *value)
+{
+	value->next = key->next->next;
+	key->next = value;
+}
+
+static void drop_duplicates(yyjson_mut_val *value);
+
+/* The last of several equal keys wins; it takes the place of the first. */
+static void drop_in_object(yyjson_mut_val *object)
+{
+	auto_map seen = map_new(); /* key -> its first yyjson_mut_val */
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(object);
+
+	while (it.idx < it.max) {
+		yyjson_mut_val *key = yyjson_mut_obj_iter_next(&it), *first;
+		yyjson_mut_val *item = yyjson_mut_obj_iter_get_val(key);
+		struct str name = str_from(yyjson_mut_get_str(key), yyjson_mut_get_len(key));
+
+		drop_duplicates(item);
+		first = map_find(seen, name);
+		if (!first) {
+			map_put(seen, name, key);
+			continue;
+		}
+		yyjson_mut_obj_iter_remove(&it);
+		put_value(first, item);
+	}
+}
+
 static void drop_duplicates(yyjson_mut_val *value)
 {
-	yyjson_mut_val *key, *item;
-	yyjson_mut_obj_iter it;
+	yyjson_mut_val *item;
 	size_t index, count;
 
 	if (yyjson_mut_is_arr(value)) {
 		yyjson_mut_arr_foreach(value, index, count, item) drop_duplicates(item);
 		return;
 	}
-	if (!yyjson_mut_is_obj(value))
-		return;
-	it = yyjson_mut_obj_iter_with(value);
-	for (size_t left = yyjson_mut_obj_size(value);
-	     left > 0 && (key = yyjson_mut_obj_iter_next(&it)); left--) {
-		struct str name = str_from(yyjson_mut_get_str(key), yyjson_mut_get_len(key));
-		yyjson_mut_obj_iter later = it;
-		yyjson_mut_val *other;
-
-		drop_duplicates(yyjson_mut_obj_iter_get_val(key));
-		while (later.idx < later.max && (other = yyjson_mut_obj_iter_next(&later)))
-			if (str_equal(name, str_from(yyjson_mut_get_str(other),
-						     yyjson_mut_get_len(other)))) {
-				yyjson_mut_obj_iter_remove(&it);
-				break;
-			}
-	}
+	if (yyjson_mut_is_obj(value))
+		drop_in_object(value);
 }
 
 static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_duplicate,
@@ -502,12 +516,6 @@ struct json *json_clone(struct json_doc *doc, const struct json *value)
 }
 
 /* --- changers --- */
-
-static void put_value(yyjson_mut_val *key, yyjson_mut_val *value)
-{
-	value->next = key->next->next;
-	key->next = value;
-}
 
 void json_put_str(struct json_doc *doc, struct json *object, struct str key, struct json *value)
 {

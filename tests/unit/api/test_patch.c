@@ -1,0 +1,149 @@
+/*
+ * test_patch.c - the three patches, row by row.
+ */
+#include "api/patch.h"
+
+#include "tests/unit/harness.h"
+
+static struct json_doc *parse(const char *text)
+{
+	struct json_doc *doc;
+	struct error err;
+
+	CHECK_OK(json_parse(str_of(text), &doc, NULL, &err), &err);
+	return doc;
+}
+
+enum patch_form { JSON, MERGE, STRATEGIC };
+
+/* NULL wanted: the patch must be refused with this kind. */
+static void run(enum patch_form form, const char *target, const char *patch, const char *wanted,
+		enum error_kind refused)
+{
+	const struct type *type = type_find(STR("io.k8s.api.core.v1.PodSpec"));
+	auto_json_doc doc = parse(target);
+	auto_json_doc change = parse(patch);
+	struct json *root = json_root(doc);
+	auto_buf text = BUF_INIT;
+	struct error err;
+	bool done = true;
+
+	if (form == JSON)
+		done = patch_json(doc, &root, json_root(change), &err);
+	else if (form == MERGE)
+		patch_merge(doc, &root, json_root(change));
+	else
+		done = patch_strategic(type, doc, root, json_root(change), &err);
+	if (!wanted) {
+		CHECK(!done);
+		CHECK_INT(err.kind, refused);
+		return;
+	}
+	if (!done)
+		harness_fail(__FILE__, __LINE__, "%s", err.text);
+	json_print(root, &text);
+	CHECK_STR(buf_text(&text), wanted);
+}
+
+/* Goal: RFC 6902, its appendix and the corners. */
+static void json_patches(void)
+{
+	run(JSON, "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/b\",\"value\":[1]}]",
+	    "{\"a\":1,\"b\":[1]}", 0);
+	run(JSON, "[1,2]", "[{\"op\":\"add\",\"path\":\"/1\",\"value\":9}]", "[1,9,2]", 0);
+	run(JSON, "[1,2]", "[{\"op\":\"add\",\"path\":\"/-\",\"value\":9}]", "[1,2,9]", 0);
+	run(JSON, "{\"a/b\":{\"~c\":1}}",
+	    "[{\"op\":\"replace\",\"path\":\"/a~1b/~0c\",\"value\":2}]", "{\"a/b\":{\"~c\":2}}", 0);
+	run(JSON, "{\"a\":1,\"b\":2}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/c\"}]",
+	    "{\"b\":2,\"c\":1}", 0);
+	run(JSON, "{\"a\":{\"x\":1}}", "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/b\"}]",
+	    "{\"a\":{\"x\":1},\"b\":{\"x\":1}}", 0);
+	run(JSON, "{\"a\":1}",
+	    "[{\"op\":\"test\",\"path\":\"/a\",\"value\":1},{\"op\":\"remove\",\"path\":\"/a\"}]",
+	    "{}", 0);
+	run(JSON, "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"\",\"value\":7}]", "7", 0);
+	run(JSON, "{\"a\":1}", "[{\"op\":\"test\",\"path\":\"/a\",\"value\":2}]", NULL,
+	    ERROR_INVALID);
+	run(JSON, "{\"a\":1}", "[{\"op\":\"remove\",\"path\":\"/b\"}]", NULL, ERROR_INVALID);
+	run(JSON, "[1]", "[{\"op\":\"add\",\"path\":\"/2\",\"value\":9}]", NULL, ERROR_INVALID);
+	run(JSON, "[1]", "[{\"op\":\"add\",\"path\":\"/01\",\"value\":9}]", NULL, ERROR_INVALID);
+	run(JSON, "{\"a\":{}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]", NULL,
+	    ERROR_INVALID);
+	run(JSON, "{}", "[{\"op\":\"fly\",\"path\":\"/a\"}]", NULL, ERROR_BAD_REQUEST);
+	run(JSON, "{}", "{}", NULL, ERROR_BAD_REQUEST);
+}
+
+/* Goal: a patch that copies itself larger and larger is stopped. */
+static void copy_bomb(void)
+{
+	auto_json_doc doc = parse("{\"a\":[1,2,3,4,5,6,7,8]}");
+	auto_buf text = BUF_INIT;
+	struct json *root = json_root(doc);
+	struct error err;
+
+	buf_add_byte(&text, '[');
+	for (int i = 0; i < 40; i++)
+		buf_add_print(&text, "%s{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a/-\"}",
+			      i ? "," : "");
+	buf_add_byte(&text, ']');
+	{
+		auto_json_doc patch = parse(buf_text(&text));
+
+		CHECK(!patch_json(doc, &root, json_root(patch), &err));
+		CHECK_INT(err.kind, ERROR_TOO_LARGE);
+	}
+}
+
+/* Goal: RFC 7386. */
+static void merge_patches(void)
+{
+	run(MERGE, "{\"a\":\"b\",\"c\":{\"d\":1,\"e\":2}}",
+	    "{\"a\":\"z\",\"c\":{\"e\":null,\"f\":[1]}}", "{\"a\":\"z\",\"c\":{\"d\":1,\"f\":[1]}}",
+	    0);
+	run(MERGE, "{\"a\":[1]}", "{\"a\":{\"b\":{\"c\":null}}}", "{\"a\":{\"b\":{}}}", 0);
+	run(MERGE, "{\"a\":1}", "[1]", "[1]", 0);
+}
+
+/* Goal: lists with merge keys are merged by key, and the directives do what they say. */
+static void strategic_patches(void)
+{
+	static const char two[] = "{\"containers\":[{\"name\":\"a\",\"image\":\"x\"},{\"name\":"
+				  "\"b\",\"image\":\"y\"}]}";
+
+	run(STRATEGIC, two, "{\"containers\":[{\"name\":\"b\",\"image\":\"z\"}]}",
+	    "{\"containers\":[{\"name\":\"a\",\"image\":\"x\"},{\"name\":\"b\",\"image\":\"z\"}]}",
+	    0);
+	run(STRATEGIC, two, "{\"containers\":[{\"$patch\":\"delete\",\"name\":\"a\"}]}",
+	    "{\"containers\":[{\"name\":\"b\",\"image\":\"y\"}]}", 0);
+	run(STRATEGIC, two, "{\"containers\":[{\"name\":\"c\"},{\"$patch\":\"replace\"}]}",
+	    "{\"containers\":[{\"name\":\"c\"}]}", 0);
+	run(STRATEGIC, two,
+	    "{\"$setElementOrder/containers\":[{\"name\":\"c\"},{\"name\":\"b\"},{\"name\":\"a\"}],"
+	    "\"containers\":[{\"name\":\"c\",\"image\":\"n\"}]}",
+	    "{\"containers\":[{\"name\":\"c\",\"image\":\"n\"},{\"name\":\"b\",\"image\":\"y\"},"
+	    "{\"name\":\"a\",\"image\":\"x\"}]}",
+	    0);
+	run(STRATEGIC, "{\"containers\":[{\"name\":\"a\",\"args\":[\"1\",\"2\"]}]}",
+	    "{\"containers\":[{\"name\":\"a\",\"args\":[\"3\"]}]}",
+	    "{\"containers\":[{\"name\":\"a\",\"args\":[\"3\"]}]}", 0);
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"v\",\"emptyDir\":{}}]}",
+	    "{\"volumes\":[{\"$retainKeys\":[\"name\",\"hostPath\"],\"name\":\"v\",\"hostPath\":{"
+	    "\"path\":\"/x\"}}]}",
+	    "{\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/x\"}}]}", 0);
+	run(STRATEGIC, "{\"nodeSelector\":{\"a\":\"1\",\"b\":\"2\"}}",
+	    "{\"nodeSelector\":{\"a\":null,\"c\":\"3\"}}",
+	    "{\"nodeSelector\":{\"b\":\"2\",\"c\":\"3\"}}", 0);
+	run(STRATEGIC, "{\"nodeSelector\":{\"a\":\"1\"}}",
+	    "{\"nodeSelector\":{\"$patch\":\"replace\",\"z\":\"9\"}}",
+	    "{\"nodeSelector\":{\"z\":\"9\"}}", 0);
+	run(STRATEGIC, two, "{\"containers\":[{\"image\":\"z\"}]}", NULL, ERROR_BAD_REQUEST);
+	run(STRATEGIC, two, "{\"$patch\":\"fly\"}", NULL, ERROR_BAD_REQUEST);
+}
+
+static const struct test tests[] = {
+	{ "json patches", json_patches },
+	{ "copy bomb", copy_bomb },
+	{ "merge patches", merge_patches },
+	{ "strategic patches", strategic_patches },
+};
+TEST_MAIN(tests)

@@ -1,0 +1,52 @@
+/*
+ * test_clock.c - RFC 3339 times and Go durations.
+ */
+#include "base/clock.h"
+
+#include "tests/unit/harness.h"
+
+/* Goal: times with any zone and fraction are read; malformed ones are not. */
+static void reads_times(void)
+{
+	static const char *const bad[] = { "",
+					   "2026-11-20",
+					   "2026-13-01T00:00:00Z",
+					   "2026-11-20T17:14:06",
+					   "2026-11-20T25:00:00Z",
+					   "2026-11-20T17:14:06.Z",
+					   "2026-11-20T17:14:06Zx" };
+	int64_t seconds;
+	int32_t nanos;
+	char text[CLOCK_TEXT];
+
+	CHECK(clock_parse(STR("2026-11-20T18:14:06.5+01:00"), &seconds, &nanos));
+	clock_print(seconds, text);
+	CHECK_STR(text, "2026-11-20T17:14:06Z");
+	CHECK_INT(nanos, 500000000);
+	clock_print_micro(seconds * 1000000 + 7, text);
+	CHECK_STR(text, "2026-11-20T17:14:06.000007Z");
+	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+		CHECK(!clock_parse(str_of(bad[i]), &seconds, &nanos));
+}
+
+/* Goal: durations as Go writes them. */
+static void reads_durations(void)
+{
+	int64_t ms;
+
+	CHECK(clock_parse_duration(STR("1h30m0.5s"), &ms));
+	CHECK_INT(ms, 5400500);
+	CHECK(clock_parse_duration(STR("32s"), &ms));
+	CHECK_INT(ms, 32000);
+	CHECK(clock_parse_duration(STR("0"), &ms));
+	CHECK_INT(ms, 0);
+	CHECK(!clock_parse_duration(STR("5"), &ms));
+	CHECK(!clock_parse_duration(STR("s"), &ms));
+	CHECK(!clock_parse_duration(STR(""), &ms));
+}
+
+static const struct test tests[] = {
+	{ "reads times", reads_times },
+	{ "reads durations", reads_durations },
+};
+TEST_MAIN(tests)

@@ -1,0 +1,167 @@
+/*
+ * test_json.c - JSON values: parsing with limits, changing in place, printing.
+ */
+#include "base/json.h"
+
+#include "base/limits.h"
+#include "tests/unit/harness.h"
+
+static struct json_doc *parse(const char *text)
+{
+	struct json_doc *doc;
+	struct error err;
+
+	CHECK_OK(json_parse(str_of(text), &doc, NULL, &err), &err);
+	return doc;
+}
+
+static void check_print(const struct json *value, const char *wanted)
+{
+	auto_buf text = BUF_INIT;
+
+	json_print(value, &text);
+	CHECK_STR(buf_text(&text), wanted);
+}
+
+/* Goal: what is read is printed the same, key order and integers included. */
+static void prints_what_it_read(void)
+{
+	static const char text[] =
+		"{\"b\":1,\"a\":[true,null,-9223372036854775808,18446744073709551615],"
+		"\"s\":\"\\u0001\\n\\\"x\"}";
+	auto_json_doc doc = parse(text);
+
+	check_print(json_root(doc), text);
+}
+
+/* Goal: malformed texts are refused. */
+static void refuses_malformed(void)
+{
+	static const char *const bad[] = {
+		"",    "{",   "{\"a\":1,}", "[1,]",     "nul",   "01",
+		"1 2", "NaN", "1e400",      "\"\xff\"", "{a:1}", "[1]x"
+	};
+	struct json_doc *doc = NULL;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+		CHECK(!json_parse(str_of(bad[i]), &doc, NULL, &err));
+		CHECK_INT(err.kind, ERROR_BAD_REQUEST);
+	}
+	CHECK(doc == NULL);
+}
+
+/* Goal: depth has a limit, and just at the limit all is well. */
+static void limits_depth(void)
+{
+	auto_buf text = BUF_INIT;
+	struct json_doc *doc;
+	struct error err;
+
+	for (int i = 0; i < LIMIT_JSON_DEPTH; i++)
+		buf_add_byte(&text, '[');
+	for (int i = 0; i < LIMIT_JSON_DEPTH; i++)
+		buf_add_byte(&text, ']');
+	CHECK_OK(json_parse(buf_str(&text), &doc, NULL, &err), &err);
+	json_doc_free(doc);
+	buf_reset(&text);
+	for (int i = 0; i < 100000; i++)
+		buf_add_text(&text, "{\"a\":[");
+	CHECK(!json_parse(buf_str(&text), &doc, NULL, &err));
+}
+
+/* Goal: the first duplicate is told with its path, and the last value wins. */
+static void finds_duplicates(void)
+{
+	const char *duplicate = NULL;
+	struct json_doc *doc;
+	struct error err;
+
+	CHECK_OK(json_parse(STR("{\"a\":[{},{\"b\":{\"c\":1,\"d\":2,\"c\":3}}],\"z\":0}"), &doc,
+			    &duplicate, &err),
+		 &err);
+	CHECK_STR(duplicate, "a[1].b.c");
+	check_print(json_root(doc), "{\"a\":[{},{\"b\":{\"c\":3,\"d\":2}}],\"z\":0}");
+	json_doc_free(doc);
+	CHECK_OK(json_parse(STR("{\"a\":1,\"b\":{\"a\":1}}"), &doc, &duplicate, &err), &err);
+	CHECK(duplicate == NULL);
+	json_doc_free(doc);
+}
+
+/* Goal: an object with very many keys is judged in reasonable time. */
+static void judges_large_objects(void)
+{
+	auto_buf text = BUF_INIT;
+	const char *duplicate = NULL;
+	struct json_doc *doc;
+	struct error err;
+
+	buf_add_byte(&text, '{');
+	for (int i = 0; i < 100000; i++)
+		buf_add_print(&text, "\"k%d\":0,", i);
+	buf_add_text(&text, "\"k5\":1}");
+	CHECK_OK(json_parse(buf_str(&text), &doc, &duplicate, &err), &err);
+	CHECK_STR(duplicate, "k5");
+	json_doc_free(doc);
+}
+
+/* Goal: put replaces in its place or appends; remove and insert keep the ring whole. */
+static void changes_in_place(void)
+{
+	auto_json_doc doc = parse("{\"a\":1,\"b\":[1,2,3],\"c\":3}");
+	struct json *root = json_root(doc), *list = json_get(root, "b");
+
+	json_put(doc, root, "a", json_new_text(doc, "x"));
+	json_put(doc, root, "d", json_new_bool(doc, true));
+	json_insert(list, 0, json_new_int(doc, 0));
+	json_insert(list, 4, json_new_int(doc, 4));
+	json_remove_at(list, 2);
+	check_print(root, "{\"a\":\"x\",\"b\":[0,1,3,4],\"c\":3,\"d\":true}");
+	CHECK(json_remove(root, STR("c")));
+	CHECK(!json_remove(root, STR("c")));
+	json_put(doc, root, "a", NULL);
+	check_print(root, "{\"b\":[0,1,3,4],\"d\":true}");
+	json_clear(root);
+	json_put(doc, root, "only", json_new_null(doc));
+	json_put(doc, root, "only", json_new_int(doc, -1));
+	check_print(root, "{\"only\":-1}");
+}
+
+/* Goal: equality does not ask for key order, but for everything else. */
+static void compares(void)
+{
+	auto_json_doc a = parse("{\"x\":1,\"y\":[1,2]}");
+	auto_json_doc b = parse("{\"y\":[1,2],\"x\":1}");
+	auto_json_doc c = parse("{\"y\":[2,1],\"x\":1}");
+	auto_json_doc d = json_doc_new();
+	struct json *made = json_new_object(d);
+
+	json_put(d, made, "y", json_clone(d, json_get(json_root(a), "y")));
+	json_put(d, made, "x", json_new_int(d, 1));
+	CHECK(json_equal(json_root(a), json_root(b)));
+	CHECK(!json_equal(json_root(a), json_root(c)));
+	CHECK(json_equal(json_root(a), made));
+}
+
+/* Goal: readers take NULL for absent. */
+static void readers_take_null(void)
+{
+	CHECK_INT(json_type(NULL), JSON_ABSENT);
+	CHECK(json_str(NULL).at == NULL);
+	CHECK(json_path(NULL, "a", "b", NULL) == NULL);
+	CHECK_INT(json_count(NULL), 0);
+	for (struct json_iter it = json_iter(NULL); json_next(&it);)
+		CHECK(!"nothing to walk");
+}
+
+static const struct test tests[] = {
+	{ "prints what it read", prints_what_it_read },
+	{ "refuses malformed", refuses_malformed },
+	{ "limits depth", limits_depth },
+	{ "finds duplicates", finds_duplicates },
+	{ "judges large objects", judges_large_objects },
+	{ "changes in place", changes_in_place },
+	{ "compares", compares },
+	{ "readers take null", readers_take_null },
+};
+TEST_MAIN(tests)
