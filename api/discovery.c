@@ -1,5 +1,5 @@
 /*
- * discovery.c - discovery documents from the kinds' rows.  Wire contract 1.2.
+ * discovery.c - discovery documents from the kinds' rows.
  */
 #include "api/discovery.h"
 

@@ -1,8 +1,8 @@
 /*
  * kind.c - finding kinds, and the chain of rules that every new object passes.
  *
- *   table defaults ─► fill ─► on_create / on_update      (kind_default)
- *   metadata ─► required, enums ─► validate              (kind_validate)
+ *   table defaults -> fill -> on_create / on_update      (kind_default)
+ *   metadata -> required, enums -> validate              (kind_validate)
  */
 #include "api/kind.h"
 

@@ -1,6 +1,6 @@
 /*
  * openapi.c - OpenAPI v3 documents and Swagger 2 definitions from the kinds and the field tables.
- * Wire contract 1.3, 1.4.
+ *
  *
  * A document holds the paths of its kinds (with what clients look for: the kind's extension, the
  * fieldValidation parameter and the patch types) and the closure of the types that the kinds use.

@@ -2,7 +2,7 @@
  * patch.h - the three patches: JSON (RFC 6902), merge (RFC 7386), strategic merge (Kubernetes).
  *
  * Each changes `target` (inside doc) in place; after a failure target is in an unknown state: patch
- * a copy. Wire contract section 4.
+ * a copy.
  */
 #ifndef API_PATCH_H
 #define API_PATCH_H

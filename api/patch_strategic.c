@@ -2,7 +2,7 @@
  * patch_strategic.c - strategic merge: lists with merge keys are merged by key, as the field tables
  * say.
  *
- * Directives (wire contract 4.2): $patch, $retainKeys, $setElementOrder/<list>,
+ * Directives: $patch, $retainKeys, $setElementOrder/<list>,
  * $deleteFromPrimitiveList/<list>.
  */
 #include "api/patch.h"

@@ -1,5 +1,5 @@
 /*
- * protobuf.c - Kubernetes protobuf to JSON and back by the field tables.  Wire contract 3.2, 11.3.
+ * protobuf.c - Kubernetes protobuf to JSON and back by the field tables.
  *
  * Times are {1: seconds, 2: nanos}, quantities {1: text}, int-or-string {1: type, 2: int, 3: text},
  * raw JSON {1: bytes}; maps are repeated {1: key, 2: value}.  An inlined message is one of its own

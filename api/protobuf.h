@@ -2,7 +2,7 @@
  * protobuf.h - Kubernetes' protobuf form ("k8s\0" envelope) to JSON and back, driven by the field
  * tables.
  *
- * Wire contract 3.2, 11.3.  Unknown fields are skipped.  Pure functions; limits: LIMIT_BODY,
+ *  Unknown fields are skipped.  Pure functions; limits: LIMIT_BODY,
  * LIMIT_JSON_DEPTH.
  */
 #ifndef API_PROTOBUF_H

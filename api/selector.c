@@ -2,7 +2,7 @@
  * selector.c - selectors as lists of requirements; labels are looked up in the object's facts,
  * fields by path.
  *
- * Grammar (wire contract 2.3): comma = and; k, !k, k=v, k==v, k!=v, k in (a,b), k notin (a,b), k>n,
+ * Grammar: comma = and; k, !k, k=v, k==v, k!=v, k in (a,b), k notin (a,b), k>n,
  * k<n.
  */
 #include "api/selector.h"

@@ -1,5 +1,5 @@
 /*
- * selector.h - label and field selectors: parsed once, matched often.  Wire contract 2.3, 2.7.
+ * selector.h - label and field selectors: parsed once, matched often.
  */
 #ifndef API_SELECTOR_H
 #define API_SELECTOR_H

@@ -142,7 +142,9 @@ static struct json *details_of(struct json_doc *doc, const struct error *err,
 {
 	struct json *details = json_new_object(doc);
 
-	if (names_kind(err->kind) && about->kind) {
+	/* A client that is told the kind shows the causes instead of the message: without causes it
+	 * must see the message. */
+	if (names_kind(err->kind) && about->kind && (err->kind != ERROR_INVALID || about->causes)) {
 		if (about->name.len > 0)
 			json_put(doc, details, "name", json_new_str(doc, about->name));
 		if (about->kind->group[0])

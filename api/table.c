@@ -1,5 +1,5 @@
 /*
- * table.c - rows and columns of Table answers.  Wire contract 3.4.
+ * table.c - rows and columns of Table answers.
  */
 #include "api/table.h"
 

@@ -1,5 +1,5 @@
 /*
- * table.h - meta.k8s.io/v1 Table answers from the kinds' columns.  Wire contract 3.4.
+ * table.h - meta.k8s.io/v1 Table answers from the kinds' columns.
  */
 #ifndef API_TABLE_H
 #define API_TABLE_H

@@ -1,7 +1,7 @@
 /*
  * http_client.c - calls out over kept or new connections.
  *
- *   QUEUED ─(a stream is there)─► SENT ─(head)─► BODY ─(end)─► told and freed
+ *   QUEUED ─(a stream is there)-> SENT ─(head)-> BODY ─(end)-> told and freed
  *
  * A kept connection may have been closed by the server while it lay idle: a call on it that gets no
  * byte back is started once more on a new one.

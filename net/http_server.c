@@ -2,8 +2,8 @@
  * http_server.c - one connection: reads heads and bodies, gives requests to the service, writes
  * answers.
  *
- *   HEAD ─(head is in)─► BODY ─(body is in)─► ANSWER ─(answer is out)─► HEAD ...
- *     └── malformed, too large, too slow ──► a plain answer and the end
+ *   HEAD ─(head is in)-> BODY ─(body is in)-> ANSWER ─(answer is out)-> HEAD ...
+ *     └── malformed, too large, too slow ─-> a plain answer and the end
  *
  * While an answer is awaited a little input is still read, so that the client's leaving is noticed
  * at once.  A request whose client has left lives on by itself until its handler ends it.

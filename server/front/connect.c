@@ -1,6 +1,6 @@
 /*
  * connect.c - finds the pod, its container and its node, asks the node, and hands the answer on.
- * Wire contract 5.
+ *
  */
 #include "server/front/connect.h"
 

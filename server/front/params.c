@@ -1,5 +1,5 @@
 /*
- * params.c - query parameters of the API, checked.  Wire contract 2.3.
+ * params.c - query parameters of the API, checked.
  */
 #include <stdint.h>
 

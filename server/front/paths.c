@@ -1,5 +1,5 @@
 /*
- * paths.c - one table of non-resource paths.  Wire contract 1.
+ * paths.c - one table of non-resource paths.
  *
  * Discovery and OpenAPI documents never change while the program runs: each is printed once, with
  * its ETag.

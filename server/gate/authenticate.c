@@ -1,5 +1,5 @@
 /*
- * authenticate.c - the first gate.  Wire contract 7.
+ * authenticate.c - the first gate.
  *
  * comes from: the front.  goes to: share.  Order: the connection's own identity (in-process client,
  * tunnel), a verified client certificate, a bearer token, anonymous.  Then Impersonate-* headers,

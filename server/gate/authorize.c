@@ -3,7 +3,7 @@
  *
  * Kinds of RBAC are not served yet, so the rules are built in: administrators do everything, nodes
  * do what a node must, the system's own service accounts do everything, everyone may look at what
- * the API offers.  See docs/decisions. Wordings: wire contract 2.5.
+ * the API offers.  See docs/decisions. Wordings:
  */
 #include "server/gate/authorize.h"
 

@@ -237,7 +237,7 @@ bool body_read_options(struct request *req, struct json_doc **out, struct error 
 	}
 	if (json_type(json_root(doc)) != JSON_OBJECT)
 		return cannot_handle(&wish, err, "the body is not an object");
-	/* Typed clients name the group they call as apiVersion (wire contract 3.2): any is taken.
+	/* Typed clients name the group they call as apiVersion: any is taken.
 	 */
 	json_put(doc, json_root(doc), "apiVersion", json_new_text(doc, "v1"));
 	if (!check_all(req, &wish, doc, duplicate, err))

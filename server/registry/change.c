@@ -1,9 +1,11 @@
 /*
  * change.c - the change loop.
  *
- *   newest object -> make (patch, body, subresource) -> server-set metadata -> defaults ->
- * admission -> validation ^ | +---------- somebody else was faster: again <-- datastore_write(if
- * unchanged) <--------------+
+ *   newest object -> make (patch, body, subresource) -> server-set metadata -> defaults
+ *        ^                                                                       |
+ *        |                                       admission -> validation <-------+
+ *        |                                                        |
+ *        +--- somebody else was faster --- datastore_write (if unchanged)
  *
  * An update that changes nothing writes nothing and keeps its revision.  An update that takes the
  * last finalizer of a deleted object removes it.

@@ -45,7 +45,7 @@ void filter_prefix(struct request *req, struct buf *out)
 	registry_key(req->kind, req->namespace, STR(""), out);
 }
 
-/* --- revisions of reads (wire contract 2.4) --- */
+/* --- revisions of reads --- */
 
 /* Parsed resourceVersion: 0 when unset or "0". */
 static bool read_revision(struct request *req, uint64_t *out, struct error *err)

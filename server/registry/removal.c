@@ -2,9 +2,10 @@
  * removal.c - DELETE of an object or a collection: preconditions, grace, finalizers, propagation.
  *
  *   no finalizers, no grace left -> the record is removed
- *   else                         -> deletionTimestamp is set; the object stays until its finalizers
- * are empty and, for pods, the node has ended it (DELETE with grace 0) Kubernetes API conventions
- * and wire contract 2.2, 2.3, 10.
+ *   else -> deletionTimestamp is set; the object stays until its finalizers are empty and, for
+ *           pods, the node has ended it (DELETE with grace 0)
+ *
+ * Kubernetes API conventions.
  */
 #include <assert.h>
 #include <inttypes.h>

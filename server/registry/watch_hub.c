@@ -5,7 +5,7 @@
  * comes from: the gates (a list with watch=true) and the datastore's feed.  goes to: streamed
  * replies. A watcher starts from current state (synthetic ADDED events), or from the kept changes
  * behind its revision.  One that reads too slowly is cut off: it lists again, which costs less than
- * an endless backlog.  Wire contract 9.
+ * an endless backlog.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -144,7 +144,7 @@ static const struct object *last_state(struct encoded *encoded)
 	return encoded->last;
 }
 
-/* A change of selection counts as coming and going (wire contract 9, "Selector transitions"). */
+/* A change of selection counts as coming and going */
 static void deliver(struct watcher *watcher, struct encoded *encoded)
 {
 	const struct change *change = encoded->change;

@@ -1,0 +1,106 @@
+# lib.sh - what the cluster tests share: a scratch folder, servers that are ended with the test, checks.
+#
+# A test file defines functions named test_*; run_tests runs each and prints "NAME: N passed, N failed".
+
+scratch=$(mktemp -d)
+pids=
+failures=0
+kubectl=$(packaging/deps/kubectl.sh)
+mote=$PWD/build/mote
+
+end_processes() {
+	for pid in $pids; do
+		kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
+	done
+	pids=
+}
+
+finish() {
+	end_processes
+	rm -rf "$scratch"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+
+# Wait until a command succeeds: tries every 50 ms for $1 seconds.
+await() {
+	tries=$(($1 * 20))
+	shift
+	while ! "$@" > /dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || { echo "never came true: $*" >&2; return 1; }
+		sleep 0.05
+	done
+}
+
+# A free port of the loopback address.
+free_port() {
+	port=$((20000 + $$ % 20000))
+	while ss -Hltn "sport = :$port" 2>/dev/null | grep -q .; do port=$((port + 1)); done
+	echo "$port"
+}
+
+# start_server FOLDER PORT [options]: sets server_pid; kubectl is pointed at it.
+start_server() {
+	folder=$1 port=$2
+	shift 2
+	"$mote" server --data-dir "$folder/data" --write-kubeconfig "$folder/kubeconfig" \
+		--bind-address 127.0.0.1 --advertise-address 127.0.0.1 --https-listen-port "$port" "$@" \
+		>> "$folder/log" 2>&1 &
+	server_pid=$!
+	pids="$pids $server_pid"
+	export KUBECONFIG="$folder/kubeconfig"
+	await 10 "$kubectl" get --raw /readyz
+	await 10 "$kubectl" get service kubernetes
+}
+
+stop_server() {
+	kill "$1" "$server_pid" 2>/dev/null || true
+	wait "$server_pid" 2>/dev/null || true
+}
+
+k() {
+	timeout 60 "$kubectl" "$@"
+}
+
+# expect TEXT COMMAND...: the command's output (both channels) contains the text.
+expect() {
+	text=$1
+	shift
+	output=$("$@" 2>&1) || true
+	case $output in
+	*"$text"*) return 0 ;;
+	esac
+	echo "expected: $text" >&2
+	echo "     got: $output" >&2
+	return 1
+}
+
+# equal WANTED COMMAND...: the command succeeds and prints exactly that.
+equal() {
+	wanted=$1
+	shift
+	output=$("$@" 2>&1) || { echo "failed: $* : $output" >&2; return 1; }
+	[ "$output" = "$wanted" ] && return 0
+	echo "expected: $wanted" >&2
+	echo "     got: $output" >&2
+	return 1
+}
+
+# run_tests NAME: every test_* function, each in a subshell that stops at its first failure.
+run_tests() {
+	passed=0
+	for name in $(sed -n 's/^\(test_[a-z_0-9]*\)().*/\1/p' "$0"); do
+		( set -e; "$name" ) > "$scratch/out" 2>&1
+		if [ $? = 0 ]; then
+			passed=$((passed + 1))
+		else
+			failures=$((failures + 1))
+			echo "$1: $name failed"
+			sed 's/^/    /' "$scratch/out"
+		fi
+	done
+	echo "$1: $passed passed, $failures failed"
+	[ "$failures" = 0 ]
+}

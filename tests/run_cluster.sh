@@ -1,0 +1,17 @@
+#!/bin/sh
+# run_cluster.sh - runs every test of tests/cluster and sums up; the last line is for machines.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+passed=0
+failed=0
+for file in tests/cluster/*.sh; do
+	[ "$(basename "$file")" != lib.sh ] || continue
+	output=$(bash "$file" 2>&1)
+	echo "$output"
+	# shellcheck disable=SC2046
+	set -- $(echo "$output" | sed -n '$s/^.*: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p')
+	passed=$((passed + ${1:-0}))
+	failed=$((failed + ${2:-1}))
+done
+echo "cluster: $passed passed, $failed failed"
+[ "$failed" = 0 ]
