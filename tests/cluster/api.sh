@@ -80,7 +80,7 @@ test_generation_and_revision() {
 	equal "$after" k get deploy gen -o 'jsonpath={.metadata.resourceVersion}'
 	k create cm stale
 	expect "the object has been modified" k replace -f - \
-		<<< '{apiVersion: v1, kind: ConfigMap, metadata: {name: stale, resourceVersion: "1"}}'
+		<<< '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"stale","resourceVersion":"1"}}'
 	k delete deploy gen
 	k delete cm stale
 }
