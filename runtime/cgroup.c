@@ -154,6 +154,16 @@ bool cgroup_open_child(const struct cgroup *parent, const char *path, struct cgr
 	return true;
 }
 
+struct cgroup *cgroup_name_child(const struct cgroup *parent, const char *path)
+{
+	struct cgroup *child = memory_new(struct cgroup);
+
+	for (size_t i = 0; i < CGROUP_PARTS; i++)
+		if (parent->folders[i])
+			child->folders[i] = memory_print("%s/%s", parent->folders[i], path);
+	return child;
+}
+
 void cgroup_close(struct cgroup *cgroup)
 {
 	if (!cgroup)

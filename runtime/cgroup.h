@@ -37,6 +37,8 @@ MUST_CHECK bool cgroup_open_base(struct cgroup **out, struct error *err);
 /* Make (or take) the group `path` below `parent`: "pods/<uid>"; no "..". */
 MUST_CHECK bool cgroup_open_child(const struct cgroup *parent, const char *path, struct cgroup **out,
 				  struct error *err);
+/* The same without making anything: it may not exist. */
+struct cgroup *cgroup_name_child(const struct cgroup *parent, const char *path);
 /* Forget it; the kernel's group stays.  NULL is fine. */
 void cgroup_close(struct cgroup *cgroup);
 DEFINE_AUTO(struct cgroup *, cgroup_close)
