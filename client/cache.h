@@ -1,0 +1,33 @@
+/*
+ * cache.h - a copy of one kind's objects, kept by list and watch (Kubernetes' word: informer).
+ *
+ * Lists once, then watches from the list's revision; after a lost watch it watches again from the
+ * last revision seen, and lists again only when that is too old.  Handlers are called from the
+ * loop, for every change once and in order; after a relist the differences are told.  Objects are
+ * immutable and counted: keep one with object_ref.
+ */
+#ifndef CLIENT_CACHE_H
+#define CLIENT_CACHE_H
+
+#include "client/client.h"
+
+struct cache;
+struct cache_events {
+	/* before NULL: it came; after NULL: it went. */
+	void (*on_change)(void *owner, const struct object *before, const struct object *after);
+	void (*on_synced)(void *owner); /* the first list is in; may be NULL */
+};
+
+/* query: further selectors such as "fieldSelector=...", or NULL. */
+struct cache *cache_start(struct client *client, const struct kind *kind, const char *query,
+			  const struct cache_events *events, void *owner);
+void cache_stop(struct cache *cache); /* NULL is fine */
+bool cache_is_synced(const struct cache *cache);
+/* The newest revision seen: what a change of ours waits for before its effect can be read here. */
+uint64_t cache_revision(const struct cache *cache);
+const struct object *cache_find(const struct cache *cache, struct str namespace, struct str name);
+/* for (size_t i = 0; (object = cache_next(cache, &i));) */
+const struct object *cache_next(const struct cache *cache, size_t *at);
+size_t cache_count(const struct cache *cache);
+
+#endif
