@@ -127,6 +127,28 @@ static int count_monitors(const char *folder, int with_signal)
 	return count;
 }
 
+/* A test that failed leaves its pod behind; the monitor's end takes the containers with it. */
+static void sweep(const char *folder)
+{
+	struct buf found = BUF_INIT;
+	struct str rest;
+
+	if (count_monitors(folder, SIGKILL) > 0)
+		usleep(200 * 1000);
+	list_cgroups("/sys/fs/cgroup", &found);
+	/* Deepest last in the list: remove from the end. */
+	for (int round = 0; round < 3; round++) {
+		rest = buf_str(&found);
+		while (rest.len > 0) {
+			char *path = str_copy(str_cut(&rest, '\n'));
+
+			rmdir(path);
+			free(path);
+		}
+	}
+	buf_clear(&found);
+}
+
 /* Mounts of the host, and cgroups of this test's pods. */
 static void survey(struct buf *out)
 {
@@ -187,6 +209,8 @@ void pod_prepare(struct pod *pod)
 	if (access(BUSYBOX, X_OK) != 0)
 		harness_skip("needs " BUSYBOX " (Debian: busybox-static)");
 	*pod = (struct pod){ 0 };
+	if (number == 0)
+		sweep(harness_folder()); /* what a test before this one, that failed, left there */
 	survey(&pod->before);
 	snprintf(pod->id, sizeof(pod->id), NAMEMARK "%d-%d", getpid(), ++number);
 	snprintf(pod->cgroup, sizeof(pod->cgroup), "pods/%s", pod->id);
@@ -205,12 +229,17 @@ static bool is_ready(struct pod *pod, const void *what)
 	return pod->ready_count > 0;
 }
 
-void pod_start(struct pod *pod)
+void pod_start_anyhow(struct pod *pod)
 {
 	struct error err;
 
 	CHECK_OK(sandbox_start(pod->loop, &pod->plan, &events, pod, &pod->sandbox, &err), &err);
 	pod_until(pod, is_ready, "the pod to be ready");
+}
+
+void pod_start(struct pod *pod)
+{
+	pod_start_anyhow(pod);
 	CHECK_STR(pod->ready_error.kind == ERROR_NONE ? "" : pod->ready_error.text, "");
 }
 
@@ -367,35 +396,15 @@ char *pod_output(struct pod *pod, const char *id, const char *script)
 	return pod_output_plan(pod, &plan);
 }
 
-/* A test that failed leaves its pod behind; the monitor's end takes the containers with it. */
-static void sweep(void)
-{
-	struct buf found = BUF_INIT;
-	struct str rest;
-
-	if (count_monitors("/tmp/" NAMEMARK, SIGKILL) > 0)
-		usleep(200 * 1000);
-	list_cgroups("/sys/fs/cgroup", &found);
-	/* Deepest last in the list: remove from the end. */
-	for (int round = 0; round < 3; round++) {
-		rest = buf_str(&found);
-		while (rest.len > 0) {
-			char *path = str_copy(str_cut(&rest, '\n'));
-
-			rmdir(path);
-			free(path);
-		}
-	}
-	buf_clear(&found);
-}
-
 int pod_fixture_main(int argc, char **argv, int (*tests_main)(int argc, char **argv))
 {
+	char sweep_folder[64];
 	int status;
 
+	snprintf(sweep_folder, sizeof(sweep_folder), "/tmp/" NAMEMARK "%d", getpid());
 	if (argc == 3 && strcmp(argv[1], "monitor") == 0)
 		return monitor_main(argc, argv);
 	status = tests_main(argc, argv);
-	sweep();
+	sweep(sweep_folder);
 	return status;
 }

@@ -26,6 +26,7 @@ struct pod {
 void pod_prepare(struct pod *pod);
 /* Start and wait until it is ready. */
 void pod_start(struct pod *pod);
+void pod_start_anyhow(struct pod *pod); /* the outcome is in ready_error */
 void pod_open(struct pod *pod); /* both */
 /* Close the handle, find the pod again.  The outcome is in ready_error. */
 void pod_adopt(struct pod *pod);
