@@ -1,23 +1,255 @@
 /*
- * control.c - starts and stops the controllers.
+ * control.c - the one list of controllers, their shared caches, and what several of them do.
+ *
+ * Controllers are ordinary clients of the API.  They start when every cache has its first list, so
+ * that none acts on half a picture.
  */
 #include "server/control/control.h"
 
-#include "base/memory.h"
+#include <assert.h>
+#include <inttypes.h>
 
-struct control {
-	struct server *server;
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "server/control/control_inside.h"
+
+extern const struct control_row control_namespace, control_serviceaccount, control_gc,
+	control_replicaset, control_deployment, control_endpointslice, control_schedule;
+
+static const struct control_row *const rows[] = {
+	&control_namespace,  &control_serviceaccount, &control_gc,       &control_replicaset,
+	&control_deployment, &control_endpointslice,  &control_schedule,
 };
+
+static const struct {
+	const char *version, *name, *query;
+} kinds[CONTROL_KINDS] = {
+	[CONTROL_PODS] = { "v1", "Pod", NULL },
+	[CONTROL_REPLICASETS] = { "apps/v1", "ReplicaSet", NULL },
+	[CONTROL_DEPLOYMENTS] = { "apps/v1", "Deployment", NULL },
+	[CONTROL_SERVICES] = { "v1", "Service", NULL },
+	[CONTROL_SLICES] = { "discovery.k8s.io/v1", "EndpointSlice", NULL },
+	[CONTROL_NODES] = { "v1", "Node", NULL },
+	[CONTROL_NAMESPACES] = { "v1", "Namespace", NULL },
+	[CONTROL_ACCOUNTS] = { "v1", "ServiceAccount", NULL },
+	[CONTROL_CONFIGMAPS] = { "v1", "ConfigMap",
+				 "fieldSelector=metadata.name%3Dkube-root-ca.crt" },
+};
+
+/* One a kind: the cache's owner, so that a change knows its kind. */
+struct ear {
+	struct control *control;
+	enum control_kind kind;
+};
+static struct ear ears[CONTROL_KINDS];
+
+static void tell_all(struct control *control, enum control_kind kind, const struct object *before,
+		     const struct object *after)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		rows[i]->on_change(control->selves[i], kind, before, after);
+}
+
+static void on_change(void *owner, const struct object *before, const struct object *after)
+{
+	struct ear *ear = owner;
+
+	if (ear->control->started)
+		tell_all(ear->control, ear->kind, before, after);
+}
+
+static void start_rows(struct control *control)
+{
+	const struct object *object;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		control->selves[i] = rows[i]->start(control);
+	control->started = true;
+	for (int kind = 0; kind < CONTROL_KINDS; kind++)
+		for (size_t i = 0; (object = cache_next(control->caches[kind], &i));)
+			tell_all(control, (enum control_kind)kind, NULL, object);
+}
+
+static void on_synced(void *owner)
+{
+	struct control *control = ((struct ear *)owner)->control;
+
+	for (int kind = 0; kind < CONTROL_KINDS; kind++)
+		if (!control->caches[kind] || !cache_is_synced(control->caches[kind]))
+			return;
+	if (!control->started)
+		start_rows(control);
+}
+
+static const struct cache_events events = { .on_change = on_change, .on_synced = on_synced };
 
 struct control *control_start(struct server *server)
 {
 	struct control *control = memory_new(struct control);
 
 	control->server = server;
+	control->loop = server_loop(server);
+	control->selves = memory_zero(ARRAY_LENGTH(rows) * sizeof(void *));
+	control->client = client_new(control->loop,
+				     server_local_client(server, "system:kube-controller-manager"));
+	for (int kind = 0; kind < CONTROL_KINDS; kind++) {
+		ears[kind] = (struct ear){ .control = control, .kind = (enum control_kind)kind };
+		control->kinds[kind] =
+			kind_find_name(str_of(kinds[kind].version), str_of(kinds[kind].name));
+		control->caches[kind] = cache_start(control->client, control->kinds[kind],
+						    kinds[kind].query, &events, &ears[kind]);
+	}
 	return control;
 }
 
 void control_stop(struct control *control)
 {
+	if (!control)
+		return;
+	for (size_t i = 0; control->started && i < ARRAY_LENGTH(rows); i++)
+		rows[i]->stop(control->selves[i]);
+	for (int kind = 0; kind < CONTROL_KINDS; kind++)
+		cache_stop(control->caches[kind]);
+	client_free(control->client);
+	free(control->selves);
 	free(control);
+}
+
+/* --- batches --- */
+
+struct batch *batch_new(struct control *control, struct str key, void *owner,
+			void (*on_end)(struct batch *batch))
+{
+	struct batch *batch = memory_new(struct batch);
+
+	batch->control = control;
+	batch->key = str_copy(key);
+	batch->owner = owner;
+	batch->on_end = on_end;
+	return batch;
+}
+
+static void end_if_over(struct batch *batch)
+{
+	if (batch->sealed && batch->running == 0)
+		batch->on_end(batch);
+}
+
+static void on_answer(void *of, const struct json *result, const struct error *err)
+{
+	struct batch *batch = of;
+	uint64_t revision;
+
+	if (err && err->kind != ERROR_NOT_FOUND && err->kind != ERROR_EXISTS) {
+		batch->failed = true;
+		log_debug("server.control", "call failed", "key=%s why=\"%s\"", batch->key,
+			  err->text);
+	}
+	if (batch->watched && str_is(json_str(json_get(result, "kind")), batch->watched) &&
+	    str_to_u64(meta_str(result, "resourceVersion"), UINT64_MAX, &revision) &&
+	    revision > batch->revision)
+		batch->revision = revision;
+	batch->running--;
+	end_if_over(batch);
+}
+
+void batch_call(struct batch *batch, const struct client_ask *ask)
+{
+	struct client_ask own = *ask;
+
+	own.on_done = on_answer;
+	own.of = batch;
+	batch->running++;
+	client_call(batch->control->client, &own);
+}
+
+void batch_seal(struct batch *batch)
+{
+	batch->sealed = true;
+	end_if_over(batch);
+}
+
+void batch_free(struct batch *batch)
+{
+	free(batch->key);
+	free(batch);
+}
+
+/* --- shorthands --- */
+
+struct str control_owner_uid(const struct object *object)
+{
+	return json_str(json_get(meta_controller(object_json(object)), "uid"));
+}
+
+bool control_pod_is_active(const struct object *pod)
+{
+	struct str phase = json_str(json_path(object_json(pod), "status", "phase", NULL));
+
+	return !object_is_deleting(pod) && !str_is(phase, "Succeeded") && !str_is(phase, "Failed");
+}
+
+bool control_pod_is_ready(const struct object *pod)
+{
+	for (struct json_iter it =
+		     json_iter(json_path(object_json(pod), "status", "conditions", NULL));
+	     json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "type")), "Ready"))
+			return str_is(json_str(json_get(it.value, "status")), "True");
+	return false;
+}
+
+struct json *control_owner_reference(struct json_doc *doc, const struct object *owner)
+{
+	struct json *reference = json_new_object(doc);
+
+	json_put(doc, reference, "apiVersion", json_new_str(doc, object_api_version(owner)));
+	json_put(doc, reference, "kind", json_new_str(doc, object_kind(owner)));
+	json_put(doc, reference, "name", json_new_str(doc, object_name(owner)));
+	json_put(doc, reference, "uid", json_new_str(doc, object_uid(owner)));
+	json_put(doc, reference, "controller", json_new_bool(doc, true));
+	json_put(doc, reference, "blockOwnerDeletion", json_new_bool(doc, true));
+	return reference;
+}
+
+static void put_involved(struct json_doc *doc, struct json *event, const struct object *about)
+{
+	struct json *involved = json_sub_object(doc, event, "involvedObject");
+
+	json_put(doc, involved, "apiVersion", json_new_str(doc, object_api_version(about)));
+	json_put(doc, involved, "kind", json_new_str(doc, object_kind(about)));
+	json_put(doc, involved, "name", json_new_str(doc, object_name(about)));
+	json_put(doc, involved, "namespace", json_new_str(doc, object_namespace(about)));
+	json_put(doc, involved, "uid", json_new_str(doc, object_uid(about)));
+}
+
+void control_event(struct control *control, const struct object *about, const char *component,
+		   const char *type, const char *reason, const char *message)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *event = json_new_object(doc), *metadata;
+	auto_buf body = BUF_INIT;
+	char now[CLOCK_TEXT], suffix[17];
+	struct client_ask ask = { .verb = CLIENT_CREATE,
+				  .kind = kind_find_name(STR("v1"), STR("Event")),
+				  .namespace = object_namespace(about) };
+
+	clock_print(clock_wall_s(), now);
+	random_suffix(suffix, 16);
+	metadata = json_sub_object(doc, event, "metadata");
+	json_put(doc, metadata, "name",
+		 json_new_print(doc, STR_FMT ".%s", STR_ARG(object_name(about)), suffix));
+	put_involved(doc, event, about);
+	json_put(doc, event, "type", json_new_text(doc, type));
+	json_put(doc, event, "reason", json_new_text(doc, reason));
+	json_put(doc, event, "message", json_new_text(doc, message));
+	json_put(doc, event, "firstTimestamp", json_new_text(doc, now));
+	json_put(doc, event, "lastTimestamp", json_new_text(doc, now));
+	json_put(doc, event, "count", json_new_int(doc, 1));
+	json_put(doc, json_sub_object(doc, event, "source"), "component",
+		 json_new_text(doc, component));
+	json_print(event, &body);
+	ask.body = buf_str(&body);
+	client_call(control->client, &ask);
 }

@@ -1,0 +1,74 @@
+/*
+ * control_inside.h - what the controllers share: caches made once, a client, the row each of them
+ * is.
+ */
+#ifndef SERVER_CONTROL_CONTROL_INSIDE_H
+#define SERVER_CONTROL_CONTROL_INSIDE_H
+
+#include "client/cache.h"
+#include "client/queue.h"
+#include "server/control/control.h"
+#include "server/server.h"
+
+enum control_kind {
+	CONTROL_PODS,
+	CONTROL_REPLICASETS,
+	CONTROL_DEPLOYMENTS,
+	CONTROL_SERVICES,
+	CONTROL_SLICES,
+	CONTROL_NODES,
+	CONTROL_NAMESPACES,
+	CONTROL_ACCOUNTS,
+	CONTROL_CONFIGMAPS, /* only those named kube-root-ca.crt */
+	CONTROL_KINDS
+};
+
+struct control {
+	struct server *server;
+	struct loop *loop;
+	struct client *client;
+	struct cache *caches[CONTROL_KINDS];
+	const struct kind *kinds[CONTROL_KINDS];
+	void **selves; /* one a row */
+	bool started;
+};
+
+/* One controller: a file control_<name>.c with one constant row. */
+struct control_row {
+	const char *name;
+	void *(*start)(struct control *control);
+	void (*stop)(void *self);
+	/* Any change of any shared cache; also every object once at the start. */
+	void (*on_change)(void *self, enum control_kind kind, const struct object *before,
+			  const struct object *after);
+};
+
+/* Many calls of one pass, ended together: `done` once all have answered. */
+struct batch {
+	struct control *control;
+	size_t running;
+	const char *watched; /* NULL, or the kind whose answers count for `revision` */
+	uint64_t revision;   /* the newest that such an answer carried */
+	bool failed, sealed;
+	void (*on_end)(struct batch *batch);
+	void *owner;
+	char *key; /* of the pass */
+};
+struct batch *batch_new(struct control *control, struct str key, void *owner,
+			void (*on_end)(struct batch *batch));
+void batch_call(struct batch *batch,
+		const struct client_ask *ask); /* on_done and of are the batch's */
+void batch_seal(struct batch *batch);          /* no further calls: on_end may come inside */
+void batch_free(struct batch *batch);
+
+/* Shorthands. */
+struct str control_owner_uid(const struct object *object); /* of the controlling owner, or "" */
+bool control_pod_is_active(const struct object *pod);      /* not deleted, not finished */
+bool control_pod_is_ready(const struct object *pod);
+/* {"apiVersion","kind","name","uid","controller":true,"blockOwnerDeletion":true} */
+struct json *control_owner_reference(struct json_doc *doc, const struct object *owner);
+/* Record an event about an object. */
+void control_event(struct control *control, const struct object *about, const char *component,
+		   const char *type, const char *reason, const char *message);
+
+#endif
