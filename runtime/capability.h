@@ -1,8 +1,8 @@
 /*
  * capability.h - the sets of root's rights that a container's processes get.
  *
- * A set is a mask, bit N being capability N of linux/capability.h.  Inheritable and ambient sets are
- * always left empty.
+ * A set is a mask, bit N being capability N of linux/capability.h.  Inheritable and ambient sets
+ * are always left empty.
  */
 #ifndef RUNTIME_CAPABILITY_H
 #define RUNTIME_CAPABILITY_H
@@ -22,10 +22,11 @@ uint64_t capability_ours(void);
  * NULL-terminated lists, or NULL.  "ALL" is applied first, names after; dropping wins over adding.
  * Capabilities that we do not hold ourselves are left out.  An unknown name is ERROR_INVALID.
  */
-MUST_CHECK bool capability_choose(const char *const *add, const char *const *drop, uint64_t *out_set,
-				  struct error *err);
+MUST_CHECK bool capability_choose(const char *const *add, const char *const *drop,
+				  uint64_t *out_set, struct error *err);
 
-/* Between clone and exec, no allocation.  First while still root: nothing beyond `set` can come back. */
+/* Between clone and exec, no allocation. First while still root: nothing beyond `set` can come
+ * back. */
 MUST_CHECK bool capability_bound(uint64_t set, struct error *err);
 /* After the change of user (with PR_SET_KEEPCAPS): exactly `set` from now on. */
 MUST_CHECK bool capability_apply(uint64_t set, struct error *err);

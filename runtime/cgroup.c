@@ -22,7 +22,7 @@
 #include "runtime/pathfd.h"
 
 #define PROCS_BYTES_MAX (4 * 1024 * 1024)
-#define DEPTH_MAX	16
+#define DEPTH_MAX       16
 
 /* --- small files --- */
 
@@ -101,7 +101,8 @@ bool cgroup_file_field(const char *folder, const char *file, const char *name, u
 
 /* --- making --- */
 
-/* Controllers that exist are handed to the children, one by one: an unknown one spoils the whole write. */
+/* Controllers that exist are handed to the children, one by one: an unknown one spoils the
+ * whole write. */
 static void hand_down_controllers(const char *folder)
 {
 	static const char *const wanted[] = { "+memory", "+cpu", "+pids" };
@@ -147,8 +148,9 @@ bool cgroup_open_child(const struct cgroup *parent, const char *path, struct cgr
 	if (*path == '\0' || pathfd_has_dotdot(path) || strlen(path) > PATH_MAX / 2)
 		return error_set(err, ERROR_INVALID, "\"%s\" is no name of a cgroup", path);
 	for (size_t i = 0; i < CGROUP_PARTS; i++)
-		if (parent->folders[i] && !make_folders(parent->folders[i], path, i == CGROUP_UNIFIED,
-							&child->folders[i], err))
+		if (parent->folders[i] &&
+		    !make_folders(parent->folders[i], path, i == CGROUP_UNIFIED, &child->folders[i],
+				  err))
 			return false;
 	*out = take_ptr(&child);
 	return true;
@@ -238,14 +240,16 @@ static uint64_t weight_of_shares(uint64_t shares)
 	return 1 + (shares - 2) * 9999 / 262142;
 }
 
-static void limit_unified(const char *folder, const struct resources_plan *plan, struct buf *warnings)
+static void limit_unified(const char *folder, const struct resources_plan *plan,
+			  struct buf *warnings)
 {
 	int64_t period = plan->cpu_period_us > 0 ? plan->cpu_period_us : 100000;
 
 	if (plan->cpu_shares > 0)
 		set(folder, "cpu.weight", warnings, "%" PRIu64, weight_of_shares(plan->cpu_shares));
 	if (plan->cpu_quota_us > 0)
-		set(folder, "cpu.max", warnings, "%" PRId64 " %" PRId64, plan->cpu_quota_us, period);
+		set(folder, "cpu.max", warnings, "%" PRId64 " %" PRId64, plan->cpu_quota_us,
+		    period);
 	if (plan->pids > 0)
 		set(folder, "pids.max", warnings, "%" PRIu64, plan->pids);
 	if (plan->memory_bytes == 0)
@@ -256,7 +260,8 @@ static void limit_unified(const char *folder, const struct resources_plan *plan,
 	(void)!cgroup_file_write(folder, "memory.oom.group", "1");
 }
 
-static void limit_parts(char *const *folders, const struct resources_plan *plan, struct buf *warnings)
+static void limit_parts(char *const *folders, const struct resources_plan *plan,
+			struct buf *warnings)
 {
 	int64_t period = plan->cpu_period_us > 0 ? plan->cpu_period_us : 100000;
 	char text[32];
@@ -266,17 +271,20 @@ static void limit_parts(char *const *folders, const struct resources_plan *plan,
 		    plan->cpu_shares < 2 ? 2 : plan->cpu_shares);
 	if (plan->cpu_quota_us > 0) {
 		set(folders[CGROUP_CPU], "cpu.cfs_period_us", warnings, "%" PRId64, period);
-		set(folders[CGROUP_CPU], "cpu.cfs_quota_us", warnings, "%" PRId64, plan->cpu_quota_us);
+		set(folders[CGROUP_CPU], "cpu.cfs_quota_us", warnings, "%" PRId64,
+		    plan->cpu_quota_us);
 	}
 	if (plan->pids > 0)
 		set(folders[CGROUP_PIDS], "pids.max", warnings, "%" PRIu64, plan->pids);
 	if (plan->memory_bytes == 0)
 		return;
-	set(folders[CGROUP_MEMORY], "memory.limit_in_bytes", warnings, "%" PRIu64, plan->memory_bytes);
+	set(folders[CGROUP_MEMORY], "memory.limit_in_bytes", warnings, "%" PRIu64,
+	    plan->memory_bytes);
 	/* Memory and swap together; the file is there only where swap is counted. */
 	snprintf(text, sizeof(text), "%" PRIu64, plan->memory_bytes);
 	if (folders[CGROUP_MEMORY])
-		(void)!cgroup_file_write(folders[CGROUP_MEMORY], "memory.memsw.limit_in_bytes", text);
+		(void)!cgroup_file_write(folders[CGROUP_MEMORY], "memory.memsw.limit_in_bytes",
+					 text);
 }
 
 void cgroup_limit(const struct cgroup *cgroup, const struct resources_plan *plan,
@@ -373,7 +381,7 @@ static bool visit(const char *folder, int depth, cgroup_visit_fn *each, void *ow
 /* The hierarchy that is asked who is in the group. */
 static const char *counting_folder(const struct cgroup *cgroup)
 {
-	static const enum cgroup_part order[] = { CGROUP_UNIFIED, CGROUP_PIDS,	  CGROUP_FREEZER,
+	static const enum cgroup_part order[] = { CGROUP_UNIFIED, CGROUP_PIDS,    CGROUP_FREEZER,
 						  CGROUP_MEMORY,  CGROUP_CPUACCT, CGROUP_CPU,
 						  CGROUP_DEVICES };
 
@@ -452,7 +460,8 @@ bool cgroup_remove(const struct cgroup *cgroup, struct error *err)
 		if (!folder || visit(folder, 0, remove_one, NULL))
 			continue;
 		if (errno == EBUSY)
-			return error_set(err, ERROR_UNAVAILABLE, "cgroup %s is still in use", folder);
+			return error_set(err, ERROR_UNAVAILABLE, "cgroup %s is still in use",
+					 folder);
 		return error_os(err, "remove cgroup %s", folder);
 	}
 	return true;
@@ -505,7 +514,8 @@ bool cgroup_usage(const struct cgroup *cgroup, struct usage *out, struct error *
 		return true;
 	}
 	if (cgroup->folders[CGROUP_CPUACCT])
-		(void)!cgroup_file_number(cgroup->folders[CGROUP_CPUACCT], "cpuacct.usage", &out->cpu_ns);
+		(void)!cgroup_file_number(cgroup->folders[CGROUP_CPUACCT], "cpuacct.usage",
+					  &out->cpu_ns);
 	if (cgroup->folders[CGROUP_PIDS])
 		(void)!cgroup_file_number(cgroup->folders[CGROUP_PIDS], "pids.current", &out->pids);
 	if (memory) {

@@ -1,13 +1,13 @@
 /*
  * cgroup.h - the kernel's groups of processes, versions 1 and 2 behind one face.
  *
- * A struct cgroup names the same group in every hierarchy that we use: one folder in version 2, one a
- * controller in version 1 (memory, cpu, cpuacct, pids, freezer, devices).  A controller that the machine
- * lacks is left out, and who asks for its limit gets a warning, not an error.
+ * A struct cgroup names the same group in every hierarchy that we use: one folder in version 2, one
+ * a controller in version 1 (memory, cpu, cpuacct, pids, freezer, devices).  A controller that the
+ * machine lacks is left out, and who asks for its limit gets a warning, not an error.
  *
- * All that is made lies below "mote" in the group the agent itself runs in.  In version 2 a group with
- * processes can have no children with controllers, so cgroup_open_base moves the processes of the agent's
- * group (unless that is the root) into a leaf "agent" beside "mote".
+ * All that is made lies below "mote" in the group the agent itself runs in.  In version 2 a group
+ * with processes can have no children with controllers, so cgroup_open_base moves the processes of
+ * the agent's group (unless that is the root) into a leaf "agent" beside "mote".
  *
  * Everything blocks only as long as the kernel's own files do.
  */
@@ -19,7 +19,7 @@
 
 enum cgroup_part {
 	CGROUP_UNIFIED, /* version 2: this one only */
-	CGROUP_MEMORY,	/* the others: version 1 */
+	CGROUP_MEMORY,  /* the others: version 1 */
 	CGROUP_CPU,
 	CGROUP_CPUACCT,
 	CGROUP_PIDS,
@@ -32,11 +32,12 @@ struct cgroup {
 	char *folders[CGROUP_PARTS]; /* absolute; NULL where the machine has none */
 };
 
-/* Find the machine's hierarchies and make "mote" in them.  ERROR_UNAVAILABLE when there are none. */
+/* Find the machine's hierarchies and make "mote" in them. ERROR_UNAVAILABLE when there are
+ * none. */
 MUST_CHECK bool cgroup_open_base(struct cgroup **out, struct error *err);
 /* Make (or take) the group `path` below `parent`: "pods/<uid>"; no "..". */
-MUST_CHECK bool cgroup_open_child(const struct cgroup *parent, const char *path, struct cgroup **out,
-				  struct error *err);
+MUST_CHECK bool cgroup_open_child(const struct cgroup *parent, const char *path,
+				  struct cgroup **out, struct error *err);
 /* The same without making anything: it may not exist. */
 struct cgroup *cgroup_name_child(const struct cgroup *parent, const char *path);
 /* Forget it; the kernel's group stays.  NULL is fine. */
@@ -51,17 +52,18 @@ MUST_CHECK bool cgroup_parse(const struct json *value, struct cgroup **out, stru
 /* Set limits.  What cannot be set is told in *warnings, one sentence a line. */
 void cgroup_limit(const struct cgroup *cgroup, const struct resources_plan *plan,
 		  struct buf *warnings);
-/* Only the devices every container has (null, zero, full, random, urandom, tty, console, ptmx, pts);
- * making device nodes stays allowed, using them does not. */
+/* Only the devices every container has (null, zero, full, random, urandom, tty, console, ptmx,
+ * pts); making device nodes stays allowed, using them does not. */
 void cgroup_limit_devices(const struct cgroup *cgroup, struct buf *warnings);
 
-/* Open the files that move a process in by writing its id ("0" = itself); fds has CGROUP_PARTS places,
- * -1 where there is nothing to write. */
+/* Open the files that move a process in by writing its id ("0" = itself); fds has CGROUP_PARTS
+ * places, -1 where there is nothing to write. */
 MUST_CHECK bool cgroup_open_doors(const struct cgroup *cgroup, int *fds, struct error *err);
 /* Between clone and exec: the calling process goes in.  No allocation. */
 MUST_CHECK bool cgroup_enter(const int *fds, struct error *err);
 
-/* SIGKILL to all processes in it and below; what they fork meanwhile dies too.  Does not wait for them. */
+/* SIGKILL to all processes in it and below; what they fork meanwhile dies too. Does not wait
+ * for them. */
 void cgroup_kill(const struct cgroup *cgroup);
 bool cgroup_is_empty(const struct cgroup *cgroup); /* no process in it or below */
 /* Remove it and all below; one that is gone already is fine.  ERROR_UNAVAILABLE: still in use. */

@@ -1,9 +1,10 @@
 /*
  * cgroup_base.c - finds the machine's hierarchies and where in them we run; makes "mote" there.
  *
- * /proc/self/mountinfo tells where hierarchies are mounted and which part of each, /proc/self/cgroup which
- * group of each we are in.  A container or a cgroup namespace may see only a part of a hierarchy: the
- * mount's root is taken off our path; when our path is not below it, the mount's top is our place.
+ * /proc/self/mountinfo tells where hierarchies are mounted and which part of each,
+ * /proc/self/cgroup which group of each we are in.  A container or a cgroup namespace may see only
+ * a part of a hierarchy: the mount's root is taken off our path; when our path is not below it, the
+ * mount's top is our place.
  */
 #include "runtime/cgroup_inside.h"
 
@@ -17,11 +18,11 @@
 #include "base/file.h"
 
 #define PROC_BYTES_MAX (1024 * 1024)
-#define LEAF "/agent"
+#define LEAF           "/agent"
 
 const char *const cgroup_part_names[CGROUP_PARTS] = {
-	[CGROUP_UNIFIED] = "",	     [CGROUP_MEMORY] = "memory",   [CGROUP_CPU] = "cpu",
-	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_PIDS] = "pids",	   [CGROUP_FREEZER] = "freezer",
+	[CGROUP_UNIFIED] = "",        [CGROUP_MEMORY] = "memory", [CGROUP_CPU] = "cpu",
+	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_PIDS] = "pids",     [CGROUP_FREEZER] = "freezer",
 	[CGROUP_DEVICES] = "devices",
 };
 

@@ -1,8 +1,8 @@
 /*
  * cgroup_devices.c - the devices every container may use, for both versions.
  *
- * Version 1 takes lines.  Version 2 has no file for it: a small program in the kernel's own byte code
- * (eBPF) is asked at each use of a device; it is written here instruction by instruction.
+ * Version 1 takes lines.  Version 2 has no file for it: a small program in the kernel's own byte
+ * code (eBPF) is asked at each use of a device; it is written here instruction by instruction.
  */
 #include "runtime/cgroup_inside.h"
 
@@ -21,29 +21,32 @@ struct rule {
 
 /* Keep both lists alike: a test compares them. */
 static const struct rule rules[] = {
-	{ BPF_DEVCG_DEV_CHAR, 1, 3 },	 /* null */
-	{ BPF_DEVCG_DEV_CHAR, 1, 5 },	 /* zero */
-	{ BPF_DEVCG_DEV_CHAR, 1, 7 },	 /* full */
-	{ BPF_DEVCG_DEV_CHAR, 1, 8 },	 /* random */
-	{ BPF_DEVCG_DEV_CHAR, 1, 9 },	 /* urandom */
-	{ BPF_DEVCG_DEV_CHAR, 5, 0 },	 /* tty */
-	{ BPF_DEVCG_DEV_CHAR, 5, 1 },	 /* console */
-	{ BPF_DEVCG_DEV_CHAR, 5, 2 },	 /* ptmx */
+	{ BPF_DEVCG_DEV_CHAR, 1, 3 },    /* null */
+	{ BPF_DEVCG_DEV_CHAR, 1, 5 },    /* zero */
+	{ BPF_DEVCG_DEV_CHAR, 1, 7 },    /* full */
+	{ BPF_DEVCG_DEV_CHAR, 1, 8 },    /* random */
+	{ BPF_DEVCG_DEV_CHAR, 1, 9 },    /* urandom */
+	{ BPF_DEVCG_DEV_CHAR, 5, 0 },    /* tty */
+	{ BPF_DEVCG_DEV_CHAR, 5, 1 },    /* console */
+	{ BPF_DEVCG_DEV_CHAR, 5, 2 },    /* ptmx */
 	{ BPF_DEVCG_DEV_CHAR, 136, -1 }, /* pts */
 };
 
 const char *const cgroup_devices_lines[] = {
-	"c *:* m",   "b *:* m",	  "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",   "c 1:8 rwm",
+	"c *:* m",   "b *:* m",   "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm",   "c 1:8 rwm",
 	"c 1:9 rwm", "c 5:0 rwm", "c 5:1 rwm", "c 5:2 rwm", "c 136:* rwm", NULL,
 };
 
-#define INSN(op, dst, src, jump, number)                                              \
-	((struct bpf_insn){ .code = (__u8)(op), .dst_reg = (dst), .src_reg = (src), \
-			    .off = (__s16)(jump), .imm = (number) })
-#define LOAD(dst, at) INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, at, 0)
+#define INSN(op, dst, src, jump, number)                                                           \
+	((struct bpf_insn){ .code = (__u8)(op),                                                    \
+			    .dst_reg = (dst),                                                      \
+			    .src_reg = (src),                                                      \
+			    .off = (__s16)(jump),                                                  \
+			    .imm = (number) })
+#define LOAD(dst, at)                INSN(BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, at, 0)
 #define JUMP_UNLESS(reg, number, by) INSN(BPF_JMP | BPF_JNE | BPF_K, reg, 0, by, number)
-#define ANSWER(number) INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, number)
-#define LEAVE INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+#define ANSWER(number)               INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, number)
+#define LEAVE                        INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
 #define INSNS_MAX 96
 

@@ -1,8 +1,8 @@
 /*
  * container_become.c - the last steps: working folder, descriptors, user, rights, filter, program.
  *
- * The order is forced: the folder is made while we are root; the filter goes in as late as the rights to
- * install it allow; the signal of the parent's death is forgotten by each change of user.
+ * The order is forced: the folder is made while we are root; the filter goes in as late as the
+ * rights to install it allow; the signal of the parent's death is forgotten by each change of user.
  */
 #include "runtime/container_launch.h"
 
@@ -65,7 +65,8 @@ static bool place_descriptors(struct launch *launch, struct error *err)
 		return error_os(err, "keep the report");
 	launch->report = report;
 	for (int i = 0; i < 3; i++) {
-		from[i] = fcntl(launch->tty ? launch->tty_slave : launch->stdio[i], F_DUPFD_CLOEXEC, 10);
+		from[i] = fcntl(launch->tty ? launch->tty_slave : launch->stdio[i], F_DUPFD_CLOEXEC,
+				10);
 		if (from[i] < 0)
 			return error_os(err, "keep descriptor %d", i);
 	}
@@ -99,8 +100,8 @@ static bool enter_cwd(const struct launch *launch, struct error *err)
 	if (chdir(cwd) != 0)
 		return error_os(err, "enter working folder %s", cwd);
 	if (syscall(SYS_getcwd, room, sizeof(room)) <= 0 || room[0] != '/')
-		return error_set(err, ERROR_INVALID, "working folder %s lies outside of the container",
-				 cwd);
+		return error_set(err, ERROR_INVALID,
+				 "working folder %s lies outside of the container", cwd);
 	return true;
 }
 
@@ -174,7 +175,8 @@ static bool exec_failed(const char *name, int code, struct error *err)
 		return error_raise(err, ERROR_FORBIDDEN, code, ERROR_FROM,
 				   "exec: \"%s\": permission denied", name);
 	if (code == ENOEXEC)
-		return error_raise(err, ERROR_INVALID, code, ERROR_FROM, "exec %s: exec format error", name);
+		return error_raise(err, ERROR_INVALID, code, ERROR_FROM,
+				   "exec %s: exec format error", name);
 	errno = code;
 	return error_os(err, "exec: \"%s\"", name);
 }
@@ -187,15 +189,19 @@ static bool run_program(const struct launch *launch, struct error *err)
 	int code = ENOENT;
 
 	if (strchr(name, '/')) {
-		execve(name, (char *const *)(uintptr_t)launch->argv, (char *const *)(uintptr_t)launch->env);
+		execve(name, (char *const *)(uintptr_t)launch->argv,
+		       (char *const *)(uintptr_t)launch->env);
 		return exec_failed(name, errno, err);
 	}
-	for (const char *at = path ? path : PATH_DEFAULT; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+	for (const char *at = path ? path : PATH_DEFAULT; at;
+	     at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
 		int len = (int)strcspn(at, ":");
 
-		if (len == 0 || snprintf(room, sizeof(room), "%.*s/%s", len, at, name) >= (int)sizeof(room))
+		if (len == 0 ||
+		    snprintf(room, sizeof(room), "%.*s/%s", len, at, name) >= (int)sizeof(room))
 			continue;
-		execve(room, (char *const *)(uintptr_t)launch->argv, (char *const *)(uintptr_t)launch->env);
+		execve(room, (char *const *)(uintptr_t)launch->argv,
+		       (char *const *)(uintptr_t)launch->env);
 		if (errno != ENOENT && errno != ENOTDIR)
 			code = errno;
 	}

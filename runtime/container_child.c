@@ -1,9 +1,9 @@
 /*
  * container_child.c - the monitor's clone on its way to become a container's process.
  *
- * It is still this program with the monitor's memory, so it must not be opened or traced from inside a
- * container: it is not dumpable until exec, its file is on a read-only mount (see monitor_setup.c), and it
- * holds no descriptor that the container could use.
+ * It is still this program with the monitor's memory, so it must not be opened or traced from
+ * inside a container: it is not dumpable until exec, its file is on a read-only mount (see
+ * monitor_setup.c), and it holds no descriptor that the container could use.
  */
 #include "runtime/container_launch.h"
 
@@ -31,7 +31,8 @@ static void reset_signals(void)
 	sigset_t none;
 
 	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &fallback, NULL); /* refused for KILL, STOP and libc's own: as it should be */
+		sigaction(i, &fallback,
+			  NULL); /* refused for KILL, STOP and libc's own: as it should be */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -58,7 +58,8 @@ static bool join_pid_namespace(int fd, struct error *err)
 static bool clone_in_namespace(struct launch *launch, int group, struct launched *out,
 			       struct error *err)
 {
-	auto_fd own = launch->pid_namespace >= 0 ? open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) : -1;
+	auto_fd own =
+		launch->pid_namespace >= 0 ? open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC) : -1;
 
 	if (launch->pid_namespace >= 0 && own < 0)
 		return error_os(err, "open our PID namespace");
@@ -106,7 +107,9 @@ int container_launch_read(int report, struct report *out, int *out_tty)
 {
 	union control control = { 0 };
 	struct iovec part = { .iov_base = out, .iov_len = sizeof(*out) };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr packet = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.room,
 				 .msg_controllen = sizeof(control.room) };
 	struct cmsghdr *head;
 	ssize_t got = recvmsg(report, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -1,10 +1,12 @@
 /*
- * container_launch.h - one process of a container: from the monitor's clone to the container's program.
+ * container_launch.h - one process of a container: from the monitor's clone to the container's
+ * program.
  *
- * The monitor fills a struct launch, so that nothing has to be allocated in the child, and clones.  The child
- * goes through container_child.c (which namespaces), rootfs.c (its files) and container_become.c (who it is),
- * and tells how far it came over a socket: one REPORT_READY when all is prepared, one REPORT_FAILED when
- * something does not work; the socket's end without that means that the program runs.
+ * The monitor fills a struct launch, so that nothing has to be allocated in the child, and clones.
+ * The child goes through container_child.c (which namespaces), rootfs.c (its files) and
+ * container_become.c (who it is), and tells how far it came over a socket: one REPORT_READY when
+ * all is prepared, one REPORT_FAILED when something does not work; the socket's end without that
+ * means that the program runs.
  */
 #ifndef RUNTIME_CONTAINER_LAUNCH_H
 #define RUNTIME_CONTAINER_LAUNCH_H
@@ -18,25 +20,25 @@
 
 struct launch {
 	const struct container_plan *plan;
-	bool is_exec;		 /* a further process of a running container    */
+	bool is_exec; /* a further process of a running container    */
 	const char *const *argv;
-	const char **env;	 /* env_count texts, then two free places       */
+	const char **env; /* env_count texts, then two free places       */
 	size_t env_count;
 	bool tty;
-	int stdio[3];		 /* the child's ends; unused with tty           */
+	int stdio[3]; /* the child's ends; unused with tty           */
 	uint64_t capabilities;
 	struct sock_fprog filter; /* len 0: none                                */
 	const struct cgroup *cgroup;
-	int pid_namespace;	 /* of a running process to join; -1 = none     */
+	int pid_namespace; /* of a running process to join; -1 = none     */
 	bool new_pid_namespace;
 	/* --- a new container --- */
-	const char *folder;	 /* has upper/, work/, root/, termination       */
-	int host_mounts;	 /* the host's mount namespace                  */
-	int shm_mounts;		 /* the mount namespace whose root is the pod's /dev/shm; -1 = host's */
-	int *mount_fds;		 /* plan->mount_count places                    */
+	const char *folder; /* has upper/, work/, root/, termination       */
+	int host_mounts;    /* the host's mount namespace                  */
+	int shm_mounts;     /* the mount namespace whose root is the pod's /dev/shm; -1 = host's */
+	int *mount_fds;     /* plan->mount_count places                    */
 	bool host_network;
 	/* --- exec --- */
-	int target;		 /* pidfd of the container's first process      */
+	int target; /* pidfd of the container's first process      */
 	const struct user_found *user;
 	/* --- private: set by container_launch --- */
 	int doors[CGROUP_PARTS];
@@ -49,8 +51,9 @@ enum report_kind { REPORT_READY, REPORT_FAILED };
 struct report {
 	enum report_kind kind;
 	union {
-		struct error err;	/* FAILED */
-		struct user_found user; /* READY; with tty the master's descriptor comes beside it */
+		struct error err; /* FAILED */
+		struct user_found
+			user; /* READY; with tty the master's descriptor comes beside it */
 	};
 };
 
@@ -62,7 +65,8 @@ struct launched {
 
 /* Start the process.  The descriptors of *out are the caller's to close. */
 MUST_CHECK bool container_launch(struct launch *launch, struct launched *out, struct error *err);
-/* The next report, if there is one: 1, 0 = not yet, -1 = the end.  *out_tty is -1 or a descriptor. */
+/* The next report, if there is one: 1, 0 = not yet, -1 = the end. *out_tty is -1 or a
+ * descriptor. */
 int container_launch_read(int report, struct report *out, int *out_tty);
 
 /* --- steps of the child; they do not allocate --- */

@@ -1,5 +1,6 @@
 /*
- * container_plan.c - one table says how each plain field of a plan is written; lists and mounts are by hand.
+ * container_plan.c - one table says how each plain field of a plan is written; lists and mounts are
+ * by hand.
  */
 #include "runtime/container_plan.h"
 
@@ -18,7 +19,10 @@ struct field {
 	size_t at;
 };
 
-#define FIELD(name, type) { #name, type, offsetof(struct container_plan, name) }
+#define FIELD(name, type)                                                                          \
+	{                                                                                          \
+#name, type, offsetof(struct container_plan, name)                                 \
+	}
 
 static const struct field fields[] = {
 	FIELD(id, FIELD_TEXT),
@@ -47,7 +51,10 @@ static const struct field fields[] = {
 	FIELD(stop_signal, FIELD_INT),
 };
 
-#define RESOURCE(name, type) { #name, type, offsetof(struct resources_plan, name) }
+#define RESOURCE(name, type)                                                                       \
+	{                                                                                          \
+#name, type, offsetof(struct resources_plan, name)                                 \
+	}
 
 static const struct field resource_fields[] = {
 	RESOURCE(cpu_shares, FIELD_U64),    RESOURCE(cpu_quota_us, FIELD_I64),
@@ -55,11 +62,14 @@ static const struct field resource_fields[] = {
 	RESOURCE(pids, FIELD_U64),
 };
 
-#define MOUNT(name, type) { #name, type, offsetof(struct container_mount, name) }
+#define MOUNT(name, type)                                                                          \
+	{                                                                                          \
+#name, type, offsetof(struct container_mount, name)                                \
+	}
 
 static const struct field mount_fields[] = {
-	MOUNT(source, FIELD_TEXT),   MOUNT(target, FIELD_TEXT),	   MOUNT(type, FIELD_TEXT),
-	MOUNT(options, FIELD_TEXT),  MOUNT(sub_path, FIELD_TEXT), MOUNT(read_only, FIELD_FLAG),
+	MOUNT(source, FIELD_TEXT),     MOUNT(target, FIELD_TEXT),   MOUNT(type, FIELD_TEXT),
+	MOUNT(options, FIELD_TEXT),    MOUNT(sub_path, FIELD_TEXT), MOUNT(read_only, FIELD_FLAG),
 	MOUNT(propagation, FIELD_INT),
 };
 
@@ -84,22 +94,18 @@ static struct json *print_field(const struct field *field, const void *from, str
 		text = *(const char *const *)(const void *)at;
 		return text ? json_new_text(doc, text) : NULL;
 	case FIELD_LIST:
-		return container_plan_print_list(*(const char *const *const *)(const void *)at, doc);
-	case FIELD_FLAG:
-		return json_new_bool(doc, *(const bool *)(const void *)at);
-	case FIELD_INT:
-		return json_new_int(doc, *(const int *)(const void *)at);
-	case FIELD_U32:
-		return json_new_int(doc, *(const unsigned *)(const void *)at);
-	case FIELD_I64:
-		return json_new_int(doc, *(const int64_t *)(const void *)at);
-	case FIELD_U64:
-		break;
+		return container_plan_print_list(*(const char *const *const *)(const void *)at,
+						 doc);
+	case FIELD_FLAG: return json_new_bool(doc, *(const bool *)(const void *)at);
+	case FIELD_INT: return json_new_int(doc, *(const int *)(const void *)at);
+	case FIELD_U32: return json_new_int(doc, *(const unsigned *)(const void *)at);
+	case FIELD_I64: return json_new_int(doc, *(const int64_t *)(const void *)at);
+	case FIELD_U64: break;
 	}
 	/* Limits beyond int64 mean the same as the largest. */
 	return json_new_int(doc, *(const uint64_t *)(const void *)at > INT64_MAX
 					 ? INT64_MAX
-					 : (int64_t)*(const uint64_t *)(const void *)at);
+					 : (int64_t) * (const uint64_t *)(const void *)at);
 }
 
 static struct json *print_fields(const struct field *rows, size_t count, const void *from,
@@ -162,27 +168,15 @@ static void parse_field(const struct field *field, const struct json *value, voi
 	char *at = (char *)into + field->at;
 
 	switch (field->type) {
-	case FIELD_TEXT:
-		*(const char **)(void *)at = parse_text(value, arena);
-		break;
+	case FIELD_TEXT: *(const char **)(void *)at = parse_text(value, arena); break;
 	case FIELD_LIST:
 		*(const char *const **)(void *)at = container_plan_parse_list(value, arena);
 		break;
-	case FIELD_FLAG:
-		*(bool *)(void *)at = json_bool(value);
-		break;
-	case FIELD_INT:
-		*(int *)(void *)at = (int)json_int(value);
-		break;
-	case FIELD_U32:
-		*(unsigned *)(void *)at = (unsigned)json_int(value);
-		break;
-	case FIELD_I64:
-		*(int64_t *)(void *)at = json_int(value);
-		break;
-	case FIELD_U64:
-		*(uint64_t *)(void *)at = (uint64_t)json_int(value);
-		break;
+	case FIELD_FLAG: *(bool *)(void *)at = json_bool(value); break;
+	case FIELD_INT: *(int *)(void *)at = (int)json_int(value); break;
+	case FIELD_U32: *(unsigned *)(void *)at = (unsigned)json_int(value); break;
+	case FIELD_I64: *(int64_t *)(void *)at = json_int(value); break;
+	case FIELD_U64: *(uint64_t *)(void *)at = (uint64_t)json_int(value); break;
 	}
 }
 
@@ -244,7 +238,8 @@ bool container_plan_parse(struct str text, struct arena *arena, struct container
 	struct resources_plan *resources;
 
 	if (text.len > CONTAINER_PLAN_BYTES_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "a container's plan has %zu bytes", text.len);
+		return error_set(err, ERROR_TOO_LARGE, "a container's plan has %zu bytes",
+				 text.len);
 	if (!json_parse(text, &doc, NULL, err))
 		return error_context(err, "a container's plan");
 	root = json_root(doc);
@@ -271,22 +266,28 @@ bool container_id_validate(const char *id, struct error *err)
 	size_t len = id ? strlen(id) : 0;
 
 	if (len == 0 || len >= CONTAINER_ID_MAX || id[0] == '.')
-		return error_set(err, ERROR_INVALID, "a container's id must have 1 to %d characters "
-				 "and not start with a dot", CONTAINER_ID_MAX - 1);
+		return error_set(err, ERROR_INVALID,
+				 "a container's id must have 1 to %d characters "
+				 "and not start with a dot",
+				 CONTAINER_ID_MAX - 1);
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)id[i]) && !strchr("-_.", id[i]))
-			return error_set(err, ERROR_INVALID, "container id \"%s\" has a character "
-					 "that is not a letter, digit or one of \"-_.\"", id);
+			return error_set(err, ERROR_INVALID,
+					 "container id \"%s\" has a character "
+					 "that is not a letter, digit or one of \"-_.\"",
+					 id);
 	return true;
 }
 
 static bool mount_validate(const struct container_mount *mount, struct error *err)
 {
 	if (!mount->target || mount->target[0] != '/' || depth(mount->target) == 0)
-		return error_set(err, ERROR_INVALID, "mount target \"%s\" must be absolute and not the root",
+		return error_set(err, ERROR_INVALID,
+				 "mount target \"%s\" must be absolute and not the root",
 				 mount->target ? mount->target : "");
 	if (pathfd_has_dotdot(mount->target))
-		return error_set(err, ERROR_INVALID, "mount target \"%s\" has \"..\"", mount->target);
+		return error_set(err, ERROR_INVALID, "mount target \"%s\" has \"..\"",
+				 mount->target);
 	if (!mount->type || (strcmp(mount->type, "bind") != 0 && strcmp(mount->type, "tmpfs") != 0))
 		return error_set(err, ERROR_INVALID, "mount of %s has a type that is not known",
 				 mount->target);

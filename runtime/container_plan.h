@@ -11,12 +11,13 @@
 
 /* Texts of one plan; the kernel takes at most 2 MiB of arguments and environment anyway. */
 #define CONTAINER_PLAN_BYTES_MAX (4u * 1024 * 1024)
-#define CONTAINER_MOUNTS_MAX	 512
+#define CONTAINER_MOUNTS_MAX     512
 
 /* An identifier that is safe as a file name: letters, digits, "-_.", not starting with a dot. */
 MUST_CHECK bool container_id_validate(const char *id, struct error *err);
 
-/* ERROR_INVALID for what could never be run (no arguments, relative targets, too many mounts, ...). */
+/* ERROR_INVALID for what could never be run (no arguments, relative targets, too many mounts,
+ * ...). */
 MUST_CHECK bool container_plan_validate(const struct container_plan *plan, struct error *err);
 
 void container_plan_print(const struct container_plan *plan, struct buf *out);

@@ -1,8 +1,8 @@
 /*
  * container_state.c - states as JSON and the file that outlives a monitor.
  *
- * A change that only says "runs now" is renamed into place without waiting for the disk: after a power cut
- * nothing runs anyway.
+ * A change that only says "runs now" is renamed into place without waiting for the disk: after a
+ * power cut nothing runs anyway.
  */
 #include "runtime/container_state.h"
 
@@ -79,7 +79,8 @@ void container_state_set_message(struct container_state *state, struct str messa
 	if (message.len > 0)
 		memcpy(state->message, message.at, message.len);
 	state->message[message.len] = '\0';
-	if (str_is_utf8(str_from(state->message, message.len)) && !memchr(state->message, '\0', message.len))
+	if (str_is_utf8(str_from(state->message, message.len)) &&
+	    !memchr(state->message, '\0', message.len))
 		return;
 	for (size_t i = 0; i < message.len; i++)
 		if ((unsigned char)state->message[i] >= 0x80 || state->message[i] == '\0')
@@ -107,7 +108,8 @@ void container_state_lose(struct container_state *state)
 {
 	assert(state->phase != CONTAINER_EXITED);
 	state->signal = 9;
-	end(state, 137, "MonitorLost", STR("the monitor of the pod was killed, and its containers with it"));
+	end(state, 137, "MonitorLost",
+	    STR("the monitor of the pod was killed, and its containers with it"));
 }
 
 bool container_state_replace(const char *path, struct str bytes, struct error *err)

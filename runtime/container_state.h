@@ -1,5 +1,6 @@
 /*
- * container_state.h - what became of a container, as JSON: in messages and in the pod folder's state file.
+ * container_state.h - what became of a container, as JSON: in messages and in the pod folder's
+ * state file.
  */
 #ifndef RUNTIME_CONTAINER_STATE_H
 #define RUNTIME_CONTAINER_STATE_H
@@ -22,13 +23,14 @@ void container_state_fail(struct container_state *state, const struct error *why
 void container_state_lose(struct container_state *state);
 
 /*
- * The file FOLDER/state.json; read gives an array of states, none when there is no file.  `sync`: it must
- * survive a power cut.
+ * The file FOLDER/state.json; read gives an array of states, none when there is no file.  `sync`:
+ * it must survive a power cut.
  */
-MUST_CHECK bool container_state_save(const char *folder, const struct container_state *const *states,
-				     size_t count, bool sync, struct error *err);
-MUST_CHECK bool container_state_load(const char *folder, struct container_state **out, size_t *out_count,
-				     struct error *err);
+MUST_CHECK bool container_state_save(const char *folder,
+				     const struct container_state *const *states, size_t count,
+				     bool sync, struct error *err);
+MUST_CHECK bool container_state_load(const char *folder, struct container_state **out,
+				     size_t *out_count, struct error *err);
 
 /* Replace a file by rename, without waiting for the disk; mode 0600. */
 MUST_CHECK bool container_state_replace(const char *path, struct str bytes, struct error *err);

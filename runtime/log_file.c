@@ -16,7 +16,7 @@
 
 #define SIZE_MAX_DEFAULT  (10u * 1024 * 1024)
 #define FILES_MAX_DEFAULT 5
-#define FILES_MAX_LIMIT	  100
+#define FILES_MAX_LIMIT   100
 
 struct log_file {
 	char *path;

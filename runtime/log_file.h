@@ -1,11 +1,13 @@
 /*
- * log_file.h - what a container prints, as lines in a file that kubelet's readers understand, rotated by size.
+ * log_file.h - what a container prints, as lines in a file that kubelet's readers understand,
+ * rotated by size.
  *
  *   2016-10-06T00:17:09.669794202Z stdout F a whole line
- *   2016-10-06T00:17:09.669794202Z stdout P the first 16 KiB of a longer one, or the rest at the end
+ *   2016-10-06T00:17:09.669794202Z stdout P the first 16 KiB of a longer one, or a rest at the end
  *
- * When the file has reached size_max it becomes PATH.1, the former PATH.1 becomes PATH.2 and so on; of all
- * these, the current one included, files_max are kept.  A full disk loses lines, never the container.
+ * When the file has reached size_max it becomes PATH.1, the former PATH.1 becomes PATH.2 and so on;
+ * of all these, the current one included, files_max are kept.  A full disk loses lines, never the
+ * container.
  *
  * Owner: one file for each container, used from one thread.
  */

@@ -4,8 +4,9 @@
  * comes from: sandbox.c starts `mote monitor FOLDER` with the listening socket as descriptor 3.
  * goes to:    monitor_setup.c, then the loop.
  *
- * It lives in no terminal and no session of the agent, and only destroy ends it.  When it is killed, the
- * kernel kills its containers (PR_SET_PDEATHSIG), and the state file tells the next agent what ran.
+ * It lives in no terminal and no session of the agent, and only destroy ends it.  When it is
+ * killed, the kernel kills its containers (PR_SET_PDEATHSIG), and the state file tells the next
+ * agent what ran.
  */
 #include "runtime/monitor_inside.h"
 
@@ -26,10 +27,10 @@
 
 enum { LISTENER_FD = 3, PROGRAM_FD = 4 };
 
-#define CLIENTS_MAX	  16
-#define DESTROY_MS	  10
-#define DESTROY_AGAIN_MS  1000
-#define FAREWELL_MS	  5000
+#define CLIENTS_MAX      16
+#define DESTROY_MS       10
+#define DESTROY_AGAIN_MS 1000
+#define FAREWELL_MS      5000
 /* The agent's and the containers' scores are higher: the monitor is killed last. */
 #define OOM_SCORE "-999"
 
@@ -64,7 +65,7 @@ static void save(struct monitor *monitor, bool sync)
 	size_t count = 0;
 
 	LIST_EACH(&monitor->containers, link)
-		states[count++] = &LIST_OWNER(link, struct monitor_container, link)->state;
+	states[count++] = &LIST_OWNER(link, struct monitor_container, link)->state;
 	if (!container_state_save(monitor->folder, states, count, sync, &err))
 		log_error("runtime.monitor", "cannot keep the state", "why=\"%s\"", err.text);
 }
@@ -73,7 +74,7 @@ void monitor_changed(struct monitor *monitor, const struct monitor_container *co
 {
 	save(monitor, sync && !monitor->destroying);
 	LIST_EACH(&monitor->clients, link)
-		send_state(LIST_OWNER(link, struct client, link), container);
+	send_state(LIST_OWNER(link, struct client, link), container);
 }
 
 void monitor_removed(struct monitor *monitor, const char *id)
@@ -85,7 +86,7 @@ void monitor_removed(struct monitor *monitor, const char *id)
 	json_put(doc, message, "id", json_new_text(doc, id));
 	save(monitor, false);
 	LIST_EACH(&monitor->clients, link)
-		wire_send(&LIST_OWNER(link, struct client, link)->wire, message, NULL);
+	wire_send(&LIST_OWNER(link, struct client, link)->wire, message, NULL);
 }
 
 /* --- requests --- */
@@ -146,7 +147,7 @@ static bool on_remove(struct client *client, const struct json *message, struct 
 static void kill_all(struct monitor *monitor)
 {
 	LIST_EACH(&monitor->containers, link)
-		monitor_container_kill(LIST_OWNER(link, struct monitor_container, link));
+	monitor_container_kill(LIST_OWNER(link, struct monitor_container, link));
 	if (monitor->init > 0)
 		kill(monitor->init, SIGKILL);
 	cgroup_kill(monitor->cgroup);
@@ -188,9 +189,15 @@ static const struct {
 	const char *name;
 	request_fn *answer;
 } requests[] = {
-	{ "run", on_run },	   { "signal", on_signal },    { "stop", on_stop },
-	{ "remove", on_remove },   { "destroy", on_destroy },  { "exec", session_exec },
-	{ "attach", session_attach }, { "resize", on_resize }, { "cancel", on_cancel },
+	{ "run", on_run },
+	{ "signal", on_signal },
+	{ "stop", on_stop },
+	{ "remove", on_remove },
+	{ "destroy", on_destroy },
+	{ "exec", session_exec },
+	{ "attach", session_attach },
+	{ "resize", on_resize },
+	{ "cancel", on_cancel },
 };
 
 /* The client's number of the session comes back, so that it knows which one failed. */
@@ -245,7 +252,7 @@ static bool is_allowed(const struct monitor *monitor, int fd)
 	size_t count = 0;
 
 	LIST_EACH(&monitor->clients, link)
-		count++;
+	count++;
 	return count < CLIENTS_MAX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
 	       peer.uid == geteuid();
 }
@@ -255,7 +262,7 @@ static void greet(struct client *client)
 {
 	send_word(client, "hello");
 	LIST_EACH(&client->monitor->containers, link)
-		send_state(client, LIST_OWNER(link, struct monitor_container, link));
+	send_state(client, LIST_OWNER(link, struct monitor_container, link));
 	send_word(client, "ready");
 }
 
@@ -299,7 +306,8 @@ static void on_child(struct monitor *monitor, pid_t pid, int status)
 	}
 	LIST_EACH(&monitor->containers, link)
 	{
-		struct monitor_container *container = LIST_OWNER(link, struct monitor_container, link);
+		struct monitor_container *container =
+			LIST_OWNER(link, struct monitor_container, link);
 
 		if (container->state.pid == pid) {
 			monitor_container_on_exit(container, status);
@@ -343,9 +351,10 @@ static void on_destroy_timer(struct loop_timer *timer)
 		return;
 	}
 	LIST_EACH_SAFE(&monitor->containers, link)
-		monitor_container_free(LIST_OWNER(link, struct monitor_container, link));
+	monitor_container_free(LIST_OWNER(link, struct monitor_container, link));
 	if (!file_remove_tree(monitor->folder, &err))
-		log_error("runtime.monitor", "cannot remove the pod's files", "why=\"%s\"", err.text);
+		log_error("runtime.monitor", "cannot remove the pod's files", "why=\"%s\"",
+			  err.text);
 	loop_stop(monitor->loop);
 }
 
@@ -408,7 +417,8 @@ int monitor_main(int argc, char **argv)
 	struct error err;
 
 	if (argc < 2 || argv[argc - 1][0] != '/') {
-		log_error("runtime.monitor", "started by hand", "%s", "usage=\"mote monitor FOLDER\"");
+		log_error("runtime.monitor", "started by hand", "%s",
+			  "usage=\"mote monitor FOLDER\"");
 		return 2;
 	}
 	become_quiet();

@@ -4,8 +4,8 @@
  *	(none) --run--> CREATED --report ends--> RUNNING --on_exit--> EXITED --remove--> (none)
  *			   \------- start failed: on_exit ------------^
  *
- * A container that could not even be cloned goes straight to EXITED.  After the exit the cgroup is removed as
- * soon as the kernel lets go of it; the written files stay until remove.
+ * A container that could not even be cloned goes straight to EXITED.  After the exit the cgroup is
+ * removed as soon as the kernel lets go of it; the written files stay until remove.
  */
 #include "runtime/monitor_inside.h"
 
@@ -38,7 +38,8 @@ struct monitor_container *monitor_container_find(struct monitor *monitor, struct
 {
 	LIST_EACH(&monitor->containers, link)
 	{
-		struct monitor_container *container = LIST_OWNER(link, struct monitor_container, link);
+		struct monitor_container *container =
+			LIST_OWNER(link, struct monitor_container, link);
 
 		if (id.at && str_is(id, container->state.id))
 			return container;
@@ -106,7 +107,8 @@ static bool read_plan(struct monitor_container *container, int fd, struct error 
 	if (fstat(fd, &facts) != 0)
 		return error_os(err, "look at the plan");
 	if (facts.st_size <= 0 || facts.st_size > (off_t)CONTAINER_PLAN_BYTES_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "the plan has %lld bytes", (long long)facts.st_size);
+		return error_set(err, ERROR_TOO_LARGE, "the plan has %lld bytes",
+				 (long long)facts.st_size);
 	text = memory_get((size_t)facts.st_size);
 	if (pread(fd, text, (size_t)facts.st_size, 0) != facts.st_size)
 		return error_os(err, "read the plan");
@@ -114,7 +116,8 @@ static bool read_plan(struct monitor_container *container, int fd, struct error 
 				  &container->plan, err))
 		return false;
 	if (strcmp(container->plan.id, container->state.id) != 0)
-		return error_set(err, ERROR_INVALID, "the plan is for container %s", container->plan.id);
+		return error_set(err, ERROR_INVALID, "the plan is for container %s",
+				 container->plan.id);
 	return true;
 }
 
@@ -145,7 +148,8 @@ static bool make_folders(struct monitor_container *container, struct error *err)
 	auto_free char *termination = memory_print("%s/termination", container->folder);
 	auto_fd fd = -1;
 
-	if (!file_remove_tree(container->folder, err) || !file_make_dirs(container->folder, 0700, err))
+	if (!file_remove_tree(container->folder, err) ||
+	    !file_make_dirs(container->folder, 0700, err))
 		return false;
 	if (!make_folder(container->folder, "upper", 0755, err) ||
 	    !make_folder(container->folder, "work", 0700, err) ||
@@ -163,7 +167,8 @@ static bool make_cgroup(struct monitor_container *container, struct error *err)
 	auto_buf warnings = BUF_INIT;
 	struct str rest;
 
-	if (!cgroup_open_child(container->monitor->cgroup, container->state.id, &container->cgroup, err))
+	if (!cgroup_open_child(container->monitor->cgroup, container->state.id, &container->cgroup,
+			       err))
 		return false;
 	if (container->plan.resources)
 		cgroup_limit(container->cgroup, container->plan.resources, &warnings);
@@ -173,8 +178,8 @@ static bool make_cgroup(struct monitor_container *container, struct error *err)
 	while (rest.len > 0) {
 		struct str line = str_cut(&rest, '\n');
 
-		log_warn("runtime.monitor", "a limit is not in force", "container=%s why=\"" STR_FMT "\"",
-			 container->state.id, STR_ARG(line));
+		log_warn("runtime.monitor", "a limit is not in force",
+			 "container=%s why=\"" STR_FMT "\"", container->state.id, STR_ARG(line));
 	}
 	return true;
 }
@@ -209,7 +214,8 @@ static bool map_filter(int fd, struct sock_fprog *out, struct error *err)
 
 	if (fd < 0)
 		return true;
-	if (fstat(fd, &facts) != 0 || facts.st_size <= 0 || facts.st_size > (off_t)SECCOMP_BYTES_MAX ||
+	if (fstat(fd, &facts) != 0 || facts.st_size <= 0 ||
+	    facts.st_size > (off_t)SECCOMP_BYTES_MAX ||
 	    (size_t)facts.st_size % sizeof(struct sock_filter) != 0)
 		return error_set(err, ERROR_INVALID, "the filter of system calls has a wrong size");
 	at = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -221,7 +227,8 @@ static bool map_filter(int fd, struct sock_fprog *out, struct error *err)
 }
 
 bool monitor_container_fill_launch(struct monitor_container *container, struct launch *launch,
-				   const char *const *more_env, struct arena *arena, struct error *err)
+				   const char *const *more_env, struct arena *arena,
+				   struct error *err)
 {
 	const struct container_plan *plan = &container->plan;
 	size_t room = list_count(plan->env) + list_count(more_env) + 2;
@@ -248,7 +255,8 @@ void monitor_container_clear_launch(struct launch *launch)
 	launch->filter.len = 0;
 }
 
-/* Pipes, ours in `ours`, the child's in launch->stdio; with a tty none: it comes with the report. */
+/* Pipes, ours in `ours`, the child's in launch->stdio; with a tty none: it comes with the
+ * report. */
 static bool make_stdio(struct monitor_container *container, struct launch *launch, int ours[3],
 		       struct error *err)
 {
@@ -279,10 +287,12 @@ static void take_stdio(struct monitor_container *container, int ours[3])
 	}
 	for (int i = 1; i < 3; i++)
 		if (ours[i] >= 0)
-			output_start(container, i - 1, take_fd(&ours[i]), i == 1 ? "stdout" : "stderr");
+			output_start(container, i - 1, take_fd(&ours[i]),
+				     i == 1 ? "stdout" : "stderr");
 }
 
-static bool join_namespaces(struct monitor_container *container, struct launch *launch, struct error *err)
+static bool join_namespaces(struct monitor_container *container, struct launch *launch,
+			    struct error *err)
 {
 	struct monitor *monitor = container->monitor;
 
@@ -297,15 +307,19 @@ static bool join_namespaces(struct monitor_container *container, struct launch *
 
 static bool launch_now(struct monitor_container *container, struct error *err)
 {
-	struct launch launch = { .stdio = { -1, -1, -1 }, .argv = container->plan.argv,
-				 .tty = container->plan.tty, .folder = container->folder };
+	struct launch launch = { .stdio = { -1, -1, -1 },
+				 .argv = container->plan.argv,
+				 .tty = container->plan.tty,
+				 .folder = container->folder };
 	int ours[3] = { -1, -1, -1 };
 	struct launched launched;
 	bool fine;
 
-	launch.mount_fds = arena_get(container->arena, (container->plan.mount_count + 1) * sizeof(int));
+	launch.mount_fds =
+		arena_get(container->arena, (container->plan.mount_count + 1) * sizeof(int));
 	fine = monitor_container_fill_launch(container, &launch, NULL, container->arena, err) &&
-	       make_stdio(container, &launch, ours, err) && join_namespaces(container, &launch, err) &&
+	       make_stdio(container, &launch, ours, err) &&
+	       join_namespaces(container, &launch, err) &&
 	       container_launch(&launch, &launched, err);
 	close_slot(&launch.pid_namespace);
 	for (int i = 0; i < 3; i++)
@@ -334,7 +348,8 @@ static bool start(struct monitor_container *container, struct wire_fds *fds, str
 	if (fds->count > 1)
 		container->filter = take_fd(&fds->at[1]);
 	if (container->filter < 0 && !plan->seccomp_unconfined && !plan->privileged)
-		return error_set(err, ERROR_INVALID, "no filter of system calls came with the request");
+		return error_set(err, ERROR_INVALID,
+				 "no filter of system calls came with the request");
 	if (plan->privileged)
 		container->capabilities = capability_ours();
 	else if (!capability_choose(plan->caps_add, plan->caps_drop, &container->capabilities, err))
@@ -342,12 +357,14 @@ static bool start(struct monitor_container *container, struct wire_fds *fds, str
 	if (!make_folders(container, err) || !make_cgroup(container, err))
 		return false;
 	if (plan->log_path && *plan->log_path &&
-	    !log_file_open(plan->log_path, plan->log_size_max, plan->log_files_max, &container->log, err))
+	    !log_file_open(plan->log_path, plan->log_size_max, plan->log_files_max, &container->log,
+			   err))
 		return false;
 	return launch_now(container, err);
 }
 
-bool monitor_container_run(struct monitor *monitor, struct str id, struct wire_fds *fds, struct error *err)
+bool monitor_container_run(struct monitor *monitor, struct str id, struct wire_fds *fds,
+			   struct error *err)
 {
 	auto_free char *text = str_copy(id.at ? id : STR(""));
 	struct monitor_container *container;
@@ -394,7 +411,8 @@ static void read_reports(struct monitor_container *container)
 	int tty;
 	int got = 0;
 
-	while (container->report.fd >= 0 && (got = container_launch_read(container->report.fd, &report, &tty)) > 0) {
+	while (container->report.fd >= 0 &&
+	       (got = container_launch_read(container->report.fd, &report, &tty)) > 0) {
 		if (report.kind == REPORT_FAILED && container->why.kind == ERROR_NONE)
 			container->why = report.err;
 		if (report.kind == REPORT_READY && !container->user) {
@@ -436,7 +454,8 @@ void monitor_container_kill(struct monitor_container *container)
 
 static void on_stop_late(struct loop_timer *timer)
 {
-	struct monitor_container *container = CONTAINER_OF(timer, struct monitor_container, stop_timer);
+	struct monitor_container *container =
+		CONTAINER_OF(timer, struct monitor_container, stop_timer);
 
 	monitor_container_kill(container);
 	/* Again, should something have slipped through while it was dying. */
@@ -538,7 +557,8 @@ static void remove_folder(struct monitor_container *container)
 
 static void on_tidy(struct loop_timer *timer)
 {
-	struct monitor_container *container = CONTAINER_OF(timer, struct monitor_container, tidy_timer);
+	struct monitor_container *container =
+		CONTAINER_OF(timer, struct monitor_container, tidy_timer);
 	struct monitor *monitor = container->monitor;
 	struct error err;
 

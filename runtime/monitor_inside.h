@@ -7,8 +7,8 @@
  *	monitor_output.c     what containers print: to the log, and to who is attached
  *	monitor_session.c    exec and attach
  *
- * All of it is one process with one thread and one loop.  Memory is counted: one such process runs for each
- * pod of the machine.
+ * All of it is one process with one thread and one loop.  Memory is counted: one such process runs
+ * for each pod of the machine.
  */
 #ifndef RUNTIME_MONITOR_INSIDE_H
 #define RUNTIME_MONITOR_INSIDE_H
@@ -83,13 +83,14 @@ struct monitor_container {
 	struct error why; /* why the start failed, kind ERROR_NONE when it did not */
 	struct log_file *log;
 	struct output outputs[2]; /* with tty only the first */
-	int input;		  /* where its stdin is written to; -1 = closed */
+	int input;                /* where its stdin is written to; -1 = closed */
 	struct loop_timer stop_timer, tidy_timer;
 	bool removing;
 };
 
 /* --- monitor.c --- */
-/* State of a container changed: keep that and tell all clients.  `sync` as in container_state_save. */
+/* State of a container changed: keep that and tell all clients. `sync` as in
+ * container_state_save. */
 void monitor_changed(struct monitor *monitor, const struct monitor_container *container, bool sync);
 /* A container was forgotten: the same. */
 void monitor_removed(struct monitor *monitor, const char *id);
@@ -100,7 +101,8 @@ MUST_CHECK bool monitor_enter_namespaces(struct monitor *monitor, struct error *
 
 /* --- monitor_container.c --- */
 struct monitor_container *monitor_container_find(struct monitor *monitor, struct str id);
-/* plan and filter (or -1) are memory files; they are taken.  Failures become the container's state. */
+/* plan and filter (or -1) are memory files; they are taken. Failures become the container's
+ * state. */
 MUST_CHECK bool monitor_container_run(struct monitor *monitor, struct str id, struct wire_fds *fds,
 				      struct error *err);
 void monitor_container_signal(struct monitor_container *container, int signal);
@@ -110,9 +112,9 @@ void monitor_container_remove(struct monitor_container *container);
 void monitor_container_on_exit(struct monitor_container *container, int status);
 void monitor_container_free(struct monitor_container *container);
 /* Fill what run and exec have in common.  env gets room in the arena. */
-MUST_CHECK bool monitor_container_fill_launch(struct monitor_container *container, struct launch *launch,
-					      const char *const *more_env, struct arena *arena,
-					      struct error *err);
+MUST_CHECK bool monitor_container_fill_launch(struct monitor_container *container,
+					      struct launch *launch, const char *const *more_env,
+					      struct arena *arena, struct error *err);
 void monitor_container_clear_launch(struct launch *launch);
 
 /* --- monitor_output.c --- */
@@ -123,10 +125,10 @@ void output_add_sink(struct output *output, struct sink *sink, int fd);
 void sink_stop(struct sink *sink);
 
 /* --- monitor_session.c --- */
-MUST_CHECK bool session_exec(struct client *client, const struct json *message, struct wire_fds *fds,
-			     struct error *err);
-MUST_CHECK bool session_attach(struct client *client, const struct json *message, struct wire_fds *fds,
-			       struct error *err);
+MUST_CHECK bool session_exec(struct client *client, const struct json *message,
+			     struct wire_fds *fds, struct error *err);
+MUST_CHECK bool session_attach(struct client *client, const struct json *message,
+			       struct wire_fds *fds, struct error *err);
 void session_resize(struct client *client, const struct json *message);
 void session_cancel(struct client *client, const struct json *message);
 /* Is it a session's process?  Then it is dealt with. */

@@ -1,8 +1,10 @@
 /*
- * monitor_output.c - what containers print: read as it comes, into the log, and to those who are attached.
+ * monitor_output.c - what containers print: read as it comes, into the log, and to those who are
+ * attached.
  *
- * While an attached reader has not taken everything, nothing more is read: the container waits.  So nothing
- * is lost and nothing grows.  Only at the container's end all that is left in the pipe is taken at once.
+ * While an attached reader has not taken everything, nothing more is read: the container waits.  So
+ * nothing is lost and nothing grows.  Only at the container's end all that is left in the pipe is
+ * taken at once.
  */
 #include "runtime/monitor_inside.h"
 
@@ -17,7 +19,8 @@
 /* Of one output in one round of the loop; others want their turn. */
 #define CHUNKS_A_ROUND 8
 
-/* The watch may have been stopped by a hang-up; at the latest the container's exit reads the rest. */
+/* The watch may have been stopped by a hang-up; at the latest the container's exit reads the
+ * rest. */
 static void resume(struct output *output)
 {
 	struct error ignored;
@@ -25,10 +28,11 @@ static void resume(struct output *output)
 	if (!output)
 		return;
 	LIST_EACH(&output->sinks, link)
-		if (LIST_OWNER(link, struct sink, link)->waiting.len > 0)
-			return;
+	if (LIST_OWNER(link, struct sink, link)->waiting.len > 0)
+		return;
 	if (output->watch.fd >= 0 && !output->watch.active)
-		(void)!loop_fd_start(output->container->monitor->loop, &output->watch, LOOP_READ, &ignored);
+		(void)!loop_fd_start(output->container->monitor->loop, &output->watch, LOOP_READ,
+				     &ignored);
 	loop_fd_want(&output->watch, LOOP_READ);
 }
 
@@ -118,8 +122,8 @@ static void hand_out(struct output *output, struct str bytes)
 static bool is_paused(const struct output *output)
 {
 	LIST_EACH(&output->sinks, link)
-		if (LIST_OWNER(link, struct sink, link)->waiting.len > 0)
-			return true;
+	if (LIST_OWNER(link, struct sink, link)->waiting.len > 0)
+		return true;
 	return false;
 }
 
@@ -178,7 +182,8 @@ void output_start(struct monitor_container *container, int index, int fd, const 
 	output->log = (struct log_stream){ .file = container->log, .name = name, .rest = BUF_INIT };
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	if (!loop_fd_start(container->monitor->loop, &output->watch, LOOP_READ, &err))
-		log_error("runtime.monitor", "cannot read a container's output", "why=\"%s\"", err.text);
+		log_error("runtime.monitor", "cannot read a container's output", "why=\"%s\"",
+			  err.text);
 }
 
 void output_finish(struct output *output)

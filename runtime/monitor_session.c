@@ -1,11 +1,12 @@
 /*
  * monitor_session.c - exec: a further process in a container; attach: its own input and output.
  *
- * Exec without a terminal costs the monitor nothing: the client's pipes become the process's.  With a
- * terminal the master goes to the client.  Attach is a pump for the input, and a sink for each output.
+ * Exec without a terminal costs the monitor nothing: the client's pipes become the process's.  With
+ * a terminal the master goes to the client.  Attach is a pump for the input, and a sink for each
+ * output.
  *
- * Messages: "started" (with the master), "failed", "exited".  A client that goes away takes its sessions
- * with it: its exec processes are killed, its attachments end.
+ * Messages: "started" (with the master), "failed", "exited".  A client that goes away takes its
+ * sessions with it: its exec processes are killed, its attachments end.
  */
 #include "runtime/monitor_inside.h"
 
@@ -33,7 +34,7 @@ struct pump {
 
 struct session {
 	struct list link;
-	struct client *client; /* NULL when it has gone */
+	struct client *client;               /* NULL when it has gone */
 	struct monitor_container *container; /* attach only */
 	struct monitor *monitor;
 	int64_t number;
@@ -154,7 +155,8 @@ static bool read_exec_plan(int fd, struct arena *arena, struct launch *launch,
 	auto_free char *text = NULL;
 	struct stat facts;
 
-	if (fstat(fd, &facts) != 0 || facts.st_size <= 0 || facts.st_size > (off_t)CONTAINER_PLAN_BYTES_MAX)
+	if (fstat(fd, &facts) != 0 || facts.st_size <= 0 ||
+	    facts.st_size > (off_t)CONTAINER_PLAN_BYTES_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "the exec plan has a wrong size");
 	text = memory_get((size_t)facts.st_size);
 	if (pread(fd, text, (size_t)facts.st_size, 0) != facts.st_size)
@@ -178,7 +180,8 @@ static bool take_stdio(const struct json *message, struct wire_fds *fds, struct 
 	size_t at = 1;
 
 	if (fds->count != wanted)
-		return error_set(err, ERROR_INVALID, "%zu descriptors came, not %zu", fds->count, wanted);
+		return error_set(err, ERROR_INVALID, "%zu descriptors came, not %zu", fds->count,
+				 wanted);
 	for (int i = 0; i < 3 && !launch->tty; i++)
 		launch->stdio[i] = i > 0 || has_input ? take_fd(&fds->at[at++])
 						      : open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -192,12 +195,13 @@ static bool find_container(struct client *client, const struct json *message,
 	size_t count = 0;
 
 	LIST_EACH(&client->monitor->sessions, link)
-		count++;
+	count++;
 	*out = monitor_container_find(client->monitor, id);
 	if (!*out)
 		return error_set(err, ERROR_NOT_FOUND, "there is no container of this name");
 	if ((*out)->state.phase != CONTAINER_RUNNING)
-		return error_set(err, ERROR_UNAVAILABLE, "container %s is not running", (*out)->state.id);
+		return error_set(err, ERROR_UNAVAILABLE, "container %s is not running",
+				 (*out)->state.id);
 	if (count >= SESSIONS_MAX)
 		return error_set(err, ERROR_TOO_MANY, "more than %d sessions", SESSIONS_MAX);
 	return true;
@@ -206,7 +210,9 @@ static bool find_container(struct client *client, const struct json *message,
 static bool launch_exec(struct monitor_container *container, const struct json *message,
 			struct wire_fds *fds, struct launched *out, struct error *err)
 {
-	struct launch launch = { .is_exec = true, .stdio = { -1, -1, -1 }, .user = container->user,
+	struct launch launch = { .is_exec = true,
+				 .stdio = { -1, -1, -1 },
+				 .user = container->user,
 				 .target = container->pidfd };
 	auto_arena arena = arena_new();
 	const char *const *env = NULL;
@@ -225,7 +231,8 @@ static bool launch_exec(struct monitor_container *container, const struct json *
 	return fine;
 }
 
-bool session_exec(struct client *client, const struct json *message, struct wire_fds *fds, struct error *err)
+bool session_exec(struct client *client, const struct json *message, struct wire_fds *fds,
+		  struct error *err)
 {
 	struct monitor_container *container;
 	struct launched launched;
@@ -256,7 +263,8 @@ bool session_on_exit(struct monitor *monitor, pid_t pid, int status)
 		read_reports(session);
 		if (session->why.kind == ERROR_NONE)
 			tell(session, "exited",
-			     WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), -1);
+			     WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+			     -1);
 		session_free(session);
 		return true;
 	}
@@ -362,14 +370,17 @@ static void on_pump_to(struct loop_fd *watch, unsigned events)
 	} else if (session->pump.waiting.len == 0) {
 		loop_fd_want(watch, 0);
 		if (!session->pump.from.active)
-			(void)!loop_fd_start(session->monitor->loop, &session->pump.from, LOOP_READ, &ignored);
+			(void)!loop_fd_start(session->monitor->loop, &session->pump.from, LOOP_READ,
+					     &ignored);
 	}
 }
 
 static bool start_pump(struct session *session, int fd, struct error *err)
 {
 	struct pump *pump = &session->pump;
-	int to = session->container->input >= 0 ? fcntl(session->container->input, F_DUPFD_CLOEXEC, 3) : -1;
+	int to = session->container->input >= 0
+			 ? fcntl(session->container->input, F_DUPFD_CLOEXEC, 3)
+			 : -1;
 
 	if (to < 0) {
 		close(fd); /* the container reads nothing */
@@ -397,7 +408,8 @@ bool session_attach(struct client *client, const struct json *message, struct wi
 		return false;
 	wanted = container->plan.tty ? 1 : has_input ? 3 : 2;
 	if (fds->count != wanted)
-		return error_set(err, ERROR_INVALID, "%zu descriptors came, not %zu", fds->count, wanted);
+		return error_set(err, ERROR_INVALID, "%zu descriptors came, not %zu", fds->count,
+				 wanted);
 	session = session_new(client, message);
 	session->container = container;
 	if (container->plan.tty)
@@ -410,7 +422,8 @@ bool session_attach(struct client *client, const struct json *message, struct wi
 	}
 	for (int i = 0; at < fds->count; i++) {
 		session->sinks[i].session = session;
-		output_add_sink(&container->outputs[i], &session->sinks[i], take_fd(&fds->at[at++]));
+		output_add_sink(&container->outputs[i], &session->sinks[i],
+				take_fd(&fds->at[at++]));
 	}
 	tell(session, "started", 0, -1);
 	return true;

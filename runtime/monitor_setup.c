@@ -1,9 +1,9 @@
 /*
  * monitor_setup.c - the namespaces a pod's containers share, made and pinned by living in them.
  *
- * The monitor stays in the host's mount namespace, so that containers see volumes that are mounted later.
- * /dev/shm, which a pod's containers share, is the root of a mount namespace that nobody lives in: a
- * descriptor keeps it.  So nothing has to be mounted on the host.
+ * The monitor stays in the host's mount namespace, so that containers see volumes that are mounted
+ * later. /dev/shm, which a pod's containers share, is the root of a mount namespace that nobody
+ * lives in: a descriptor keeps it.  So nothing has to be mounted on the host.
  */
 #include "runtime/monitor_inside.h"
 
@@ -29,7 +29,7 @@
 #include "runtime/pathfd.h"
 
 #define PLAN_BYTES_MAX (1024 * 1024)
-#define DETACH	       2 /* MNT_DETACH */
+#define DETACH         2 /* MNT_DETACH */
 
 bool monitor_read_plan(struct monitor *monitor, struct error *err)
 {
@@ -39,7 +39,8 @@ bool monitor_read_plan(struct monitor *monitor, struct error *err)
 	const struct json *root;
 	struct str hostname;
 
-	if (!file_read(path, PLAN_BYTES_MAX, &text, err) || !json_parse(buf_str(&text), &doc, NULL, err))
+	if (!file_read(path, PLAN_BYTES_MAX, &text, err) ||
+	    !json_parse(buf_str(&text), &doc, NULL, err))
 		return error_context(err, "read the pod's plan");
 	root = json_root(doc);
 	hostname = json_str(json_get(root, "hostname"));
@@ -53,7 +54,8 @@ bool monitor_read_plan(struct monitor *monitor, struct error *err)
 	       cgroup_parse(json_get(root, "home"), &monitor->home, err);
 }
 
-/* Out of the agent's cgroup, which may be stopped as a whole; and out of the pod's, which has limits. */
+/* Out of the agent's cgroup, which may be stopped as a whole; and out of the pod's, which has
+ * limits. */
 static bool move_home(const struct monitor *monitor, struct error *err)
 {
 	int doors[CGROUP_PARTS];
@@ -76,7 +78,8 @@ static bool bring_up_loopback(struct error *err)
 	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) != 0)
 		return error_os(err, "look at the loopback device");
 	request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-	return ioctl(fd, SIOCSIFFLAGS, &request) == 0 || error_os(err, "bring up the loopback device");
+	return ioctl(fd, SIOCSIFFLAGS, &request) == 0 ||
+	       error_os(err, "bring up the loopback device");
 }
 
 /* --- sysctls --- */
@@ -121,19 +124,21 @@ static bool set_sysctl(const struct monitor *monitor, const char *text, struct e
 
 	for (char *at = dotted; *at; at++) {
 		if (!isalnum((unsigned char)*at) && !strchr("-_./", *at))
-			return error_set(err, ERROR_INVALID, "sysctl \"%s\" has a wrong name", name);
+			return error_set(err, ERROR_INVALID, "sysctl \"%s\" has a wrong name",
+					 name);
 		if (*at == '/')
 			*at = '.';
 	}
 	if (!is_ours(monitor, dotted) || strstr(dotted, "..") || value.len == 0)
-		return error_set(err, ERROR_INVALID, "sysctl \"%s\" is not one that a pod has of its own",
-				 name);
+		return error_set(err, ERROR_INVALID,
+				 "sysctl \"%s\" is not one that a pod has of its own", name);
 	return write_sysctl(name, value.at, err);
 }
 
 static bool set_sysctls(const struct monitor *monitor, struct error *err)
 {
-	/* Docker's and containerd's defaults: neither ping nor port 80 needs root in a network of its own. */
+	/* Docker's and containerd's defaults: neither ping nor port 80 needs root in a network
+	 * of its own. */
 	static const char *const usual[][2] = {
 		{ "net.ipv4.ping_group_range", "0 2147483647" },
 		{ "net.ipv4.ip_unprivileged_port_start", "0" },
@@ -214,7 +219,8 @@ _Noreturn static void run_init(void)
 static bool start_init(struct monitor *monitor, struct error *err)
 {
 	/* Like fork(), which has no flags; nobody else runs in this process. */
-	monitor->init = (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWPID | SIGCHLD), 0, 0, 0, 0);
+	monitor->init =
+		(pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWPID | SIGCHLD), 0, 0, 0, 0);
 	if (monitor->init == 0)
 		run_init();
 	if (monitor->init > 0)
@@ -239,7 +245,8 @@ bool monitor_enter_namespaces(struct monitor *monitor, struct error *err)
 	if (!monitor->host_network) {
 		if (!bring_up_loopback(err))
 			return false;
-		if (*monitor->hostname && sethostname(monitor->hostname, strlen(monitor->hostname)) != 0)
+		if (*monitor->hostname &&
+		    sethostname(monitor->hostname, strlen(monitor->hostname)) != 0)
 			return error_os(err, "set host name %s", monitor->hostname);
 	}
 	if (!set_sysctls(monitor, err) || (!monitor->host_ipc && !make_shm(monitor, err)))

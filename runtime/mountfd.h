@@ -1,8 +1,9 @@
 /*
- * mountfd.h - mounts held by descriptors: made or copied detached, changed, then attached somewhere.
+ * mountfd.h - mounts held by descriptors: made or copied detached, changed, then attached
+ * somewhere.
  *
- * A detached mount is in nobody's tree until mountfd_attach; closing its last descriptor undoes it.  Paths
- * never name the place of a mount, so links cannot redirect one.  Needs Linux 5.12.
+ * A detached mount is in nobody's tree until mountfd_attach; closing its last descriptor undoes it.
+ * Paths never name the place of a mount, so links cannot redirect one.  Needs Linux 5.12.
  *
  * Nothing here allocates: it is used between clone and exec.
  */
@@ -24,10 +25,12 @@ struct mountfd_option {
 	const char *value; /* NULL: a flag */
 };
 
-/* A new file system of `type` with `options` (ends with key NULL; may be NULL); attributes: MOUNT_ATTR_... */
+/* A new file system of `type` with `options` (ends with key NULL; may be NULL); attributes:
+ * MOUNT_ATTR_... */
 MUST_CHECK bool mountfd_new(const char *type, const struct mountfd_option *options,
 			    uint64_t attributes, int *out_fd, struct error *err);
-/* A copy of the mount at `path` (of `folder`; "" = folder itself), or with MOUNTFD_TREE of all below too. */
+/* A copy of the mount at `path` (of `folder`; "" = folder itself), or with MOUNTFD_TREE of all
+ * below too. */
 enum { MOUNTFD_ONE, MOUNTFD_TREE };
 MUST_CHECK bool mountfd_copy(int folder, const char *path, int extent, int *out_fd,
 			     struct error *err);

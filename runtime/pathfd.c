@@ -1,8 +1,8 @@
 /*
  * pathfd.c - openat2 with its resolve flags, and making missing folders step by step.
  *
- * Making resolves each longer prefix anew from the root, so a folder that is swapped for a link meanwhile
- * gives either a place inside or an error, never a place outside.
+ * Making resolves each longer prefix anew from the root, so a folder that is swapped for a link
+ * meanwhile gives either a place inside or an error, never a place outside.
  */
 #include "runtime/pathfd.h"
 
@@ -19,7 +19,8 @@
 
 #include "base/memory.h"
 
-/* A rename during the walk makes the kernel say "again"; an attacker can make it say so for long. */
+/* A rename during the walk makes the kernel say "again"; an attacker can make it say so for
+ * long. */
 #define ATTEMPTS_MAX 64
 
 static const uint64_t resolve_flags[] = {

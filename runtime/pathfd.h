@@ -1,9 +1,9 @@
 /*
  * pathfd.h - the one way to reach a path that somebody else may have prepared: by descriptors.
  *
- * Every call starts at an open folder and cannot leave it: links are followed as if the folder were the
- * whole world (PATHFD_IN_ROOT) or refused when they point out of it (PATHFD_BELOW).  Links of /proc that
- * jump to open files are never followed.
+ * Every call starts at an open folder and cannot leave it: links are followed as if the folder were
+ * the whole world (PATHFD_IN_ROOT) or refused when they point out of it (PATHFD_BELOW).  Links of
+ * /proc that jump to open files are never followed.
  *
  * Nothing here allocates: it is used between clone and exec.
  */
@@ -13,8 +13,8 @@
 #include "base/error.h"
 
 enum pathfd_how {
-	PATHFD_IN_ROOT,	 /* absolute links and ".." stay inside: for paths of a container */
-	PATHFD_BELOW,	 /* leaving is an error: for sub-paths of volumes                */
+	PATHFD_IN_ROOT,  /* absolute links and ".." stay inside: for paths of a container */
+	PATHFD_BELOW,    /* leaving is an error: for sub-paths of volumes                */
 	PATHFD_NO_LINKS, /* as BELOW, and no link at all: for places that must be plain   */
 };
 
@@ -25,8 +25,8 @@ MUST_CHECK bool pathfd_open(int root, const char *path, enum pathfd_how how, int
 enum pathfd_kind { PATHFD_FOLDER, PATHFD_FILE };
 
 /*
- * Open `path` with O_PATH; what is missing of it is made: folders (0755), and an empty file (0644) at the
- * end for PATHFD_FILE.  Refused: "..", a dangling link in the way, a path over 4095 bytes.
+ * Open `path` with O_PATH; what is missing of it is made: folders (0755), and an empty file (0644)
+ * at the end for PATHFD_FILE.  Refused: "..", a dangling link in the way, a path over 4095 bytes.
  */
 MUST_CHECK bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_kind kind,
 			    int *out_fd, struct error *err);

@@ -1,9 +1,10 @@
 /*
  * rootfs.c - puts a container's tree of mounts together and makes it the root.
  *
- * Order, and why: volumes are copied first, in the host's mount namespace, so that shared ones stay shared.
- * Then the own namespace begins.  Layers, /proc, /dev and /sys are mounted before anything of the container
- * runs, so nobody can play with them meanwhile; volumes come after, and files are hidden last.
+ * Order, and why: volumes are copied first, in the host's mount namespace, so that shared ones stay
+ * shared. Then the own namespace begins.  Layers, /proc, /dev and /sys are mounted before anything
+ * of the container runs, so nobody can play with them meanwhile; volumes come after, and files are
+ * hidden last.
  */
 #include "runtime/rootfs.h"
 
@@ -64,7 +65,8 @@ static bool make_tmpfs(const struct container_mount *mount, int *out_fd, struct 
 	struct mountfd_option options[OPTIONS_MAX];
 	char room[512];
 
-	return split_options(mount->options ? mount->options : "", room, sizeof(room), options, err) &&
+	return split_options(mount->options ? mount->options : "", room, sizeof(room), options,
+			     err) &&
 	       mountfd_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, out_fd, err);
 }
 
@@ -124,9 +126,10 @@ static bool copy_shm(const struct launch *launch, int *out_fd, struct error *err
 
 /* --- the layers --- */
 
-/* Layers are named by their descriptors ("7:9:11", relative to /proc/self/fd), as a mount's options have
- * room for one page only. */
-static bool open_layers(const struct container_plan *plan, char *out, size_t size, struct error *err)
+/* Layers are named by their descriptors ("7:9:11", relative to /proc/self/fd), as a mount's options
+ * have room for one page only. */
+static bool open_layers(const struct container_plan *plan, char *out, size_t size,
+			struct error *err)
 {
 	size_t count = 0;
 	size_t len = 0;
@@ -159,10 +162,11 @@ static bool open_in(const char *folder, const char *name, int *out_fd, struct er
 static bool mount_failed(struct error *err)
 {
 	if (errno == EINVAL)
-		return error_set(err, ERROR_BROKEN,
-				 "mount the layers: the kernel has no overlay file system, or the pod "
-				 "folder lies on one that cannot carry it (an overlay itself, for one): "
-				 "move the data folder to ext4, xfs or tmpfs");
+		return error_set(
+			err, ERROR_BROKEN,
+			"mount the layers: the kernel has no overlay file system, or the pod "
+			"folder lies on one that cannot carry it (an overlay itself, for one): "
+			"move the data folder to ext4, xfs or tmpfs");
 	return error_os(err, "mount the layers");
 }
 
@@ -177,7 +181,8 @@ static bool mount_layers(const struct launch *launch, struct error *err)
 
 	if (!open_layers(launch->plan, layers, sizeof(layers), err) ||
 	    !open_in(launch->folder, "upper", &upper, err) ||
-	    !open_in(launch->folder, "work", &work, err) || !open_in(launch->folder, "root", &root, err))
+	    !open_in(launch->folder, "work", &work, err) ||
+	    !open_in(launch->folder, "root", &root, err))
 		return false;
 	if (chdir("/proc/self/fd") != 0)
 		return error_os(err, "enter /proc/self/fd");
@@ -185,8 +190,8 @@ static bool mount_layers(const struct launch *launch, struct error *err)
 		char target[16];
 
 		snprintf(target, sizeof(target), "%d", root);
-		snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%d,workdir=%d%s", layers, upper,
-			 work, attempt == 0 ? ",volatile" : "");
+		snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%d,workdir=%d%s", layers,
+			 upper, work, attempt == 0 ? ",volatile" : "");
 		if (mountfd_classic("overlay", target, "overlay", 0, options) == 0)
 			return true;
 		if (errno != EINVAL)
@@ -210,14 +215,16 @@ static bool attach_proc(int root, struct error *err)
 	auto_fd place = -1;
 	auto_fd proc = -1;
 
-	if (!rootfs_plain_folder(root, "proc", &place, err) || !mountfd_new("proc", NULL, plain, &proc, err))
+	if (!rootfs_plain_folder(root, "proc", &place, err) ||
+	    !mountfd_new("proc", NULL, plain, &proc, err))
 		return false;
 	if (!mountfd_is_kind(proc, PROC_SUPER_MAGIC))
 		return error_set(err, ERROR_BROKEN, "/proc is not what it should be");
 	return mountfd_attach(proc, place, err);
 }
 
-/* One version 1 hierarchy below `into`; `names` are its controllers, their folders being the same. */
+/* One version 1 hierarchy below `into`; `names` are its controllers, their folders being the
+ * same. */
 static void attach_hierarchy(int into, const struct mountfd_option *names, uint64_t attributes)
 {
 	struct error ignored;
@@ -276,7 +283,8 @@ static bool attach_sys(const struct launch *launch, int root, struct error *err)
 	if (!rootfs_plain_folder(root, "sys", &place, err) ||
 	    !mountfd_new("sysfs", NULL, attributes, &sys, err) || !mountfd_attach(sys, place, err))
 		return false;
-	if (!pathfd_open(sys, "fs/cgroup", PATHFD_NO_LINKS, O_PATH | O_DIRECTORY, &groups, &ignored))
+	if (!pathfd_open(sys, "fs/cgroup", PATHFD_NO_LINKS, O_PATH | O_DIRECTORY, &groups,
+			 &ignored))
 		return true; /* a kernel without cgroups */
 	if (!launch->cgroup->folders[CGROUP_UNIFIED])
 		return attach_hierarchies(launch->cgroup, groups, attributes, err);
@@ -324,7 +332,8 @@ static bool attach_termination(const struct launch *launch, int root, int file, 
 
 	if (!path || *path == '\0')
 		return true;
-	return attach_volume(root, file, path, err) || error_context(err, "termination message %s", path);
+	return attach_volume(root, file, path, err) ||
+	       error_context(err, "termination message %s", path);
 }
 
 static bool copy_termination(const struct launch *launch, int *out_fd, struct error *err)
@@ -386,7 +395,8 @@ bool rootfs_enter(struct launch *launch, int *out_tty_master, struct error *err)
 	if (!attach_proc(root, err) || !attach_sys(launch, root, err) ||
 	    !rootfs_dev_fill(launch, root, shm, &dev, out_tty_master, err))
 		return false;
-	if (!attach_volumes(launch, root, err) || !attach_termination(launch, root, termination, err))
+	if (!attach_volumes(launch, root, err) ||
+	    !attach_termination(launch, root, termination, err))
 		return false;
 	if (!launch->plan->privileged && !rootfs_hide(root, dev, err))
 		return false;

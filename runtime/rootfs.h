@@ -1,9 +1,10 @@
 /*
  * rootfs.h - the files a container sees: its layers, /proc, /dev, /sys, its volumes.
  *
- * Called in the child, in the host's mount namespace; afterwards the process is in a mount and cgroup
- * namespace of its own, whose root is the container's, and the host's files are out of reach.  Everything
- * that comes from the image is reached by descriptors and without following its links out of the root.
+ * Called in the child, in the host's mount namespace; afterwards the process is in a mount and
+ * cgroup namespace of its own, whose root is the container's, and the host's files are out of
+ * reach.  Everything that comes from the image is reached by descriptors and without following its
+ * links out of the root.
  *
  * Nothing here allocates.
  */

@@ -1,6 +1,6 @@
 /*
- * rootfs_dev.c - a container's /dev: a file system in memory of its own, filled before it is attached, so
- * that nothing of the image is ever part of it.
+ * rootfs_dev.c - a container's /dev: a file system in memory of its own, filled before it is
+ * attached, so that nothing of the image is ever part of it.
  */
 #include "runtime/rootfs.h"
 
@@ -30,14 +30,14 @@ static const struct {
 	const char *name;
 	unsigned major, minor;
 } nodes[] = {
-	{ "null", 1, 3 },   { "zero", 1, 5 },	 { "full", 1, 7 },
+	{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
 	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 };
 
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" },
+	{ "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" },
 	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
 	{ "ptmx", "pts/ptmx" },
 };
@@ -82,7 +82,8 @@ static void copy_one(int from, int into, const char *name, int depth)
 		return;
 	if (S_ISCHR(facts.st_mode) || S_ISBLK(facts.st_mode)) {
 		if (mknodat(into, name, facts.st_mode, facts.st_rdev) == 0)
-			(void)!fchownat(into, name, facts.st_uid, facts.st_gid, AT_SYMLINK_NOFOLLOW);
+			(void)!fchownat(into, name, facts.st_uid, facts.st_gid,
+					AT_SYMLINK_NOFOLLOW);
 		return;
 	}
 	if (S_ISDIR(facts.st_mode) && depth < HOST_DEPTH_MAX && mkdirat(into, name, 0755) == 0) {
@@ -172,17 +173,20 @@ bool rootfs_open_tty(int pts, int *out_master, int *out_slave, struct error *err
 static bool attach_console(int dev, int slave, struct error *err)
 {
 	auto_fd mount = -1;
-	auto_fd file = openat(dev, "console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	auto_fd file =
+		openat(dev, "console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (file < 0)
 		return error_os(err, "make /dev/console");
-	return mountfd_copy(slave, "", MOUNTFD_ONE, &mount, err) && attach_at(dev, "console", mount, err);
+	return mountfd_copy(slave, "", MOUNTFD_ONE, &mount, err) &&
+	       attach_at(dev, "console", mount, err);
 }
 
 static bool attach_pts(struct launch *launch, int dev, int *out_tty_master, struct error *err)
 {
 	static const struct mountfd_option options[] = {
-		{ "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", "5" }, { NULL, NULL },
+		{ "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" },
+		{ "gid", "5" },          { NULL, NULL },
 	};
 	auto_fd pts = -1;
 
@@ -199,7 +203,9 @@ bool rootfs_dev_fill(struct launch *launch, int root, int shm, int *out_dev, int
 		     struct error *err)
 {
 	static const struct mountfd_option options[] = {
-		{ "mode", "755" }, { "size", "65536k" }, { NULL, NULL },
+		{ "mode", "755" },
+		{ "size", "65536k" },
+		{ NULL, NULL },
 	};
 	const uint64_t plain = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
 	auto_fd dev = -1;
@@ -214,7 +220,8 @@ bool rootfs_dev_fill(struct launch *launch, int root, int shm, int *out_dev, int
 	if (!attach_pts(launch, dev, out_tty_master, err) || !attach_at(dev, "shm", shm, err))
 		return false;
 	/* Not every kernel has message queues; nobody misses the folder then. */
-	if (mountfd_new("mqueue", NULL, plain, &mqueue, err) && !attach_at(dev, "mqueue", mqueue, err))
+	if (mountfd_new("mqueue", NULL, plain, &mqueue, err) &&
+	    !attach_at(dev, "mqueue", mqueue, err))
 		return false;
 	*out_dev = take_fd(&dev);
 	return true;

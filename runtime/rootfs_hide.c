@@ -1,8 +1,9 @@
 /*
  * rootfs_hide.c - what of /proc and /sys a container must not see or change.
  *
- * The lists are those of the OCI runtimes.  Files are covered with our own /dev/null (checked to be that
- * device), folders with an empty read-only file system; read-only ones with a read-only copy of themselves.
+ * The lists are those of the OCI runtimes.  Files are covered with our own /dev/null (checked to be
+ * that device), folders with an empty read-only file system; read-only ones with a read-only copy
+ * of themselves.
  */
 #include "runtime/rootfs.h"
 
@@ -18,10 +19,9 @@
 #include "runtime/pathfd.h"
 
 static const char *const hidden[] = {
-	"proc/acpi",	     "proc/asound",	 "proc/interrupts", "proc/kcore",
-	"proc/keys",	     "proc/latency_stats", "proc/sched_debug", "proc/scsi",
-	"proc/timer_list",   "proc/timer_stats", "sys/firmware",
-	"sys/devices/virtual/powercap",
+	"proc/acpi",       "proc/asound",        "proc/interrupts",  "proc/kcore",
+	"proc/keys",       "proc/latency_stats", "proc/sched_debug", "proc/scsi",
+	"proc/timer_list", "proc/timer_stats",   "sys/firmware",     "sys/devices/virtual/powercap",
 };
 
 static const char *const read_only[] = {
@@ -56,11 +56,15 @@ static bool copy_null(int dev, int *out_fd, struct error *err)
 static bool make_empty(int *out_fd, struct error *err)
 {
 	static const struct mountfd_option options[] = {
-		{ "size", "4k" }, { "nr_inodes", "2" }, { "mode", "555" }, { NULL, NULL },
+		{ "size", "4k" },
+		{ "nr_inodes", "2" },
+		{ "mode", "555" },
+		{ NULL, NULL },
 	};
 
 	return mountfd_new("tmpfs", options,
-			   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+			   MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				   MOUNT_ATTR_NOEXEC,
 			   out_fd, err);
 }
 

@@ -1,8 +1,9 @@
 /*
  * sandbox.c - the handle of a pod: hears its monitor, keeps the states, tells the owner.
  *
- * comes from: messages of the monitor (see docs/decisions on the monitor) and the end of its process.
- * goes to:    the owner's callbacks, one for each task of the loop, never from inside a call; so an owner
+ * comes from: messages of the monitor (see docs/decisions on the monitor) and the end of its
+ * process. goes to:    the owner's callbacks, one for each task of the loop, never from inside a
+ * call; so an owner
  *             may close the handle in any of them.
  */
 #include "runtime/sandbox_inside.h"
@@ -30,8 +31,8 @@ static void on_monitor_exit(struct loop_child *child, int status);
 static void on_message(struct wire *wire, const struct json *message, struct wire_fds *fds);
 static void on_closed(struct wire *wire);
 
-struct sandbox *sandbox_new(struct loop *loop, const char *folder, const struct sandbox_events *events,
-			    void *owner)
+struct sandbox *sandbox_new(struct loop *loop, const char *folder,
+			    const struct sandbox_events *events, void *owner)
 {
 	struct sandbox *sandbox = memory_new(struct sandbox);
 
@@ -210,7 +211,8 @@ static void hear_broken(struct sandbox *sandbox, const struct json *message)
 {
 	struct str why = json_str(json_get(message, "error"));
 
-	error_set(&sandbox->ready_error, ERROR_BROKEN, STR_FMT, STR_ARG(why.at ? why : STR("unknown")));
+	error_set(&sandbox->ready_error, ERROR_BROKEN, STR_FMT,
+		  STR_ARG(why.at ? why : STR("unknown")));
 	sandbox->ready_untold = true;
 }
 
@@ -226,8 +228,8 @@ static void hear_failed(struct sandbox *sandbox, const struct json *message)
 
 	if (!why.at || !request.at)
 		return;
-	log_warn("runtime.sandbox", "the monitor refused a request", "request=" STR_FMT " why=\"" STR_FMT "\"",
-		 STR_ARG(request), STR_ARG(why));
+	log_warn("runtime.sandbox", "the monitor refused a request",
+		 "request=" STR_FMT " why=\"" STR_FMT "\"", STR_ARG(request), STR_ARG(why));
 	if (!str_is(request, "run") || at == sandbox->count ||
 	    sandbox->states[at].phase != CONTAINER_CREATED)
 		return;
@@ -296,7 +298,8 @@ static void on_closed(struct wire *wire)
 	sandbox->wired = false;
 	sandbox_session_lose(sandbox);
 	if (!sandbox->dead)
-		loop_timer_set(sandbox->loop, &sandbox->timer, sandbox->watching ? RECONNECT_MS : 0);
+		loop_timer_set(sandbox->loop, &sandbox->timer,
+			       sandbox->watching ? RECONNECT_MS : 0);
 	if (any_untold(sandbox))
 		sandbox_tell_soon(sandbox);
 }
@@ -308,7 +311,8 @@ static void reconnect(struct sandbox *sandbox)
 
 	if (sandbox->wired)
 		return;
-	if (wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &err) && sandbox_wire(sandbox, fd, &err))
+	if (wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &err) &&
+	    sandbox_wire(sandbox, fd, &err))
 		return;
 	/* Nobody there, and no process that could be watched: that is the end of it. */
 	if (!sandbox->watching)
@@ -374,7 +378,8 @@ static void on_monitor_exit(struct loop_child *child, int status)
 	sandbox->wired = false;
 	sandbox_session_lose(sandbox);
 	if (!sandbox->is_ready && !sandbox->ready_untold) {
-		error_set(&sandbox->ready_error, ERROR_BROKEN, "the pod's monitor ended before it was ready");
+		error_set(&sandbox->ready_error, ERROR_BROKEN,
+			  "the pod's monitor ended before it was ready");
 		sandbox->ready_untold = true;
 	}
 	sandbox_lose(sandbox);
@@ -388,7 +393,8 @@ static void on_monitor_exit(struct loop_child *child, int status)
 
 /* --- requests --- */
 
-static void request(struct sandbox *sandbox, const char *what, const char *id, const char *key, int64_t value)
+static void request(struct sandbox *sandbox, const char *what, const char *id, const char *key,
+		    int64_t value)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *message = json_new_object(doc);
@@ -443,7 +449,8 @@ bool sandbox_run(struct sandbox *sandbox, const struct container_plan *plan, str
 		return error_set(err, ERROR_UNAVAILABLE, "the pod's monitor is gone");
 	container_plan_print(plan, &text);
 	if (text.len > CONTAINER_PLAN_BYTES_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "arguments and environment of container %s are too large",
+		return error_set(err, ERROR_TOO_LARGE,
+				 "arguments and environment of container %s are too large",
 				 plan->id);
 	if (!open_filter(plan, &filter, err) || !sandbox_memory_file(buf_str(&text), &file, err))
 		return false;
@@ -487,7 +494,8 @@ void sandbox_destroy(struct sandbox *sandbox)
 		request(sandbox, "destroy", NULL, NULL, 0);
 }
 
-bool sandbox_usage(const struct sandbox *sandbox, const char *id, struct usage *out, struct error *err)
+bool sandbox_usage(const struct sandbox *sandbox, const char *id, struct usage *out,
+		   struct error *err)
 {
 	auto_cgroup child = NULL;
 

@@ -1,8 +1,9 @@
 /*
- * sandbox_exec.c - sessions: a process of its own in a container, or the container's own input and output.
+ * sandbox_exec.c - sessions: a process of its own in a container, or the container's own input and
+ * output.
  *
- * Pipes are made here and their far ends sent along, so nothing of what flows goes through the monitor
- * (attach: through its pump only).  A terminal's master comes back with the answer.
+ * Pipes are made here and their far ends sent along, so nothing of what flows goes through the
+ * monitor (attach: through its pump only).  A terminal's master comes back with the answer.
  */
 #include "runtime/sandbox_inside.h"
 
@@ -72,7 +73,8 @@ static bool make_pipe(bool we_write, int *out_ours, struct wire_fds *theirs, str
 	return fcntl(*out_ours, F_SETFL, O_NONBLOCK) == 0 || error_os(err, "prepare a pipe");
 }
 
-static bool make_pipes(struct exec_session *exec, bool has_input, struct wire_fds *theirs, struct error *err)
+static bool make_pipes(struct exec_session *exec, bool has_input, struct wire_fds *theirs,
+		       struct error *err)
 {
 	return (!has_input || make_pipe(true, &exec->stdin_fd, theirs, err)) &&
 	       make_pipe(false, &exec->stdout_fd, theirs, err) &&
@@ -90,8 +92,8 @@ static bool make_pair(struct exec_session *exec, struct wire_fds *theirs, struct
 	return true;
 }
 
-static void send_request(struct sandbox_session *session, const char *what, const char *id, bool has_input,
-			 const struct wire_fds *fds)
+static void send_request(struct sandbox_session *session, const char *what, const char *id,
+			 bool has_input, const struct wire_fds *fds)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *message = json_new_object(doc);
@@ -167,7 +169,8 @@ void sandbox_attach(struct sandbox *sandbox, const char *id, struct exec_session
 
 		session->tty = facts->tty;
 		has_input = facts->stdin_open;
-		fine = facts->tty ? make_pair(exec, &fds, &err) : make_pipes(exec, has_input, &fds, &err);
+		fine = facts->tty ? make_pair(exec, &fds, &err)
+				  : make_pipes(exec, has_input, &fds, &err);
 	}
 	if (fine)
 		send_request(session, "attach", id, has_input, &fds);
@@ -220,8 +223,8 @@ void sandbox_session_message(struct sandbox *sandbox, struct str what, const str
 	struct sandbox_session *session = NULL;
 
 	LIST_EACH(&sandbox->sessions, link)
-		if (LIST_OWNER(link, struct sandbox_session, link)->number == number)
-			session = LIST_OWNER(link, struct sandbox_session, link);
+	if (LIST_OWNER(link, struct sandbox_session, link)->number == number)
+		session = LIST_OWNER(link, struct sandbox_session, link);
 	if (!session)
 		return; /* cancelled meanwhile */
 	if (str_is(what, "started")) {
@@ -288,7 +291,8 @@ static void tell_exit(struct sandbox_session *session)
 	exec->on_exit(exec, code);
 }
 
-/* The session's owner may do anything in its callback: what else there is to tell is asked for before. */
+/* The session's owner may do anything in its callback: what else there is to tell is asked for
+ * before. */
 bool sandbox_session_tell(struct sandbox *sandbox)
 {
 	LIST_EACH(&sandbox->sessions, link)

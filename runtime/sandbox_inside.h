@@ -24,7 +24,7 @@ struct sandbox {
 	struct loop *loop;
 	const struct sandbox_events *events;
 	void *owner;
-	char *folder; /* the pod's, with /sandbox */
+	char *folder;          /* the pod's, with /sandbox */
 	struct cgroup *cgroup; /* NULL when it is not known: a broken folder */
 	char netns[64];
 	/* containers */
@@ -58,8 +58,8 @@ struct sandbox_session {
 };
 
 /* --- sandbox.c --- */
-struct sandbox *sandbox_new(struct loop *loop, const char *folder, const struct sandbox_events *events,
-			    void *owner);
+struct sandbox *sandbox_new(struct loop *loop, const char *folder,
+			    const struct sandbox_events *events, void *owner);
 /* Take the connected socket. */
 MUST_CHECK bool sandbox_wire(struct sandbox *sandbox, int fd, struct error *err);
 MUST_CHECK bool sandbox_watch(struct sandbox *sandbox, pid_t monitor, struct error *err);

@@ -1,8 +1,8 @@
 /*
  * seccomp.c - the default rules, made into a filter program by libseccomp.
  *
- * libseccomp is asked once for each set of capabilities that matters to the rules (nearly always one set),
- * in the agent; the program travels as a memory file, so that monitors hold no copy.
+ * libseccomp is asked once for each set of capabilities that matters to the rules (nearly always
+ * one set), in the agent; the program travels as a memory file, so that monitors hold no copy.
  */
 #include "runtime/seccomp.h"
 
@@ -27,7 +27,7 @@
 #endif
 
 /* Flags of clone that make namespaces; CLONE_NEWTIME is for clone3 and unshare only. */
-#define NEW_NAMESPACES                                                                           \
+#define NEW_NAMESPACES                                                                             \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
 	 CLONE_NEWCGROUP)
 
@@ -35,58 +35,80 @@ static const char allowed[] =
 	"accept accept4 access adjtimex alarm arch_prctl arm_fadvise64_64 arm_sync_file_range bind "
 	"breakpoint brk cachestat cacheflush capget capset chdir chmod chown chown32 clock_adjtime "
 	"clock_adjtime64 clock_getres clock_getres_time64 clock_gettime clock_gettime64 "
-	"clock_nanosleep clock_nanosleep_time64 close close_range connect copy_file_range creat dup "
+	"clock_nanosleep clock_nanosleep_time64 close close_range connect copy_file_range creat "
+	"dup "
 	"dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 "
 	"epoll_wait epoll_wait_old eventfd eventfd2 execve execveat exit exit_group faccessat "
-	"faccessat2 fadvise64 fadvise64_64 fallocate fanotify_mark fchdir fchmod fchmodat fchmodat2 "
-	"fchown fchown32 fchownat fcntl fcntl64 fdatasync fgetxattr flistxattr flock fork fremovexattr "
+	"faccessat2 fadvise64 fadvise64_64 fallocate fanotify_mark fchdir fchmod fchmodat "
+	"fchmodat2 "
+	"fchown fchown32 fchownat fcntl fcntl64 fdatasync fgetxattr flistxattr flock fork "
+	"fremovexattr "
 	"fsetxattr fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate ftruncate64 futex "
-	"futex_requeue futex_time64 futex_wait futex_waitv futex_wake futimesat getcpu getcwd getdents "
+	"futex_requeue futex_time64 futex_wait futex_waitv futex_wake futimesat getcpu getcwd "
+	"getdents "
 	"getdents64 getegid getegid32 geteuid geteuid32 getgid getgid32 getgroups getgroups32 "
 	"getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid "
 	"getresgid32 getresuid getresuid32 getrlimit get_robust_list getrusage getsid getsockname "
-	"getsockopt get_thread_area gettid gettimeofday get_tls getuid getuid32 getxattr getxattrat "
+	"getsockopt get_thread_area gettid gettimeofday get_tls getuid getuid32 getxattr "
+	"getxattrat "
 	"inotify_add_watch inotify_init inotify_init1 inotify_rm_watch io_cancel ioctl io_destroy "
-	"io_getevents io_pgetevents io_pgetevents_time64 ioprio_get ioprio_set io_setup io_submit ipc "
+	"io_getevents io_pgetevents io_pgetevents_time64 ioprio_get ioprio_set io_setup io_submit "
+	"ipc "
 	"kill landlock_add_rule landlock_create_ruleset landlock_restrict_self lchown lchown32 "
-	"lgetxattr link linkat listen listmount listxattr listxattrat llistxattr _llseek lremovexattr "
-	"lseek lsetxattr lstat lstat64 madvise map_shadow_stack membarrier memfd_create memfd_secret "
+	"lgetxattr link linkat listen listmount listxattr listxattrat llistxattr _llseek "
+	"lremovexattr "
+	"lseek lsetxattr lstat lstat64 madvise map_shadow_stack membarrier memfd_create "
+	"memfd_secret "
 	"mincore mkdir mkdirat mknod mknodat mlock mlock2 mlockall mmap mmap2 modify_ldt mprotect "
 	"mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedreceive_time64 mq_timedsend "
 	"mq_timedsend_time64 mq_unlink mremap mseal msgctl msgget msgrcv msgsnd msync munlock "
-	"munlockall munmap name_to_handle_at nanosleep newfstatat _newselect open openat openat2 pause "
+	"munlockall munmap name_to_handle_at nanosleep newfstatat _newselect open openat openat2 "
+	"pause "
 	"pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll "
 	"ppoll_time64 prctl pread64 preadv preadv2 prlimit64 process_mrelease process_vm_readv "
-	"process_vm_writev pselect6 pselect6_time64 ptrace pwrite64 pwritev pwritev2 read readahead "
+	"process_vm_writev pselect6 pselect6_time64 ptrace pwrite64 pwritev pwritev2 read "
+	"readahead "
 	"readlink readlinkat readv recv recvfrom recvmmsg recvmmsg_time64 recvmsg remap_file_pages "
 	"removexattr removexattrat rename renameat renameat2 restart_syscall riscv_flush_icache "
 	"riscv_hwprobe rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo "
 	"rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 rt_tgsigqueueinfo "
-	"sched_getaffinity sched_getattr sched_getparam sched_get_priority_max sched_get_priority_min "
+	"sched_getaffinity sched_getattr sched_getparam sched_get_priority_max "
+	"sched_get_priority_min "
 	"sched_getscheduler sched_rr_get_interval sched_rr_get_interval_time64 sched_setaffinity "
 	"sched_setattr sched_setparam sched_setscheduler sched_yield seccomp select semctl semget "
-	"semop semtimedop semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto setfsgid "
+	"semop semtimedop semtimedop_time64 send sendfile sendfile64 sendmmsg sendmsg sendto "
+	"setfsgid "
 	"setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setitimer setpgid "
 	"setpriority setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid "
-	"setreuid32 setrlimit set_robust_list setsid setsockopt set_thread_area set_tid_address set_tls "
-	"setuid setuid32 setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd "
+	"setreuid32 setrlimit set_robust_list setsid setsockopt set_thread_area set_tid_address "
+	"set_tls "
+	"setuid setuid32 setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack "
+	"signalfd "
 	"signalfd4 sigprocmask sigreturn socketcall socketpair splice stat stat64 statfs statfs64 "
-	"statmount statx symlink symlinkat sync sync_file_range sync_file_range2 syncfs sysinfo tee "
+	"statmount statx symlink symlinkat sync sync_file_range sync_file_range2 syncfs sysinfo "
+	"tee "
 	"tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 "
-	"timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime "
+	"timer_settime timer_settime64 timerfd_create timerfd_gettime timerfd_gettime64 "
+	"timerfd_settime "
 	"timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask uname unlink unlinkat "
-	"uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write "
+	"uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid "
+	"write "
 	"writev";
 
 /* Known and refused: EPERM rather than ENOSYS, as programs expect. */
 static const char refused[] =
-	"acct add_key bpf chroot clock_settime clock_settime64 create_module delete_module fanotify_init "
+	"acct add_key bpf chroot clock_settime clock_settime64 create_module delete_module "
+	"fanotify_init "
 	"finit_module fsconfig fsmount fsopen fspick get_kernel_syms get_mempolicy init_module "
-	"io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load "
-	"keyctl lookup_dcookie mbind migrate_pages mount mount_setattr move_mount move_pages nfsservctl "
+	"io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load "
+	"kexec_load "
+	"keyctl lookup_dcookie mbind migrate_pages mount mount_setattr move_mount move_pages "
+	"nfsservctl "
 	"open_by_handle_at open_tree perf_event_open pidfd_getfd pivot_root process_madvise "
-	"query_module quotactl quotactl_fd reboot request_key set_mempolicy set_mempolicy_home_node "
-	"setdomainname sethostname setns settimeofday stime swapoff swapon _sysctl sysfs syslog umount "
+	"query_module quotactl quotactl_fd reboot request_key set_mempolicy "
+	"set_mempolicy_home_node "
+	"setdomainname sethostname setns settimeofday stime swapoff swapon _sysctl sysfs syslog "
+	"umount "
 	"umount2 unshare uselib userfaultfd ustat vhangup vm86 vm86old vserver";
 
 /* Allowed with a capability. */
@@ -95,9 +117,10 @@ static const struct {
 	const char *calls;
 } by_capability[] = {
 	{ CAP_DAC_READ_SEARCH, "open_by_handle_at" },
-	{ CAP_SYS_ADMIN, "bpf clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount "
-			 "mount_setattr move_mount open_tree perf_event_open pivot_root quotactl "
-			 "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare" },
+	{ CAP_SYS_ADMIN,
+	  "bpf clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie mount "
+	  "mount_setattr move_mount open_tree perf_event_open pivot_root quotactl "
+	  "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare" },
 	{ CAP_SYS_BOOT, "reboot" },
 	{ CAP_SYS_CHROOT, "chroot" },
 	{ CAP_SYS_MODULE, "delete_module init_module finit_module" },
@@ -131,7 +154,8 @@ static bool is_in(const char *list, struct str name)
 static bool is_granted(uint64_t capabilities, struct str name)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(by_capability); i++)
-		if (has(capabilities, by_capability[i].capability) && is_in(by_capability[i].calls, name))
+		if (has(capabilities, by_capability[i].capability) &&
+		    is_in(by_capability[i].calls, name))
 			return true;
 	return false;
 }
@@ -245,7 +269,8 @@ static bool make(uint64_t capabilities, int *out_fd, struct error *err)
 	auto_fd fd = memfd_create("mote-seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	bool fine = filter && fd >= 0 && fill(filter, capabilities) &&
 		    seccomp_export_bpf(filter, fd) == 0 &&
-		    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
+		    fcntl(fd, F_ADD_SEALS,
+			  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0;
 
 	if (filter)
 		seccomp_release(filter);
@@ -275,7 +300,7 @@ bool seccomp_open_filter(uint64_t capabilities, int *out_fd, struct error *err)
 	static size_t count;
 	uint64_t set = that_matter(capabilities);
 	size_t at = 0;
-	int fd;
+	int fd = -1;
 
 	while (at < count && kept[at].capabilities != set)
 		at++;

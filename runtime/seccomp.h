@@ -1,10 +1,10 @@
 /*
  * seccomp.h - which system calls a container may make: a filter program for the kernel.
  *
- * The default rules are those the other runtimes agree on: the calls that ordinary programs need are
- * allowed, more of them with certain capabilities; known dangerous ones fail with EPERM; everything else,
- * clone3 and calls younger than this list included, fails with ENOSYS, so that programs fall back.  The
- * machine's 32-bit calls are covered too; x32 fails altogether.
+ * The default rules are those the other runtimes agree on: the calls that ordinary programs need
+ * are allowed, more of them with certain capabilities; known dangerous ones fail with EPERM;
+ * everything else, clone3 and calls younger than this list included, fails with ENOSYS, so that
+ * programs fall back.  The machine's 32-bit calls are covered too; x32 fails altogether.
  */
 #ifndef RUNTIME_SECCOMP_H
 #define RUNTIME_SECCOMP_H
@@ -18,8 +18,8 @@
 #define SECCOMP_BYTES_MAX (4096 * sizeof(struct sock_filter))
 
 /*
- * The filter for a capability set as a sealed memory file of struct sock_filter; the caller closes it.
- * Filters are made once and kept: the same set gives the same memory.  From one thread only.
+ * The filter for a capability set as a sealed memory file of struct sock_filter; the caller closes
+ * it. Filters are made once and kept: the same set gives the same memory.  From one thread only.
  */
 MUST_CHECK bool seccomp_open_filter(uint64_t capabilities, int *out_fd, struct error *err);
 

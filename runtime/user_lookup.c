@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "runtime/pathfd.h"
 
-#define NUMBER_MAX 2147483647 /* larger ids are negative somewhere */
+#define NUMBER_MAX     2147483647 /* larger ids are negative somewhere */
 #define FILE_BYTES_MAX (1024 * 1024)
 
 /* A file as lines; one longer than the buffer is passed over. */
@@ -130,7 +130,8 @@ struct account {
 	char home[USER_HOME_MAX];
 };
 
-static void account_fill(struct account *account, const struct str *fields, int64_t uid, int64_t gid)
+static void account_fill(struct account *account, const struct str *fields, int64_t uid,
+			 int64_t gid)
 {
 	account->uid = uid;
 	account->gid = gid;
@@ -186,7 +187,8 @@ static bool add_group(struct user_found *found, int64_t gid, struct error *err)
 	return true;
 }
 
-/* name:password:gid:members; collects the groups of `member`, and the number of the group `wanted`. */
+/* name:password:gid:members; collects the groups of `member`, and the number of the group
+ * `wanted`. */
 static bool groups_read(int root, struct str member, struct str wanted, int64_t *wanted_gid,
 			struct user_found *found, struct error *err)
 {
@@ -212,7 +214,8 @@ static bool groups_read(int root, struct str member, struct str wanted, int64_t 
 }
 
 /* The part before the colon, or the uid that wins over it. */
-static bool find_user(int root, struct str text, int64_t uid, struct account *out, struct error *err)
+static bool find_user(int root, struct str text, int64_t uid, struct account *out,
+		      struct error *err)
 {
 	bool found;
 
@@ -223,7 +226,8 @@ static bool find_user(int root, struct str text, int64_t uid, struct account *ou
 		return error_set(err, ERROR_INVALID, "user id " STR_FMT " is out of range",
 				 STR_ARG(text));
 	if (uid > NUMBER_MAX)
-		return error_set(err, ERROR_INVALID, "user id %lld is out of range", (long long)uid);
+		return error_set(err, ERROR_INVALID, "user id %lld is out of range",
+				 (long long)uid);
 	if (!account_find(root, uid >= 0 ? STR_NONE : text, uid, out, &found, err))
 		return false;
 	if (found)
@@ -266,7 +270,8 @@ bool user_lookup(int root, const struct user_wish *wish, struct user_found *out,
 		return error_set(err, ERROR_INVALID, "the image has no group \"" STR_FMT "\"",
 				 STR_ARG(group_name));
 	if (gid > NUMBER_MAX)
-		return error_set(err, ERROR_INVALID, "group id %lld is out of range", (long long)gid);
+		return error_set(err, ERROR_INVALID, "group id %lld is out of range",
+				 (long long)gid);
 	out->uid = (uid_t)account.uid;
 	out->gid = (gid_t)(gid >= 0 ? gid : account.gid);
 	memcpy(out->home, account.home, sizeof(out->home));

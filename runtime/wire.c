@@ -43,11 +43,11 @@ static bool send_packet(int fd, const char *text, size_t len, const struct wire_
 
 	if (fds && fds->count > 0) {
 		packet.msg_control = control.room;
-		packet.msg_controllen = CMSG_SPACE(fds->count * sizeof(int));
+		packet.msg_controllen = (socklen_t)CMSG_SPACE(fds->count * sizeof(int));
 		head = CMSG_FIRSTHDR(&packet);
 		head->cmsg_level = SOL_SOCKET;
 		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(fds->count * sizeof(int));
+		head->cmsg_len = (socklen_t)CMSG_LEN(fds->count * sizeof(int));
 		memcpy(CMSG_DATA(head), fds->at, fds->count * sizeof(int));
 	}
 	return sendmsg(fd, &packet, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len;
@@ -89,7 +89,9 @@ static int receive_one(struct wire *wire)
 	ssize_t len = recv(wire->watch.fd, &peek, 1, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 	auto_free char *text = NULL;
 	struct iovec part;
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
+	struct msghdr packet = { .msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control.room,
 				 .msg_controllen = sizeof(control.room) };
 	struct wire_fds fds;
 	struct error err;

@@ -1,8 +1,10 @@
 /*
- * wire.h - messages between agent and monitor: one JSON object a packet, with descriptors beside it.
+ * wire.h - messages between agent and monitor: one JSON object a packet, with descriptors beside
+ * it.
  *
- * A unix SEQPACKET socket keeps packets whole.  Sending never blocks: what the socket does not take waits in
- * a queue; a peer that does not read until the queue is full is cut off.  Both ends use the same code.
+ * A unix SEQPACKET socket keeps packets whole.  Sending never blocks: what the socket does not take
+ * waits in a queue; a peer that does not read until the queue is full is cut off.  Both ends use
+ * the same code.
  *
  * Owner: the wire is embedded in its owner; one loop's thread.
  */
@@ -13,8 +15,8 @@
 #include "base/loop.h"
 
 #define WIRE_MESSAGE_MAX (48u * 1024)
-#define WIRE_FDS_MAX	 4
-#define WIRE_QUEUE_MAX	 (1024u * 1024) /* bytes */
+#define WIRE_FDS_MAX     4
+#define WIRE_QUEUE_MAX   (1024u * 1024) /* bytes */
 
 struct wire_fds {
 	int at[WIRE_FDS_MAX];
@@ -23,10 +25,11 @@ struct wire_fds {
 void wire_fds_clear(struct wire_fds *fds); /* closes what was not taken (>= 0) */
 
 struct wire {
-	/* Descriptors not taken (set to -1) are closed after the call.  The wire may be stopped inside. */
+	/* Descriptors not taken (set to -1) are closed after the call. The wire may be stopped
+	 * inside. */
 	void (*on_message)(struct wire *wire, const struct json *message, struct wire_fds *fds);
 	void (*on_closed)(struct wire *wire); /* told once; stop the wire there or later */
-	struct loop_fd watch;		      /* private from here */
+	struct loop_fd watch;                 /* private from here */
 	struct list queue;
 	size_t queued;
 	struct loop_task closing;

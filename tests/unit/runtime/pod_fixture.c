@@ -17,14 +17,15 @@
 #include "base/file.h"
 #include "tests/unit/harness.h"
 
-#define BUSYBOX	 "/bin/busybox"
-#define WAIT_MS	 8000
+#define BUSYBOX  "/bin/busybox"
+#define WAIT_MS  8000
 #define NAMEMARK "mote-test-"
 
 static const char *const applets[] = {
-	"sh", "cat", "echo", "id", "ls", "sleep", "kill", "touch", "mkdir", "rm", "head", "tail", "dd", "grep",
-	"mount", "umount", "unshare", "mknod", "env", "pwd", "stty", "seq", "printf", "wc", "ps", "readlink",
-	"hostname", "true", "false", "ln", "stat", "tty", "chroot", "od", "awk", "yes", "test", "ip", "find",
+	"sh",   "cat",  "echo",   "id",   "ls",    "sleep",    "kill",     "touch", "mkdir", "rm",
+	"head", "tail", "dd",     "grep", "mount", "umount",   "unshare",  "mknod", "env",   "pwd",
+	"stty", "seq",  "printf", "wc",   "ps",    "readlink", "hostname", "true",  "false", "ln",
+	"stat", "tty",  "chroot", "od",   "awk",   "yes",      "test",     "ip",    "find",
 };
 
 char *pod_read(const char *path)
@@ -68,11 +69,14 @@ static void make_layer(struct pod *pod)
 		CHECK(symlink("busybox", path) == 0);
 	}
 	snprintf(path, sizeof(path), "%s/etc/passwd", pod->layer);
-	CHECK_OK(file_replace(path, STR("root:x:0:0:root:/root:/bin/sh\nweb:x:101:102:web:/srv:/bin/sh\n"), 0644,
-			      &err),
-		 &err);
+	CHECK_OK(
+		file_replace(path,
+			     STR("root:x:0:0:root:/root:/bin/sh\nweb:x:101:102:web:/srv:/bin/sh\n"),
+			     0644, &err),
+		&err);
 	snprintf(path, sizeof(path), "%s/etc/group", pod->layer);
-	CHECK_OK(file_replace(path, STR("root:x:0:\nweb:x:102:\nextra:x:777:web\n"), 0644, &err), &err);
+	CHECK_OK(file_replace(path, STR("root:x:0:\nweb:x:102:\nextra:x:777:web\n"), 0644, &err),
+		 &err);
 }
 
 /* --- what is on the machine --- */
@@ -117,7 +121,8 @@ static int count_monitors(const char *folder, int with_signal)
 	int count = 0;
 
 	while (dir && (entry = readdir(dir))) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !is_own_process(entry->d_name, folder))
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+		    !is_own_process(entry->d_name, folder))
 			continue;
 		count++;
 		if (with_signal)
@@ -192,7 +197,8 @@ void pod_until(struct pod *pod, bool (*holds)(struct pod *pod, const void *what)
 
 	while (!holds(pod, what)) {
 		if (clock_now_ms() > late)
-			harness_fail(__FILE__, __LINE__, "waited too long for %s", (const char *)what);
+			harness_fail(__FILE__, __LINE__, "waited too long for %s",
+				     (const char *)what);
 		loop_once(pod->loop, 50);
 	}
 }
@@ -219,8 +225,9 @@ void pod_prepare(struct pod *pod)
 	CHECK(mkdir(pod->folder, 0755) == 0);
 	make_layer(pod);
 	CHECK_OK(loop_open(&pod->loop, &err), &err);
-	pod->plan = (struct sandbox_plan){ .id = pod->id, .folder = pod->folder, .hostname = "box",
-					   .cgroup = pod->cgroup };
+	pod->plan = (struct sandbox_plan){
+		.id = pod->id, .folder = pod->folder, .hostname = "box", .cgroup = pod->cgroup
+	};
 }
 
 static bool is_ready(struct pod *pod, const void *what)
@@ -302,8 +309,15 @@ struct container_plan pod_container(struct pod *pod, const char *id, const char 
 
 	layers[0] = pod->layer;
 	snprintf(log_path, sizeof(log_path), "%s/%s.log", pod->folder, id);
-	return (struct container_plan){ .id = id, .layers = layers, .argv = argv, .env = env, .cwd = "/",
-					.user = "", .uid = -1, .gid = -1, .no_new_privs = true,
+	return (struct container_plan){ .id = id,
+					.layers = layers,
+					.argv = argv,
+					.env = env,
+					.cwd = "/",
+					.user = "",
+					.uid = -1,
+					.gid = -1,
+					.no_new_privs = true,
 					.log_path = log_path };
 }
 

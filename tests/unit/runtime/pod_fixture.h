@@ -1,5 +1,6 @@
 /*
- * pod_fixture.h - real pods for tests: a root file system made of busybox, a loop, waiting with a limit.
+ * pod_fixture.h - real pods for tests: a root file system made of busybox, a loop, waiting with a
+ * limit.
  *
  * Needs root and busybox-static; without them the test is skipped with a word of why.
  */
@@ -19,7 +20,7 @@ struct pod {
 	char folder[256], layer[256];
 	int ready_count, gone_count, change_count;
 	struct error ready_error; /* kind ERROR_NONE when it went well */
-	struct buf before; /* mounts and cgroups of the machine at the beginning */
+	struct buf before;        /* mounts and cgroups of the machine at the beginning */
 };
 
 /* Fill plan (id, folder, hostname "box") and make the image's layer; nothing is started. */
@@ -27,7 +28,7 @@ void pod_prepare(struct pod *pod);
 /* Start and wait until it is ready. */
 void pod_start(struct pod *pod);
 void pod_start_anyhow(struct pod *pod); /* the outcome is in ready_error */
-void pod_open(struct pod *pod); /* both */
+void pod_open(struct pod *pod);         /* both */
 /* Close the handle, find the pod again.  The outcome is in ready_error. */
 void pod_adopt(struct pod *pod);
 /* Destroy, close, and check that nothing is left: no mount, cgroup, process, file. */

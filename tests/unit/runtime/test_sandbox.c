@@ -62,7 +62,8 @@ static void stops_with_grace(void)
 	int64_t from;
 
 	pod_open(&pod);
-	pod_run(&pod, "kind.0", "trap 'echo bye; exit 3' TERM; echo up; while true; do sleep 0.05; done");
+	pod_run(&pod, "kind.0",
+		"trap 'echo bye; exit 3' TERM; echo up; while true; do sleep 0.05; done");
 	pod_run(&pod, "deaf.0", "trap '' TERM; while true; do sleep 0.05; done");
 	pod_wait_running(&pod, "kind.0");
 	pod_wait_running(&pod, "deaf.0");
@@ -146,7 +147,9 @@ static void kills_memory_hogs(void)
 static void limits_processes(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; echo all", NULL };
+	const char *const argv[] = { "sh", "-c",
+				     "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; echo all",
+				     NULL };
 	const struct resources_plan resources = { .pids = 4 };
 	struct container_plan plan;
 
@@ -221,12 +224,17 @@ static void has_namespaces(void)
 	struct pod pod;
 
 	pod_open(&pod);
-	auto_free char *output = pod_output(&pod, "a.0", "hostname; echo $$; echo $HOME; pwd; ls /proc | grep -c '^[0-9]';"
-					       "ls -1 /proc/self/fd | wc -l; readlink /proc/self/cgroup; cat /proc/self/cgroup");
+	auto_free char *output = pod_output(
+		&pod, "a.0",
+		"hostname; echo $$; echo $HOME; pwd; ls /proc | grep -c '^[0-9]';"
+		"ls -1 /proc/self/fd | wc -l; readlink /proc/self/cgroup; cat /proc/self/cgroup");
 	CHECK(strncmp(output, "box\n1\n/root\n/\n", 14) == 0);
 	CHECK(strstr(output, pod.id) == NULL); /* the cgroup namespace hides where we are */
-	auto_free char *devices = pod_output(&pod, "b.0", "ls /dev; cat /dev/null; head -c 3 /dev/zero | wc -c; echo x > /dev/full || echo full;"
-						"echo y > /dev/shm/y; echo e > /dev/stderr; ls -l /dev/ptmx");
+	auto_free char *devices =
+		pod_output(&pod, "b.0",
+			   "ls /dev; cat /dev/null; head -c 3 /dev/zero | wc -c; echo x > "
+			   "/dev/full || echo full;"
+			   "echo y > /dev/shm/y; echo e > /dev/stderr; ls -l /dev/ptmx");
 	CHECK(strstr(devices, "shm\n") != NULL);
 	CHECK(strstr(devices, "full\n") != NULL);
 	auto_free char *shared = pod_output(&pod, "c.0", "cat /dev/shm/y");
@@ -240,7 +248,8 @@ static void leaks_no_descriptor(void)
 	struct pod pod;
 
 	pod_open(&pod);
-	auto_free char *output = pod_output(&pod, "a.0", "for i in /proc/self/fd/*; do echo ${i##*/}; done");
+	auto_free char *output =
+		pod_output(&pod, "a.0", "for i in /proc/self/fd/*; do echo ${i##*/}; done");
 	/* 3 is the shell's own look at the folder. */
 	CHECK(strcmp(output, "0\n1\n2\n") == 0 || strcmp(output, "0\n1\n2\n3\n") == 0);
 	pod_close(&pod);
@@ -269,7 +278,8 @@ static void shares_processes(void)
 static void drops_rights(void)
 {
 	struct pod pod;
-	const char *const show[] = { "sh", "-c", "grep -E 'Cap|NoNew|Seccomp:' /proc/self/status", NULL };
+	const char *const show[] = { "sh", "-c", "grep -E 'Cap|NoNew|Seccomp:' /proc/self/status",
+				     NULL };
 	const char *const all[] = { "ALL", NULL };
 	const char *const admin[] = { "NET_ADMIN", NULL };
 	struct container_plan plan;
@@ -309,7 +319,9 @@ static void drops_rights(void)
 static void knows_users(void)
 {
 	struct pod pod;
-	const char *const who[] = { "sh", "-c", "id -u; id -g; id -G; echo $HOME; echo ok > /dev/stdout", NULL };
+	const char *const who[] = { "sh", "-c",
+				    "id -u; id -g; id -G; echo $HOME; echo ok > /dev/stdout",
+				    NULL };
 	const uint32_t groups[] = { 4000 };
 	struct container_plan plan;
 
@@ -342,8 +354,12 @@ static void knows_users(void)
 static void filters_calls(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "unshare -n true; mknod /tmp/disk b 254 0 && cat /tmp/disk | head -c 1;"
-				     "mount -t tmpfs x /tmp; echo h > /proc/sysrq-trigger; echo end", NULL };
+	const char *const argv[] = {
+		"sh", "-c",
+		"unshare -n true; mknod /tmp/disk b 254 0 && cat /tmp/disk | head -c 1;"
+		"mount -t tmpfs x /tmp; echo h > /proc/sysrq-trigger; echo end",
+		NULL
+	};
 	struct container_plan plan;
 
 	pod_open(&pod);
@@ -351,7 +367,8 @@ static void filters_calls(void)
 	auto_free char *output = pod_output_plan(&pod, &plan);
 	CHECK(strstr(output, "unshare: unshare(0x40000000): Operation not permitted\n") != NULL);
 	CHECK(strstr(output, "can't open '/tmp/disk': Operation not permitted\n") != NULL);
-	CHECK(strstr(output, "mount: permission denied") != NULL || strstr(output, "mount: mounting x on /tmp failed: Operation not permitted") != NULL);
+	CHECK(strstr(output, "mount: permission denied") != NULL ||
+	      strstr(output, "mount: mounting x on /tmp failed: Operation not permitted") != NULL);
 	/* Not every kernel has one. */
 	CHECK(strstr(output, "/proc/sysrq-trigger: Read-only file system") != NULL ||
 	      strstr(output, "/proc/sysrq-trigger: nonexistent") != NULL);
@@ -364,13 +381,15 @@ static void hides_the_host(void)
 	struct pod pod;
 
 	pod_open(&pod);
-	auto_free char *output =
-		pod_output(&pod, "a.0",
-			   "for f in kcore keys timer_list interrupts; do [ -e /proc/$f ] || continue; wc -c < /proc/$f; done;"
-			   "for d in acpi scsi; do [ -e /proc/$d ] && ls /proc/$d; done; ls /sys/firmware;"
-			   "echo 1 > /proc/sys/kernel/panic; echo 1 > /sys/kernel/profiling; touch /sys/fs/cgroup/x;"
-			   "for f in /sys/fs/cgroup/*/release_agent; do echo x > $f; done;"
-			   "echo $$ > /sys/fs/cgroup/memory/cgroup.procs");
+	auto_free char *output = pod_output(
+		&pod, "a.0",
+		"for f in kcore keys timer_list interrupts; do [ -e /proc/$f ] || continue; wc -c "
+		"< /proc/$f; done;"
+		"for d in acpi scsi; do [ -e /proc/$d ] && ls /proc/$d; done; ls /sys/firmware;"
+		"echo 1 > /proc/sys/kernel/panic; echo 1 > /sys/kernel/profiling; touch "
+		"/sys/fs/cgroup/x;"
+		"for f in /sys/fs/cgroup/*/release_agent; do echo x > $f; done;"
+		"echo $$ > /sys/fs/cgroup/memory/cgroup.procs");
 	struct str rest = str_of(output);
 	while (rest.len > 0) {
 		struct str line = str_cut(&rest, '\n');
@@ -386,8 +405,12 @@ static void hides_the_host(void)
 static void keeps_the_root_read_only(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "touch /x; touch /dev/x && echo dev; touch /data/x && echo data", NULL };
-	const struct container_mount mounts[] = { { .type = "tmpfs", .target = "/data", .options = "size=1m" } };
+	const char *const argv[] = {
+		"sh", "-c", "touch /x; touch /dev/x && echo dev; touch /data/x && echo data", NULL
+	};
+	const struct container_mount mounts[] = {
+		{ .type = "tmpfs", .target = "/data", .options = "size=1m" }
+	};
 	struct container_plan plan;
 
 	pod_open(&pod);
@@ -412,8 +435,12 @@ static void write_file(const char *folder, const char *name, const char *text)
 static void mounts_volumes(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "cat /vol/a /one/file /deep/sub/b; echo w > /vol/w && echo written;"
-				     "echo w > /ro/w; ls /tmp/t; cat /nest/in/a", NULL };
+	const char *const argv[] = {
+		"sh", "-c",
+		"cat /vol/a /one/file /deep/sub/b; echo w > /vol/w && echo written;"
+		"echo w > /ro/w; ls /tmp/t; cat /nest/in/a",
+		NULL
+	};
 	char volume[400], file[500];
 	struct container_plan plan;
 
@@ -448,8 +475,8 @@ static void mounts_volumes(void)
 	pod_close(&pod);
 }
 
-/* Links in the image must not lead a mount out of the root, and those at the places of /proc, /dev and
- * /sys must not be followed at all. */
+/* Links in the image must not lead a mount out of the root, and those at the places of /proc, /dev
+ * and /sys must not be followed at all. */
 static void resists_evil_links(void)
 {
 	struct pod pod;
@@ -519,12 +546,15 @@ static void refuses_mounts_in_proc_and_sub_paths_outside(void)
 	pod_open(&pod);
 	snprintf(volume, sizeof(volume), "%s/volume", pod.folder);
 	mkdir(volume, 0755);
-	const struct container_mount in_proc[] = { { .type = "bind", .source = volume, .target = "/proc/self" } };
+	const struct container_mount in_proc[] = {
+		{ .type = "bind", .source = volume, .target = "/proc/self" }
+	};
 	plan = pod_container(&pod, "a.0", argv);
 	plan.mounts = in_proc;
 	plan.mount_count = 1;
 	pod_run_plan(&pod, &plan);
-	CHECK(strstr(pod_wait_exit(&pod, "a.0")->message, "nothing may be mounted in /proc") != NULL);
+	CHECK(strstr(pod_wait_exit(&pod, "a.0")->message, "nothing may be mounted in /proc") !=
+	      NULL);
 	snprintf(path, sizeof(path), "%s/out", volume);
 	CHECK(symlink("/etc", path) == 0);
 	const struct container_mount escaping[] = {
@@ -565,7 +595,8 @@ static void refuses_a_working_folder_outside(void)
 static void tells_last_words(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "echo because > /dev/termination-log; exit 1", NULL };
+	const char *const argv[] = { "sh", "-c", "echo because > /dev/termination-log; exit 1",
+				     NULL };
 	struct container_plan plan;
 
 	pod_open(&pod);
@@ -692,7 +723,8 @@ static void counts_usage(void)
 	struct error err;
 
 	pod_open(&pod);
-	pod_run(&pod, "a.0", "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo ready; sleep 1000");
+	pod_run(&pod, "a.0",
+		"i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; echo ready; sleep 1000");
 	pod_wait_running(&pod, "a.0");
 	usleep(700 * 1000);
 	CHECK_OK(sandbox_usage(pod.sandbox, "a.0", &one, &err), &err);
@@ -715,7 +747,10 @@ static void sets_sysctls(void)
 	pod_prepare(&pod);
 	pod.plan.sysctls = good;
 	pod_start(&pod);
-	auto_free char *output = pod_output(&pod, "a.0", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmax; ip addr show lo | grep -c LOOPBACK,UP");
+	auto_free char *output =
+		pod_output(&pod, "a.0",
+			   "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmax; ip addr "
+			   "show lo | grep -c LOOPBACK,UP");
 	CHECK_STR(output, "1\n65536\n1\n");
 	pod_close(&pod);
 }
@@ -757,7 +792,8 @@ static int tests_main(int argc, char **argv)
 		{ "mounts volumes", mounts_volumes },
 		{ "resists evil links", resists_evil_links },
 		{ "refuses linked places", refuses_linked_places },
-		{ "refuses mounts in /proc and sub-paths outside", refuses_mounts_in_proc_and_sub_paths_outside },
+		{ "refuses mounts in /proc and sub-paths outside",
+		  refuses_mounts_in_proc_and_sub_paths_outside },
 		{ "refuses a working folder outside", refuses_a_working_folder_outside },
 		{ "tells last words", tells_last_words },
 		{ "survives the agent", survives_the_agent },

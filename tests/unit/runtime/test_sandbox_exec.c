@@ -1,5 +1,6 @@
 /*
- * test_sandbox_exec.c - further processes in running containers, and attaching to their own input and output.
+ * test_sandbox_exec.c - further processes in running containers, and attaching to their own input
+ * and output.
  *
  * This program is its own monitor (see main), as mote is.
  */
@@ -92,7 +93,8 @@ static void until_it_says(struct pod *pod, struct talk *talk, const char *text)
 
 	while (!strstr(buf_text(&talk->out), text)) {
 		if (clock_now_ms() > late)
-			harness_fail(__FILE__, __LINE__, "it did not say \"%s\" but \"%s\"", text, buf_text(&talk->out));
+			harness_fail(__FILE__, __LINE__, "it did not say \"%s\" but \"%s\"", text,
+				     buf_text(&talk->out));
 		loop_once(pod->loop, 20);
 		gather(talk);
 	}
@@ -112,7 +114,9 @@ static void talk_clear(struct talk *talk)
 
 static void begin(struct pod *pod, struct talk *talk, const char *const *argv, bool tty, bool input)
 {
-	struct exec_plan plan = { .container = "a.0", .argv = argv, .tty = tty, .stdin_wanted = input };
+	struct exec_plan plan = {
+		.container = "a.0", .argv = argv, .tty = tty, .stdin_wanted = input
+	};
 
 	talk_init(talk);
 	sandbox_exec(pod->sandbox, &plan, &talk->exec);
@@ -130,7 +134,8 @@ static void runs_a_command(void)
 {
 	struct pod pod;
 	struct talk talk;
-	const char *const argv[] = { "sh", "-c", "echo out; echo err >&2; echo $A$B; pwd; exit 3", NULL };
+	const char *const argv[] = { "sh", "-c", "echo out; echo err >&2; echo $A$B; pwd; exit 3",
+				     NULL };
 	const char *const env[] = { "A=x", "B=y", "PATH=/bin:/none", NULL };
 	struct exec_plan plan = { .container = "a.0", .argv = argv, .env = env };
 
@@ -151,9 +156,13 @@ static void is_as_confined_as_the_container(void)
 {
 	struct pod pod;
 	struct talk talk;
-	const char *const argv[] = { "sh", "-c", "id -u; id -G; grep -E 'CapBnd|CapEff|NoNew|Seccomp:' /proc/self/status; cat /proc/1/comm;"
-				     "ls /proc/self/fd | wc -l; readlink /proc/self/ns/pid > /tmp/a; readlink /proc/1/ns/pid > /tmp/b;"
-				     "cat /proc/self/cgroup | grep -v :/$", NULL };
+	const char *const argv[] = { "sh", "-c",
+				     "id -u; id -G; grep -E 'CapBnd|CapEff|NoNew|Seccomp:' "
+				     "/proc/self/status; cat /proc/1/comm;"
+				     "ls /proc/self/fd | wc -l; readlink /proc/self/ns/pid > "
+				     "/tmp/a; readlink /proc/1/ns/pid > /tmp/b;"
+				     "cat /proc/self/cgroup | grep -v :/$",
+				     NULL };
 	const char *const sleeping[] = { "sh", "-c", "while true; do sleep 1; done", NULL };
 	struct container_plan plan;
 
@@ -213,8 +222,11 @@ static void gives_a_terminal(void)
 {
 	struct pod pod;
 	struct talk talk;
-	const char *const argv[] = { "sh", "-c", "tty; stty size; read line; echo got $line; exit 9", NULL };
-	struct exec_plan plan = { .container = "a.0", .argv = argv, .tty = true, .stdin_wanted = true };
+	const char *const argv[] = { "sh", "-c",
+				     "tty; stty size; read line; echo got $line; exit 9", NULL };
+	struct exec_plan plan = {
+		.container = "a.0", .argv = argv, .tty = true, .stdin_wanted = true
+	};
 
 	open_sleeping(&pod);
 	talk_init(&talk);
@@ -336,7 +348,9 @@ static void attaches(void)
 	struct talk talk;
 
 	pod_open(&pod);
-	run_plan(&pod, "while read line; do echo heard $line; echo e >&2; done; echo closed; exit 6", true, true, false);
+	run_plan(&pod,
+		 "while read line; do echo heard $line; echo e >&2; done; echo closed; exit 6",
+		 true, true, false);
 	attach(&pod, &talk);
 	CHECK_INT(write(talk.exec.stdin_fd, "one\n", 4), 4);
 	until_it_says(&pod, &talk, "heard one\n");
@@ -378,7 +392,8 @@ static void attaches_to_a_terminal_after_adoption(void)
 	struct talk talk;
 
 	pod_open(&pod);
-	run_plan(&pod, "stty -echo; while read line; do echo heard $line; stty size; done", true, false, true);
+	run_plan(&pod, "stty -echo; while read line; do echo heard $line; stty size; done", true,
+		 false, true);
 	pod_adopt(&pod);
 	attach(&pod, &talk);
 	CHECK_INT(talk.exec.stdin_fd, talk.exec.stdout_fd);
@@ -418,13 +433,18 @@ static void loses_nothing_to_a_slow_reader(void)
 	pod_close(&pod);
 }
 
-/* Through /proc/PID/exe of a process that is still the runtime's program, nobody can write to that. */
+/* Through /proc/PID/exe of a process that is still the runtime's program, nobody can write to
+ * that. */
 static void protects_its_own_program(void)
 {
 	struct pod pod;
 	struct talk talk;
-	const char *const trap[] = { "sh", "-c", "while true; do for p in /proc/[0-9]*; do (echo evil >> $p/exe) 2>/dev/null; "
-				     "(echo evil >> $p/root/proc/self/exe) 2>/dev/null; done; done", NULL };
+	const char *const trap[] = {
+		"sh", "-c",
+		"while true; do for p in /proc/[0-9]*; do (echo evil >> $p/exe) 2>/dev/null; "
+		"(echo evil >> $p/root/proc/self/exe) 2>/dev/null; done; done",
+		NULL
+	};
 	const char *const ptrace[] = { "SYS_PTRACE", NULL };
 	const char *const argv[] = { "true", NULL };
 	struct container_plan plan;
