@@ -217,7 +217,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	else if (before &&
 		 json_count(json_get(meta_of(object_json(before)), "ownerReferences")) >
 			 json_count(json_get(meta_of(object_json(after)), "ownerReferences")))
-		look_around(self, after);
+		look_around(self, before);
 }
 
 const struct control_row control_gc = { "gc", start, stop, on_change };
