@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
 	control_replicaset, control_deployment, control_endpointslice, control_schedule;

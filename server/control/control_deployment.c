@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 #include "server/control/rolling.h"
 
 #define COMPONENT  "deployment-controller"

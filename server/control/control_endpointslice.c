@@ -3,7 +3,7 @@
  */
 #include "api/selector.h"
 #include "base/random.h"
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 
 #define SERVICE_LABEL "kubernetes.io/service-name"
 #define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"

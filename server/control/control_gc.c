@@ -5,7 +5,7 @@
  * owners are all gone, the dependent is deleted with its uid as a condition.  An owner that waits
  * (foregroundDeletion) or lets go (orphan) is finished here too.
  */
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 
 struct self {
 	struct control *control;

@@ -4,7 +4,7 @@
  * A pass deletes every collection; when a look shows that nothing is left, spec.finalizers is
  * emptied through /finalize.
  */
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 
 #define AGAIN_MS 200
 

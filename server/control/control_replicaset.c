@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 
 #define BURST_MAX 500
 #define COMPONENT "replicaset-controller"

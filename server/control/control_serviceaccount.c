@@ -3,7 +3,7 @@
  * kube-root-ca.crt.
  */
 #include "server/bootstrap.h"
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 
 #define CA_MAP "kube-root-ca.crt"
 

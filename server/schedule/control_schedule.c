@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "server/control/control_inside.h"
+#include "server/control/controller.h"
 #include "server/schedule/fit.h"
 
 #define COMPONENT     "default-scheduler"

@@ -14,7 +14,8 @@ static const struct type *pod_type(void)
 	return type;
 }
 
-/* Goal: unknown fields are noted with their paths and taken out, nulls go, quantities and times become canonical. */
+/* Goal: unknown fields are noted with their paths and taken out, nulls go, quantities and times
+ * become canonical. */
 static void cleans(void)
 {
 	auto_arena arena = arena_new();
@@ -95,7 +96,8 @@ static void defaults(void)
 	json_doc_free(doc);
 }
 
-/* Goal: JSON to protobuf and back is the same value: maps, inlined messages, quantities, int-or-string, times. */
+/* Goal: JSON to protobuf and back is the same value: maps, inlined messages, quantities,
+ * int-or-string, times. */
 static void protobuf_round_trip(void)
 {
 	static const char text[] = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":"

@@ -136,7 +136,8 @@ static void on_exit_child(struct loop_child *child, int status)
 	child_status = status;
 }
 
-/* Goal: a program starts with exact descriptors and its exit is heard; one that is not there is said. */
+/* Goal: a program starts with exact descriptors and its exit is heard; one that is not there is
+ * said. */
 static void starts_programs(void)
 {
 	static const char *const argv[] = { "sh", "-c", "read x <&3; exit ${#x}", NULL };

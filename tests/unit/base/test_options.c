@@ -62,7 +62,8 @@ static bool parse(const char *config, const char *const *argv, struct target *ou
 			     err);
 }
 
-/* Goal: command line beats environment beats files beats defaults; lists are replaced or appended to. */
+/* Goal: command line beats environment beats files beats defaults; lists are replaced or appended
+ * to. */
 static void strength(void)
 {
 	auto_free char *path = memory_print("%s/c.yaml", harness_folder());

@@ -34,7 +34,8 @@ static void reads_numbers(void)
 	CHECK(value == INT64_MIN);
 }
 
-/* Goal: UTF-8 is judged as RFC 3629 says: no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* Goal: UTF-8 is judged as RFC 3629 says: no overlong forms, no surrogates, nothing above U+10FFFF.
+ */
 static void judges_utf8(void)
 {
 	CHECK(str_is_utf8(STR("gr\xc3\xbc\xc3\x9f dich \xf0\x9f\x8c\xbb")));
@@ -44,7 +45,8 @@ static void judges_utf8(void)
 	CHECK(!str_is_utf8(STR("\xe2\x82")));
 }
 
-/* Goal: base64 in both alphabets goes there and back; malformed texts are refused and leave nothing. */
+/* Goal: base64 in both alphabets goes there and back; malformed texts are refused and leave
+ * nothing. */
 static void codes_base64(void)
 {
 	static const char *const bad[] = { "A", "AA=A", "AA==AA==", "A===", "AA-_", "AA AA" };

@@ -187,7 +187,8 @@ static bool count_one(void *of, const struct change *change)
 	return true;
 }
 
-/* Goal: listeners hear each change once and in order, volatile and durable ones alike; replay tells the rest. */
+/* Goal: listeners hear each change once and in order, volatile and durable ones alike; replay tells
+ * the rest. */
 static void feed_is_ordered(void)
 {
 	struct datastore *store = open_store(harness_folder());
@@ -217,7 +218,8 @@ static void feed_is_ordered(void)
 	close_all(store);
 }
 
-/* Goal: after a restart everything durable is there, nothing volatile, and revisions go on growing. */
+/* Goal: after a restart everything durable is there, nothing volatile, and revisions go on growing.
+ */
 static void survives_restart(void)
 {
 	struct datastore *store = open_store(harness_folder());
@@ -242,8 +244,9 @@ static void survives_restart(void)
 	close_all(store);
 }
 
-/* Goal: kill -9 in the middle of many writes loses nothing that was told done, and revisions never go back.
- * Method: a child writes and tells each done key through a pipe; it is killed; its folder is opened again. */
+/* Goal: kill -9 in the middle of many writes loses nothing that was told done, and revisions never
+ * go back. Method: a child writes and tells each done key through a pipe; it is killed; its folder
+ * is opened again. */
 static void survives_kill(void)
 {
 	const char *folder = harness_folder();

@@ -1,9 +1,9 @@
 /*
- * control_inside.h - what the controllers share: caches made once, a client, the row each of them
+ * controller.h - what the controllers share: caches made once, a client, the row each of them
  * is.
  */
-#ifndef SERVER_CONTROL_CONTROL_INSIDE_H
-#define SERVER_CONTROL_CONTROL_INSIDE_H
+#ifndef SERVER_CONTROL_CONTROLLER_H
+#define SERVER_CONTROL_CONTROLLER_H
 
 #include "client/cache.h"
 #include "client/queue.h"
