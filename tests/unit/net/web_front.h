@@ -1,6 +1,6 @@
 /*
- * web_front.h - for tests that need a server: TCP, TLS and HTTP on a loopback port, requests given to
- * the test.
+ * web_front.h - for tests that need a server: TCP, TLS and HTTP on a loopback port, requests given
+ * to the test.
  */
 #ifndef TESTS_UNIT_NET_FRONT_H
 #define TESTS_UNIT_NET_FRONT_H
