@@ -44,7 +44,7 @@ static bool fail(struct error *err, sqlite3 *db, const char *what)
 static bool run(struct engine *engine, const char *sql, struct error *err)
 {
 	if (sqlite3_exec(engine->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return fail(err, engine->db, sql);
+		return fail(err, engine->db, "write the database");
 	return true;
 }
 

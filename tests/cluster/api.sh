@@ -211,6 +211,30 @@ test_kill_loses_nothing() {
 	stop_server -TERM
 }
 
+# A full disk refuses writes with a clear word; what was acknowledged is there after room has been made.
+test_full_disk() {
+	[ "$(id -u)" = 0 ] || return 0
+	mkdir -p "$scratch/f"
+	mount -t tmpfs -o size=8m mote-test "$scratch/f"
+	trap 'umount -l "$scratch/f"' EXIT
+	start_server "$scratch/f" "$(($(free_port) + 3000))"
+	head -c 400000 /dev/zero | tr '\0' x > "$scratch/big"
+	for i in $(seq 40); do
+		k create cm "big$i" --from-file="$scratch/big" > "$scratch/out$i" 2>&1 || break
+		echo "big$i" >> "$scratch/stored"
+	done
+	expect "database or disk is full" cat "$scratch/out$i"
+	k get ns > /dev/null # reading goes on
+	stop_server -KILL
+	mount -o remount,size=32m "$scratch/f"
+	start_server "$scratch/f" "$port"
+	k get cm -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}' | sort > "$scratch/there"
+	sort "$scratch/stored" | comm -23 - "$scratch/there" > "$scratch/lost"
+	equal "" cat "$scratch/lost"
+	k create cm afterwards
+	stop_server -TERM
+}
+
 test_second_server_is_refused() {
 	expect "is in use by another server (process" "$mote" server --data-dir "$scratch/a/data" \
 		--write-kubeconfig "$scratch/x" --https-listen-port 1 --bind-address 127.0.0.1
