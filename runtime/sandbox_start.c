@@ -1,8 +1,8 @@
 /*
  * sandbox_start.c - a pod's beginning: its folder, its cgroup, its monitor; and finding it again.
  *
- * The agent listens at the pod's socket itself and hands that on: it can connect and ask at once, while the
- * monitor is still making its namespaces.
+ * The agent listens at the pod's socket itself and hands that on: it can connect and ask at once,
+ * while the monitor is still making its namespaces.
  */
 #include "runtime/sandbox_inside.h"
 
@@ -55,7 +55,8 @@ static bool save_plan(const struct sandbox *sandbox, const struct sandbox_plan *
 	json_put(doc, root, "hostNetwork", json_new_bool(doc, plan->host_network));
 	json_put(doc, root, "hostPid", json_new_bool(doc, plan->host_pid));
 	json_put(doc, root, "hostIpc", json_new_bool(doc, plan->host_ipc));
-	json_put(doc, root, "shareProcessNamespace", json_new_bool(doc, plan->share_process_namespace));
+	json_put(doc, root, "shareProcessNamespace",
+		 json_new_bool(doc, plan->share_process_namespace));
 	json_put(doc, root, "sysctls", container_plan_print_list(plan->sysctls, doc));
 	json_put(doc, root, "cgroup", cgroup_print(sandbox->cgroup, doc));
 	json_put(doc, root, "home", cgroup_print(home, doc));
@@ -89,7 +90,8 @@ static bool make_folder(const struct sandbox *sandbox, struct error *err)
 
 	if (file_exists(sandbox->folder)) {
 		if (wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &why))
-			return error_set(err, ERROR_EXISTS, "the monitor of %s is alive", sandbox->folder);
+			return error_set(err, ERROR_EXISTS, "the monitor of %s is alive",
+					 sandbox->folder);
 		if (load_cgroup(sandbox->folder, &old, &why))
 			cgroup_kill(old);
 		if (!file_remove_tree(sandbox->folder, err))
@@ -98,8 +100,8 @@ static bool make_folder(const struct sandbox *sandbox, struct error *err)
 	return file_make_dirs(sandbox->folder, 0700, err);
 }
 
-static bool make_cgroups(struct sandbox *sandbox, const struct sandbox_plan *plan, struct cgroup **out_home,
-			 struct error *err)
+static bool make_cgroups(struct sandbox *sandbox, const struct sandbox_plan *plan,
+			 struct cgroup **out_home, struct error *err)
 {
 	auto_cgroup base = NULL;
 	auto_buf warnings = BUF_INIT;
@@ -114,8 +116,8 @@ static bool make_cgroups(struct sandbox *sandbox, const struct sandbox_plan *pla
 	while (rest.len > 0) {
 		struct str line = str_cut(&rest, '\n');
 
-		log_warn("runtime.sandbox", "a limit of a pod is not in force", "pod=%s why=\"" STR_FMT "\"",
-			 plan->id, STR_ARG(line));
+		log_warn("runtime.sandbox", "a limit of a pod is not in force",
+			 "pod=%s why=\"" STR_FMT "\"", plan->id, STR_ARG(line));
 	}
 	return true;
 }
@@ -145,8 +147,8 @@ static bool copy_program(int *out_fd, struct error *err)
 }
 
 /*
- * A container's process is for a moment still this program, seen from inside as /proc/PID/exe.  So it is run
- * from a read-only mount of its file: whoever gets hold of it cannot write to it.
+ * A container's process is for a moment still this program, seen from inside as /proc/PID/exe.  So
+ * it is run from a read-only mount of its file: whoever gets hold of it cannot write to it.
  */
 static bool open_program(int *out_fd, struct error *err)
 {
@@ -160,8 +162,8 @@ static bool open_program(int *out_fd, struct error *err)
 	return true;
 }
 
-static bool start_monitor(const struct sandbox *sandbox, const char *pod_folder, int listener, pid_t *out_pid,
-			  struct error *err)
+static bool start_monitor(const struct sandbox *sandbox, const char *pod_folder, int listener,
+			  pid_t *out_pid, struct error *err)
 {
 	auto_free char *log_path = memory_print("%s/monitor.log", sandbox->folder);
 	auto_fd log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -169,8 +171,13 @@ static bool start_monitor(const struct sandbox *sandbox, const char *pod_folder,
 	const char *envp[] = { NULL };
 	auto_fd program = -1;
 	int extra[2];
-	struct process_plan plan = { .path = PROGRAM_PATH, .argv = argv, .envp = envp, .cwd = "/",
-				     .extra_fds = extra, .extra_count = 2, .new_session = true };
+	struct process_plan plan = { .path = PROGRAM_PATH,
+				     .argv = argv,
+				     .envp = envp,
+				     .cwd = "/",
+				     .extra_fds = extra,
+				     .extra_count = 2,
+				     .new_session = true };
 
 	if (log < 0)
 		return error_os(err, "open %s", log_path);
@@ -196,11 +203,13 @@ static bool start_all(struct sandbox *sandbox, const struct sandbox_plan *plan, 
 	    !start_monitor(sandbox, plan->folder, listener, &pid, err))
 		return false;
 	return sandbox_watch(sandbox, pid, err) &&
-	       wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, err) && sandbox_wire(sandbox, fd, err);
+	       wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, err) &&
+	       sandbox_wire(sandbox, fd, err);
 }
 
-bool sandbox_start(struct loop *loop, const struct sandbox_plan *plan, const struct sandbox_events *events,
-		   void *owner, struct sandbox **out, struct error *err)
+bool sandbox_start(struct loop *loop, const struct sandbox_plan *plan,
+		   const struct sandbox_events *events, void *owner, struct sandbox **out,
+		   struct error *err)
 {
 	struct sandbox *sandbox;
 	struct error ignored;
@@ -260,14 +269,15 @@ static bool take_dead(struct sandbox *sandbox, struct error *err)
 	sandbox_lose(sandbox);
 	if (!keep_states(sandbox, err))
 		return false;
-	error_set(&sandbox->ready_error, ERROR_NOT_FOUND, "the pod in %s has no living monitor", sandbox->folder);
+	error_set(&sandbox->ready_error, ERROR_NOT_FOUND, "the pod in %s has no living monitor",
+		  sandbox->folder);
 	sandbox->ready_untold = true;
 	sandbox_tell_soon(sandbox);
 	return true;
 }
 
-bool sandbox_adopt(struct loop *loop, const char *folder, const struct sandbox_events *events, void *owner,
-		   struct sandbox **out, struct error *err)
+bool sandbox_adopt(struct loop *loop, const char *folder, const struct sandbox_events *events,
+		   void *owner, struct sandbox **out, struct error *err)
 {
 	struct sandbox *sandbox = sandbox_new(loop, folder, events, owner);
 	struct error why;
@@ -276,7 +286,8 @@ bool sandbox_adopt(struct loop *loop, const char *folder, const struct sandbox_e
 
 	if (!load_cgroup(sandbox->folder, &sandbox->cgroup, &why))
 		log_debug("runtime.sandbox", "a pod's plan cannot be read", "why=\"%s\"", why.text);
-	if (file_exists(sandbox->folder) && wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &why))
+	if (file_exists(sandbox->folder) &&
+	    wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &why))
 		fine = sandbox_wire(sandbox, fd, err);
 	else
 		fine = take_dead(sandbox, err);
