@@ -26,7 +26,7 @@ void wire_fds_clear(struct wire_fds *fds); /* closes what was not taken (>= 0) *
 
 struct wire {
 	/* Descriptors not taken (set to -1) are closed after the call. The wire may be stopped
-	 * inside. */
+	 * inside, but not freed. */
 	void (*on_message)(struct wire *wire, const struct json *message, struct wire_fds *fds);
 	void (*on_closed)(struct wire *wire); /* told once; stop the wire there or later */
 	struct loop_fd watch;                 /* private from here */
