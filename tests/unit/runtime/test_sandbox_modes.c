@@ -24,7 +24,8 @@ static void check_link(const char *text, const char *name, bool same)
 	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
 	CHECK(readlink(path, link, sizeof(link) - 1) > 0);
 	if ((strstr(text, link) != NULL) != same)
-		harness_fail(__FILE__, __LINE__, "%s of the host: %s, of the container: %s", name, link, text);
+		harness_fail(__FILE__, __LINE__, "%s of the host: %s, of the container: %s", name,
+			     link, text);
 }
 
 #define SHOW_NAMESPACES "for n in net ipc uts pid mnt cgroup; do readlink /proc/self/ns/$n; done"
@@ -54,7 +55,8 @@ static void shares_the_host_s(void)
 	pod_prepare(&pod);
 	pod.plan.host_network = pod.plan.host_pid = pod.plan.host_ipc = true;
 	pod_start(&pod);
-	auto_free char *output = pod_output(&pod, "a.0", SHOW_NAMESPACES "; [ $$ -gt 1 ] && echo not first");
+	auto_free char *output =
+		pod_output(&pod, "a.0", SHOW_NAMESPACES "; [ $$ -gt 1 ] && echo not first");
 	check_link(output, "net", true);
 	check_link(output, "ipc", true);
 	check_link(output, "uts", true);
@@ -93,8 +95,13 @@ static void cleans_up_after_a_monitor_with_host_processes(void)
 static void gives_the_privileged_all(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "ls /dev; mount -t tmpfs x /tmp && echo mounted; ls -d /proc/timer_list;"
-				     "touch /sys/fs/cgroup/memory 2>/dev/null; [ -c /dev/kmsg ] && head -c 1 /dev/kmsg | wc -c", NULL };
+	const char *const argv[] = {
+		"sh", "-c",
+		"ls /dev; mount -t tmpfs x /tmp && echo mounted; ls -d /proc/timer_list;"
+		"touch /sys/fs/cgroup/memory 2>/dev/null; [ -c /dev/kmsg ] && head -c 1 /dev/kmsg "
+		"| wc -c",
+		NULL
+	};
 	struct container_plan plan;
 
 	pod_open(&pod);
@@ -118,7 +125,10 @@ static void gives_the_privileged_all(void)
 static void has_a_terminal(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "tty; echo to console > /dev/console; ls -l /dev/console /dev/pts/0; test -t 0 && test -t 2 && echo all", NULL };
+	const char *const argv[] = { "sh", "-c",
+				     "tty; echo to console > /dev/console; ls -l /dev/console "
+				     "/dev/pts/0; test -t 0 && test -t 2 && echo all",
+				     NULL };
 	struct container_plan plan;
 
 	pod_open(&pod);
@@ -149,8 +159,13 @@ static void lets_users_have_a_terminal(void)
 static void passes_mounts_on(void)
 {
 	struct pod pod;
-	const char *const argv[] = { "sh", "-c", "until [ -e /open/in/mark ]; do sleep 0.05; done; ls /open/in /closed/in; umount /both/made 2>/dev/null;"
-				     "mkdir -p /both/made; mount -t tmpfs x /both/made; touch /both/made/mine", NULL };
+	const char *const argv[] = {
+		"sh", "-c",
+		"until [ -e /open/in/mark ]; do sleep 0.05; done; ls /open/in /closed/in; umount "
+		"/both/made 2>/dev/null;"
+		"mkdir -p /both/made; mount -t tmpfs x /both/made; touch /both/made/mine",
+		NULL
+	};
 	char volume[400], inner[500];
 	struct container_plan plan;
 	struct error err;
@@ -181,7 +196,6 @@ static void passes_mounts_on(void)
 	CHECK_OK(file_replace(inner, STR("x"), 0644, &err), &err);
 	pod_wait_exit(&pod, "a.0");
 	auto_free char *output = pod_log_text(&pod, "a.0");
-	CHECK_STR(output, "/open/in:\nmark\n\n/closed/in:\n"[0] == '/' ? output : "");
 	CHECK(strstr(output, "/open/in:\nmark\n") != NULL);
 	CHECK(strstr(output, "/closed/in:\nmark") == NULL);
 	snprintf(inner, sizeof(inner), "%s/made/mine", volume);
@@ -214,7 +228,8 @@ static void has_many_layers(void)
 	pod_open(&pod);
 	layers[0] = pod.layer;
 	for (int i = 1; i < LAYERS; i++) {
-		char *layer = memory_print("%s/layer-with-a-rather-long-name-as-digests-are-%d", pod.folder, i);
+		char *layer = memory_print("%s/layer-with-a-rather-long-name-as-digests-are-%d",
+					   pod.folder, i);
 		char path[600];
 		char text[16];
 
@@ -249,7 +264,8 @@ static void says_why_an_overlay_cannot_be_stacked(void)
 	CHECK_OK(file_make_dirs(lower, 0755, &err), &err);
 	CHECK_OK(file_make_dirs(upper, 0755, &err), &err);
 	CHECK_OK(file_make_dirs(work, 0755, &err), &err);
-	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper, work);
+	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper,
+		 work);
 	CHECK(unshare(CLONE_NEWNS) == 0);
 	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	CHECK(mount("overlay", pod.folder, "overlay", 0, options) == 0);
@@ -289,7 +305,8 @@ static int tests_main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "has its own namespaces", has_its_own_namespaces },
 		{ "shares the host's", shares_the_host_s },
-		{ "cleans up after a monitor with host processes", cleans_up_after_a_monitor_with_host_processes },
+		{ "cleans up after a monitor with host processes",
+		  cleans_up_after_a_monitor_with_host_processes },
 		{ "gives the privileged all", gives_the_privileged_all },
 		{ "has a terminal", has_a_terminal },
 		{ "lets users have a terminal", lets_users_have_a_terminal },
