@@ -9,10 +9,11 @@
 #include "base/version.h"
 #include "cli/command.h"
 
-extern const struct command command_server, command_version, command_help;
+extern const struct command command_server, command_monitor, command_version, command_help;
 
 const struct command *const command_list[] = {
 	&command_server,
+	&command_monitor,
 	&command_version,
 	&command_help,
 	NULL,
