@@ -49,7 +49,7 @@ static struct entry *find(const struct map *map, struct str key, uint64_t hash)
 {
 	if (map->mask == 0)
 		return NULL;
-	for (size_t at = hash & map->mask; map->table[at] != EMPTY; at = (at + 1) & map->mask) {
+	for (size_t at = (size_t)hash & map->mask; map->table[at] != EMPTY; at = (at + 1) & map->mask) {
 		struct entry *entry = &map->entries[map->table[at]];
 
 		if (entry->hash == hash && entry->key &&
@@ -61,7 +61,7 @@ static struct entry *find(const struct map *map, struct str key, uint64_t hash)
 
 static void link_entry(struct map *map, size_t index)
 {
-	size_t at = map->entries[index].hash & map->mask;
+	size_t at = (size_t)map->entries[index].hash & map->mask;
 
 	while (map->table[at] != EMPTY)
 		at = (at + 1) & map->mask;
