@@ -49,7 +49,8 @@ static struct entry *find(const struct map *map, struct str key, uint64_t hash)
 {
 	if (map->mask == 0)
 		return NULL;
-	for (size_t at = (size_t)hash & map->mask; map->table[at] != EMPTY; at = (at + 1) & map->mask) {
+	for (size_t at = (size_t)hash & map->mask; map->table[at] != EMPTY;
+	     at = (at + 1) & map->mask) {
 		struct entry *entry = &map->entries[map->table[at]];
 
 		if (entry->hash == hash && entry->key &&

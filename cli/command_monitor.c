@@ -1,6 +1,6 @@
 /*
- * command_monitor.c - mote monitor FOLDER: the process that holds one pod (hidden; runtime/sandbox.h
- * starts it).
+ * command_monitor.c - mote monitor FOLDER: the process that holds one pod (hidden;
+ * runtime/sandbox.h starts it).
  */
 #include "cli/command.h"
 #include "runtime/sandbox.h"

@@ -1,5 +1,6 @@
 /*
- * test_seccomp.c - what the kernel says to calls under the default filter, in every ABI of this machine.
+ * test_seccomp.c - what the kernel says to calls under the default filter, in every ABI of this
+ * machine.
  */
 #include "runtime/seccomp.h"
 
@@ -230,7 +231,8 @@ static void keeps_filters(void)
 	struct error err;
 	int fd;
 
-	/* Capabilities that the rules do not name change nothing; many sets do not grow without end. */
+	/* Capabilities that the rules do not name change nothing; many sets do not grow without
+	 * end. */
 	CHECK_INT(load(capability_default & ~(UINT64_C(1) << CAP_CHOWN)).len, first.len);
 	for (unsigned i = 0; i < 40; i++) {
 		CHECK_OK(seccomp_open_filter(UINT64_C(1) << i, &fd, &err), &err);
