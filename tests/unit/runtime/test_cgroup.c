@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -53,7 +54,11 @@ static pid_t populate(const struct cgroup *cgroup)
 	CHECK(pipe(ready) == 0);
 	pid = fork();
 	if (pid == 0) {
-		if (!cgroup_enter(doors, &err) || fork() < 0 || write(ready[1], "x", 1) < 0)
+		if (!cgroup_enter(doors, &err) || fork() < 0)
+			_exit(1);
+		for (clock_t late = clock() + CLOCKS_PER_SEC / 20; clock() < late;)
+			continue;
+		if (write(ready[1], "x", 1) < 0)
 			_exit(1);
 		for (;;)
 			pause();
