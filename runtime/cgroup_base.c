@@ -135,9 +135,20 @@ static char *own_folder(const struct search *search, enum cgroup_part part)
 	return memory_print("%s%s", place->mount, own);
 }
 
-static bool is_top(const struct search *search, const char *folder)
+/* Only the root of the whole hierarchy may have processes beside children with controllers; the top
+ * of a cgroup namespace only looks like it. */
+static bool is_true_root(const char *folder)
 {
-	return strcmp(search->found[CGROUP_UNIFIED].mount, folder) == 0;
+	auto_free char *events = memory_print("%s/cgroup.events", folder);
+
+	return !file_exists(events);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text);
+
+	return len > strlen(end) && strcmp(text + len - strlen(end), end) == 0;
 }
 
 /* Move all processes of `folder` into its leaf; new ones may come while we look, so look again. */
@@ -168,18 +179,24 @@ static bool empty_into_leaf(const char *folder, struct error *err)
 	return error_set(err, ERROR_UNAVAILABLE, "processes keep appearing in cgroup %s", folder);
 }
 
-/* Version 2: where "mote" is to be made; frees and replaces `own`. */
+/*
+ * Version 2: where "mote" is to be made; changes `own`.  A service of systemd could not be started
+ * again while its group has children with controllers, which are the pods that outlive the agent:
+ * they go to the top, where kubelet has its own with the cgroupfs driver.
+ */
 static bool unified_parent(const struct search *search, char **own, struct error *err)
 {
-	size_t len = strlen(*own);
-
-	if (len > strlen(LEAF) && strcmp(*own + len - strlen(LEAF), LEAF) == 0) {
-		(*own)[len - strlen(LEAF)] = '\0'; /* we have been moved by an earlier start */
+	if (ends_with(*own, ".service")) {
+		free(*own);
+		*own = memory_string(search->found[CGROUP_UNIFIED].mount);
 		return true;
 	}
-	if (is_top(search, *own))
+	if (ends_with(*own, LEAF)) {
+		/* We have been moved by an earlier start. */
+		(*own)[strlen(*own) - strlen(LEAF)] = '\0';
 		return true;
-	return empty_into_leaf(*own, err);
+	}
+	return is_true_root(*own) || empty_into_leaf(*own, err);
 }
 
 static bool is_unified(const struct search *search)

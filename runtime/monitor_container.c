@@ -426,9 +426,8 @@ static void read_reports(struct monitor_container *container)
 		return;
 	loop_fd_stop(&container->report);
 	close_slot(&container->report.fd);
-	if (container->why.kind == ERROR_NONE && !container->user)
-		error_set(&container->why, ERROR_BROKEN, "killed while starting");
-	if (container->why.kind == ERROR_NONE)
+	/* Without any report it was killed on its way: on_exit will tell. */
+	if (container->why.kind == ERROR_NONE && container->user)
 		set_running(container);
 }
 
@@ -516,6 +515,10 @@ void monitor_container_on_exit(struct monitor_container *container, int status)
 	read_reports(container);
 	/* Without a PID namespace of its own others may live on, and hold the pipes open. */
 	cgroup_kill(container->cgroup);
+	if (container->why.kind == ERROR_NONE && !container->user)
+		error_set(&container->why, ERROR_BROKEN, "killed while starting, by %s %d",
+			  WIFSIGNALED(status) ? "signal" : "exit code",
+			  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	if (container->why.kind != ERROR_NONE)
 		container_state_fail(&container->state, &container->why);
 	else

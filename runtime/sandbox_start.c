@@ -25,6 +25,9 @@
 
 #define PLAN_BYTES_MAX (1024 * 1024)
 #define HOSTNAME_MAX   64
+/* Half a second at most; a try again later is possible. */
+#define OLD_CGROUP_ROUNDS  100
+#define OLD_CGROUP_WAIT_US 5000
 /* The monitor's descriptors, in this order from 3 on: see monitor.c. */
 #define PROGRAM_PATH "/proc/self/fd/4"
 
@@ -81,10 +84,30 @@ static bool load_cgroup(const char *folder, struct cgroup **out, struct error *e
 
 /* --- the folder --- */
 
+/*
+ * A cgroup is not used a second time: some kernels (6.1 and later ones before 6.15) kill whatever
+ * is born into one that was killed before.
+ */
+static bool remove_old_cgroup(const char *folder, struct error *err)
+{
+	auto_cgroup old = NULL;
+	struct error why;
+
+	if (!load_cgroup(folder, &old, &why))
+		return true; /* none is known */
+	cgroup_kill(old);
+	for (int i = 0; i < OLD_CGROUP_ROUNDS; i++) {
+		if (cgroup_remove(old, err))
+			return true;
+		usleep(OLD_CGROUP_WAIT_US); /* the killed need a moment to die */
+		cgroup_kill(old);
+	}
+	return false;
+}
+
 /* What a dead monitor left would only mislead the new one. */
 static bool make_folder(const struct sandbox *sandbox, struct error *err)
 {
-	auto_cgroup old = NULL;
 	struct error why;
 	auto_fd fd = -1;
 
@@ -92,9 +115,8 @@ static bool make_folder(const struct sandbox *sandbox, struct error *err)
 		if (wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &why))
 			return error_set(err, ERROR_EXISTS, "the monitor of %s is alive",
 					 sandbox->folder);
-		if (load_cgroup(sandbox->folder, &old, &why))
-			cgroup_kill(old);
-		if (!file_remove_tree(sandbox->folder, err))
+		if (!remove_old_cgroup(sandbox->folder, err) ||
+		    !file_remove_tree(sandbox->folder, err))
 			return false;
 	}
 	return file_make_dirs(sandbox->folder, 0700, err);
@@ -218,11 +240,10 @@ bool sandbox_start(struct loop *loop, const struct sandbox_plan *plan,
 		return false;
 	sandbox = sandbox_new(loop, plan->folder, events, owner);
 	if (!start_all(sandbox, plan, err)) {
-		if (err->kind != ERROR_EXISTS) {
+		if (sandbox->cgroup) {
 			if (sandbox->watching)
 				kill(sandbox->monitor.pid, SIGKILL);
-			if (sandbox->cgroup)
-				(void)!cgroup_remove(sandbox->cgroup, &ignored);
+			(void)!cgroup_remove(sandbox->cgroup, &ignored);
 			(void)!file_remove_tree(sandbox->folder, &ignored);
 		}
 		sandbox_close(sandbox);

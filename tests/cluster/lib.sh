@@ -92,7 +92,7 @@ equal() {
 run_tests() {
 	passed=0
 	for name in $(sed -n 's/^\(test_[a-z_0-9]*\)().*/\1/p' "$0"); do
-		( set -e; "$name" ) > "$scratch/out" 2>&1
+		( pids=; trap end_processes EXIT; set -e; "$name" ) > "$scratch/out" 2>&1
 		if [ $? = 0 ]; then
 			passed=$((passed + 1))
 		else
