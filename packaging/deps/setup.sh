@@ -28,7 +28,8 @@ nftables                nft
 curl                    curl
 openssl                 openssl
 kmod                    modprobe
-procps                  pgrep'
+procps                  pgrep
+busybox-static          /bin/busybox'
 
 # Programs of the administrator are not on everybody's path.
 PATH=$PATH:/usr/sbin:/sbin
