@@ -1,0 +1,69 @@
+/*
+ * service_rules.h - one nftables table "mote" (family ip): cluster addresses, node ports, host
+ * ports, masquerade.
+ *
+ * The table is replaced whole, in one transaction: packets see the old rules or the new ones.
+ * Looking up a service costs one map lookup, picking an endpoint one random number: constant time
+ * per packet however many services there are.  The kernel is spoken to over netlink
+ * (nfnetlink/nf_tables); neither iptables nor nft is run.  Nothing outside our table is touched.
+ * IPv4.  Needs CAP_NET_ADMIN.
+ *
+ * One thread at a time.
+ */
+#ifndef FLANNEL_LITE_SERVICE_RULES_H
+#define FLANNEL_LITE_SERVICE_RULES_H
+
+#include "base/text.h"
+
+enum { SERVICE_TCP = 6, SERVICE_UDP = 17, SERVICE_SCTP = 132 };
+
+struct service_endpoint {
+	uint32_t address; /* host byte order */
+	uint16_t port;
+};
+
+/* One port of a service: its addresses, and who answers. */
+struct service_port {
+	int protocol;              /* SERVICE_TCP, ... */
+	const uint32_t *addresses; /* cluster and external addresses; host byte order */
+	size_t address_count;
+	uint16_t port;
+	uint16_t node_port; /* on every address of this machine; 0 = none */
+	const struct service_endpoint *endpoints;
+	size_t endpoint_count; /* none: connections are refused (port unreachable) */
+	/* Those on this machine only, for packets to the node port (externalTrafficPolicy: Local,
+	 * no masquerade, dropped when there is none); NULL with local_only unset. */
+	const struct service_endpoint *local_endpoints;
+	size_t local_endpoint_count;
+	bool local_only;
+	int affinity_s; /* ClientIP affinity: seconds a client stays with its endpoint; 0 = none */
+};
+
+/* A port of this machine that belongs to a pod (hostPort). */
+struct host_port {
+	int protocol;
+	uint32_t host_address; /* 0 = any address of the machine */
+	uint16_t port;
+	struct service_endpoint pod;
+};
+
+struct service_rules_plan {
+	const char *cluster_cidr; /* pods: what leaves it is masqueraded */
+	const char *pod_cidr;     /* this machine's pods */
+	const struct service_port *ports;
+	size_t port_count; /* at most 20000 */
+	const struct host_port *host_ports;
+	size_t host_port_count;
+};
+
+/*
+ * Chains: nat prerouting and output (services, node ports, host ports), nat postrouting
+ * (masquerade: pods to the outside except multicast; node ports; a pod that reaches itself through
+ * a service), filter forward and output (refuse services without endpoints; accept pod traffic).
+ * ERROR_BROKEN with the kernel's own reason when it refuses; the old table then still stands.
+ */
+MUST_CHECK bool service_rules_replace(const struct service_rules_plan *plan, struct error *err);
+/* Delete the table; none is fine. */
+MUST_CHECK bool service_rules_remove(struct error *err);
+
+#endif
