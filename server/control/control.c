@@ -15,11 +15,12 @@
 #include "server/control/controller.h"
 
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
-	control_replicaset, control_deployment, control_endpointslice, control_schedule;
+	control_replicaset, control_deployment, control_endpointslice, control_schedule,
+	control_node_range;
 
 static const struct control_row *const rows[] = {
 	&control_namespace,  &control_serviceaccount, &control_gc,       &control_replicaset,
-	&control_deployment, &control_endpointslice,  &control_schedule,
+	&control_deployment, &control_endpointslice,  &control_schedule, &control_node_range,
 };
 
 static const struct {
