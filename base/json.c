@@ -16,6 +16,9 @@
 #include "base/limits.h"
 #include "base/map.h"
 
+/* Up to so many keys are searched one by one, more by sorting or hashing. */
+#define SMALL_OBJECT 16
+
 struct json_doc {
 	yyjson_mut_doc *mut;
 };
@@ -164,8 +167,8 @@ static bool enter(struct judge *judge, yyjson_val *container)
 	*level = (struct level){ .container = container, .end = unsafe_yyjson_get_next(container) };
 	count = yyjson_is_obj(container) ? yyjson_obj_size(container) : 0;
 	if (count > 1 && judge->duplicate.len == 0)
-		key = count > 16 ? duplicate_in_large(container, count)
-				 : duplicate_in_small(container);
+		key = count > SMALL_OBJECT ? duplicate_in_large(container, count)
+					   : duplicate_in_small(container);
 	if (key)
 		print_path(judge, key);
 	return true;
@@ -206,41 +209,48 @@ static void put_value(yyjson_mut_val *key, yyjson_mut_val *value)
 	key->next = value;
 }
 
-static void drop_duplicates(yyjson_mut_val *value);
+/* Few keys are compared each with each: that needs no memory. */
+static bool has_duplicates(const struct json *object)
+{
+	if (json_count(object) > SMALL_OBJECT)
+		return true; /* perhaps */
+	for (struct json_iter it = json_iter(object); json_next(&it);)
+		if (json_get_str(object, it.key) != it.value)
+			return true;
+	return false;
+}
 
-/* The last of several equal keys wins; it takes the place of the first. */
-static void drop_in_object(yyjson_mut_val *object)
+struct str json_drop_duplicates(struct json *object)
 {
 	auto_map seen = map_new(); /* key -> its first yyjson_mut_val */
-	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(object);
+	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(val_of(object));
+	struct str duplicate = STR_NONE;
 
+	if (!has_duplicates(object))
+		return STR_NONE;
 	while (it.idx < it.max) {
 		yyjson_mut_val *key = yyjson_mut_obj_iter_next(&it), *first;
-		yyjson_mut_val *item = yyjson_mut_obj_iter_get_val(key);
-		struct str name = str_from(yyjson_mut_get_str(key), yyjson_mut_get_len(key));
+		struct str name = json_str(json_of(key));
 
-		drop_duplicates(item);
 		first = map_find(seen, name);
 		if (!first) {
 			map_put(seen, name, key);
 			continue;
 		}
+		if (!duplicate.at)
+			duplicate = name;
 		yyjson_mut_obj_iter_remove(&it);
-		put_value(first, item);
+		put_value(first, key->next);
 	}
+	return duplicate;
 }
 
-static void drop_duplicates(yyjson_mut_val *value)
+static void drop_in_tree(struct json *value)
 {
-	yyjson_mut_val *item;
-	size_t index, count;
-
-	if (yyjson_mut_is_arr(value)) {
-		yyjson_mut_arr_foreach(value, index, count, item) drop_duplicates(item);
-		return;
-	}
-	if (yyjson_mut_is_obj(value))
-		drop_in_object(value);
+	for (struct json_iter it = json_iter(value); json_next(&it);)
+		drop_in_tree(it.value);
+	if (json_type(value) == JSON_OBJECT)
+		json_drop_duplicates(value);
 }
 
 static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_duplicate,
@@ -260,7 +270,7 @@ static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_
 	if (!doc->mut)
 		abort();
 	if (duplicate.len > 0)
-		drop_duplicates(doc->mut->root);
+		drop_in_tree(json_root(doc));
 	if (out_duplicate)
 		*out_duplicate = duplicate.len ? yyjson_mut_get_str(made(yyjson_mut_strncpy(
 							 doc->mut, duplicate.at, duplicate.len)))
@@ -534,6 +544,12 @@ void json_put_str(struct json_doc *doc, struct json *object, struct str key, str
 			return;
 		}
 	yyjson_mut_obj_add(container, val_of(json_new_str(doc, key)), val_of(value));
+}
+
+void json_add_str(struct json_doc *doc, struct json *object, struct str key, struct json *value)
+{
+	assert(json_type(object) == JSON_OBJECT && value);
+	yyjson_mut_obj_add(val_of(object), val_of(json_new_str(doc, key)), val_of(value));
 }
 
 void json_put(struct json_doc *doc, struct json *object, const char *key, struct json *value)

@@ -92,6 +92,12 @@ struct json *json_clone(struct json_doc *doc, const struct json *value); /* deep
 void json_put(struct json_doc *doc, struct json *object, const char *key, struct json *value);
 void json_put_str(struct json_doc *doc, struct json *object, struct str key, struct json *value);
 bool json_remove(struct json *object, struct str key); /* true when it was there */
+/* Append an entry without looking for the key: json_put walks the object at each call, so a large one
+ * is built with this.  When keys may come twice, end with json_drop_duplicates. */
+void json_add_str(struct json_doc *doc, struct json *object, struct str key, struct json *value);
+/* Of equal keys the last value wins, in the place of the first (this level only).  Gives the first
+ * key that came again, in the doc's memory, or STR_NONE. */
+struct str json_drop_duplicates(struct json *object);
 void json_append(struct json *array, struct json *value);
 void json_insert(struct json *array, size_t index, struct json *value);
 struct json *json_remove_at(struct json *array, size_t index);

@@ -10,6 +10,10 @@
 #define LIMIT_JSON_DEPTH 128
 /* Alias bombs: a 3 MiB document without aliases cannot reach this many nodes. */
 #define LIMIT_YAML_NODES 200000
+/* Texts copied by aliases: one long text named many times would fill the memory. */
+#define LIMIT_YAML_ALIAS_BYTES (8u * 1024 * 1024)
+/* %TAG lines: libyaml compares each with all others. */
+#define LIMIT_YAML_DIRECTIVES 64
 /* Request line + headers: service account tokens reach 2 KiB, OIDC tokens with groups 8 KiB. */
 #define LIMIT_HTTP_HEAD    (64u * 1024)
 #define LIMIT_HTTP_HEADERS 128

@@ -21,7 +21,7 @@ struct reader {
 	bool has_event;
 	struct json_doc *doc;
 	struct map *anchors; /* name -> struct json */
-	size_t nodes, depth;
+	size_t nodes, depth, alias_bytes;
 	const char *duplicate;
 };
 
@@ -159,13 +159,40 @@ static bool count_nodes(struct reader *reader, size_t more, struct error *err)
 			 LIMIT_YAML_NODES);
 }
 
-static size_t node_count(const struct json *value)
-{
-	size_t count = 1;
+struct measure {
+	size_t nodes, bytes, depth;
+};
 
-	for (struct json_iter it = json_iter(value); json_next(&it);)
-		count += node_count(it.value);
-	return count;
+/* What a copy would cost.  Finished values are never deeper than LIMIT_JSON_DEPTH. */
+static void measure_value(const struct json *value, size_t depth, struct measure *out)
+{
+	out->nodes++;
+	out->bytes += json_str(value).len;
+	if (json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY)
+		return;
+	if (++depth > out->depth)
+		out->depth = depth;
+	for (struct json_iter it = json_iter(value); json_next(&it);) {
+		out->nodes += it.key.at ? 1 : 0;
+		out->bytes += it.key.len;
+		measure_value(it.value, depth, out);
+	}
+}
+
+static bool limit_alias(struct reader *reader, const struct json *value, struct error *err)
+{
+	struct measure cost = { 0 };
+
+	measure_value(value, 0, &cost);
+	reader->alias_bytes += cost.bytes;
+	if (reader->alias_bytes > LIMIT_YAML_ALIAS_BYTES)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "YAML aliases stand for more than %u bytes",
+				 LIMIT_YAML_ALIAS_BYTES);
+	if (reader->depth + cost.depth > LIMIT_JSON_DEPTH)
+		return error_set(err, ERROR_BAD_REQUEST, "YAML is nested deeper than %d levels",
+				 LIMIT_JSON_DEPTH);
+	return count_nodes(reader, cost.nodes, err);
 }
 
 static bool read_alias(struct reader *reader, struct json **out, struct error *err)
@@ -177,7 +204,7 @@ static bool read_alias(struct reader *reader, struct json **out, struct error *e
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "invalid YAML: unknown or unfinished anchor " STR_FMT,
 				 STR_ARG(name));
-	if (!count_nodes(reader, node_count(value), err))
+	if (!limit_alias(reader, value, err))
 		return false;
 	*out = json_clone(reader->doc, value);
 	return true;
@@ -200,25 +227,38 @@ static bool read_sequence(struct reader *reader, struct json **out, struct error
 	return true;
 }
 
-/* "<<: *base": entries of the merged mapping that are not there yet. */
-static void merge_into(struct reader *reader, struct json *object, const struct json *from)
+static void merge_new(struct reader *reader, struct json *object, struct map *keys,
+		      const struct json *from)
 {
 	if (json_type(from) == JSON_ARRAY) {
 		for (struct json_iter it = json_iter(from); json_next(&it);)
-			merge_into(reader, object, it.value);
+			merge_new(reader, object, keys, it.value);
 		return;
 	}
-	for (struct json_iter it = json_iter(from); json_next(&it);)
-		if (!json_get_str(object, it.key))
-			json_put_str(reader->doc, object, it.key,
-				     json_clone(reader->doc, it.value));
+	for (struct json_iter it = json_iter(from); json_next(&it);) {
+		if (json_type(from) != JSON_OBJECT || map_put(keys, it.key, object))
+			continue;
+		json_add_str(reader->doc, object, it.key, json_clone(reader->doc, it.value));
+	}
+}
+
+/* "<<: *base": entries of the merged mapping that are not there yet. */
+static void merge_into(struct reader *reader, struct json *object, const struct json *from)
+{
+	auto_map keys = map_new(); /* those that are there */
+
+	for (struct json_iter it = json_iter(object); json_next(&it);)
+		map_put(keys, it.key, object);
+	merge_new(reader, object, keys, from);
 }
 
 static bool read_mapping(struct reader *reader, struct json **out, struct error *err)
 {
 	struct json *object = json_new_object(reader->doc), *merged = NULL, *value;
+	struct str duplicate;
 
 	for (;;) {
+		bool merge;
 		auto_buf key = BUF_INIT;
 
 		if (!next_event(reader, err))
@@ -229,17 +269,19 @@ static bool read_mapping(struct reader *reader, struct json **out, struct error 
 			return error_set(err, ERROR_BAD_REQUEST,
 					 "invalid YAML: a key is not a scalar");
 		buf_add_str(&key, event_text(&reader->event));
+		merge = str_is(buf_str(&key), "<<") &&
+			reader->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 		if (!count_nodes(reader, 1, err) || !next_event(reader, err) ||
 		    !read_value(reader, &value, err))
 			return false;
-		if (str_is(buf_str(&key), "<<")) {
+		if (merge)
 			merged = value;
-			continue;
-		}
-		if (json_get_str(object, buf_str(&key)) && !reader->duplicate)
-			reader->duplicate = json_str(json_new_str(reader->doc, buf_str(&key))).at;
-		json_put_str(reader->doc, object, buf_str(&key), value);
+		else
+			json_add_str(reader->doc, object, buf_str(&key), value);
 	}
+	duplicate = json_drop_duplicates(object);
+	if (!reader->duplicate)
+		reader->duplicate = duplicate.at;
 	if (merged)
 		merge_into(reader, object, merged);
 	*out = object;
@@ -298,11 +340,29 @@ static bool read_document(struct reader *reader, struct json **out, struct error
 	return next_event(reader, err); /* the document's end */
 }
 
+/* Lines that begin with %TAG.  A line ends with \n, \r, or a character ending in one of the bytes. */
+static size_t count_directives(struct str text)
+{
+	static const char ends[] = "\n\r\x85\xa8\xa9";
+	size_t count = 0;
+	ptrdiff_t at;
+
+	for (bool first = true; (at = str_search(text, STR("%TAG"))) >= 0; first = false) {
+		if (at > 0 ? memchr(ends, text.at[at - 1], sizeof(ends) - 1) != NULL : first)
+			count++;
+		text = str_from(text.at + at + 4, text.len - (size_t)at - 4);
+	}
+	return count;
+}
+
 static bool reader_open(struct reader *reader, struct str text, struct error *err)
 {
 	memset(reader, 0, sizeof(*reader));
 	if (!str_is_utf8(text))
 		return error_set(err, ERROR_BAD_REQUEST, "invalid YAML: not UTF-8");
+	if (count_directives(text) > LIMIT_YAML_DIRECTIVES)
+		return error_set(err, ERROR_BAD_REQUEST, "YAML has more than %d %%TAG lines",
+				 LIMIT_YAML_DIRECTIVES);
 	if (!yaml_parser_initialize(&reader->parser))
 		abort();
 	yaml_parser_set_encoding(&reader->parser, YAML_UTF8_ENCODING);

@@ -61,6 +61,90 @@ static void refuses(void)
 	CHECK(!yaml_parse(buf_str(&deep), &doc, NULL, &err));
 }
 
+static void refuse(struct buf *text, const char *word)
+{
+	struct json_doc *doc;
+	struct error err;
+
+	CHECK(!yaml_parse(buf_str(text), &doc, NULL, &err));
+	CHECK_INT(err.kind, ERROR_BAD_REQUEST);
+	if (!strstr(err.text, word))
+		harness_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", err.text, word);
+	buf_reset(text);
+}
+
+/* Goal: what libyaml and the aliases could make large out of little is limited: depth and text that
+ * come by aliases, and directives. */
+static void refuses_large_from_little(void)
+{
+	auto_buf text = BUF_INIT;
+
+	for (int i = 0; i < 3; i++) {
+		buf_add_print(&text, "- &a%d ", i);
+		for (int k = 0; k < 60; k++)
+			buf_add_byte(&text, '[');
+		if (i > 0)
+			buf_add_print(&text, "*a%d ", i - 1);
+		for (int k = 0; k < 60; k++)
+			buf_add_byte(&text, ']');
+		buf_add_byte(&text, '\n');
+	}
+	refuse(&text, "nested deeper");
+	buf_add_text(&text, "a: &a ");
+	for (int i = 0; i < 100000; i++)
+		buf_add_byte(&text, 'x');
+	buf_add_text(&text, "\nb: [");
+	for (int i = 0; i < 100; i++)
+		buf_add_text(&text, "*a,");
+	buf_add_byte(&text, ']');
+	refuse(&text, "more than 8388608 bytes");
+	for (int i = 0; i < 65; i++)
+		buf_add_print(&text, "%%TAG !a%d! b\n", i);
+	buf_add_text(&text, "--- a\n");
+	refuse(&text, "%TAG");
+}
+
+/* Goal: a mapping with very many keys, some of them twice, is read in reasonable time: the walk of
+ * all keys for each one took half a minute. */
+static void reads_large_mappings(void)
+{
+	auto_buf text = BUF_INIT;
+	auto_json_doc doc = NULL;
+	const char *duplicate = NULL;
+	struct error err;
+
+	buf_add_text(&text, "base: &b {a: 1, z0: 2}\nall:\n  <<: *b\n");
+	for (int i = 0; i < 48000; i++)
+		buf_add_print(&text, "  z%d: 1\n", i);
+	for (int i = 0; i < 48000; i++)
+		buf_add_text(&text, "  z47999: 3\n");
+	CHECK_OK(yaml_parse(buf_str(&text), &doc, &duplicate, &err), &err);
+	CHECK_STR(duplicate, "z47999");
+	CHECK_INT(json_count(json_get(json_root(doc), "all")), 48001);
+	CHECK_INT(json_int(json_path(json_root(doc), "all", "z47999", NULL)), 3);
+	CHECK_INT(json_int(json_path(json_root(doc), "all", "z0", NULL)), 1);
+	CHECK_INT(json_int(json_path(json_root(doc), "all", "a", NULL)), 1);
+}
+
+/* Goal: of equal keys the last value wins in the place of the first, and the key is told; only a
+ * plain << merges. */
+static void judges_duplicates(void)
+{
+	struct json_doc *doc;
+	const char *duplicate = NULL;
+	struct error err;
+
+	CHECK_OK(yaml_parse(STR("{a: {x: 1}, b: 2, a: 3}"), &doc, &duplicate, &err), &err);
+	CHECK_STR(duplicate, "a");
+	json_doc_free(doc);
+	CHECK_OK(yaml_parse(STR("{a: 1, b: {a: 1}}"), &doc, &duplicate, &err), &err);
+	CHECK(duplicate == NULL);
+	json_doc_free(doc);
+	check("{a: {x: 1}, b: 2, a: 3, b: 4, c: 5}", "{\"a\":3,\"b\":4,\"c\":5}");
+	check("{\"<<\": {x: 1}, y: 2}", "{\"<<\":{\"x\":1},\"y\":2}");
+	check("{<<: [{x: 1, y: 0}, {x: 2, z: 3}], y: 2}", "{\"y\":2,\"x\":1,\"z\":3}");
+}
+
 /* Goal: what is printed is read again as the same value. */
 static void prints_back(void)
 {
@@ -80,6 +164,9 @@ static const struct test tests[] = {
 	{ "resolves scalars", resolves_scalars },
 	{ "splits documents", splits_documents },
 	{ "refuses", refuses },
+	{ "refuses large from little", refuses_large_from_little },
+	{ "reads large mappings", reads_large_mappings, .time_limit_s = 5 },
+	{ "judges duplicates", judges_duplicates },
 	{ "prints back", prints_back },
 };
 TEST_MAIN(tests)
