@@ -1,0 +1,515 @@
+/*
+ * images.c - opening the store; finding, listing and removing images; who holds which layers.
+ *
+ * A record whose names are all gone stays in the index while somebody holds it, also over a
+ * restart: whoever adopts its containers finds it by id.  images_sweep takes the rest away.
+ */
+#include "runtime/images.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "runtime/image_name.h"
+#include "runtime/images_inside.h"
+
+#define INDEX_BYTES_MAX (32u * 1024 * 1024)
+
+struct hold {
+	size_t count;
+};
+
+/* --- opening --- */
+
+static char *index_path(const struct images *images)
+{
+	return memory_print("%s/images.json", images->root);
+}
+
+static bool read_index(struct images *images, struct error *err)
+{
+	auto_free char *path = index_path(images);
+	auto_free char *aside = memory_print("%s.broken", path);
+	auto_buf text = BUF_INIT;
+
+	if (!file_read(path, INDEX_BYTES_MAX, &text, err)) {
+		if (err->kind != ERROR_NOT_FOUND)
+			return false;
+		images->index = json_doc_new();
+		json_set_root(images->index, json_new_object(images->index));
+		return true;
+	}
+	if (json_parse(buf_str(&text), &images->index, NULL, err) &&
+	    json_type(json_root(images->index)) == JSON_OBJECT)
+		return true;
+	if (rename(path, aside) < 0)
+		return error_os(err, "cannot move %s aside", path);
+	return error_set(err, ERROR_BROKEN, "%s cannot be read; it is now %s", path, aside);
+}
+
+static bool ends_with_new(const char *name)
+{
+	return str_ends(str_of(name), STR(".new"));
+}
+
+/* What a power cut left of layers that were being unpacked. */
+static void remove_leftovers(struct images *images)
+{
+	auto_free char *path = memory_print("%s/layers", images->root);
+	DIR *folder = opendir(path);
+	struct dirent *entry;
+
+	while (folder && (entry = readdir(folder))) {
+		struct error ignored;
+		auto_free char *left = memory_print("%s/%s", path, entry->d_name);
+
+		if (ends_with_new(entry->d_name))
+			(void)!file_remove_tree(left, &ignored);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+static bool make_folders(struct images *images, struct error *err)
+{
+	auto_free char *blobs = memory_print("%s/blobs/sha256", images->root);
+	auto_free char *layers = memory_print("%s/layers", images->root);
+
+	/* 0700 above all layers: set-id programs of images are out of reach for local users. */
+	if (!file_make_dirs(images->root, 0700, err) || !file_make_dirs(blobs, 0700, err) ||
+	    !file_make_dirs(layers, 0700, err))
+		return false;
+	images->root_fd = open(images->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	images->layers_fd = open(layers, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (images->root_fd < 0 || images->layers_fd < 0)
+		return error_os(err, "cannot open %s", images->root);
+	return true;
+}
+
+bool images_open(const char *root, struct images **out, struct error *err)
+{
+	struct images *images = memory_new(struct images);
+
+	images->root = memory_string(root);
+	images->root_fd = images->layers_fd = -1;
+	pthread_mutex_init(&images->lock, NULL);
+	pthread_mutex_init(&images->install, NULL);
+	images->holds = map_new();
+	if (!make_folders(images, err) || !read_index(images, err)) {
+		images_close(images);
+		return false;
+	}
+	remove_leftovers(images);
+	*out = images;
+	return true;
+}
+
+void images_close(struct images *images)
+{
+	struct str key;
+	void *value;
+
+	if (!images)
+		return;
+	for (size_t i = 0; map_next(images->holds, &i, &key, &value);)
+		free(value);
+	map_free(images->holds);
+	json_doc_free(images->index);
+	if (images->root_fd >= 0)
+		close(images->root_fd);
+	if (images->layers_fd >= 0)
+		close(images->layers_fd);
+	pthread_mutex_destroy(&images->lock);
+	pthread_mutex_destroy(&images->install);
+	free(images->root);
+	free(images);
+}
+
+/* --- the index; the lock is held --- */
+
+static struct json *records(struct images *images)
+{
+	return json_sub_array(images->index, json_root(images->index), "images");
+}
+
+static bool write_index(struct images *images, struct error *err)
+{
+	auto_free char *path = index_path(images);
+	auto_buf text = BUF_INIT;
+	struct json_doc *compact;
+
+	json_print_pretty(json_root(images->index), &text);
+	if (!file_replace(path, buf_str(&text), 0600, err))
+		return false;
+	/* Values that were replaced stay in a doc's memory: begin a new one. */
+	if (json_parse(buf_str(&text), &compact, NULL, err)) {
+		json_doc_free(images->index);
+		images->index = compact;
+	}
+	return true;
+}
+
+static ptrdiff_t text_at(const struct json *array, struct str text)
+{
+	for (struct json_iter it = json_iter(array); json_next(&it);)
+		if (str_equal(json_str(it.value), text))
+			return (ptrdiff_t)it.index;
+	return -1;
+}
+
+static bool drop_text(struct json *array, struct str text)
+{
+	ptrdiff_t at = text_at(array, text);
+
+	if (at < 0)
+		return false;
+	json_remove_at(array, (size_t)at);
+	return true;
+}
+
+static struct json *record_by_id(struct images *images, struct str id)
+{
+	for (struct json_iter it = json_iter(records(images)); json_next(&it);)
+		if (str_equal(json_str(json_get(it.value, "id")), id))
+			return it.value;
+	return NULL;
+}
+
+static struct json *record_by_name(struct images *images, struct str name)
+{
+	for (struct json_iter it = json_iter(records(images)); json_next(&it);)
+		if (text_at(json_get(it.value, "names"), name) >= 0 ||
+		    text_at(json_get(it.value, "digests"), name) >= 0)
+			return it.value;
+	return NULL;
+}
+
+static struct json *record_find(struct images *images, struct str name, struct error *err)
+{
+	auto_buf whole = BUF_INIT;
+	struct json *found = NULL;
+
+	if (image_name_is_digest(name))
+		found = record_by_id(images, name);
+	else if (!image_name_normalise(name, &whole, err))
+		return NULL;
+	else
+		found = record_by_name(images, buf_str(&whole));
+	if (!found)
+		error_set(err, ERROR_NOT_FOUND, "there is no image \"" STR_FMT "\" on this machine",
+			  STR_ARG(name));
+	return found;
+}
+
+/* "docker.io/library/web:latest" + digest -> "docker.io/library/web@sha256:..." */
+static void add_digest(struct images *images, struct json *record, const char *name,
+		       const char *digest)
+{
+	struct json *digests = json_sub_array(images->index, record, "digests");
+	struct image_name parts;
+	struct error ignored;
+	auto_free char *text = NULL;
+
+	if (!*digest || !image_name_parse(str_of(name), &parts, &ignored))
+		return;
+	text = memory_print("%s/%s@sha256:%s", parts.host, parts.repository, digest);
+	if (text_at(digests, str_of(text)) < 0)
+		json_append(digests, json_new_text(images->index, text));
+}
+
+static void add_name(struct images *images, struct json *record, const char *name)
+{
+	struct json *before = record_by_name(images, str_of(name));
+	struct json *names = json_sub_array(images->index, record, "names");
+
+	if (strchr(name, '@') || before == record)
+		return;
+	if (before)
+		drop_text(json_get(before, "names"), str_of(name)); /* it moves, as a tag does */
+	json_append(names, json_new_text(images->index, name));
+}
+
+bool image_index_add(struct images *images, const struct image_record *add, struct error *err)
+{
+	struct json *record, *layers;
+	bool done;
+
+	pthread_mutex_lock(&images->lock);
+	record = record_by_id(images, str_of(add->id));
+	if (!record) {
+		record = json_new_object(images->index);
+		json_put(images->index, record, "id", json_new_text(images->index, add->id));
+		json_append(records(images), record);
+	}
+	layers = json_new_array(images->index);
+	for (size_t i = 0; i < add->layer_count; i++)
+		json_append(layers, json_new_text(images->index, add->layers[i]));
+	json_put(images->index, record, "layers", layers);
+	json_put(images->index, record, "size", json_new_int(images->index, (int64_t)add->size));
+	for (size_t i = 0; add->names && add->names[i]; i++) {
+		add_name(images, record, add->names[i]);
+		add_digest(images, record, add->names[i], add->manifest_digest);
+	}
+	done = write_index(images, err);
+	pthread_mutex_unlock(&images->lock);
+	return done;
+}
+
+/* --- holding --- */
+
+static void hold_layer(struct images *images, struct str hex)
+{
+	struct hold *hold = map_find(images->holds, hex);
+
+	if (!hold) {
+		hold = memory_new(struct hold);
+		map_put(images->holds, hex, hold);
+	}
+	hold->count++;
+}
+
+static void release_layer(struct images *images, struct str hex)
+{
+	struct hold *hold = map_find(images->holds, hex);
+
+	assert(hold && hold->count > 0);
+	if (--hold->count == 0)
+		free(map_remove(images->holds, hex));
+}
+
+static struct str layer_hex(const char *folder)
+{
+	const char *slash = strrchr(folder, '/');
+
+	return str_of(slash + 1);
+}
+
+static char **texts_of(const struct json *array)
+{
+	char **texts = memory_zero((json_count(array) + 1) * sizeof(*texts));
+
+	for (struct json_iter it = json_iter(array); json_next(&it);)
+		texts[it.index] = str_copy(json_str(it.value));
+	return texts;
+}
+
+static struct json_doc *read_config(struct images *images, struct str id)
+{
+	struct str hex = str_from(id.at + 7, id.len - 7);
+	auto_free char *path = memory_print("%s/blobs/sha256/" STR_FMT, images->root, STR_ARG(hex));
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+	struct json_doc *doc;
+
+	if (file_read(path, LIMIT_IMAGE_MANIFEST, &text, &ignored) &&
+	    json_parse(buf_str(&text), &doc, NULL, &ignored))
+		return doc;
+	return NULL;
+}
+
+static struct image *image_of(struct images *images, const struct json *record)
+{
+	struct image *image = memory_new(struct image);
+	const struct json *layers = json_get(record, "layers");
+
+	image->id = str_copy(json_str(json_get(record, "id")));
+	image->names = texts_of(json_get(record, "names"));
+	image->digests = texts_of(json_get(record, "digests"));
+	image->size = (uint64_t)json_int(json_get(record, "size"));
+	image->layers = memory_zero((json_count(layers) + 1) * sizeof(*image->layers));
+	for (struct json_iter it = json_iter(layers); json_next(&it);) {
+		hold_layer(images, json_str(it.value));
+		image->layers[it.index] = memory_print("%s/layers/" STR_FMT, images->root,
+						       STR_ARG(json_str(it.value)));
+	}
+	image->config = read_config(images, str_of(image->id));
+	return image;
+}
+
+static void free_texts(char **texts)
+{
+	for (size_t i = 0; texts && texts[i]; i++)
+		free(texts[i]);
+	free(texts);
+}
+
+static void image_drop(struct images *images, struct image *image)
+{
+	for (size_t i = 0; image->layers[i]; i++)
+		release_layer(images, layer_hex(image->layers[i]));
+	free(image->id);
+	free_texts(image->names);
+	free_texts(image->digests);
+	free_texts(image->layers);
+	json_doc_free(image->config);
+	free(image);
+}
+
+void image_free(struct images *images, struct image *image)
+{
+	if (!image)
+		return;
+	pthread_mutex_lock(&images->lock);
+	image_drop(images, image);
+	pthread_mutex_unlock(&images->lock);
+}
+
+bool images_find(struct images *images, struct str name, struct image **out, struct error *err)
+{
+	struct json *record;
+	struct image *image = NULL;
+
+	pthread_mutex_lock(&images->lock);
+	record = record_find(images, name, err);
+	if (record) {
+		image = image_of(images, record);
+		if (!image->config) {
+			error_set(err, ERROR_BROKEN,
+				  "the configuration of the image \"" STR_FMT
+				  "\" cannot be read; import or pull it again",
+				  STR_ARG(name));
+			image_drop(images, image);
+			image = NULL;
+		}
+	}
+	pthread_mutex_unlock(&images->lock);
+	if (image)
+		*out = image;
+	return image != NULL;
+}
+
+struct image **images_list(struct images *images)
+{
+	struct image **list;
+	size_t count = 0;
+
+	pthread_mutex_lock(&images->lock);
+	list = memory_zero((json_count(records(images)) + 1) * sizeof(struct image *));
+	for (struct json_iter it = json_iter(records(images)); json_next(&it);)
+		list[count++] = image_of(images, it.value);
+	pthread_mutex_unlock(&images->lock);
+	return list;
+}
+
+/* --- removing --- */
+
+static bool is_held(struct images *images, const struct json *record)
+{
+	for (struct json_iter it = json_iter(json_get(record, "layers")); json_next(&it);)
+		if (map_find(images->holds, json_str(it.value)))
+			return true;
+	return false;
+}
+
+static bool has_names(const struct json *record)
+{
+	return json_count(json_get(record, "names")) + json_count(json_get(record, "digests")) > 0;
+}
+
+/* Records without names or holders out; gives the layers that the others need. */
+static struct map *drop_records(struct images *images)
+{
+	struct json *array = records(images);
+	struct map *needed = map_new();
+
+	for (size_t i = json_count(array); i > 0; i--) {
+		struct json *record = json_at(array, i - 1);
+
+		if (!has_names(record) && !is_held(images, record)) {
+			json_remove_at(array, i - 1);
+			continue;
+		}
+		for (struct json_iter it = json_iter(json_get(record, "layers")); json_next(&it);)
+			map_put(needed, json_str(it.value), images);
+		map_put(needed, json_str(json_get(record, "id")), images);
+	}
+	return needed;
+}
+
+static void remove_unneeded(const char *folder, const char *prefix, const struct map *needed)
+{
+	DIR *open = opendir(folder);
+	struct dirent *entry;
+
+	while (open && (entry = readdir(open))) {
+		struct str name = str_of(entry->d_name);
+		auto_free char *path = memory_print("%s/%s", folder, entry->d_name);
+		auto_free char *key = NULL;
+		struct error ignored;
+
+		if (str_ends(name, STR(".size")))
+			name.len -= 5;
+		key = memory_print("%s" STR_FMT, prefix, STR_ARG(name));
+		if (entry->d_name[0] == '.' || map_find(needed, str_of(key)))
+			continue;
+		(void)!file_remove_tree(path, &ignored); /* the next sweep tries again */
+	}
+	if (open)
+		closedir(open);
+}
+
+/* The install lock keeps a layer from going between "it is there" and "it is in the index". */
+static bool sweep(struct images *images, struct error *err)
+{
+	auto_free char *layers = memory_print("%s/layers", images->root);
+	auto_free char *blobs = memory_print("%s/blobs/sha256", images->root);
+	struct map *needed;
+	bool done;
+
+	pthread_mutex_lock(&images->install);
+	pthread_mutex_lock(&images->lock);
+	needed = drop_records(images);
+	done = write_index(images, err);
+	pthread_mutex_unlock(&images->lock);
+	if (done) {
+		remove_unneeded(layers, "", needed);
+		remove_unneeded(blobs, "sha256:", needed);
+	}
+	pthread_mutex_unlock(&images->install);
+	map_free(needed);
+	return done;
+}
+
+/* With the last tag of a repository its digests go as well. */
+static void drop_name(struct json *record, struct str whole)
+{
+	struct json *digests = json_get(record, "digests");
+	struct image_name parts;
+	struct error ignored;
+	auto_free char *prefix = NULL;
+
+	if (drop_text(digests, whole))
+		return;
+	drop_text(json_get(record, "names"), whole);
+	if (!image_name_parse(whole, &parts, &ignored))
+		return;
+	prefix = memory_print("%s/%s:", parts.host, parts.repository);
+	for (struct json_iter it = json_iter(json_get(record, "names")); json_next(&it);)
+		if (str_starts(json_str(it.value), str_of(prefix)))
+			return;
+	prefix[strlen(prefix) - 1] = '@';
+	for (size_t i = json_count(digests); i > 0; i--)
+		if (str_starts(json_str(json_at(digests, i - 1)), str_of(prefix)))
+			json_remove_at(digests, i - 1);
+}
+
+bool images_remove(struct images *images, struct str name, struct error *err)
+{
+	auto_buf whole = BUF_INIT;
+	struct json *record;
+
+	pthread_mutex_lock(&images->lock);
+	record = record_find(images, name, err);
+	if (record && image_name_is_digest(name)) {
+		json_remove(record, STR("names"));
+		json_remove(record, STR("digests"));
+	} else if (record && image_name_normalise(name, &whole, err)) {
+		drop_name(record, buf_str(&whole));
+	}
+	pthread_mutex_unlock(&images->lock);
+	return record && sweep(images, err);
+}

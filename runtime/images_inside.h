@@ -1,0 +1,83 @@
+/*
+ * images_inside.h - between the files of the image store: the index, installing an image,
+ * manifests.
+ */
+#ifndef RUNTIME_IMAGES_INSIDE_H
+#define RUNTIME_IMAGES_INSIDE_H
+
+#include <pthread.h>
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "net/hash.h"
+#include "runtime/images.h"
+
+#define IMAGE_MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
+#define IMAGE_MEDIA_OCI       "application/vnd.oci.image.manifest.v1+json"
+#define IMAGE_MEDIA_LIST      "application/vnd.docker.distribution.manifest.list.v2+json"
+#define IMAGE_MEDIA_DOCKER    "application/vnd.docker.distribution.manifest.v2+json"
+
+struct images {
+	char *root;
+	int root_fd, layers_fd;
+	pthread_mutex_t lock;    /* the index and the holds */
+	pthread_mutex_t install; /* one unpacking at a time: layers are shared */
+	struct json_doc *index;  /* {"images": [{id, names, digests, layers, size}]} */
+	struct map *holds;       /* layer hex -> how many hold it */
+};
+
+/* --- one image on its way in --- */
+
+struct image_source { /* a layer's bytes: a piece of a file */
+	int fd;
+	uint64_t at, len;
+	char digest[HASH_SHA256_HEX]; /* of these bytes; "" = not known */
+};
+
+struct image_parcel {
+	struct buf config;
+	char manifest_digest[HASH_SHA256_HEX]; /* "" when there is no manifest */
+	const char **names;                    /* complete names; NULL-terminated; may be empty */
+	struct image_source *layers;
+	size_t layer_count;
+};
+
+/* Unpack what is missing and enter the image in the index. */
+MUST_CHECK bool image_install(struct images *images, const struct image_parcel *parcel,
+			      struct error *err);
+
+/* Enter a record; writes images.json.  Called by image_install. */
+struct image_record {
+	const char *id;
+	const char *const *names;
+	const char *manifest_digest;
+	const char *const *layers; /* hex chain ids */
+	size_t layer_count;
+	uint64_t size;
+};
+MUST_CHECK bool image_index_add(struct images *images, const struct image_record *record,
+				struct error *err);
+
+/* --- manifests (image_manifest.c) --- */
+
+struct image_blob {
+	char digest[HASH_SHA256_HEX];
+	uint64_t size;
+};
+struct image_manifest {
+	struct image_blob config;
+	struct image_blob *layers;
+	size_t layer_count;
+};
+void image_manifest_clear(struct image_manifest *manifest);
+/* ERROR_INVALID with the field that is wrong. */
+MUST_CHECK bool image_manifest_read(const struct json *value, struct image_manifest *out,
+				    struct error *err);
+/* "sha256:<64 hex>" and nothing else. */
+bool image_digest_read(struct str text, char out[HASH_SHA256_HEX]);
+bool image_is_index(const struct json *value);
+/* The descriptor of an index that fits this machine best; NULL when none does. */
+const struct json *image_index_pick(const struct json *index);
+bool image_blob_read(const struct json *descriptor, struct image_blob *out);
+
+#endif
