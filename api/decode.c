@@ -61,6 +61,7 @@ static const char *go_type(const struct field *field)
 		[FIELD_MICRO_TIME] = "v1.MicroTime",
 		[FIELD_DURATION] = "v1.Duration",
 		[FIELD_ANY] = "interface {}",
+		[FIELD_STRINGS] = "v1.ExtraValue",
 	};
 	const char *dot;
 
@@ -172,6 +173,17 @@ static bool check_bytes(const struct field *field, const struct json *value,
 	return error_set(err, ERROR_BAD_REQUEST, "%s: illegal base64 data", buf_text(&path));
 }
 
+static bool check_strings(const struct field *field, const struct json *list,
+			  const struct place *place, struct error *err)
+{
+	if (json_type(list) != JSON_ARRAY)
+		return wrong_type(field, list, place, err);
+	for (struct json_iter it = json_iter(list); json_next(&it);)
+		if (json_type(it.value) != JSON_STRING)
+			return wrong_type(field, it.value, place, err);
+	return true;
+}
+
 /* *out is set when the value is to be replaced. */
 static bool check_one(struct checking *checking, const struct field *field, struct json *value,
 		      const struct place *place, struct json **out, struct error *err)
@@ -193,6 +205,7 @@ static bool check_one(struct checking *checking, const struct field *field, stru
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME: return check_time(checking, field, value, place, out, err);
 	case FIELD_DURATION: return type == JSON_STRING || wrong_type(field, value, place, err);
+	case FIELD_STRINGS: return check_strings(field, value, place, err);
 	case FIELD_MESSAGE:
 		if (type != JSON_OBJECT)
 			return wrong_type(field, value, place, err);

@@ -29,6 +29,7 @@ enum field_form {
 	FIELD_MICRO_TIME,
 	FIELD_DURATION,
 	FIELD_ANY,     /* any JSON value: RawExtension, FieldsV1 */
+	FIELD_STRINGS, /* a list of texts that is a message in protobuf: ExtraValue */
 	FIELD_MESSAGE, /* type */
 };
 enum field_shape { FIELD_ONE, FIELD_LIST, FIELD_MAP /* string keys */ };

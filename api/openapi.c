@@ -46,6 +46,7 @@ static const struct {
 	[FIELD_MICRO_TIME] = { "string", "date-time" },
 	[FIELD_DURATION] = { "string", NULL },
 	[FIELD_ANY] = { "object", NULL },
+	[FIELD_STRINGS] = { "array", NULL },
 	[FIELD_MESSAGE] = { NULL, NULL },
 };
 
@@ -63,6 +64,8 @@ static struct json *value_schema(struct document *document, const struct field *
 	put_text(doc, schema, "type", forms[field->form].type);
 	if (forms[field->form].format)
 		put_text(doc, schema, "format", forms[field->form].format);
+	if (field->form == FIELD_STRINGS)
+		put_text(doc, json_sub_object(doc, schema, "items"), "type", "string");
 	for (const char *const *value = field->values; value && *value; value++)
 		json_append(json_sub_array(doc, schema, "enum"), json_new_text(doc, *value));
 	return schema;

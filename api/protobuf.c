@@ -2,18 +2,23 @@
  * protobuf.c - Kubernetes protobuf to JSON and back by the field tables.
  *
  * Times are {1: seconds, 2: nanos}, quantities {1: text}, int-or-string {1: type, 2: int, 3: text},
- * raw JSON {1: bytes}; maps are repeated {1: key, 2: value}.  An inlined message is one of its own
+ * raw JSON {1: bytes}, lists of texts inside maps {1: text, 1: text}; maps are repeated
+ * {1: key, 2: value}.  An inlined message is one of its own
  * here and flattened in JSON.
  */
 #include "api/protobuf.h"
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 
+#include "api/measure.h"
 #include "base/clock.h"
 #include "base/limits.h"
 
-#define MAGIC "k8s\0"
+#define MAGIC       "k8s\0"
+#define YEAR_1_S    (-62135596800)
+#define YEAR_9999_S 253402300799
 
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
 
@@ -84,23 +89,28 @@ static bool take_item(struct str *in, struct item *out, struct error *err)
 	}
 }
 
+/* Of the envelope: {1: {1: apiVersion, 2: kind}, 2: raw, 3: encoding, 4: media type}. */
 static bool envelope_item(const struct item *item, struct str *version, struct str *kind,
 			  struct str *raw, struct error *err)
 {
 	struct str meta = item->bytes;
 	struct item part;
 
+	if (item->number > 2)
+		return item->number != 3 || item->bytes.len == 0 ||
+		       error_set(err, ERROR_BAD_REQUEST, "an encoded protobuf body is not taken");
+	if (item->wire != WIRE_BYTES)
+		return bad(err);
 	if (item->number == 2)
 		*raw = item->bytes;
-	if (item->number != 1)
-		return true;
-	while (meta.len > 0) {
+	while (item->number == 1 && meta.len > 0) {
 		if (!take_item(&meta, &part, err))
 			return false;
-		if (part.number == 1)
-			*version = part.bytes;
-		if (part.number == 2)
-			*kind = part.bytes;
+		if (part.number > 2)
+			continue;
+		if (part.wire != WIRE_BYTES || !str_is_utf8(part.bytes))
+			return bad(err);
+		*(part.number == 1 ? version : kind) = part.bytes;
 	}
 	return true;
 }
@@ -127,82 +137,150 @@ bool protobuf_open(struct str bytes, struct str *out_api_version, struct str *ou
 
 struct reading {
 	struct json_doc *doc;
-	int depth;
+	size_t depth;
 };
+
+static bool bad_field(const struct field *field, const char *what, struct error *err)
+{
+	return error_set(err, ERROR_BAD_REQUEST, "the protobuf field %s %s", field->name, what);
+}
 
 static bool read_message(struct reading *reading, const struct type *type, struct str raw,
 			 struct json *object, struct error *err);
 
-/* Varint 1 and 2 of a small message. */
-static bool read_pair(struct str raw, uint64_t out[4], struct str out_bytes[4], struct error *err)
+/* Numbers 1 to 3 of a small message. */
+static bool read_parts(struct str raw, struct item out[4], struct error *err)
 {
+	struct item item;
+
+	for (size_t i = 0; i < 4; i++)
+		out[i] = (struct item){ .bytes = STR("") };
+	while (raw.len > 0) {
+		if (!take_item(&raw, &item, err))
+			return false;
+		if (item.number < 4)
+			out[item.number] = item;
+	}
+	return true;
+}
+
+static bool text_value(struct reading *reading, const struct field *field, struct str text,
+		       struct json **out, struct error *err)
+{
+	if (!str_is_utf8(text))
+		return bad_field(field, "is not UTF-8", err);
+	*out = json_new_str(reading->doc, text);
+	return true;
+}
+
+static bool time_value(struct reading *reading, const struct field *field, const struct item *parts,
+		       struct json **out, struct error *err)
+{
+	int64_t seconds = (int64_t)parts[1].value, nanos = (int32_t)parts[2].value;
+	char text[CLOCK_TEXT];
+
+	if (seconds < YEAR_1_S || seconds > YEAR_9999_S || nanos < 0 || nanos >= 1000000000)
+		return bad_field(field, "is no time of the years 1 to 9999", err);
+	if (field->form == FIELD_MICRO_TIME)
+		clock_print_nano(seconds, (long)(nanos / 1000 * 1000), text);
+	else
+		clock_print(seconds, text);
+	*out = json_new_text(reading->doc, text);
+	return true;
+}
+
+/* Go's zero time is an absent one. */
+static bool is_zero_time(const struct item *parts)
+{
+	return (int64_t)parts[1].value == YEAR_1_S && parts[2].value == 0;
+}
+
+static bool any_value(struct reading *reading, const struct field *field, struct str text,
+		      struct json **out, struct error *err)
+{
+	auto_json_doc doc = NULL;
+
+	if (text.len == 0)
+		return true;
+	if (!json_parse(text, &doc, NULL, err))
+		return error_context(err, "the protobuf field %s", field->name);
+	if (measure_depth(json_root(doc), LIMIT_JSON_DEPTH) + reading->depth > LIMIT_JSON_DEPTH)
+		return bad_field(field, "is nested too deep", err);
+	*out = json_clone(reading->doc, json_root(doc));
+	return true;
+}
+
+/* A list of texts that is a message of its own. */
+static bool strings_value(struct reading *reading, const struct field *field, struct str raw,
+			  struct json **out, struct error *err)
+{
+	struct json *list = json_new_array(reading->doc), *text;
 	struct item item;
 
 	while (raw.len > 0) {
 		if (!take_item(&raw, &item, err))
 			return false;
-		if (item.number < 4) {
-			out[item.number] = item.value;
-			out_bytes[item.number] = item.bytes;
-		}
+		if (item.number != 1)
+			continue;
+		if (item.wire != WIRE_BYTES)
+			return bad_field(field, "holds something that is no text", err);
+		if (!text_value(reading, field, item.bytes, &text, err))
+			return false;
+		json_append(list, text);
 	}
+	*out = list;
 	return true;
 }
 
-static struct json *time_value(struct json_doc *doc, bool micro, const uint64_t parts[4])
-{
-	char text[CLOCK_TEXT];
-	int64_t seconds = (int64_t)parts[1];
-
-	if (micro)
-		clock_print_micro(seconds * 1000000 + (int64_t)parts[2] / 1000, text);
-	else
-		clock_print(seconds, text);
-	return json_new_text(doc, text);
-}
-
-/* Forms that are small messages of their own. */
+/* Forms that are small messages of their own; *out stays NULL when there is nothing to say. */
 static bool read_special(struct reading *reading, const struct field *field, struct str raw,
 			 struct json **out, struct error *err)
 {
-	uint64_t parts[4] = { 0 };
-	struct str texts[4] = { { 0 } };
-	struct json_doc *raw_doc = NULL;
+	struct item parts[4];
 
-	if (!read_pair(raw, parts, texts, err))
+	if (field->form == FIELD_STRINGS)
+		return strings_value(reading, field, raw, out, err);
+	if (!read_parts(raw, parts, err))
 		return false;
-	*out = NULL;
 	switch (field->form) {
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME:
-		if (raw.len > 0)
-			*out = time_value(reading->doc, field->form == FIELD_MICRO_TIME, parts);
-		return true;
-	case FIELD_QUANTITY: *out = json_new_str(reading->doc, texts[1]); return true;
+		return raw.len == 0 || is_zero_time(parts) ||
+		       time_value(reading, field, parts, out, err);
+	case FIELD_QUANTITY: return text_value(reading, field, parts[1].bytes, out, err);
 	case FIELD_INT_OR_STRING:
-		*out = parts[1] == 1 ? json_new_str(reading->doc, texts[3])
-				     : json_new_int(reading->doc, (int32_t)parts[2]);
+		if (parts[1].value == 1)
+			return text_value(reading, field, parts[3].bytes, out, err);
+		*out = json_new_int(reading->doc, (int32_t)parts[2].value);
 		return true;
 	case FIELD_DURATION:
-		*out = json_new_print(reading->doc, "%" PRId64 "ns", (int64_t)parts[1]);
+		*out = json_new_print(reading->doc, "%" PRId64 "ns", (int64_t)parts[1].value);
 		return true;
-	default: /* raw JSON */
-		if (texts[1].len == 0)
-			return true;
-		if (!json_parse(texts[1], &raw_doc, NULL, err))
-			return false;
-		*out = json_clone(reading->doc, json_root(raw_doc));
-		json_doc_free(raw_doc);
-		return true;
+	default: return any_value(reading, field, parts[1].bytes, out, err);
 	}
 }
 
-static struct json *double_value(struct json_doc *doc, uint64_t bits)
+static bool double_value(struct reading *reading, const struct field *field, uint64_t bits,
+			 struct json **out, struct error *err)
 {
 	double value;
 
 	memcpy(&value, &bits, sizeof(value));
-	return json_new_double(doc, value);
+	if (!isfinite(value))
+		return bad_field(field, "is no finite number", err);
+	*out = json_new_double(reading->doc, value);
+	return true;
+}
+
+static unsigned wire_of(const struct field *field)
+{
+	switch (field->form) {
+	case FIELD_BOOL:
+	case FIELD_INT32:
+	case FIELD_INT64: return WIRE_VARINT;
+	case FIELD_DOUBLE: return WIRE_64;
+	default: return WIRE_BYTES;
+	}
 }
 
 static bool read_value(struct reading *reading, const struct field *field, const struct item *item,
@@ -210,17 +288,16 @@ static bool read_value(struct reading *reading, const struct field *field, const
 {
 	auto_buf coded = BUF_INIT;
 
+	if (item->wire != wire_of(field))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the protobuf field %s has the wrong wire type %u", field->name,
+				 item->wire);
 	switch (field->form) {
-	case FIELD_STRING:
-		if (!str_is_utf8(item->bytes))
-			return error_set(err, ERROR_BAD_REQUEST,
-					 "the protobuf field %s is not UTF-8", field->name);
-		*out = json_new_str(reading->doc, item->bytes);
-		return true;
+	case FIELD_STRING: return text_value(reading, field, item->bytes, out, err);
 	case FIELD_BOOL: *out = json_new_bool(reading->doc, item->value != 0); return true;
 	case FIELD_INT32: *out = json_new_int(reading->doc, (int32_t)item->value); return true;
 	case FIELD_INT64: *out = json_new_int(reading->doc, (int64_t)item->value); return true;
-	case FIELD_DOUBLE: *out = double_value(reading->doc, item->value); return true;
+	case FIELD_DOUBLE: return double_value(reading, field, item->value, out, err);
 	case FIELD_BYTES:
 		buf_add_base64(&coded, item->bytes);
 		*out = json_new_str(reading->doc, buf_str(&coded));
@@ -232,25 +309,52 @@ static bool read_value(struct reading *reading, const struct field *field, const
 	}
 }
 
-static bool read_entry(struct reading *reading, const struct field *field, struct str raw,
-		       struct json *object, struct error *err)
-{
-	struct json *map = json_sub_object(reading->doc, object, field->name), *value = NULL;
-	struct item item = { 0 }, found = { .bytes = STR("") };
-	struct str key = STR("");
+/* --- reading: maps, lists, messages --- */
 
-	while (raw.len > 0) {
-		if (!take_item(&raw, &item, err))
-			return false;
-		if (item.number == 1)
-			key = item.bytes;
-		if (item.number == 2)
-			found = item;
-	}
-	if (!read_value(reading, field, &found, &value, err))
+/* One entry, {1: key, 2: value}; what is not said is the zero value. */
+static bool read_entry(struct reading *reading, const struct field *field, struct str raw,
+		       struct json *map, struct error *err)
+{
+	struct item parts[4];
+	struct json *value = NULL;
+
+	if (!read_parts(raw, parts, err))
+		return false;
+	if (parts[1].number && parts[1].wire != WIRE_BYTES)
+		return bad_field(field, "has a key that is no text", err);
+	if (!str_is_utf8(parts[1].bytes))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the key of the protobuf field %s is not UTF-8", field->name);
+	if (!parts[2].number)
+		parts[2].wire = wire_of(field);
+	if (!read_value(reading, field, &parts[2], &value, err))
 		return false;
 	if (value)
-		json_put_str(reading->doc, map, key, value);
+		json_add_str(reading->doc, map, parts[1].bytes, value);
+	return true;
+}
+
+/* All entries of a map at once, from its first one on. */
+static bool read_map(struct reading *reading, const struct field *field, struct item item,
+		     struct str rest, struct json *object, struct error *err)
+{
+	struct json *map;
+
+	if (json_get(object, field->name))
+		return true; /* the first entry has read them all */
+	map = json_sub_object(reading->doc, object, field->name);
+	for (;;) {
+		if (item.number == field->number && item.wire != WIRE_BYTES)
+			return bad_field(field, "has an entry that is no message", err);
+		if (item.number == field->number &&
+		    !read_entry(reading, field, item.bytes, map, err))
+			return false;
+		if (rest.len == 0)
+			break;
+		if (!take_item(&rest, &item, err))
+			return false;
+	}
+	json_drop_duplicates(map);
 	return true;
 }
 
@@ -265,23 +369,55 @@ static bool is_zero(const struct field *field, const struct json *value)
 	}
 }
 
-static bool read_field(struct reading *reading, const struct field *field, const struct item *item,
-		       struct json *object, struct error *err)
+static bool read_element(struct reading *reading, const struct field *field,
+			 const struct item *item, struct json *object, struct error *err)
 {
 	struct json *value = NULL;
 
-	if (field->inlined)
-		return read_message(reading, field->type, item->bytes, object, err);
-	if (field->shape == FIELD_MAP)
-		return read_entry(reading, field, item->bytes, object, err);
+	if (!read_value(reading, field, item, &value, err))
+		return false;
+	if (value)
+		json_append(json_sub_array(reading->doc, object, field->name), value);
+	return true;
+}
+
+/* Numbers may come packed: many in one piece of bytes. */
+static bool read_list(struct reading *reading, const struct field *field, struct item item,
+		      struct json *object, struct error *err)
+{
+	unsigned wire = wire_of(field);
+	struct str packed = item.bytes;
+
+	if (item.wire != WIRE_BYTES || wire == WIRE_BYTES)
+		return read_element(reading, field, &item, object, err);
+	item.wire = wire;
+	while (packed.len > 0) {
+		bool taken = wire == WIRE_VARINT ? take_varint(&packed, &item.value)
+						 : take_fixed(&packed, 8, &item.value);
+
+		if (!taken)
+			return bad(err);
+		if (!read_element(reading, field, &item, object, err))
+			return false;
+	}
+	return true;
+}
+
+/* A message that comes in several pieces is the pieces together. */
+static bool read_one(struct reading *reading, const struct field *field, const struct item *item,
+		     struct json *object, struct error *err)
+{
+	struct json *value = NULL;
+
+	if (field->form == FIELD_MESSAGE && item->wire == WIRE_BYTES)
+		return read_message(reading, field->type, item->bytes,
+				    json_sub_object(reading->doc, object, field->name), err);
 	if (!read_value(reading, field, item, &value, err))
 		return false;
 	if (!value)
 		return true;
-	if (field->shape == FIELD_LIST)
-		json_append(json_sub_array(reading->doc, object, field->name), value);
-	else if (!field->omit_empty || !is_zero(field, value))
-		json_put(reading->doc, object, field->name, value);
+	json_put(reading->doc, object, field->name,
+		 field->omit_empty && is_zero(field, value) ? NULL : value);
 	return true;
 }
 
@@ -293,6 +429,18 @@ static const struct field *by_number(const struct type *type, unsigned number)
 	return NULL;
 }
 
+static bool read_field(struct reading *reading, const struct field *field, const struct item *item,
+		       struct json *object, struct error *err)
+{
+	if (field->inlined && item->wire != WIRE_BYTES)
+		return bad(err);
+	if (field->inlined)
+		return read_message(reading, field->type, item->bytes, object, err);
+	if (field->shape == FIELD_LIST)
+		return read_list(reading, field, *item, object, err);
+	return read_one(reading, field, item, object, err);
+}
+
 static bool read_message(struct reading *reading, const struct type *type, struct str raw,
 			 struct json *object, struct error *err)
 {
@@ -301,11 +449,16 @@ static bool read_message(struct reading *reading, const struct type *type, struc
 	while (raw.len > 0) {
 		struct item item;
 		const struct field *field;
+		bool done = true;
 
 		if (!take_item(&raw, &item, err))
 			return false;
 		field = by_number(type, item.number);
-		if (field && !read_field(reading, field, &item, object, err))
+		if (field && field->shape == FIELD_MAP)
+			done = read_map(reading, field, item, raw, object, err);
+		else if (field)
+			done = read_field(reading, field, &item, object, err);
+		if (!done)
 			return false;
 	}
 	reading->depth--;
@@ -361,6 +514,12 @@ static bool write_time(const struct json *value, struct buf *out, struct error *
 	return true;
 }
 
+static void write_strings(const struct json *list, struct buf *out)
+{
+	for (struct json_iter it = json_iter(list); json_next(&it);)
+		put_bytes(out, 1, json_str(it.value));
+}
+
 /* The bytes of a form that is written as a message. */
 static bool write_special(const struct field *field, const struct json *value, struct buf *out,
 			  struct error *err)
@@ -381,6 +540,7 @@ static bool write_special(const struct field *field, const struct json *value, s
 		clock_parse_duration(json_str(value), &ms);
 		put_number(out, 1, ms * 1000000);
 		return true;
+	case FIELD_STRINGS: write_strings(value, out); return true;
 	default:
 		json_print(value, &text);
 		put_bytes(out, 1, buf_str(&text));

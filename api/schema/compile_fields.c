@@ -10,15 +10,19 @@
  *   type Name [whole] [| help]            a message; `whole`: apply changes it as a whole
  *     field form number marks... [| help] two blanks before the field
  *
- * A form is string bool int32 int64 double bytes quantity intorstring time microtime duration any,
- * or the name of a type (of this package, else of any other); [] before it makes a list, {} a map
- * with text keys.  A field named - is an inlined message.  Marks:
+ * A form is string bool int32 int64 double bytes quantity intorstring time microtime duration any
+ * strings (a list of texts that is a message of its own in protobuf), or the name of a type (of this
+ * package, else of any other); [] before it makes a list, {} a map with text keys.  A field named -
+ * is an inlined message.  Marks:
  *
- *   req             must be given              omit          a zero value is left out when read
- * from protobuf inline          flattened in JSON          whole         apply changes it as a
- * whole set atomic map=KEYS                        list type of server-side apply (map: its keys,
- * joined by commas) merge[=KEY] mergeretain[=KEY] retain       strategic merge enum=A|B allowed
- * values             default=JSON  value when absent
+ *   req                  must be given
+ *   omit                 a zero value is left out when read from protobuf
+ *   inline               flattened in JSON
+ *   whole                apply changes it as a whole
+ *   set atomic map=KEYS  list type of server-side apply (map: its keys, joined by commas)
+ *   merge[=KEY] mergeretain[=KEY] retain       strategic merge
+ *   enum=A|B             allowed values
+ *   default=JSON         value when absent
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -225,10 +229,12 @@ static void read_file(const char *path)
 
 static const char *const forms[] = { "string", "bool",      "int32",    "int64",
 				     "double", "bytes",     "quantity", "intorstring",
-				     "time",   "microtime", "duration", "any" };
+				     "time",   "microtime", "duration", "any",
+				     "strings" };
 static const char *const form_names[] = { "STRING", "BOOL",       "INT32",    "INT64",
 					  "DOUBLE", "BYTES",      "QUANTITY", "INT_OR_STRING",
-					  "TIME",   "MICRO_TIME", "DURATION", "ANY" };
+					  "TIME",   "MICRO_TIME", "DURATION", "ANY",
+					  "STRINGS" };
 
 static const char *basic_form(const char *form)
 {
