@@ -415,13 +415,6 @@ struct json *json_at(const struct json *array, size_t index)
 	return json_of(yyjson_mut_arr_get(val_of(array), index));
 }
 
-bool json_equal(const struct json *a, const struct json *b)
-{
-	if (!a || !b)
-		return !a && !b;
-	return yyjson_mut_equals(val_of(a), val_of(b));
-}
-
 /* A container points to its last entry; entries form a ring. */
 struct json_iter json_iter(const struct json *container)
 {
@@ -455,6 +448,73 @@ bool json_next(struct json_iter *it)
 	return true;
 }
 
+/* --- order of keys, and equality without it --- */
+
+struct pair {
+	yyjson_mut_val *key, *value;
+};
+
+static int compare_pairs(const void *a, const void *b)
+{
+	const struct pair *left = a, *right = b;
+
+	return str_compare(json_str(json_of(left->key)), json_str(json_of(right->key)));
+}
+
+/* What is left of the walk of an object; the caller frees. */
+static struct pair *sorted_pairs(struct json_iter it)
+{
+	size_t count = it.left;
+	struct pair *pairs = memory_get((count + 1) * sizeof(*pairs));
+
+	for (size_t i = 0; i < count; i++) {
+		pairs[i].key = val_of(it.next);
+		pairs[i].value = pairs[i].key->next;
+		json_next(&it);
+	}
+	qsort(pairs, count, sizeof(*pairs), compare_pairs);
+	return pairs;
+}
+
+static bool equal_sorted(struct json_iter a, struct json_iter b)
+{
+	auto_free struct pair *left = sorted_pairs(a);
+	auto_free struct pair *right = sorted_pairs(b);
+
+	for (size_t i = 0; i < a.left; i++)
+		if (compare_pairs(&left[i], &right[i]) != 0 ||
+		    !json_equal(json_of(left[i].value), json_of(right[i].value)))
+			return false;
+	return true;
+}
+
+/* Entries in the same order are compared as they come; from the first other key on, sorted. */
+static bool equal_entries(struct json_iter a, struct json_iter b)
+{
+	struct json_iter left = a, right = b;
+
+	while (json_next(&left) && json_next(&right)) {
+		if (a.is_object && !str_equal(left.key, right.key))
+			return equal_sorted(a, b);
+		if (!json_equal(left.value, right.value))
+			return false;
+		a = left;
+		b = right;
+	}
+	return true;
+}
+
+bool json_equal(const struct json *a, const struct json *b)
+{
+	if (!a || !b)
+		return !a && !b;
+	if (json_type(a) != json_type(b) || json_count(a) != json_count(b))
+		return false;
+	if (json_type(a) == JSON_OBJECT || json_type(a) == JSON_ARRAY)
+		return equal_entries(json_iter(a), json_iter(b));
+	return yyjson_mut_equals(val_of(a), val_of(b));
+}
+
 /* --- makers --- */
 
 struct json *json_new_null(struct json_doc *doc)
@@ -473,6 +533,11 @@ struct json *json_new_int(struct json_doc *doc, int64_t value)
 	if (value < 0)
 		return json_of(made(yyjson_mut_sint(doc->mut, value)));
 	return json_of(made(yyjson_mut_uint(doc->mut, (uint64_t)value)));
+}
+
+struct json *json_new_uint(struct json_doc *doc, uint64_t value)
+{
+	return json_of(made(yyjson_mut_uint(doc->mut, value)));
 }
 
 struct json *json_new_double(struct json_doc *doc, double value)
@@ -597,28 +662,11 @@ void json_clear(struct json *container)
 		yyjson_mut_obj_clear(val_of(container));
 }
 
-struct pair {
-	yyjson_mut_val *key, *value;
-};
-
-static int compare_pairs(const void *a, const void *b)
-{
-	const struct pair *left = a, *right = b;
-
-	return str_compare(json_str(json_of(left->key)), json_str(json_of(right->key)));
-}
-
 void json_sort_keys(struct json *object)
 {
 	size_t count = json_count(object);
-	auto_free struct pair *pairs = memory_get((count + 1) * sizeof(*pairs));
-	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(val_of(object));
+	auto_free struct pair *pairs = sorted_pairs(json_iter(object));
 
-	for (size_t i = 0; i < count; i++) {
-		pairs[i].key = yyjson_mut_obj_iter_next(&it);
-		pairs[i].value = yyjson_mut_obj_iter_get_val(pairs[i].key);
-	}
-	qsort(pairs, count, sizeof(*pairs), compare_pairs);
 	json_clear(object);
 	for (size_t i = 0; i < count; i++)
 		yyjson_mut_obj_add(val_of(object), pairs[i].key, pairs[i].value);

@@ -80,6 +80,7 @@ bool json_next(struct json_iter *it);
 struct json *json_new_null(struct json_doc *doc);
 struct json *json_new_bool(struct json_doc *doc, bool value);
 struct json *json_new_int(struct json_doc *doc, int64_t value);
+struct json *json_new_uint(struct json_doc *doc, uint64_t value);
 struct json *json_new_double(struct json_doc *doc, double value);
 struct json *json_new_str(struct json_doc *doc, struct str value);
 struct json *json_new_text(struct json_doc *doc, const char *value);
@@ -92,8 +93,8 @@ struct json *json_clone(struct json_doc *doc, const struct json *value); /* deep
 void json_put(struct json_doc *doc, struct json *object, const char *key, struct json *value);
 void json_put_str(struct json_doc *doc, struct json *object, struct str key, struct json *value);
 bool json_remove(struct json *object, struct str key); /* true when it was there */
-/* Append an entry without looking for the key: json_put walks the object at each call, so a large one
- * is built with this.  When keys may come twice, end with json_drop_duplicates. */
+/* Append an entry without looking for the key: json_put walks the object at each call, so a large
+ * one is built with this.  When keys may come twice, end with json_drop_duplicates. */
 void json_add_str(struct json_doc *doc, struct json *object, struct str key, struct json *value);
 /* Of equal keys the last value wins, in the place of the first (this level only).  Gives the first
  * key that came again, in the doc's memory, or STR_NONE. */

@@ -340,7 +340,7 @@ static bool read_document(struct reader *reader, struct json **out, struct error
 	return next_event(reader, err); /* the document's end */
 }
 
-/* Lines that begin with %TAG.  A line ends with \n, \r, or a character ending in one of the bytes. */
+/* Lines that begin with %TAG.  A line ends with \n, \r or a character whose last byte is here. */
 static size_t count_directives(struct str text)
 {
 	static const char ends[] = "\n\r\x85\xa8\xa9";

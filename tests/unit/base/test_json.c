@@ -143,6 +143,101 @@ static void compares(void)
 	CHECK(json_equal(json_root(a), made));
 }
 
+static struct json_doc *numbered(unsigned count, unsigned step)
+{
+	auto_buf text = BUF_INIT;
+
+	buf_add_text(&text, "{\"deep\":{");
+	for (unsigned i = 0; i < count; i++) {
+		unsigned number = (unsigned)((uint64_t)i * step % count);
+
+		buf_add_print(&text, "%s\"k%u\":%u", i ? "," : "", number, number);
+	}
+	buf_add_text(&text, "}}");
+	return parse(buf_text(&text));
+}
+
+/* Goal: large objects in another key order are compared in reasonable time, and rightly. */
+static void compares_large_objects(void)
+{
+	auto_json_doc a = numbered(100000, 1);
+	auto_json_doc b = numbered(100000, 70001);
+	auto_json_doc c = numbered(100000, 70001);
+	struct json *deep = json_get(json_root(c), "deep");
+
+	CHECK(json_equal(json_root(a), json_root(b)));
+	json_put(c, deep, "k5", json_new_int(c, 6));
+	CHECK(!json_equal(json_root(a), json_root(c)));
+	json_remove(deep, STR("k5"));
+	CHECK(!json_equal(json_root(a), json_root(c)));
+	json_put(c, deep, "K5", json_new_int(c, 5));
+	CHECK(!json_equal(json_root(a), json_root(c)));
+	json_remove(deep, STR("K5"));
+	json_put(c, deep, "k5", json_new_int(c, 5));
+	CHECK(json_equal(json_root(a), json_root(c)));
+}
+
+static bool equal_texts(const char *a, const char *b)
+{
+	auto_json_doc left = parse(a);
+	auto_json_doc right = parse(b);
+
+	return json_equal(json_root(left), json_root(right)) &&
+	       json_equal(json_root(right), json_root(left));
+}
+
+/* Goal: values of each type equal themselves only. */
+static void compares_each_type(void)
+{
+	static const char *const values[] = { "null",
+					      "false",
+					      "true",
+					      "0",
+					      "-1",
+					      "18446744073709551615",
+					      "0.5",
+					      "\"\"",
+					      "\"0\"",
+					      "[]",
+					      "[0]",
+					      "[[]]",
+					      "{}",
+					      "{\"a\":0}",
+					      "{\"b\":0}",
+					      "{\"a\":0,\"b\":0,\"c\":1}",
+					      "{\"a\":0,\"b\":1,\"c\":0}" };
+	auto_json_doc null = parse("null");
+
+	for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+		for (size_t k = 0; k < ARRAY_LENGTH(values); k++)
+			CHECK_INT(equal_texts(values[i], values[k]), i == k);
+	CHECK(equal_texts("{\"a\":0,\"b\":0,\"c\":1}", "{\"c\":1,\"a\":0,\"b\":0}"));
+	CHECK(!json_equal(NULL, json_root(null)));
+	CHECK(json_equal(NULL, NULL));
+}
+
+/* Goal: entries added unseen are sorted out at the end; keys are sorted by their bytes. */
+static void builds_objects(void)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *object = json_new_object(doc);
+
+	CHECK(json_drop_duplicates(object).at == NULL);
+	for (int i = 0; i < 60; i++) {
+		char key[2] = { (char)('z' - i % 20), '\0' };
+
+		json_add_str(doc, object, str_of(key), json_new_int(doc, i));
+	}
+	CHECK_INT(json_count(object), 60);
+	CHECK(str_is(json_drop_duplicates(object), "z"));
+	CHECK_INT(json_count(object), 20);
+	CHECK(json_drop_duplicates(object).at == NULL);
+	CHECK_INT(json_int(json_get(object, "z")), 40);
+	json_sort_keys(object);
+	for (struct json_iter it = json_iter(object); json_next(&it);)
+		CHECK_INT(it.key.at[0], 'g' + (int)it.index);
+}
+
 /* Goal: readers take NULL for absent. */
 static void readers_take_null(void)
 {
@@ -162,6 +257,9 @@ static const struct test tests[] = {
 	{ "judges large objects", judges_large_objects },
 	{ "changes in place", changes_in_place },
 	{ "compares", compares },
+	{ "compares large objects", compares_large_objects, .time_limit_s = 5 },
+	{ "compares each type", compares_each_type },
+	{ "builds objects", builds_objects },
 	{ "readers take null", readers_take_null },
 };
 TEST_MAIN(tests)
