@@ -252,7 +252,8 @@ void loop_task_cancel(struct loop_task *task)
 }
 
 /* Those queued so far; tasks that they defer run in the next round, after descriptors had their
- * turn. */
+ * turn.  A task may call loop_once, so there may be a mark of an outer walk: it goes behind ours and
+ * is the first when we are done. */
 static void run_tasks(struct loop *loop)
 {
 	struct loop_task mark = { .queued = true };
@@ -261,8 +262,13 @@ static void run_tasks(struct loop *loop)
 	while (loop->tasks.next != &mark.link) {
 		struct loop_task *task = LIST_OWNER(loop->tasks.next, struct loop_task, link);
 
-		loop_task_cancel(task);
-		task->on_task(task);
+		if (task->on_task) {
+			loop_task_cancel(task);
+			task->on_task(task);
+		} else {
+			list_remove(&task->link);
+			list_add_front(&mark.link, &task->link);
+		}
 	}
 	list_remove(&mark.link);
 }
@@ -271,12 +277,31 @@ static void run_tasks(struct loop *loop)
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook)
 {
+	assert(hook->on_hook);
 	list_add(&loop->hooks, &hook->link);
 }
 
 void loop_hook_remove(struct loop_hook *hook)
 {
 	list_remove(&hook->link);
+}
+
+/* A mark behind the hook that is called: that one and its neighbours may go meanwhile.  Marks of outer
+ * walks (a hook may call loop_once) are passed over. */
+static void run_hooks(struct loop *loop)
+{
+	struct loop_hook mark = { 0 };
+
+	list_add_front(&loop->hooks, &mark.link);
+	while (mark.link.next != &loop->hooks) {
+		struct loop_hook *hook = LIST_OWNER(mark.link.next, struct loop_hook, link);
+
+		list_remove(&mark.link);
+		list_add_front(&hook->link, &mark.link);
+		if (hook->on_hook)
+			hook->on_hook(hook);
+	}
+	list_remove(&mark.link);
 }
 
 /* --- posts --- */
@@ -330,12 +355,7 @@ void loop_once(struct loop *loop, int wait_ms)
 {
 	int count;
 
-	LIST_EACH_SAFE(&loop->hooks, link)
-	{
-		struct loop_hook *hook = LIST_OWNER(link, struct loop_hook, link);
-
-		hook->on_hook(hook);
-	}
+	run_hooks(loop);
 	count = epoll_wait(loop->epoll, loop->events, EVENTS_MAX, wait_time(loop, wait_ms));
 	loop->event_at = 0;
 	loop->event_count = count > 0 ? count : 0;

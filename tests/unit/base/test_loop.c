@@ -164,6 +164,99 @@ static void starts_programs(void)
 	loop_close(loop);
 }
 
+struct caller {
+	struct loop_hook hook;
+	struct loop *loop;
+	int calls;
+};
+static struct caller callers[4];
+
+static void on_plain_hook(struct loop_hook *hook)
+{
+	CONTAINER_OF(hook, struct caller, hook)->calls++;
+}
+
+/* Takes itself and both neighbours out. */
+static void on_removing_hook(struct loop_hook *hook)
+{
+	on_plain_hook(hook);
+	for (int i = 0; i < 3; i++)
+		loop_hook_remove(&callers[i].hook);
+}
+
+static void on_nesting_hook(struct loop_hook *hook)
+{
+	struct caller *caller = CONTAINER_OF(hook, struct caller, hook);
+
+	if (++caller->calls == 1)
+		loop_once(caller->loop, 0);
+}
+
+/* Goal: a hook may remove itself and the ones before and behind it; the others are called still. */
+static void hooks_remove_hooks(void)
+{
+	struct loop *loop = open_loop();
+
+	for (int i = 0; i < 4; i++) {
+		callers[i] = (struct caller){ .hook.on_hook = on_plain_hook };
+		loop_hook_add(loop, &callers[i].hook);
+	}
+	callers[1].hook.on_hook = on_removing_hook;
+	loop_once(loop, 0);
+	loop_once(loop, 0);
+	CHECK_INT(callers[0].calls, 1);
+	CHECK_INT(callers[1].calls, 1);
+	CHECK_INT(callers[2].calls, 0);
+	CHECK_INT(callers[3].calls, 2);
+	loop_close(loop);
+}
+
+/* Goal: a round inside a hook calls every hook once more, and nothing else happens. */
+static void hooks_nest(void)
+{
+	struct loop *loop = open_loop();
+
+	for (int i = 0; i < 3; i++) {
+		callers[i] = (struct caller){ .hook.on_hook = on_nesting_hook, .loop = loop };
+		loop_hook_add(loop, &callers[i].hook);
+	}
+	loop_once(loop, 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(callers[i].calls, 4);
+	loop_close(loop);
+}
+
+struct nesting {
+	struct loop_task task;
+	struct loop *loop;
+	int calls;
+};
+
+static void on_nesting_task(struct loop_task *task)
+{
+	struct nesting *nesting = CONTAINER_OF(task, struct nesting, task);
+
+	nesting->calls++;
+	loop_once(nesting->loop, 0);
+}
+
+/* Goal: tasks that run a round of their own are each called once, with those that stood behind. */
+static void tasks_nest(void)
+{
+	struct loop *loop = open_loop();
+	struct nesting nesting[3];
+
+	for (int i = 0; i < 3; i++) {
+		nesting[i] = (struct nesting){ .task.on_task = on_nesting_task, .loop = loop };
+		loop_defer(loop, &nesting[i].task);
+	}
+	loop_once(loop, 0);
+	loop_once(loop, 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(nesting[i].calls, 1);
+	loop_close(loop);
+}
+
 static int signals_seen;
 
 static void on_signal(struct loop_signal *watch, int signal)
@@ -191,6 +284,7 @@ static void hears_signals(void)
 static const struct test tests[] = {
 	{ "timers in order", timers_in_order }, { "removal in round", removal_in_round },
 	{ "servants work", servants_work },     { "starts programs", starts_programs },
-	{ "hears signals", hears_signals },
+	{ "hears signals", hears_signals },     { "hooks remove hooks", hooks_remove_hooks },
+	{ "hooks nest", hooks_nest },           { "tasks nest", tasks_nest },
 };
 TEST_MAIN(tests)
