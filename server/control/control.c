@@ -16,11 +16,12 @@
 
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
 	control_replicaset, control_deployment, control_endpointslice, control_schedule,
-	control_node_range;
+	control_node_range, control_node_health, control_node_evict, control_pod_collect;
 
 static const struct control_row *const rows[] = {
-	&control_namespace,  &control_serviceaccount, &control_gc,       &control_replicaset,
-	&control_deployment, &control_endpointslice,  &control_schedule, &control_node_range,
+	&control_namespace,   &control_serviceaccount, &control_gc,          &control_replicaset,
+	&control_deployment,  &control_endpointslice,  &control_schedule,    &control_node_range,
+	&control_node_health, &control_node_evict,     &control_pod_collect,
 };
 
 static const struct {
@@ -36,6 +37,7 @@ static const struct {
 	[CONTROL_ACCOUNTS] = { "v1", "ServiceAccount", NULL },
 	[CONTROL_CONFIGMAPS] = { "v1", "ConfigMap",
 				 "fieldSelector=metadata.name%3Dkube-root-ca.crt" },
+	[CONTROL_LEASES] = { "coordination.k8s.io/v1", "Lease", NULL },
 };
 
 /* One a kind: the cache's owner, so that a change knows its kind. */
