@@ -69,8 +69,9 @@ static int bool_of(struct str text)
 	return is_one_of(text, no, ARRAY_LENGTH(no)) ? 0 : -1;
 }
 
-/* Digits in a base after an optional sign; underscores are not numbers in Kubernetes manifests. */
-static bool parse_int(struct str text, int64_t *out)
+/* Digits in a base after an optional sign, from INT64_MIN to UINT64_MAX as in JSON; underscores are
+ * not numbers in Kubernetes manifests. */
+static bool parse_int(struct str text, bool *out_negative, uint64_t *out_size)
 {
 	bool negative = text.len > 0 && text.at[0] == '-';
 	unsigned base = 10;
@@ -99,15 +100,16 @@ static bool parse_int(struct str text, int64_t *out)
 		    __builtin_add_overflow(value, digit, &value))
 			return false;
 	}
-	if (value > INT64_MAX)
+	if (negative && value > (uint64_t)INT64_MAX + 1)
 		return false;
-	*out = negative ? -(int64_t)value : (int64_t)value;
+	*out_negative = negative;
+	*out_size = value;
 	return true;
 }
 
 static bool parse_float(struct str text, double *out)
 {
-	char room[64], *end;
+	char room[512], *end; /* 1e308 written out has 309 digits */
 	bool digit = false;
 
 	if (text.len == 0 || text.len >= sizeof(room))
@@ -129,7 +131,8 @@ static struct json *scalar_value(struct reader *reader)
 {
 	const yaml_event_t *event = &reader->event;
 	struct str text = event_text(event);
-	int64_t whole;
+	bool negative;
+	uint64_t size;
 	double real;
 
 	if (event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
@@ -141,8 +144,9 @@ static struct json *scalar_value(struct reader *reader)
 		return json_new_null(reader->doc);
 	if (bool_of(text) >= 0)
 		return json_new_bool(reader->doc, bool_of(text) == 1);
-	if (parse_int(text, &whole))
-		return json_new_int(reader->doc, whole);
+	if (parse_int(text, &negative, &size))
+		return negative ? json_new_int(reader->doc, (int64_t)(0 - size))
+				: json_new_uint(reader->doc, size);
 	if (parse_float(text, &real))
 		return json_new_double(reader->doc, real);
 	return json_new_str(reader->doc, text);
@@ -424,29 +428,120 @@ bool yaml_parse_all(struct str text, struct json_doc **out, struct error *err)
 
 /* --- printing --- */
 
-static bool needs_quotes(struct str text)
+static bool is_number(struct str text)
 {
-	int64_t whole;
+	bool negative;
+	uint64_t size;
 	double real;
 
-	if (is_null(text) || bool_of(text) >= 0 || parse_int(text, &whole) ||
-	    parse_float(text, &real))
+	return parse_int(text, &negative, &size) || parse_float(text, &real);
+}
+
+static bool consists_of(struct str text, const char *bytes)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] == '\0' || !strchr(bytes, text.at[i]))
+			return false;
+	return true;
+}
+
+/* Not a text for other readers of YAML 1.1: letters as booleans, numbers with underscores or in base
+ * 60, dates, merging. */
+static bool is_typed_elsewhere(struct str text)
+{
+	static const char *const words[] = {
+		"y",     "Y",     "n",     "N",     "<<",    "=",     ".inf", ".Inf", ".INF",
+		"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF", ".nan", ".NaN", ".NAN",
+	};
+	auto_buf digits = BUF_INIT;
+
+	if (is_one_of(text, words, ARRAY_LENGTH(words)))
 		return true;
-	if (strchr("-?:,[]{}#&*!|>'\"%@` ", text.at[0]) || text.at[text.len - 1] == ' ' ||
-	    text.at[text.len - 1] == ':')
+	if (text.len > 5 && text.at[4] == '-' && consists_of(text, "0123456789-:.TtZz+ "))
+		return true;
+	if (text.len > 64 || !consists_of(text, "0123456789abcdefABCDEFxo_:.+-"))
+		return false;
+	if (str_find(text, ':') >= 0 && consists_of(text, "0123456789_:.+-"))
 		return true;
 	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7f)
+		if (text.at[i] != '_')
+			buf_add_byte(&digits, text.at[i]);
+	return digits.len > 0 && is_number(buf_str(&digits));
+}
+
+/* Length of the character at the front of `text` when it can only be written as an escape (control
+ * characters, line breaks of YAML 1.1, what libyaml refuses), else 0. */
+static size_t special_char(struct str text, unsigned *out_code)
+{
+	static const struct {
+		char bytes[4];
+		unsigned code;
+	} rows[] = {
+		{ "\xe2\x80\xa8", 0x2028 }, { "\xe2\x80\xa9", 0x2029 }, { "\xef\xbb\xbf", 0xfeff },
+		{ "\xef\xbf\xbe", 0xfffe }, { "\xef\xbf\xbf", 0xffff },
+	};
+	unsigned char first = (unsigned char)text.at[0];
+
+	if (first < 0x20 || first == 0x7f) {
+		*out_code = first;
+		return 1;
+	}
+	if (first == 0xc2 && text.len > 1 && (unsigned char)text.at[1] < 0xa0) {
+		*out_code = (unsigned char)text.at[1];
+		return 2;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (text.len > 2 && memcmp(text.at, rows[i].bytes, 3) == 0) {
+			*out_code = rows[i].code;
+			return 3;
+		}
+	return 0;
+}
+
+static bool needs_quotes(struct str text)
+{
+	unsigned code;
+
+	if (is_null(text) || bool_of(text) >= 0 || is_number(text) || is_typed_elsewhere(text))
+		return true;
+	if (strchr(",[]{}#&*!|>'\"%@` ", text.at[0]) || text.at[text.len - 1] == ' ' ||
+	    text.at[text.len - 1] == ':')
+		return true;
+	if (strchr("-?:", text.at[0]) && (text.len == 1 || text.at[1] == ' '))
+		return true;
+	if (str_starts(text, STR("---")) || str_starts(text, STR("...")))
+		return true; /* could end the document */
+	for (size_t i = 0; i < text.len; i++)
+		if (special_char(str_from(text.at + i, text.len - i), &code) > 0)
 			return true;
 	return str_search(text, STR(": ")) >= 0 || str_search(text, STR(" #")) >= 0;
 }
 
-static void print_string(const struct json *value, struct buf *out)
+static void print_quoted(struct str text, struct buf *out)
 {
-	struct str text = json_str(value);
+	buf_add_byte(out, '"');
+	while (text.len > 0) {
+		unsigned code = 0;
+		size_t step = special_char(text, &code);
 
+		if (step == 0 && (text.at[0] == '"' || text.at[0] == '\\'))
+			buf_add_byte(out, '\\');
+		if (step == 0)
+			buf_add_byte(out, text.at[0]);
+		else if (code == '\n' || code == '\t')
+			buf_add_text(out, code == '\n' ? "\\n" : "\\t");
+		else
+			buf_add_print(out, "\\u%04x", code);
+		step += step == 0;
+		text = str_from(text.at + step, text.len - step);
+	}
+	buf_add_byte(out, '"');
+}
+
+static void print_string(struct str text, struct buf *out)
+{
 	if (needs_quotes(text))
-		json_print(value, out); /* a JSON string is a YAML double-quoted one */
+		print_quoted(text, out);
 	else
 		buf_add_str(out, text);
 }
@@ -470,15 +565,28 @@ static void print_inline_or_below(const struct json *value, int level, struct bu
 	}
 }
 
+/* A key longer than 1024 characters is one only after "? ". */
+static void print_key(struct str key, int level, struct buf *out)
+{
+	auto_buf text = BUF_INIT;
+
+	print_string(key, &text);
+	if (text.len > 1000)
+		buf_add_text(out, "? ");
+	buf_add_str(out, buf_str(&text));
+	if (text.len > 1000) {
+		buf_add_byte(out, '\n');
+		indent(out, level);
+	}
+	buf_add_byte(out, ':');
+}
+
 static void print_object(const struct json *value, int level, bool after_dash, struct buf *out)
 {
 	for (struct json_iter it = json_iter(value); json_next(&it);) {
 		if (it.index > 0 || !after_dash)
 			indent(out, level);
-		if (it.key.len == 0 || needs_quotes(it.key))
-			buf_add_print(out, "\"" STR_FMT "\":", STR_ARG(it.key));
-		else
-			buf_add_print(out, STR_FMT ":", STR_ARG(it.key));
+		print_key(it.key, level, out);
 		/* sequences stand at their key's own depth, as Kubernetes prints them */
 		print_inline_or_below(it.value,
 				      json_type(it.value) == JSON_ARRAY ? level : level + 1, out);
@@ -507,7 +615,7 @@ static void print_value(const struct json *value, int level, bool after_dash, st
 		return;
 	}
 	if (json_type(value) == JSON_STRING)
-		print_string(value, out);
+		print_string(json_str(value), out);
 	else
 		json_print(value, out);
 	buf_add_byte(out, '\n');

@@ -145,19 +145,113 @@ static void judges_duplicates(void)
 	check("{<<: [{x: 1, y: 0}, {x: 2, z: 3}], y: 2}", "{\"y\":2,\"x\":1,\"z\":3}");
 }
 
-/* Goal: what is printed is read again as the same value. */
-static void prints_back(void)
+static void check_back(const char *json, const char *wanted)
 {
-	static const char json[] = "{\"a\":\"1\",\"b\":[{\"c\":\"x: "
-				   "y\",\"d\":[]},[1]],\"e\":{},\"f\":\"\",\"g\":\"no\","
-				   "\"h\":\"line\\nline\",\"- i\":-1.5}";
 	auto_json_doc doc = NULL;
+	auto_json_doc again = NULL;
 	auto_buf yaml = BUF_INIT;
 	struct error err;
 
 	CHECK_OK(json_parse(str_of(json), &doc, NULL, &err), &err);
 	yaml_print(json_root(doc), &yaml);
-	check(buf_text(&yaml), json);
+	if (wanted)
+		CHECK_STR(buf_text(&yaml), wanted);
+	CHECK_OK(yaml_parse(buf_str(&yaml), &again, NULL, &err), &err);
+	CHECK(json_equal(json_root(doc), json_root(again)));
+}
+
+/* Goal: what is printed is read again as the same value. */
+static void prints_back(void)
+{
+	check_back("{\"a\":\"1\",\"b\":[{\"c\":\"x: y\",\"d\":[]},[1]],\"e\":{},\"f\":\"\","
+		   "\"g\":\"no\",\"h\":\"line\\nline\",\"- i\":-1.5}",
+		   "a: \"1\"\nb:\n- c: \"x: y\"\n  d: []\n- \n  - 1\ne: {}\nf: \"\"\ng: \"no\"\n"
+		   "h: \"line\\nline\"\n\"- i\": -1.5\n");
+	check_back("{\"\":1,\"a\\\"b: \\\\\":1,\"x\\ny\":1,\"<<\":{\"a\":1},\"true\":1,\"7\":1}",
+		   "\"\": 1\n\"a\\\"b: \\\\\": 1\n\"x\\ny\": 1\n\"<<\":\n  a: 1\n\"true\": 1\n"
+		   "\"7\": 1\n");
+}
+
+/* Goal: characters that YAML takes for line breaks or does not take at all are escaped, in values and
+ * in keys; others are not. */
+static void escapes_characters(void)
+{
+	check_back("{\"v\\u007f\":\"a\\u0085b\",\"\\u2028\":\"\\u2029\",\"\\ufeff\":"
+		   "\"\\u0000\\uffff\"}",
+		   "\"v\\u007f\": \"a\\u0085b\"\n\"\\u2028\": \"\\u2029\"\n"
+		   "\"\\ufeff\": \"\\u0000\\uffff\"\n");
+	check_back("[\"gr\\u00fc\\u00df\",\"\\u00a0\",\"\\ud83c\\udf3b\",\"\\u2027\"]",
+		   "\n- gr\xc3\xbc\xc3\x9f\n- \xc2\xa0\n- \xf0\x9f\x8c\xbb\n- \xe2\x80\xa7\n");
+}
+
+/* Goal: texts that some reader would take for something else are quoted, and only those. */
+static void quotes_where_needed(void)
+{
+	static const char *const quoted[] = {
+		"y",          "N",
+		"off",        "null",
+		"~",          "0x1f",
+		"1_000",      "12:30:45",
+		"1e3",        ".inf",
+		".NaN",       "=",
+		"2026-11-20", "-",
+		"- a",        "?",
+		"...",        "---",
+		"a:",         "a: b",
+		"a #b",       " a",
+		"a ",         "@a",
+		"{a",         "*a",
+		"!a",         "+7",
+		"0o17",       "'a",
+		"%a",         "a\\tb",
+		"-1_0.5",     "18446744073709551616",
+	};
+	static const char *const plain[] = { "--flag",  "-x",    "10.43.0.1",  "10Gi",
+					     "fe80::1", "a:b",   "http://x/y", "a#b",
+					     "100m",    "v1",    "yes!",       "_",
+					     "a'b",     "1.2.3", "abc",        "face_0",
+					     "$(x)",    "." };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(quoted); i++) {
+		auto_free char *json = memory_print("\"%s\"", quoted[i]);
+		auto_free char *yaml = memory_print("\"%s\"\n", quoted[i]);
+
+		check_back(json, yaml);
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(plain); i++) {
+		auto_free char *json = memory_print("\"%s\"", plain[i]);
+		auto_free char *yaml = memory_print("%s\n", plain[i]);
+
+		check_back(json, yaml);
+	}
+}
+
+/* Goal: keys too long for a line of their own kind come back. */
+static void prints_long_keys(void)
+{
+	auto_buf json = BUF_INIT;
+
+	for (int i = 0; i < 3; i++) {
+		buf_add_text(&json, i ? ",\"" : "[{\"");
+		for (int k = 0; k < 990 + i * 200; k++)
+			buf_add_byte(&json, 'k');
+		buf_add_text(&json, i == 1 ? "\":[1,{\"a\":{}}]" : "\":{\"a\":{\"b\":[]}}");
+	}
+	buf_add_text(&json, "}]");
+	check_back(buf_text(&json), NULL);
+}
+
+/* Goal: integers are exact wherever they are in JSON. */
+static void keeps_integers(void)
+{
+	check("[-9223372036854775808, 9223372036854775807, 18446744073709551615]",
+	      "[-9223372036854775808,9223372036854775807,18446744073709551615]");
+	check("[0xffffffffffffffff, -0x8000000000000000, 0o17, 0b101, +5, -0]",
+	      "[18446744073709551615,-9223372036854775808,15,5,5,0]");
+	check("[-9223372036854775809, 18446744073709551616, 0x10000000000000000]",
+	      "[-9223372036854776000.0,18446744073709552000.0,\"0x10000000000000000\"]");
+	check_back("[-9223372036854775808,18446744073709551615,18446744073709551616,0.1,-0.0]",
+		   NULL);
 }
 
 static const struct test tests[] = {
@@ -168,5 +262,9 @@ static const struct test tests[] = {
 	{ "reads large mappings", reads_large_mappings, .time_limit_s = 5 },
 	{ "judges duplicates", judges_duplicates },
 	{ "prints back", prints_back },
+	{ "escapes characters", escapes_characters },
+	{ "quotes where needed", quotes_where_needed },
+	{ "prints long keys", prints_long_keys },
+	{ "keeps integers", keeps_integers },
 };
 TEST_MAIN(tests)
