@@ -5,30 +5,56 @@
 
 #include <assert.h>
 
+#include "api/measure.h"
 #include "base/limits.h"
+#include "base/map.h"
 
-/* Copies in a patch may double the document each time: its growth has a limit of its own. */
-#define NODES_MAX 200000
+/* Entries that a patch may walk past in all, so that 10,000 operations on a large list end soon. */
+#define WORK_MAX 20000000u
+
+/* --- merge patch --- */
+
+/* The entries of `from` that are not null, into `into`. */
+static void add_rest(struct json_doc *doc, struct json *into, const struct map *from)
+{
+	struct str key;
+	void *value;
+
+	for (size_t at = 0; map_next(from, &at, &key, &value);) {
+		struct json *made = NULL;
+
+		if (json_type(value) == JSON_NULL)
+			continue;
+		patch_merge(doc, &made, value);
+		json_add_str(doc, into, key, made);
+	}
+}
 
 void patch_merge(struct json_doc *doc, struct json **target, const struct json *patch)
 {
+	auto_map wanted = NULL;
+	struct json *merged;
+
 	if (json_type(patch) != JSON_OBJECT) {
 		*target = json_clone(doc, patch);
 		return;
 	}
-	if (json_type(*target) != JSON_OBJECT)
-		*target = json_new_object(doc);
-	for (struct json_iter it = json_iter(patch); json_next(&it);) {
-		struct json *old = json_get_str(*target, it.key), *sub = old;
+	wanted = map_new();
+	merged = json_new_object(doc);
+	for (struct json_iter it = json_iter(patch); json_next(&it);)
+		map_put(wanted, it.key, it.value);
+	if (json_type(*target) == JSON_OBJECT)
+		for (struct json_iter it = json_iter(*target); json_next(&it);) {
+			struct json *value = it.value, *wish = map_remove(wanted, it.key);
 
-		if (json_type(it.value) == JSON_NULL) {
-			json_remove(*target, it.key);
-			continue;
+			if (json_type(wish) == JSON_NULL)
+				continue;
+			if (wish)
+				patch_merge(doc, &value, wish);
+			json_add_str(doc, merged, it.key, value);
 		}
-		patch_merge(doc, &sub, it.value);
-		if (sub != old)
-			json_put_str(doc, *target, it.key, sub);
-	}
+	add_rest(doc, merged, wanted);
+	*target = merged;
 }
 
 /* --- JSON patch --- */
@@ -36,8 +62,16 @@ void patch_merge(struct json_doc *doc, struct json **target, const struct json *
 struct spot { /* what a pointer names: an entry of a container, or the whole document */
 	struct json *container; /* NULL = the whole */
 	struct buf key;
-	size_t index;
+	size_t index, depth; /* depth: containers above the value */
 	bool is_array;
+};
+
+struct op {
+	struct json_doc *doc;
+	struct json **root;
+	const struct json *body;
+	struct str path;
+	size_t *work, *copied; /* so far, in the whole patch */
 };
 
 static bool failed(struct error *err, const char *why, struct str path)
@@ -94,11 +128,32 @@ static struct json *step_into(struct json *container, struct str token)
 	return NULL;
 }
 
-static bool find_spot(struct json *root, struct str path, bool may_end, struct spot *out,
+/* Walking past `steps` entries is work. */
+static bool charge(const struct op *op, size_t steps, struct error *err)
+{
+	*op->work += steps;
+	if (*op->work <= WORK_MAX)
+		return true;
+	return error_set(err, ERROR_TOO_LARGE, "the patch takes too much work");
+}
+
+/* The last token of a path, inside `container`. */
+static bool end_spot(struct json *container, struct str token, bool may_end, struct spot *out)
+{
+	out->container = container;
+	out->is_array = json_type(container) == JSON_ARRAY;
+	if (out->is_array ? !read_index(token, json_count(container), may_end, &out->index)
+			  : json_type(container) != JSON_OBJECT)
+		return false;
+	buf_add_str(&out->key, token);
+	return true;
+}
+
+static bool find_spot(const struct op *op, struct str path, bool may_end, struct spot *out,
 		      struct error *err)
 {
 	struct str rest = path;
-	struct json *at = root;
+	struct json *at = *op->root;
 
 	*out = (struct spot){ 0 };
 	if (path.len == 0)
@@ -111,16 +166,12 @@ static bool find_spot(struct json *root, struct str path, bool may_end, struct s
 		bool last = str_find(rest, '/') < 0;
 
 		decode_token(str_cut(&rest, '/'), &token);
-		if (last) {
-			out->container = at;
-			out->is_array = json_type(at) == JSON_ARRAY;
-			if (out->is_array ? !read_index(buf_str(&token), json_count(at), may_end,
-							&out->index)
-					  : json_type(at) != JSON_OBJECT)
-				return failed(err, "the path does not exist", path);
-			buf_add_str(&out->key, buf_str(&token));
-			return true;
-		}
+		if (!charge(op, json_count(at) + 1, err))
+			return false;
+		out->depth++;
+		if (last)
+			return end_spot(at, buf_str(&token), may_end, out) ||
+			       failed(err, "the path does not exist", path);
 		at = step_into(at, buf_str(&token));
 		if (!at)
 			return failed(err, "the path does not exist", path);
@@ -154,41 +205,26 @@ static void spot_add(struct json_doc *doc, struct json **root, const struct spot
 		json_put_str(doc, spot->container, buf_str(&spot->key), value);
 }
 
-struct op {
-	struct json_doc *doc;
-	struct json **root;
-	const struct json *body;
-	struct str path;
-	size_t *nodes;
-};
-
-static size_t count_nodes(const struct json *value)
+static bool too_deep(struct error *err)
 {
-	size_t count = 1;
-
-	for (struct json_iter it = json_iter(value); json_next(&it);)
-		count += count_nodes(it.value);
-	return count;
-}
-
-static bool charge(const struct op *op, const struct json *value, struct error *err)
-{
-	*op->nodes += count_nodes(value);
-	if (*op->nodes <= NODES_MAX)
-		return true;
-	return error_set(err, ERROR_TOO_LARGE, "the patch makes the object too large");
+	return error_set(err, ERROR_TOO_LARGE, "the patch nests the object deeper than %d levels",
+			 LIMIT_JSON_DEPTH);
 }
 
 static bool add_value(const struct op *op, struct json *value, struct error *err)
 {
 	struct spot spot;
-	bool found = charge(op, value, err) && find_spot(*op->root, op->path, true, &spot, err);
 
-	if (found) {
-		spot_add(op->doc, op->root, &spot, value);
+	if (!charge(op, measure_size(value, WORK_MAX) / 4, err) ||
+	    !find_spot(op, op->path, true, &spot, err))
+		return false;
+	if (spot.depth + measure_depth(value, LIMIT_JSON_DEPTH) > LIMIT_JSON_DEPTH) {
 		buf_clear(&spot.key);
+		return too_deep(err);
 	}
-	return found;
+	spot_add(op->doc, op->root, &spot, value);
+	buf_clear(&spot.key);
+	return true;
 }
 
 static bool op_add(const struct op *op, struct error *err)
@@ -200,20 +236,27 @@ static bool op_add(const struct op *op, struct error *err)
 	return add_value(op, json_clone(op->doc, value), err);
 }
 
+static bool find_value(const struct op *op, struct str path, struct spot *out_spot,
+		       struct json **out, struct error *err)
+{
+	if (!find_spot(op, path, false, out_spot, err))
+		return false;
+	*out = spot_value(*op->root, out_spot);
+	if (*out)
+		return true;
+	buf_clear(&out_spot->key);
+	return failed(err, "the path does not exist", path);
+}
+
 static bool remove_at(const struct op *op, struct str path, struct json **out, struct error *err)
 {
 	struct spot spot;
-	struct json *value;
 
-	if (!find_spot(*op->root, path, false, &spot, err))
+	if (!find_value(op, path, &spot, out, err))
 		return false;
-	value = spot_value(*op->root, &spot);
-	if (value && spot.container)
+	if (spot.container)
 		spot_remove(&spot);
 	buf_clear(&spot.key);
-	if (!value)
-		return failed(err, "the path does not exist", path);
-	*out = value;
 	return true;
 }
 
@@ -221,18 +264,25 @@ static bool op_remove(const struct op *op, struct error *err)
 {
 	struct json *unused;
 
+	if (op->path.len == 0)
+		return failed(err, "the whole cannot be removed", op->path);
 	return remove_at(op, op->path, &unused, err);
 }
 
+/* An entry of an object keeps its place: adding it puts it over the old one. */
 static bool op_replace(const struct op *op, struct error *err)
 {
 	const struct json *value = json_get(op->body, "value");
 	struct json *old;
+	struct spot spot;
 
 	if (!value)
 		return malformed(err, "replace has no value");
-	if (op->path.len > 0 && !remove_at(op, op->path, &old, err))
+	if (!find_value(op, op->path, &spot, &old, err))
 		return false;
+	if (spot.is_array)
+		spot_remove(&spot);
+	buf_clear(&spot.key);
 	return add_value(op, json_clone(op->doc, value), err);
 }
 
@@ -246,18 +296,22 @@ static bool op_move(const struct op *op, struct error *err)
 	return remove_at(op, from, &value, err) && add_value(op, value, err);
 }
 
+/* Copies may double the document each time: what they add has a limit of its own. */
 static bool op_copy(const struct op *op, struct error *err)
 {
 	struct str from = json_str(json_get(op->body, "from"));
 	struct json *value;
 	struct spot spot;
 
-	if (!find_spot(*op->root, from, false, &spot, err))
+	if (!find_value(op, from, &spot, &value, err))
 		return false;
-	value = spot_value(*op->root, &spot);
 	buf_clear(&spot.key);
-	if (!value)
-		return failed(err, "the path does not exist", from);
+	*op->copied += measure_size(value, LIMIT_BODY);
+	if (*op->copied > LIMIT_BODY)
+		return error_set(err, ERROR_TOO_LARGE,
+				 "Unable to complete the copy, the accumulated size increase of "
+				 "copy is %zu, exceeding the limit %u",
+				 *op->copied, LIMIT_BODY);
 	return add_value(op, json_clone(op->doc, value), err);
 }
 
@@ -268,7 +322,8 @@ static bool op_test(const struct op *op, struct error *err)
 	struct json *value;
 	bool same;
 
-	if (!find_spot(*op->root, op->path, false, &spot, err))
+	if (!charge(op, measure_size(wanted, WORK_MAX) / 4, err) ||
+	    !find_spot(op, op->path, false, &spot, err))
 		return false;
 	value = spot_value(*op->root, &spot);
 	buf_clear(&spot.key);
@@ -302,7 +357,7 @@ static bool run_op(struct op *op, struct error *err)
 bool patch_json(struct json_doc *doc, struct json **target, const struct json *patch,
 		struct error *err)
 {
-	size_t nodes = 0;
+	size_t work = 0, copied = 0;
 
 	if (json_type(patch) != JSON_ARRAY)
 		return malformed(err, "a JSON patch is an array of operations");
@@ -311,7 +366,13 @@ bool patch_json(struct json_doc *doc, struct json **target, const struct json *p
 				 "The allowed maximum operations in a JSON patch is %d, got %zu",
 				 LIMIT_JSON_PATCH_OPS, json_count(patch));
 	for (struct json_iter it = json_iter(patch); json_next(&it);) {
-		struct op op = { .doc = doc, .root = target, .body = it.value, .nodes = &nodes };
+		struct op op = {
+			.doc = doc,
+			.root = target,
+			.body = it.value,
+			.work = &work,
+			.copied = &copied,
+		};
 
 		if (!run_op(&op, err))
 			return false;

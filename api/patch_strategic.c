@@ -9,6 +9,8 @@
 
 #include <assert.h>
 
+#include "base/map.h"
+
 #define ORDER       "$setElementOrder/"
 #define DELETE_FROM "$deleteFromPrimitiveList/"
 
@@ -23,20 +25,6 @@ static struct str after(struct str s, const char *prefix)
 static bool is_directive(struct str key)
 {
 	return key.len > 0 && key.at[0] == '$';
-}
-
-/* --- lists of objects with a merge key --- */
-
-static struct json *find_element(const struct json *list, const char *merge_key,
-				 const struct json *key, size_t *out_at)
-{
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		if (key && json_equal(json_get(it.value, merge_key), key)) {
-			if (out_at)
-				*out_at = it.index;
-			return it.value;
-		}
-	return NULL;
 }
 
 static struct str directive_of(const struct json *element)
@@ -61,153 +49,229 @@ static struct json *without_directives(struct json_doc *doc, const struct json *
 	clean = json_new_object(doc);
 	for (struct json_iter it = json_iter(value); json_next(&it);)
 		if (!is_directive(it.key) && json_type(it.value) != JSON_NULL)
-			json_put_str(doc, clean, it.key, without_directives(doc, it.value));
+			json_add_str(doc, clean, it.key, without_directives(doc, it.value));
 	return clean;
 }
 
-static bool merge_element(const struct field *field, struct json_doc *doc, struct json *list,
-			  const struct json *element, struct error *err)
-{
-	const struct json *key = json_get(element, field->merge_key);
-	struct json *old;
-	size_t at = 0;
+/* --- elements by their text: lists may be long, so they are looked up and never searched --- */
 
-	if (json_type(element) != JSON_OBJECT || !key)
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "map: does not contain declared merge key: %s", field->merge_key);
-	old = find_element(list, field->merge_key, key, &at);
-	if (str_is(directive_of(element), "delete")) {
-		while (old) {
-			json_remove_at(list, at);
-			old = find_element(list, field->merge_key, key, &at);
-		}
-		return true;
+/* What tells an element of a list from the others, printed; `field` may have no merge key. */
+static struct str mark_of(const struct field *field, const struct json *element, struct buf *out)
+{
+	buf_reset(out);
+	if (field->merge_key)
+		element = json_get(element, field->merge_key);
+	if (element)
+		json_print(element, out);
+	return buf_str(out);
+}
+
+/* mark -> element, the first one of each mark; elements without a mark are left out. */
+static struct map *marks_of(const struct field *field, const struct json *list)
+{
+	struct map *marks = map_new();
+	auto_buf text = BUF_INIT;
+
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		struct str mark = mark_of(field, it.value, &text);
+
+		if (mark.len > 0 && !map_find(marks, mark))
+			map_put(marks, mark, it.value);
 	}
-	if (old)
-		return merge_map(field->type, doc, old, element, err);
-	json_append(list, without_directives(doc, element));
+	return marks;
+}
+
+/* Take the elements with these marks out. */
+static void drop_marked(const struct field *field, struct json *list, const struct map *marks)
+{
+	size_t count = json_count(list), kept = 0;
+	auto_free struct json **items = memory_get((count + 1) * sizeof(struct json *));
+	auto_buf text = BUF_INIT;
+
+	for (struct json_iter it = json_iter(list); json_next(&it);)
+		if (!map_find(marks, mark_of(field, it.value, &text)))
+			items[kept++] = it.value;
+	if (kept == count)
+		return;
+	json_clear(list);
+	for (size_t i = 0; i < kept; i++)
+		json_append(list, items[i]);
+}
+
+/* --- lists of objects with a merge key --- */
+
+static bool has_replace(const struct json *patch)
+{
+	for (struct json_iter it = json_iter(patch); json_next(&it);)
+		if (str_is(directive_of(it.value), "replace"))
+			return true;
+	return false;
+}
+
+/* Deletions come first, wherever they stand in the patch. */
+static bool delete_elements(const struct field *field, struct json *list, const struct json *patch,
+			    struct error *err)
+{
+	auto_map gone = map_new();
+	auto_buf text = BUF_INIT;
+
+	for (struct json_iter it = json_iter(patch); json_next(&it);) {
+		struct str mark = mark_of(field, it.value, &text);
+
+		if (json_type(it.value) != JSON_OBJECT || mark.len == 0)
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "map: does not contain declared merge key: %s",
+					 field->merge_key);
+		if (str_is(directive_of(it.value), "delete"))
+			map_put(gone, mark, it.value);
+	}
+	if (map_count(gone) > 0)
+		drop_marked(field, list, gone);
 	return true;
 }
 
 static bool merge_objects(const struct field *field, struct json_doc *doc, struct json *list,
 			  const struct json *patch, struct error *err)
 {
-	for (struct json_iter it = json_iter(patch); json_next(&it);)
-		if (str_is(directive_of(it.value), "replace")) {
-			struct json *clean = without_directives(doc, patch);
+	auto_map marks = NULL;
+	auto_buf text = BUF_INIT;
 
-			json_clear(list);
-			for (struct json_iter each = json_iter(clean); json_next(&each);)
-				json_append(list, json_clone(doc, each.value));
-			return true;
-		}
-	for (struct json_iter it = json_iter(patch); json_next(&it);)
-		if (!merge_element(field, doc, list, it.value, err))
+	if (has_replace(patch)) {
+		json_clear(list);
+		for (struct json_iter it = json_iter(without_directives(doc, patch));
+		     json_next(&it);)
+			json_append(list, it.value);
+		return true;
+	}
+	if (!delete_elements(field, list, patch, err))
+		return false;
+	marks = marks_of(field, list);
+	for (struct json_iter it = json_iter(patch); json_next(&it);) {
+		struct str mark = mark_of(field, it.value, &text);
+		struct json *old = map_find(marks, mark);
+
+		if (str_is(directive_of(it.value), "delete"))
+			continue;
+		if (old && !merge_map(field->type, doc, old, it.value, err))
 			return false;
+		if (old)
+			continue;
+		old = without_directives(doc, it.value);
+		json_append(list, old);
+		map_put(marks, mark, old);
+	}
 	return true;
 }
 
-static bool holds(const struct json *list, const struct json *value)
+static void merge_primitives(const struct field *field, struct json_doc *doc, struct json *list,
+			     const struct json *patch)
 {
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		if (json_equal(it.value, value))
-			return true;
-	return false;
-}
+	auto_map marks = marks_of(field, list);
+	auto_buf text = BUF_INIT;
 
-static void merge_primitives(struct json_doc *doc, struct json *list, const struct json *patch)
-{
 	for (struct json_iter it = json_iter(patch); json_next(&it);)
-		if (!holds(list, it.value))
+		if (!map_put(marks, mark_of(field, it.value, &text), it.value))
 			json_append(list, json_clone(doc, it.value));
 }
 
 /* --- order: the listed ones in their order, the others keep their places relative to what precedes
  * them --- */
 
-static bool is_entry(const struct field *field, const struct json *value, const struct json *wanted)
+static void append_all(struct json *list, struct json *from)
 {
-	if (!field->merge_key)
-		return json_equal(value, wanted);
-	return json_equal(json_get(value, field->merge_key), json_get(wanted, field->merge_key));
+	for (struct json_iter it = json_iter(from); json_next(&it);)
+		json_append(list, it.value);
 }
 
-static bool is_listed(const struct field *field, const struct json *order, const struct json *value)
+/* At a listed place stand the next listed elements that the list holds. */
+static void place_next(struct json *list, const struct map *groups, size_t *at)
 {
-	for (struct json_iter it = json_iter(order); json_next(&it);)
-		if (is_entry(field, value, it.value))
-			return true;
-	return false;
+	struct str mark;
+	void *group;
+
+	while (map_next(groups, at, &mark, &group))
+		if (json_count(group) > 0) {
+			append_all(list, group);
+			return;
+		}
 }
 
 static void apply_order(const struct field *field, struct json_doc *doc, struct json *list,
 			const struct json *order)
 {
-	struct json *old = json_clone(doc, list), *sorted = json_new_array(doc);
-	struct json_iter wanted = json_iter(order);
+	size_t count = json_count(list), at = 0;
+	auto_free struct json **others = memory_get((count + 1) * sizeof(struct json *));
+	auto_map groups = map_new(); /* mark -> array of the elements that have it */
+	auto_buf text = BUF_INIT;
 
-	for (struct json_iter it = json_iter(old); json_next(&it);) {
-		if (!is_listed(field, order, it.value)) {
-			json_append(sorted, json_clone(doc, it.value));
-			continue;
-		}
-		/* a listed place: the next listed entry that the list holds comes here */
-		for (bool placed = false; !placed && json_next(&wanted);)
-			for (struct json_iter each = json_iter(old); !placed && json_next(&each);)
-				if (is_entry(field, each.value, wanted.value)) {
-					json_append(sorted, json_clone(doc, each.value));
-					placed = true;
-				}
+	for (struct json_iter it = json_iter(order); json_next(&it);) {
+		struct str mark = mark_of(field, it.value, &text);
+
+		if (mark.len > 0 && !map_find(groups, mark))
+			map_put(groups, mark, json_new_array(doc));
+	}
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		struct json *group = map_find(groups, mark_of(field, it.value, &text));
+
+		others[it.index] = group ? NULL : it.value;
+		if (group)
+			json_append(group, it.value);
 	}
 	json_clear(list);
-	for (struct json_iter it = json_iter(sorted); json_next(&it);)
-		json_append(list, json_clone(doc, it.value));
+	for (size_t i = 0; i < count; i++)
+		if (others[i])
+			json_append(list, others[i]);
+		else
+			place_next(list, groups, &at);
 }
 
-static bool merge_list(const struct field *field, struct json_doc *doc, struct json *target,
-		       struct str name, const struct json *patch, struct error *err)
+/* --- maps: the target's entries stand in a map while it is changed --- */
+
+struct merging {
+	const struct type *type; /* NULL = unknown */
+	struct json_doc *doc;
+	struct map *entries; /* name -> value */
+};
+
+static bool merge_list(const struct merging *merging, const struct field *field, struct str name,
+		       const struct json *patch, struct error *err)
 {
-	struct json *list = json_get_str(target, name);
+	struct json *list = map_find(merging->entries, name);
 	bool merges =
 		field && (field->merge == MERGE_MERGE || field->merge == MERGE_MERGE_RETAIN_KEYS);
 
 	if (!merges) {
-		json_put_str(doc, target, name, without_directives(doc, patch));
+		map_put(merging->entries, name, without_directives(merging->doc, patch));
 		return true;
 	}
 	if (json_type(list) != JSON_ARRAY) {
-		list = json_new_array(doc);
-		json_put_str(doc, target, name, list);
+		list = json_new_array(merging->doc);
+		map_put(merging->entries, name, list);
 	}
 	if (field->merge_key)
-		return merge_objects(field, doc, list, patch, err);
-	merge_primitives(doc, list, patch);
+		return merge_objects(field, merging->doc, list, patch, err);
+	merge_primitives(field, merging->doc, list, patch);
 	return true;
 }
 
-/* --- maps --- */
-
-static void retain_keys(struct json *target, const struct json *keys)
+static void retain_keys(const struct merging *merging, const struct json *keys)
 {
-	for (bool again = true; again;) {
-		again = false;
-		for (struct json_iter it = json_iter(target); json_next(&it) && !again;) {
-			bool kept = false;
+	auto_map kept = map_new();
+	struct str name;
+	void *value;
 
-			for (struct json_iter key = json_iter(keys); json_next(&key);)
-				kept = kept || str_equal(json_str(key.value), it.key);
-			if (!kept) {
-				json_remove(target, it.key);
-				again = true;
-			}
-		}
-	}
+	for (struct json_iter it = json_iter(keys); json_next(&it);)
+		map_put(kept, json_str(it.value), it.value);
+	for (size_t at = 0; map_next(merging->entries, &at, &name, &value);)
+		if (!map_find(kept, name))
+			map_remove(merging->entries, name);
 }
 
-static bool apply_directive(const struct type *type, struct json_doc *doc, struct json *target,
-			    struct str key, const struct json *value, struct error *err)
+static bool apply_directive(const struct merging *merging, struct str key, const struct json *value,
+			    struct error *err)
 {
-	struct json *list;
+	static const struct field primitive = { .name = "" };
+	auto_map gone = NULL;
 
 	if (str_is(key, "$patch") || str_starts(key, STR(ORDER)))
 		return true; /* done before and after the fields */
@@ -215,46 +279,41 @@ static bool apply_directive(const struct type *type, struct json_doc *doc, struc
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "invalid patch format: " STR_FMT " must be a list", STR_ARG(key));
 	if (str_is(key, "$retainKeys")) {
-		retain_keys(target, value);
+		retain_keys(merging, value);
 		return true;
 	}
 	if (!str_starts(key, STR(DELETE_FROM)))
 		return error_set(err, ERROR_BAD_REQUEST, "unknown patch directive " STR_FMT,
 				 STR_ARG(key));
-	list = json_get_str(target, after(key, DELETE_FROM));
-	for (size_t at = 0; at < json_count(list);)
-		if (holds(value, json_at(list, at)))
-			json_remove_at(list, at);
-		else
-			at++;
-	(void)type;
-	(void)doc;
+	gone = marks_of(&primitive, value);
+	key = after(key, DELETE_FROM);
+	if (json_type(map_find(merging->entries, key)) == JSON_ARRAY)
+		drop_marked(&primitive, map_find(merging->entries, key), gone);
 	return true;
 }
 
-static bool merge_value(const struct type *type, struct json_doc *doc, struct json *target,
-			const struct json_iter *entry, struct error *err)
+static bool merge_value(const struct merging *merging, const struct json_iter *entry,
+			struct error *err)
 {
-	const struct field *field = type ? field_find(type, entry->key) : NULL;
-	struct json *old = json_get_str(target, entry->key);
+	const struct field *field = merging->type ? field_find(merging->type, entry->key) : NULL;
 	const struct type *sub = field && field->shape == FIELD_ONE ? field->type : NULL;
+	struct json *old = map_find(merging->entries, entry->key), *value;
 
 	switch (json_type(entry->value)) {
-	case JSON_NULL: json_remove(target, entry->key); return true;
-	case JSON_ARRAY: return merge_list(field, doc, target, entry->key, entry->value, err);
+	case JSON_NULL: map_remove(merging->entries, entry->key); return true;
+	case JSON_ARRAY: return merge_list(merging, field, entry->key, entry->value, err);
 	case JSON_OBJECT:
-		if (json_type(old) != JSON_OBJECT) {
-			json_put_str(doc, target, entry->key,
-				     without_directives(doc, entry->value));
-			return true;
-		}
-		return merge_map(sub, doc, old, entry->value, err);
-	default: json_put_str(doc, target, entry->key, json_clone(doc, entry->value)); return true;
+		if (json_type(old) == JSON_OBJECT)
+			return merge_map(sub, merging->doc, old, entry->value, err);
+		value = without_directives(merging->doc, entry->value);
+		break;
+	default: value = json_clone(merging->doc, entry->value);
 	}
+	map_put(merging->entries, entry->key, value);
+	return true;
 }
 
-static void order_lists(const struct type *type, struct json_doc *doc, struct json *target,
-			const struct json *patch)
+static void order_lists(const struct merging *merging, const struct json *patch)
 {
 	for (struct json_iter it = json_iter(patch); json_next(&it);) {
 		struct str name;
@@ -264,39 +323,69 @@ static void order_lists(const struct type *type, struct json_doc *doc, struct js
 		if (!str_starts(it.key, STR(ORDER)))
 			continue;
 		name = after(it.key, ORDER);
-		field = type ? field_find(type, name) : NULL;
-		list = json_get_str(target, name);
+		field = merging->type ? field_find(merging->type, name) : NULL;
+		list = map_find(merging->entries, name);
 		if (field && json_type(list) == JSON_ARRAY)
-			apply_order(field, doc, list, it.value);
+			apply_order(field, merging->doc, list, it.value);
 	}
+}
+
+static bool merge_entries(const struct merging *merging, const struct json *patch,
+			  struct error *err)
+{
+	for (struct json_iter it = json_iter(patch); json_next(&it);) {
+		bool done = is_directive(it.key) ? apply_directive(merging, it.key, it.value, err)
+						 : merge_value(merging, &it, err);
+
+		if (!done)
+			return false;
+	}
+	order_lists(merging, patch);
+	return true;
+}
+
+/* The same object with other entries: lists and parents keep pointing at it. */
+static void set_entries(struct json_doc *doc, struct json *object, const struct map *entries)
+{
+	struct str key;
+	void *value;
+
+	json_clear(object);
+	for (size_t at = 0; map_next(entries, &at, &key, &value);)
+		json_add_str(doc, object, key, value);
+}
+
+static void set_whole(struct json_doc *doc, struct json *target, const struct json *clean)
+{
+	json_clear(target);
+	for (struct json_iter it = json_iter(clean); json_next(&it);)
+		json_add_str(doc, target, it.key, it.value);
 }
 
 static bool merge_map(const struct type *type, struct json_doc *doc, struct json *target,
 		      const struct json *patch, struct error *err)
 {
 	struct str mode = directive_of(patch);
+	auto_map entries = NULL;
+	struct merging merging = { .type = type, .doc = doc };
 
-	if (str_is(mode, "replace") || str_is(mode, "delete")) {
-		struct json *clean = without_directives(doc, patch);
-
+	if (str_is(mode, "delete")) {
 		json_clear(target);
-		if (str_is(mode, "replace"))
-			for (struct json_iter it = json_iter(clean); json_next(&it);)
-				json_put_str(doc, target, it.key, json_clone(doc, it.value));
+		return true;
+	}
+	if (str_is(mode, "replace")) {
+		set_whole(doc, target, without_directives(doc, patch));
 		return true;
 	}
 	if (mode.len > 0 && !str_is(mode, "merge"))
 		return error_set(err, ERROR_BAD_REQUEST, "unrecognized patch directive: " STR_FMT,
 				 STR_ARG(mode));
-	for (struct json_iter it = json_iter(patch); json_next(&it);) {
-		bool done = is_directive(it.key)
-				    ? apply_directive(type, doc, target, it.key, it.value, err)
-				    : merge_value(type, doc, target, &it, err);
-
-		if (!done)
-			return false;
-	}
-	order_lists(type, doc, target, patch);
+	merging.entries = entries = map_new();
+	for (struct json_iter it = json_iter(target); json_next(&it);)
+		map_put(entries, it.key, it.value);
+	if (!merge_entries(&merging, patch, err))
+		return false;
+	set_entries(doc, target, entries);
 	return true;
 }
 

@@ -334,24 +334,24 @@ static bool read_entry(struct reading *reading, const struct field *field, struc
 	return true;
 }
 
-/* All entries of a map at once, from its first one on. */
-static bool read_map(struct reading *reading, const struct field *field, struct item item,
-		     struct str rest, struct json *object, struct error *err)
+/* All entries of a map at once; `raw` begins with the first one. */
+static bool read_map(struct reading *reading, const struct field *field, struct str raw,
+		     struct json *object, struct error *err)
 {
 	struct json *map;
+	struct item item;
 
 	if (json_get(object, field->name))
 		return true; /* the first entry has read them all */
 	map = json_sub_object(reading->doc, object, field->name);
-	for (;;) {
-		if (item.number == field->number && item.wire != WIRE_BYTES)
-			return bad_field(field, "has an entry that is no message", err);
-		if (item.number == field->number &&
-		    !read_entry(reading, field, item.bytes, map, err))
+	while (raw.len > 0) {
+		if (!take_item(&raw, &item, err))
 			return false;
-		if (rest.len == 0)
-			break;
-		if (!take_item(&rest, &item, err))
+		if (item.number != field->number)
+			continue;
+		if (item.wire != WIRE_BYTES)
+			return bad_field(field, "has an entry that is no message", err);
+		if (!read_entry(reading, field, item.bytes, map, err))
 			return false;
 	}
 	json_drop_duplicates(map);
@@ -448,6 +448,7 @@ static bool read_message(struct reading *reading, const struct type *type, struc
 		return error_set(err, ERROR_BAD_REQUEST, "the protobuf body is nested too deep");
 	while (raw.len > 0) {
 		struct item item;
+		struct str here = raw;
 		const struct field *field;
 		bool done = true;
 
@@ -455,7 +456,7 @@ static bool read_message(struct reading *reading, const struct type *type, struc
 			return false;
 		field = by_number(type, item.number);
 		if (field && field->shape == FIELD_MAP)
-			done = read_map(reading, field, item, raw, object, err);
+			done = read_map(reading, field, here, object, err);
 		else if (field)
 			done = read_field(reading, field, &item, object, err);
 		if (!done)

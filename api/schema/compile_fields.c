@@ -11,9 +11,9 @@
  *     field form number marks... [| help] two blanks before the field
  *
  * A form is string bool int32 int64 double bytes quantity intorstring time microtime duration any
- * strings (a list of texts that is a message of its own in protobuf), or the name of a type (of this
- * package, else of any other); [] before it makes a list, {} a map with text keys.  A field named -
- * is an inlined message.  Marks:
+ * strings (a list of texts that is a message of its own in protobuf), or the name of a type (of
+ * this package, else of any other); [] before it makes a list, {} a map with text keys.  A field
+ * named - is an inlined message.  Marks:
  *
  *   req                  must be given
  *   omit                 a zero value is left out when read from protobuf

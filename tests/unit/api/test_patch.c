@@ -3,6 +3,8 @@
  */
 #include "api/patch.h"
 
+#include "api/measure.h"
+#include "base/limits.h"
 #include "tests/unit/harness.h"
 
 static struct json_doc *parse(const char *text)
@@ -140,7 +142,162 @@ static void strategic_patches(void)
 	run(STRATEGIC, two, "{\"$patch\":\"fly\"}", NULL, ERROR_BAD_REQUEST);
 }
 
+/* Refused with this text's beginning; what came out is not deeper or larger than allowed. */
+static void check_bounded(const char *target, struct str patch, const char *why)
+{
+	auto_json_doc doc = parse(target);
+	auto_json_doc change = NULL;
+	struct json *root = json_root(doc);
+	struct error err;
+
+	CHECK_OK(json_parse(patch, &change, NULL, &err), &err);
+	CHECK(!patch_json(doc, &root, json_root(change), &err));
+	CHECK_INT(err.kind, ERROR_TOO_LARGE);
+	if (!str_starts(str_of(err.text), str_of(why)))
+		CHECK_STR(err.text, why);
+	CHECK(measure_depth(root, LIMIT_JSON_DEPTH) <= LIMIT_JSON_DEPTH);
+	CHECK(measure_size(root, 2 * LIMIT_BODY) <= 2 * LIMIT_BODY);
+}
+
+/* Goal: a value copied or moved into its own depths stops at the depth a text may have. */
+static void json_patch_depth(void)
+{
+	auto_buf patch = BUF_INIT;
+
+	buf_add_byte(&patch, '[');
+	for (size_t depth = 1; depth < 2 * LIMIT_JSON_DEPTH; depth *= 2) {
+		buf_add_print(&patch, "%s{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/a",
+			      depth > 1 ? "," : "");
+		for (size_t i = 0; i < depth; i++)
+			buf_add_text(&patch, "/a");
+		buf_add_text(&patch, "\"}");
+	}
+	buf_add_byte(&patch, ']');
+	check_bounded("{\"a\":{}}", buf_str(&patch), "the patch nests the object deeper");
+}
+
+/* Goal: copies that double the object end at a limit, not at the end of memory. */
+static void json_patch_growth(void)
+{
+	auto_buf patch = BUF_INIT;
+
+	buf_add_byte(&patch, '[');
+	for (int i = 0; i < 40; i++)
+		buf_add_print(
+			&patch,
+			"%s{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/b\"},{\"op\":\"move\","
+			"\"from\":\"/b\",\"path\":\"/a/-\"}",
+			i ? "," : "");
+	buf_add_byte(&patch, ']');
+	check_bounded("{\"a\":[\"0123456789\"]}", buf_str(&patch),
+		      "Unable to complete the copy, the accumulated size increase");
+}
+
+/* Goal: thousands of operations at the end of a long list are too much work. */
+static void json_patch_work(void)
+{
+	auto_buf patch = BUF_INIT;
+	auto_buf target = BUF_INIT;
+
+	buf_add_text(&target, "{\"a\":[0");
+	for (int i = 0; i < 100000; i++)
+		buf_add_text(&target, ",0");
+	buf_add_text(&target, "]}");
+	buf_add_byte(&patch, '[');
+	for (int i = 0; i < LIMIT_JSON_PATCH_OPS; i++)
+		buf_add_print(&patch, "%s{\"op\":\"test\",\"path\":\"/a/99999\",\"value\":0}",
+			      i ? "," : "");
+	buf_add_byte(&patch, ']');
+	check_bounded(buf_text(&target), buf_str(&patch), "the patch takes too much work");
+}
+
+/* Goal: the whole stays, and entries that are replaced keep their place. */
+static void json_patch_corners(void)
+{
+	run(JSON, "{\"a\":1,\"b\":2}", "[{\"op\":\"replace\",\"path\":\"/a\",\"value\":3}]",
+	    "{\"a\":3,\"b\":2}", 0);
+	run(JSON, "[1,2,3]", "[{\"op\":\"replace\",\"path\":\"/2\",\"value\":9}]", "[1,2,9]", 0);
+	run(JSON, "{\"a\":1}", "[{\"op\":\"replace\",\"path\":\"/b\",\"value\":3}]", NULL,
+	    ERROR_INVALID);
+	run(JSON, "{\"a\":1}", "[{\"op\":\"remove\",\"path\":\"\"}]", NULL, ERROR_INVALID);
+}
+
+#define MANY 60000
+
+/* {"k0":"0",...} or, as a list, [{"name":"k0","a":"0"},...] */
+static void add_many(struct buf *out, bool list, int from)
+{
+	buf_add_byte(out, list ? '[' : '{');
+	for (int i = from; i < from + MANY; i++) {
+		buf_add_text(out, i > from ? "," : "");
+		if (list)
+			buf_add_print(out, "{\"name\":\"k%d\",\"a\":\"%d\"}", i, i);
+		else
+			buf_add_print(out, "\"k%d\":\"%d\"", i, i);
+	}
+	buf_add_byte(out, list ? ']' : '}');
+}
+
+static void merge_many(enum patch_form form, const char *name, const char *order)
+{
+	bool list = strcmp(name, "volumes") == 0;
+	auto_buf target = BUF_INIT;
+	auto_buf patch = BUF_INIT;
+	auto_json_doc doc = NULL;
+	auto_json_doc change = NULL;
+	struct json *root;
+	struct error err;
+	const struct type *type = type_find(STR("io.k8s.api.core.v1.PodSpec"));
+
+	buf_add_print(&target, "{\"%s\":", name);
+	add_many(&target, list, 0);
+	buf_add_byte(&target, '}');
+	buf_add_print(&patch, "{\"%s\":", name);
+	add_many(&patch, list, MANY / 2);
+	buf_add_print(&patch, "%s}", order);
+	doc = parse(buf_text(&target));
+	change = parse(buf_text(&patch));
+	root = json_root(doc);
+	if (form == MERGE)
+		patch_merge(doc, &root, json_root(change));
+	else
+		CHECK_OK(patch_strategic(type, doc, root, json_root(change), &err), &err);
+	CHECK_INT(json_count(json_get(root, name)), MANY + MANY / 2);
+}
+
+/* Goal: merges of objects and lists as large as a body may hold take no noticeable time. */
+static void merges_many(void)
+{
+	merge_many(MERGE, "nodeSelector", "");
+	merge_many(STRATEGIC, "nodeSelector", "");
+	merge_many(STRATEGIC, "volumes", "");
+	merge_many(STRATEGIC, "volumes",
+		   ",\"$setElementOrder/volumes\":[{\"name\":\"k9\"},{\"name\":\"k1\"}]");
+}
+
+/* Goal: an order that names one key of several equal ones loses none of them. */
+static void strategic_order(void)
+{
+	run(STRATEGIC,
+	    "{\"volumes\":[{\"name\":\"x\",\"n\":1},{\"name\":\"y\"},{\"name\":\"x\",\"n\":2}]}",
+	    "{\"$setElementOrder/volumes\":[{\"name\":\"x\"}]}",
+	    "{\"volumes\":[{\"name\":\"x\",\"n\":1},{\"name\":\"x\",\"n\":2},{\"name\":\"y\"}]}",
+	    0);
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+	    "{\"volumes\":[{\"name\":\"z\"},{\"name\":\"x\",\"$patch\":\"delete\"}],"
+	    "\"$setElementOrder/volumes\":[{\"name\":\"z\"},{\"name\":\"y\"}]}",
+	    "{\"volumes\":[{\"name\":\"z\"},{\"name\":\"y\"}]}", 0);
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"}]}", "{\"volumes\":[{\"n\":1}]}", NULL,
+	    ERROR_BAD_REQUEST);
+}
+
 static const struct test tests[] = {
+	{ "json patch depth", json_patch_depth },
+	{ "json patch growth", json_patch_growth },
+	{ "json patch work", json_patch_work, .time_limit_s = 5 },
+	{ "json patch corners", json_patch_corners },
+	{ "merges many", merges_many, .time_limit_s = 5 },
+	{ "strategic order", strategic_order },
 	{ "json patches", json_patches },
 	{ "copy bomb", copy_bomb },
 	{ "merge patches", merge_patches },

@@ -1,6 +1,6 @@
 /*
- * test_protobuf.c - protobuf bodies that are unusual or broken: each is read rightly or refused with
- * a reason.
+ * test_protobuf.c - protobuf bodies that are unusual or broken: each is read rightly or refused
+ * with a reason.
  */
 #include "api/protobuf.h"
 
@@ -85,7 +85,7 @@ static void check_refuses(const struct type *type, struct str raw, const char *w
 	CHECK_STR(err.text, why);
 }
 
-/* Goal: spec.extra of a review is a list of texts by key, as Go writes it: {1: key, 2: {1: text}}. */
+/* Goal: spec.extra of a review is a list of texts by key, as Go writes it. */
 static void reads_extra(void)
 {
 	static const unsigned in_spec[] = { 2, 5 };
@@ -138,7 +138,8 @@ static void extra_round_trip(void)
 	CHECK(json_equal(json_get(root, "spec"), json_get(json_root(doc), "spec")));
 }
 
-/* Goal: what Go would refuse is refused with a reason, and never becomes a value JSON has no word for. */
+/* Goal: what Go would refuse is refused with a reason, and never becomes a value JSON has no word
+ * for. */
 static void refuses_values(void)
 {
 	static const unsigned to_label[] = { 1, 11 }, to_extra[] = { 2, 5 }, to_meta[] = { 1 };
@@ -188,7 +189,7 @@ static void reads_pieces(void)
 		    "{\"spec\":{\"securityContext\":{\"supplementalGroups\":[5,128]}}}");
 }
 
-/* Goal: raw JSON may not be damaged, nor make the whole deeper than a text that can be read again. */
+/* Goal: raw JSON may not make the whole deeper than a text that can be read again. */
 static void refuses_raw_json(void)
 {
 	static const unsigned to_fields[] = { 1, 7, 1 };
