@@ -37,7 +37,6 @@ static const struct {
 	[CONTROL_ACCOUNTS] = { "v1", "ServiceAccount", NULL },
 	[CONTROL_CONFIGMAPS] = { "v1", "ConfigMap",
 				 "fieldSelector=metadata.name%3Dkube-root-ca.crt" },
-	[CONTROL_LEASES] = { "coordination.k8s.io/v1", "Lease", NULL },
 };
 
 /* One a kind: the cache's owner, so that a change knows its kind. */

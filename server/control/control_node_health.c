@@ -18,11 +18,11 @@
 #include "base/map.h"
 #include "server/control/controller.h"
 
-#define COMPONENT       "node-controller"
-#define LEASE_NAMESPACE "kube-node-lease"
-#define PERIOD_MS       5000  /* between two looks at the clock */
-#define SILENT_MS       40000 /* Kubernetes' node-monitor-grace-period */
-#define SILENT_NEW_MS   60000 /* of a node that has never said whether it is ready */
+#define COMPONENT     "node-controller"
+#define LEASE_QUERY   "fieldSelector=metadata.namespace%3Dkube-node-lease"
+#define PERIOD_MS     5000  /* between two looks at the clock */
+#define SILENT_MS     40000 /* Kubernetes' node-monitor-grace-period */
+#define SILENT_NEW_MS 60000 /* of a node that has never said whether it is ready */
 
 struct heard {
 	int64_t at_ms;
@@ -34,7 +34,8 @@ struct heard {
 struct self {
 	struct control *control;
 	struct queue *queue;
-	struct map *nodes; /* name -> struct heard */
+	struct map *nodes;    /* name -> struct heard */
+	struct cache *leases; /* nobody else needs them, and they change all the time */
 	struct loop_timer timer;
 	int64_t looked_ms;
 };
@@ -345,6 +346,17 @@ static void hear(struct self *self, struct str node)
 	heard->silent = false;
 }
 
+static void on_lease(void *owner, const struct object *before, const struct object *after)
+{
+	if (!after)
+		return;
+	if (!before || !json_equal(json_path(object_json(before), "spec", "renewTime", NULL),
+				   json_path(object_json(after), "spec", "renewTime", NULL)))
+		hear(owner, object_name(after));
+}
+
+static const struct cache_events lease_events = { .on_change = on_lease };
+
 /* --- the row --- */
 
 static void *start(struct control *control)
@@ -355,6 +367,9 @@ static void *start(struct control *control)
 	self->queue = queue_new(control->loop, on_pass, self);
 	self->nodes = map_new();
 	self->looked_ms = clock_now_ms();
+	self->leases = cache_start(control->client,
+				   kind_find_name(STR("coordination.k8s.io/v1"), STR("Lease")),
+				   LEASE_QUERY, &lease_events, self);
 	self->timer.on_timer = on_timer;
 	loop_timer_set(control->loop, &self->timer, PERIOD_MS);
 	return self;
@@ -367,20 +382,12 @@ static void stop(void *own)
 	void *heard;
 
 	loop_timer_stop(&self->timer);
+	cache_stop(self->leases);
 	for (size_t i = 0; map_next(self->nodes, &i, &name, &heard);)
 		free(heard);
 	map_free(self->nodes);
 	queue_free(self->queue);
 	free(self);
-}
-
-static void on_lease(struct self *self, const struct object *before, const struct object *after)
-{
-	if (!after || !str_is(object_namespace(after), LEASE_NAMESPACE))
-		return;
-	if (!before || !json_equal(json_path(object_json(before), "spec", "renewTime", NULL),
-				   json_path(object_json(after), "spec", "renewTime", NULL)))
-		hear(self, object_name(after));
 }
 
 /* Did the node itself say something about being ready?  "Unknown" is our own word. */
@@ -430,9 +437,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 {
 	struct self *self = own;
 
-	if (kind == CONTROL_LEASES)
-		on_lease(self, before, after);
-	else if (kind == CONTROL_NODES)
+	if (kind == CONTROL_NODES)
 		on_node(self, before, after);
 	else if (kind == CONTROL_PODS && after)
 		on_pod(self, after);

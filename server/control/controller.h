@@ -20,7 +20,6 @@ enum control_kind {
 	CONTROL_NAMESPACES,
 	CONTROL_ACCOUNTS,
 	CONTROL_CONFIGMAPS, /* only those named kube-root-ca.crt */
-	CONTROL_LEASES,
 	CONTROL_KINDS
 };
 
