@@ -91,9 +91,9 @@ MUST_CHECK bool netlink_send(struct netlink *netlink, struct netlink_batch *batc
 uint32_t netlink_failed_at(const struct netlink *netlink);
 
 /*
- * A batch of one question with NLM_F_DUMP, or with NLM_F_ACK for a single thing.  The answers, whole
- * messages one after the other, replace what *out held.  A dump that was disturbed by a change is
- * asked for again, a few times.
+ * A batch of one question with NLM_F_DUMP, or with NLM_F_ACK for a single thing.  The answers,
+ * whole messages one after the other, replace what *out held.  A dump that was disturbed by a
+ * change is asked for again, a few times.
  */
 MUST_CHECK bool netlink_ask(struct netlink *netlink, struct netlink_batch *batch, struct buf *out,
 			    struct error *err);
@@ -107,7 +107,8 @@ struct netlink_message {
 };
 /* Take the first message off *rest; false at the end. */
 bool netlink_next(struct str *rest, struct netlink_message *out);
-/* Copy the fixed head of a message; *out_attributes is what follows.  False when it is too short. */
+/* Copy the fixed head of a message; *out_attributes is what follows.  False when it is too short.
+ */
 bool netlink_head(struct str body, void *head, size_t len, struct str *out_attributes);
 /* The value of the first attribute of this type (flags of the type are ignored); at == NULL when
  * there is none. */

@@ -74,6 +74,7 @@ bool pod_device_bridge(struct pod_network *network, struct error *err)
 	auto_netlink_batch batch = NETLINK_BATCH_INIT;
 	struct pod_range address = { pod_gateway(network), network->range.prefix };
 	struct pod_link link;
+	bool is_new;
 
 	if (!pod_link_find(network->netlink, POD_BRIDGE, &link, err))
 		return false;
@@ -82,9 +83,10 @@ bool pod_device_bridge(struct pod_network *network, struct error *err)
 			return false;
 		link.index = 0;
 	}
-	if (link.index == 0)
+	is_new = link.index == 0;
+	if (is_new)
 		make_bridge(network, &batch);
-	if (link.index == 0 || !(link.flags & IFF_UP) ||
+	if (is_new || !(link.flags & IFF_UP) ||
 	    !has_settings(&link, network->mtu, pod_gateway(network)))
 		raise_link(&batch, POD_BRIDGE, network->mtu, pod_gateway(network));
 	if (batch.count > 0 && !netlink_send(network->netlink, &batch, err))
@@ -92,7 +94,8 @@ bool pod_device_bridge(struct pod_network *network, struct error *err)
 	if (!find_made(network, POD_BRIDGE, &link, err))
 		return false;
 	network->bridge = link.index;
-	return pod_link_set_address(network->netlink, link.index, address, err);
+	return pod_link_set_address(network->netlink, link.index, address, err) &&
+	       (!is_new || pod_attach_ports(network, err));
 }
 
 static void make_vxlan(struct pod_network *network, uint32_t underlay, struct netlink_batch *batch)

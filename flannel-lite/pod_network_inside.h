@@ -72,6 +72,11 @@ MUST_CHECK bool pod_device_bridge(struct pod_network *network, struct error *err
 MUST_CHECK bool pod_device_vxlan(struct pod_network *network, struct error *err);
 MUST_CHECK bool pod_device_forwarding(struct error *err);
 
+/* --- pod_attach.c --- */
+
+/* Make the interfaces of all pods ports of the bridge again: it is a new one. */
+MUST_CHECK bool pod_attach_ports(struct pod_network *network, struct error *err);
+
 /* --- pod_peers.c --- */
 
 /* Program the peers of the last run, if there is a file of them. */
