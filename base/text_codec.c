@@ -3,6 +3,15 @@
  */
 #include "base/text.h"
 
+/* After a failure: as it was before. */
+static bool cut(struct buf *buf, size_t before)
+{
+	buf->len = before;
+	if (buf->at)
+		buf->at[before] = '\0';
+	return false;
+}
+
 static const char base64_plain[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char base64_url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -81,8 +90,7 @@ static bool add_base64_decoded(struct buf *buf, struct str text, const char *alp
 		int value = base64_value(text.at[i], alphabet);
 
 		if (value < 0) {
-			buf->len = before;
-			return false;
+			return cut(buf, before);
 		}
 		word = (word << 6 | (unsigned)value) & 0xffffff;
 		bits += 6;
@@ -136,8 +144,7 @@ bool buf_add_hex_decoded(struct buf *buf, struct str text)
 		int high = hex_value(text.at[i]), low = hex_value(text.at[i + 1]);
 
 		if (high < 0 || low < 0) {
-			buf->len = before;
-			return false;
+			return cut(buf, before);
 		}
 		buf_add_byte(buf, (char)(high << 4 | low));
 	}
@@ -154,8 +161,7 @@ bool buf_add_percent_decoded(struct buf *buf, struct str text, bool plus_is_spac
 		if (c == '%') {
 			if (text.len - i < 3 ||
 			    !buf_add_hex_decoded(buf, str_from(text.at + i + 1, 2))) {
-				buf->len = before;
-				return false;
+				return cut(buf, before);
 			}
 			i += 2;
 		} else {
