@@ -4,6 +4,7 @@
 #include "base/text.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,32 +189,72 @@ bool str_is_utf8(struct str s)
 	return true;
 }
 
-static uint64_t hash_seed;
-static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
+/* --- hash: SipHash-1-3 (Aumasson and Bernstein), one round a word and three at the end --- */
 
-static void seed_hash(void)
+static uint64_t rotate(uint64_t word, int by)
 {
-	random_bytes(&hash_seed, sizeof(hash_seed));
+	return word << by | word >> (64 - by);
 }
 
-/* A multiply-and-fold hash over words of eight bytes; the seed keeps outsiders from choosing
- * collisions. */
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[2] += v[3];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[1];
+	v[0] += v[3];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] = rotate(v[2], 32);
+}
+
+static void sip_word(uint64_t v[4], uint64_t word)
+{
+	v[3] ^= word;
+	sip_round(v);
+	v[0] ^= word;
+}
+
+/* Up to eight bytes, the first one lowest. */
+static uint64_t word_of(const char *at, size_t count)
+{
+	uint64_t word = 0;
+
+	if (count > 0)
+		memcpy(&word, at, count);
+	return le64toh(word);
+}
+
+uint64_t str_hash_keyed(struct str s, const uint64_t key[2])
+{
+	uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
+			  key[0] ^ 0x6c7967656e657261, key[1] ^ 0x7465646279746573 };
+	uint64_t length = (uint64_t)(s.len & 0xff) << 56;
+
+	for (; s.len >= 8; s = str_from(s.at + 8, s.len - 8))
+		sip_word(v, word_of(s.at, 8));
+	sip_word(v, length | word_of(s.at, s.len));
+	v[2] ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static uint64_t hash_key[2];
+static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
+
+static void make_hash_key(void)
+{
+	random_bytes(hash_key, sizeof(hash_key));
+}
+
+/* Nobody outside knows the key, so nobody can choose texts that collide. */
 uint64_t str_hash(struct str s)
 {
-	uint64_t hash, word;
-
-	pthread_once(&hash_once, seed_hash);
-	hash = hash_seed ^ (s.len * 0x9e3779b97f4a7c15ull);
-	for (; s.len >= 8; s = str_from(s.at + 8, s.len - 8)) {
-		memcpy(&word, s.at, 8);
-		hash = (hash ^ word) * 0xff51afd7ed558ccdull;
-		hash ^= hash >> 32;
-	}
-	word = 0;
-	if (s.len > 0)
-		memcpy(&word, s.at, s.len);
-	hash = (hash ^ word) * 0xc4ceb9fe1a85ec53ull;
-	return hash ^ (hash >> 29);
+	pthread_once(&hash_once, make_hash_key);
+	return str_hash_keyed(s, hash_key);
 }
 
 /* --- buf --- */
@@ -244,6 +285,7 @@ void buf_reserve(struct buf *buf, size_t more)
 	if (room < need)
 		room = need;
 	buf->at = memory_grow(buf->at, room);
+	buf->at[buf->len] = '\0';
 	buf->room = room;
 }
 

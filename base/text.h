@@ -57,7 +57,8 @@ char *str_copy_arena(struct str s, struct arena *arena) __attribute__((returns_n
 bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *out);
 bool str_to_u64(struct str s, uint64_t max, uint64_t *out);
 bool str_is_utf8(struct str s);
-uint64_t str_hash(struct str s); /* seeded per process */
+uint64_t str_hash(struct str s);                              /* keyed per process */
+uint64_t str_hash_keyed(struct str s, const uint64_t key[2]); /* SipHash-1-3 */
 
 struct buf {
 	char *at;
@@ -87,7 +88,8 @@ static inline struct str buf_str(const struct buf *buf)
 const char *buf_text(const struct buf *buf); /* terminated, "" when empty */
 char *buf_take(struct buf *buf);             /* terminated; caller frees; buf is empty after */
 
-/* base64: url form has no padding; decode accepts both padded and not; false on a bad character. */
+/* base64: url form has no padding; decode accepts both padded and not; false on a bad character.
+ * A decoder that gives false leaves the buf as it was. */
 void buf_add_base64(struct buf *buf, struct str bytes);
 void buf_add_base64url(struct buf *buf, struct str bytes);
 bool buf_add_base64_decoded(struct buf *buf, struct str text);

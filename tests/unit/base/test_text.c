@@ -103,9 +103,72 @@ static void buf_grows(void)
 	CHECK_STR(buf_text(&buf), "999,");
 }
 
+/* Goal: a decoder that refuses leaves what was there, terminated. */
+static void failed_decoding_leaves_nothing(void)
+{
+	auto_buf buf = BUF_INIT;
+
+	CHECK(!buf_add_hex_decoded(&buf, STR("6")));
+	CHECK(!buf_add_percent_decoded(&buf, STR("%"), false));
+	CHECK_STR(buf_text(&buf), "");
+	CHECK(buf_add_base64_decoded(&buf, STR("")));
+	CHECK_STR(buf_text(&buf), "");
+	buf_add_text(&buf, "kept");
+	CHECK(!buf_add_base64_decoded(&buf, STR("YWJjZGVm!A==")));
+	CHECK_STR(buf_text(&buf), "kept");
+	CHECK(!buf_add_base64url_decoded(&buf, STR("YWJjZGVm/AAA")));
+	CHECK_STR(buf_text(&buf), "kept");
+	CHECK(!buf_add_hex_decoded(&buf, STR("616263646x")));
+	CHECK_STR(buf_text(&buf), "kept");
+	CHECK(!buf_add_percent_decoded(&buf, STR("abc%20def%2"), false));
+	CHECK_STR(buf_text(&buf), "kept");
+	CHECK_INT(buf.len, 4);
+}
+
+/* Goal: the hash is SipHash-1-3: its values for the key 00 01 .. 0f and the texts 00 01 .. of
+ * several lengths. */
+static void hashes_as_published(void)
+{
+	static const struct {
+		size_t len;
+		uint64_t hash;
+	} rows[] = {
+		{ 0, 0xabac0158050fc4dc },  { 1, 0xc9f49bf37d57ca93 },  { 7, 0xd3927d989bb11140 },
+		{ 8, 0x369095118d299a8e },  { 9, 0x25a48eb36c063de4 },  { 15, 0xd320d86d2a519956 },
+		{ 16, 0xcc4fdd1a7d908b66 }, { 63, 0x9d199062b7bbb3a8 }, { 300, 0x4016a23bda5a2224 },
+	};
+	static const uint64_t key[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	char bytes[300];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)i;
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		CHECK(str_hash_keyed(str_from(bytes, rows[i].len), key) == rows[i].hash);
+	CHECK(str_hash_keyed(STR_NONE, key) == rows[0].hash);
+}
+
+/* Goal: two texts that a hash of multiplied and folded words maps to one value, whatever its seed,
+ * have two; and one text has one. */
+static void hash_has_no_fixed_collisions(void)
+{
+	static const uint64_t high = 1ull << 63;
+	/* A product differs in the top bit only; the fold takes it to bit 31 as well. */
+	uint64_t words[2][2] = { { 0, 0 }, { high, high | high >> 32 } };
+
+	CHECK(str_hash(str_from(words[0], 16)) != str_hash(str_from(words[1], 16)));
+	CHECK(str_hash(STR("abc")) == str_hash(STR("abc")));
+	CHECK(str_hash(STR("abc")) != str_hash(STR("abd")));
+}
+
 static const struct test tests[] = {
-	{ "cuts fields", cuts_fields },     { "reads numbers", reads_numbers },
-	{ "judges utf8", judges_utf8 },     { "codes base64", codes_base64 },
-	{ "codes percent", codes_percent }, { "buf grows", buf_grows },
+	{ "cuts fields", cuts_fields },
+	{ "reads numbers", reads_numbers },
+	{ "judges utf8", judges_utf8 },
+	{ "codes base64", codes_base64 },
+	{ "codes percent", codes_percent },
+	{ "buf grows", buf_grows },
+	{ "failed decoding leaves nothing", failed_decoding_leaves_nothing },
+	{ "hashes as published", hashes_as_published },
+	{ "hash has no fixed collisions", hash_has_no_fixed_collisions },
 };
 TEST_MAIN(tests)
