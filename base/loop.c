@@ -252,8 +252,8 @@ void loop_task_cancel(struct loop_task *task)
 }
 
 /* Those queued so far; tasks that they defer run in the next round, after descriptors had their
- * turn.  A task may call loop_once, so there may be a mark of an outer walk: it goes behind ours and
- * is the first when we are done. */
+ * turn.  A task may call loop_once, so there may be a mark of an outer walk: it goes behind ours
+ * and is the first when we are done. */
 static void run_tasks(struct loop *loop)
 {
 	struct loop_task mark = { .queued = true };
@@ -286,8 +286,8 @@ void loop_hook_remove(struct loop_hook *hook)
 	list_remove(&hook->link);
 }
 
-/* A mark behind the hook that is called: that one and its neighbours may go meanwhile.  Marks of outer
- * walks (a hook may call loop_once) are passed over. */
+/* A mark stands behind the hook that is called: that one and its neighbours may go meanwhile.
+ * Marks of outer walks (a hook may call loop_once) are passed over. */
 static void run_hooks(struct loop *loop)
 {
 	struct loop_hook mark = { 0 };

@@ -445,8 +445,8 @@ static bool consists_of(struct str text, const char *bytes)
 	return true;
 }
 
-/* Not a text for other readers of YAML 1.1: letters as booleans, numbers with underscores or in base
- * 60, dates, merging. */
+/* Not a text for other readers of YAML 1.1: letters as booleans, numbers with underscores or in
+ * base 60, dates, merging. */
 static bool is_typed_elsewhere(struct str text)
 {
 	static const char *const words[] = {

@@ -1,5 +1,5 @@
 /*
- * fuzz_yaml.c - YAML texts are read without harm; what is read is printed and read again as the same.
+ * fuzz_yaml.c - YAML texts are read without harm; what is read is printed and read as the same.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -172,8 +172,8 @@ static void prints_back(void)
 		   "\"7\": 1\n");
 }
 
-/* Goal: characters that YAML takes for line breaks or does not take at all are escaped, in values and
- * in keys; others are not. */
+/* Goal: characters that YAML takes for line breaks or does not take at all are escaped, in values
+ * and in keys; others are not. */
 static void escapes_characters(void)
 {
 	check_back("{\"v\\u007f\":\"a\\u0085b\",\"\\u2028\":\"\\u2029\",\"\\ufeff\":"
