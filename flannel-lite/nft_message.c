@@ -268,7 +268,7 @@ static bool next_attribute(struct str *rest, uint16_t *out_type, struct str *out
 	if (head.nla_len < sizeof(head) || head.nla_len > rest->len)
 		return false;
 
-	size_t padded = NLA_ALIGN((size_t)head.nla_len);
+	size_t padded = NLMSG_ALIGN((size_t)head.nla_len);
 	size_t step = padded < rest->len ? padded : rest->len;
 
 	*out_type = (uint16_t)(head.nla_type & NLA_TYPE_MASK);

@@ -15,6 +15,10 @@
 
 #include "base/text.h"
 
+#define SERVICE_RULES_PORTS_MAX 20000
+/* This bit of the packet mark is ours between prerouting and postrouting: "masquerade me". */
+#define SERVICE_RULES_MARK 0x4000
+
 enum { SERVICE_TCP = 6, SERVICE_UDP = 17, SERVICE_SCTP = 132 };
 
 struct service_endpoint {
@@ -32,11 +36,14 @@ struct service_port {
 	const struct service_endpoint *endpoints;
 	size_t endpoint_count; /* none: connections are refused (port unreachable) */
 	/* Those on this machine only, for packets to the node port (externalTrafficPolicy: Local,
-	 * no masquerade, dropped when there is none); NULL with local_only unset. */
+	 * no masquerade, dropped when all are elsewhere); NULL with local_only unset. */
 	const struct service_endpoint *local_endpoints;
 	size_t local_endpoint_count;
 	bool local_only;
-	int affinity_s; /* ClientIP affinity: seconds a client stays with its endpoint; 0 = none */
+	/* ClientIP affinity, 0 = none.  The client's address picks the endpoint (a hash), so a
+	 * client stays for good, also when rules are replaced; one that comes or goes moves its own
+	 * share of clients only (up to 128 endpoints).  The number of seconds does not matter. */
+	int affinity_s;
 };
 
 /* A port of this machine that belongs to a pod (hostPort). */
@@ -51,16 +58,22 @@ struct service_rules_plan {
 	const char *cluster_cidr; /* pods: what leaves it is masqueraded */
 	const char *pod_cidr;     /* this machine's pods */
 	const struct service_port *ports;
-	size_t port_count; /* at most 20000 */
+	size_t port_count; /* at most SERVICE_RULES_PORTS_MAX */
 	const struct host_port *host_ports;
-	size_t host_port_count;
+	size_t host_port_count; /* the same */
 };
 
 /*
- * Chains: nat prerouting and output (services, node ports, host ports), nat postrouting
- * (masquerade: pods to the outside except multicast; node ports; a pod that reaches itself through
- * a service), filter forward and output (refuse services without endpoints; accept pod traffic).
- * ERROR_BROKEN with the kernel's own reason when it refuses; the old table then still stands.
+ * Chains: nat prerouting and output (services, host ports, node ports, in this order), nat
+ * postrouting (masquerade: pods to the outside except multicast; node ports; outsiders, this
+ * machine included, at cluster addresses; a pod that reaches itself through a service), filter
+ * forward, input and output (refuse new connections to services without endpoints: TCP with a
+ * reset, others with "port unreachable"; all else is accepted).  Node and host ports are not served
+ * on 127.0.0.0/8.  Connections that exist keep their endpoint.
+ *
+ * An address and port that two entries name belongs to the first.  A bad range, protocol or port
+ * is ERROR_INVALID, over a million endpoints ERROR_TOO_LARGE.  ERROR_BROKEN with the kernel's own
+ * reason when it refuses.  After any error the old table still stands.
  */
 MUST_CHECK bool service_rules_replace(const struct service_rules_plan *plan, struct error *err);
 /* Delete the table; none is fine. */
