@@ -23,6 +23,7 @@ struct parsing {
 	void *target;
 	struct option_result *result;
 	bool *list_touched; /* by the current source, one a row */
+	size_t *list_room;  /* of the items made here, one a row */
 	size_t row_count;
 	bool only_args; /* after "--" */
 };
@@ -32,14 +33,20 @@ static void *slot_of(struct parsing *parsing, const struct option_row *row)
 	return (char *)parsing->target + row->at;
 }
 
-static void list_add_text(struct parsing *parsing, struct option_list *list, const char *text)
+/* Items that the caller gave are never written to: their room is not ours. */
+static void list_add_text(struct parsing *parsing, struct option_list *list, size_t *room,
+			  const char *text)
 {
-	const char **items = arena_get(parsing->arena, (list->count + 1) * sizeof(*items));
+	if (list->count >= *room) {
+		const char **items;
 
-	if (list->count > 0)
-		memcpy(items, list->items, list->count * sizeof(*items));
-	items[list->count++] = text;
-	list->items = items;
+		*room = list->count < 4 ? 8 : list->count * 2;
+		items = arena_get(parsing->arena, *room * sizeof(*items));
+		if (list->count > 0)
+			memcpy(items, list->items, list->count * sizeof(*items));
+		list->items = items;
+	}
+	list->items[list->count++] = text;
 }
 
 static bool parse_bool(struct str text, bool *out)
@@ -77,10 +84,13 @@ static bool set_value(struct parsing *parsing, const struct option_row *row, str
 				 ", not \"" STR_FMT "\"",
 				 from, row->min, row->max, STR_ARG(text));
 	case OPTION_LIST:
-		if (!parsing->list_touched[index])
+		if (!parsing->list_touched[index]) {
 			*list = (struct option_list){ 0 };
+			parsing->list_room[index] = 0;
+		}
 		parsing->list_touched[index] = true;
-		list_add_text(parsing, list, str_copy_arena(text, parsing->arena));
+		list_add_text(parsing, list, &parsing->list_room[index],
+			      str_copy_arena(text, parsing->arena));
 		return true;
 	}
 	return false;
@@ -359,6 +369,7 @@ bool options_parse(const struct option_set *set, int argc, char **argv, const ch
 		rows++;
 	parsing.row_count = rows;
 	parsing.list_touched = arena_zero(arena, (rows + 1) * sizeof(bool));
+	parsing.list_room = arena_zero(arena, (rows + 1) * sizeof(size_t));
 	*out = (struct option_result){ .args = arena_zero(arena,
 							  (set->args_max + 1) * sizeof(char *)) };
 	if (!apply_defaults(&parsing, err) ||

@@ -92,6 +92,30 @@ static void strength(void)
 	CHECK_INT(target.san.count, 1);
 }
 
+/* Goal: very long lists are read in reasonable time and memory; an appended one keeps what it had. */
+static void reads_long_lists(void)
+{
+	auto_free char *path = memory_print("%s/long.yaml", harness_folder());
+	auto_arena arena = arena_new();
+	auto_buf text = BUF_INIT;
+	struct option_result result;
+	struct target target = { 0 };
+	struct error err;
+	char name[] = "x", *argv[] = { name, NULL };
+
+	buf_add_text(&text, "tls-san: [first]\ntls-san+: [");
+	for (int i = 0; i < 100000; i++)
+		buf_add_print(&text, "n%d,", i);
+	buf_add_text(&text, "]\n");
+	CHECK_OK(file_replace(path, buf_str(&text), 0600, &err), &err);
+	CHECK_OK(options_parse(&set, 1, argv, path, arena, &target, &result, &err), &err);
+	CHECK_INT(target.san.count, 100001);
+	CHECK_STR(target.san.items[0], "first");
+	CHECK_STR(target.san.items[1], "n0");
+	CHECK_STR(target.san.items[100000], "n99999");
+	CHECK(arena_used(arena) < 10u * 1024 * 1024);
+}
+
 /* Goal: one sentence that names the wrong thing and the nearest right one. */
 static void says_what_is_wrong(void)
 {
@@ -110,6 +134,7 @@ static void says_what_is_wrong(void)
 
 static const struct test tests[] = {
 	{ "strength", strength },
+	{ "reads long lists", reads_long_lists },
 	{ "says what is wrong", says_what_is_wrong },
 };
 TEST_MAIN(tests)
