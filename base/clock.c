@@ -129,6 +129,14 @@ static bool take_zone(struct str *text, int *out_offset_s)
 	return true;
 }
 
+static int days_of(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return days[month - 1] + (leap && month == 2);
+}
+
 bool clock_parse(struct str text, int64_t *out_wall_s, int32_t *out_nanos)
 {
 	struct tm parts = { 0 };
@@ -143,8 +151,9 @@ bool clock_parse(struct str text, int64_t *out_wall_s, int32_t *out_nanos)
 	    !take_number(&text, 2, &parts.tm_sec) || !take_fraction(&text, &nanos) ||
 	    !take_zone(&text, &offset_s) || text.len > 0)
 		return false;
-	if (parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 || parts.tm_mday > 31 ||
-	    parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60)
+	if (parts.tm_mon < 1 || parts.tm_mon > 12 || parts.tm_mday < 1 ||
+	    parts.tm_mday > days_of(parts.tm_year, parts.tm_mon) || parts.tm_hour > 23 ||
+	    parts.tm_min > 59 || parts.tm_sec > 60)
 		return false;
 	parts.tm_year -= 1900;
 	parts.tm_mon -= 1;

@@ -29,6 +29,33 @@ static void reads_times(void)
 		CHECK(!clock_parse(str_of(bad[i]), &seconds, &nanos));
 }
 
+/* Goal: only days that the calendar has are taken. */
+static void knows_the_calendar(void)
+{
+	static const struct {
+		const char *day;
+		bool exists;
+	} rows[] = {
+		{ "2026-02-28", true },  { "2026-02-29", false }, { "2026-02-31", false },
+		{ "2028-02-29", true },  { "2028-02-30", false }, { "2100-02-29", false },
+		{ "2000-02-29", true },  { "2026-04-30", true },  { "2026-04-31", false },
+		{ "2026-12-31", true },  { "2026-12-32", false }, { "2026-01-00", false },
+		{ "2026-00-01", false }, { "2026-06-31", false }, { "2026-09-31", false },
+		{ "2026-11-31", false }, { "2026-01-31", true },  { "2026-08-31", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		auto_free char *text = memory_print("%sT12:00:00Z", rows[i].day);
+		char back[CLOCK_TEXT];
+		int64_t seconds = 0;
+
+		CHECK_INT(clock_parse(str_of(text), &seconds, NULL), rows[i].exists);
+		clock_print(seconds, back);
+		if (rows[i].exists)
+			CHECK_STR(back, text);
+	}
+}
+
 /* Goal: durations as Go writes them. */
 static void reads_durations(void)
 {
@@ -47,6 +74,7 @@ static void reads_durations(void)
 
 static const struct test tests[] = {
 	{ "reads times", reads_times },
+	{ "knows the calendar", knows_the_calendar },
 	{ "reads durations", reads_durations },
 };
 TEST_MAIN(tests)
