@@ -1,5 +1,8 @@
 /*
  * work.c - a fixed pool of servant threads and their queue.
+ *
+ * A thread counts as idle from its start or the end of its job until it takes the next one, asleep or
+ * not: only the comparison with the number of jobs not yet taken says whether one more is needed.
  */
 #include "base/work.h"
 
@@ -13,7 +16,8 @@
 
 struct work_pool {
 	struct loop *loop;
-	unsigned threads_max, threads, idle;
+	unsigned threads_max, threads; /* loop thread only */
+	size_t idle, waiting;          /* threads and jobs, under the lock */
 	pthread_t *ids;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -50,17 +54,25 @@ static struct work_job *next_job(struct work_pool *pool)
 	struct work_job *job;
 
 	pthread_mutex_lock(&pool->lock);
-	pool->idle++;
 	while (!pool->first && !pool->closing)
 		pthread_cond_wait(&pool->wake, &pool->lock);
-	pool->idle--;
 	job = pool->first;
-	if (job)
+	if (job) {
 		pool->first = job->next;
+		pool->waiting--;
+		pool->idle--;
+	}
 	if (!pool->first)
 		pool->last = NULL;
 	pthread_mutex_unlock(&pool->lock);
 	return job;
+}
+
+static void add_idle(struct work_pool *pool, int more)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool->idle += (size_t)more;
+	pthread_mutex_unlock(&pool->lock);
 }
 
 static void *run_thread(void *of)
@@ -70,6 +82,7 @@ static void *run_thread(void *of)
 
 	while ((job = next_job(pool))) {
 		job->run(job);
+		add_idle(pool, 1);
 		loop_post(pool->loop, &job->post);
 	}
 	return NULL;
@@ -82,6 +95,7 @@ static bool start_thread(struct work_pool *pool)
 	sigset_t all, before;
 	bool started;
 
+	add_idle(pool, 1);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_attr_init(&attributes);
@@ -91,6 +105,8 @@ static bool start_thread(struct work_pool *pool)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (started)
 		pool->threads++;
+	else
+		add_idle(pool, -1);
 	return started;
 }
 
@@ -109,7 +125,8 @@ void work_start(struct work_pool *pool, struct work_job *job)
 	else
 		pool->first = job;
 	pool->last = job;
-	more = pool->idle == 0 && pool->threads < pool->threads_max;
+	pool->waiting++;
+	more = pool->waiting > pool->idle && pool->threads < pool->threads_max;
 	pthread_cond_signal(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
 	if (more && !start_thread(pool) && pool->threads == 0)
