@@ -4,17 +4,24 @@
  *
  * The volume kube-api-access-xxxxx holds a bound token, the cluster's CA and the namespace, mounted
  * where every client library looks.  (Kubernetes, "Configure Service Accounts for Pods".)
+ *
+ * Every namespace has the account "default", but a controller makes it, a moment after the
+ * namespace.  A pod that comes in that moment is not refused: until the account is there it counts
+ * as what it will be, one without settings.
  */
 #include "base/random.h"
 #include "server/registry/admit.h"
 
+#define DEFAULT_NAME  "default"
 #define MOUNT_PATH    "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_SECONDS 3607 /* what the real server asks for: one hour and a mark of its own */
 
+/* account NULL: the default one, which is about to be made. */
 static bool wants_token(const struct json *spec, const struct object *account)
 {
 	const struct json *own = json_get(spec, "automountServiceAccountToken");
-	const struct json *theirs = json_get(object_json(account), "automountServiceAccountToken");
+	const struct json *theirs =
+		account ? json_get(object_json(account), "automountServiceAccountToken") : NULL;
 
 	if (own)
 		return json_bool(own);
@@ -106,9 +113,9 @@ static bool admit(const struct admit_work *work, struct error *err)
 		return true;
 	name = json_str(json_get(spec, "serviceAccountName"));
 	if (name.len == 0)
-		name = STR("default");
+		name = STR(DEFAULT_NAME);
 	account = registry_find(work->registry, kind, work->namespace, name);
-	if (!account)
+	if (!account && !str_is(name, DEFAULT_NAME))
 		return error_set(err, ERROR_FORBIDDEN,
 				 "pods \"" STR_FMT
 				 "\" is forbidden: error looking up service account " STR_FMT
