@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <time.h>
@@ -92,12 +93,26 @@ static void one_thread_keeps_order(void)
 		CHECK_INT(order[i], i);
 }
 
+/* All threads on one processor: what this one wakes up runs when it sleeps, not before. */
+static void use_one_processor(void)
+{
+	cpu_set_t all, one;
+
+	CPU_ZERO(&one);
+	CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+	for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &one);
+	CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+}
+
 /* Goal: two jobs given at once get two threads although one is idle and has not woken up yet. */
 static void second_job_gets_a_thread(void)
 {
 	struct task first = { 0 }, waits = { 0 }, tells = { 0 };
 	sem_t told;
 
+	use_one_processor();
 	sem_init(&told, 0, 0);
 	open_pool(2);
 	start(&first, 0);
