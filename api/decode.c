@@ -36,14 +36,15 @@ static void print_place(const struct place *place, struct buf *out)
 static void note_unknown(struct checking *checking, const struct place *place)
 {
 	struct decode_notes *notes = checking->notes;
-	const char **grown = arena_get(notes->arena, (notes->count + 1) * sizeof(*grown));
 	auto_buf path = BUF_INIT;
 
+	if (notes->count >= DECODE_NOTES_MAX)
+		return;
+	if (notes->count == 0)
+		notes->notes = arena_get(notes->arena, DECODE_NOTES_MAX * sizeof(*notes->notes));
 	print_place(place, &path);
-	if (notes->count > 0)
-		memcpy(grown, notes->notes, notes->count * sizeof(*grown));
-	grown[notes->count++] = arena_print(notes->arena, "unknown field \"%s\"", buf_text(&path));
-	notes->notes = grown;
+	notes->notes[notes->count++] =
+		arena_print(notes->arena, "unknown field \"%s\"", buf_text(&path));
 }
 
 static const char *go_type(const struct field *field)
@@ -214,35 +215,46 @@ static bool check_one(struct checking *checking, const struct field *field, stru
 	}
 }
 
-/* --- shapes --- */
+/* --- shapes: what has changed is built anew, so that long ones take linear time --- */
+
+struct entry {
+	struct str key;
+	struct json *value;
+};
 
 static bool check_list(struct checking *checking, const struct field *field, struct json *list,
 		       const struct place *place, struct error *err)
 {
-	size_t at = 0;
+	size_t count = json_count(list);
+	auto_free struct json **items = memory_get((count + 1) * sizeof(struct json *));
+	bool dirty = false;
 
 	if (json_type(list) != JSON_ARRAY)
 		return wrong_type(field, list, place, err);
-	for (struct json_iter it = json_iter(list); json_next(&it); at++) {
-		struct place here = { .above = place, .index = at };
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		struct place here = { .above = place, .index = it.index };
 		struct json *changed = NULL;
 
 		if (!check_one(checking, field, it.value, &here, &changed, err))
 			return false;
-		if (changed) {
-			json_remove_at(list, at);
-			json_insert(list, at, changed);
-			it = json_iter(list); /* the ring has changed: walk to this place again */
-			for (size_t k = 0; k <= at; k++)
-				json_next(&it);
-		}
+		items[it.index] = changed ? changed : it.value;
+		dirty = dirty || changed;
 	}
+	if (!dirty)
+		return true;
+	json_clear(list);
+	for (size_t i = 0; i < count; i++)
+		json_append(list, items[i]);
 	return true;
 }
 
 static bool check_map(struct checking *checking, const struct field *field, struct json *map,
 		      const struct place *place, struct error *err)
 {
+	size_t count = json_count(map);
+	auto_free struct entry *entries = memory_get((count + 1) * sizeof(*entries));
+	bool dirty = false;
+
 	if (json_type(map) != JSON_OBJECT)
 		return wrong_type(field, map, place, err);
 	for (struct json_iter it = json_iter(map); json_next(&it);) {
@@ -251,9 +263,14 @@ static bool check_map(struct checking *checking, const struct field *field, stru
 
 		if (!check_one(checking, field, it.value, &here, &changed, err))
 			return false;
-		if (changed)
-			json_put_str(checking->doc, map, it.key, changed);
+		entries[it.index] = (struct entry){ it.key, changed ? changed : it.value };
+		dirty = dirty || changed;
 	}
+	if (!dirty)
+		return true;
+	json_clear(map);
+	for (size_t i = 0; i < count; i++)
+		json_add_str(checking->doc, map, entries[i].key, entries[i].value);
 	return true;
 }
 
@@ -275,17 +292,19 @@ static bool check_field(struct checking *checking, const struct field *field, st
 
 /* Nulls and unknown fields go: first they are noted, then taken out, because a walk allows no
  * removal. */
-static void drop(const struct type *type, struct json *object)
+static void drop(const struct checking *checking, const struct type *type, struct json *object,
+		 bool is_root)
 {
-	for (bool again = true; again;) {
-		again = false;
-		for (struct json_iter it = json_iter(object); !again && json_next(&it);)
-			if (json_type(it.value) == JSON_NULL ||
-			    (!field_find(type, it.key) && !is_type_meta(it.key))) {
-				json_remove(object, it.key);
-				again = true;
-			}
-	}
+	auto_free struct entry *kept = memory_get((json_count(object) + 1) * sizeof(*kept));
+	size_t count = 0;
+
+	for (struct json_iter it = json_iter(object); json_next(&it);)
+		if (json_type(it.value) != JSON_NULL &&
+		    (field_find(type, it.key) || (is_root && is_type_meta(it.key))))
+			kept[count++] = (struct entry){ it.key, it.value };
+	json_clear(object);
+	for (size_t i = 0; i < count; i++)
+		json_add_str(checking->doc, object, kept[i].key, kept[i].value);
 }
 
 static bool check_object(struct checking *checking, const struct type *type, struct json *object,
@@ -308,7 +327,7 @@ static bool check_object(struct checking *checking, const struct type *type, str
 			return false;
 	}
 	if (dirty)
-		drop(type, object);
+		drop(checking, type, object, !place);
 	return true;
 }
 

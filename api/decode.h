@@ -13,6 +13,8 @@
 
 enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
 
+/* The real server tells no more than these. */
+#define DECODE_NOTES_MAX 100
 /* Collected problems: `unknown field "spec.foo"`, `duplicate field "metadata.name"`. */
 struct decode_notes {
 	struct arena *arena; /* given by the caller */

@@ -22,7 +22,7 @@ struct object {
 	char *bytes;
 	size_t len;
 	struct str namespace, name, uid, kind, api_version; /* in `facts` */
-	struct label *labels;
+	struct label *labels;                               /* by key */
 	size_t label_count;
 	uint64_t revision;
 	bool deleting;
@@ -39,6 +39,13 @@ static struct str keep(char **at, struct str text)
 		memcpy(to, text.at, text.len);
 	*at += text.len;
 	return str_from(to, text.len);
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+	const struct label *left = a, *right = b;
+
+	return str_compare(left->key, right->key);
 }
 
 static size_t facts_size(const struct json *root)
@@ -77,6 +84,7 @@ static void take_facts(struct object *object, const struct json *root)
 		label->key = keep(&at, it.key);
 		label->value = keep(&at, json_str(it.value));
 	}
+	qsort(object->labels, object->label_count, sizeof(*object->labels), compare_labels);
 }
 
 struct object *object_new(struct json_doc *doc)
@@ -99,9 +107,9 @@ bool object_from_bytes(struct str bytes, struct object **out, struct error *err)
 	struct object *object;
 	struct json_doc *doc = NULL;
 
-	if (!json_parse(bytes, &doc, NULL, err) || json_type(json_root(doc)) != JSON_OBJECT) {
-		if (!doc)
-			return error_context(err, "a stored object is damaged");
+	if (!json_parse(bytes, &doc, NULL, err))
+		return error_set(err, ERROR_BROKEN, "a stored object is damaged: %s", err->text);
+	if (json_type(json_root(doc)) != JSON_OBJECT) {
 		json_doc_free(doc);
 		return error_set(err, ERROR_BROKEN,
 				 "a stored object is damaged: it is no JSON object");
@@ -204,10 +212,11 @@ uint64_t object_revision(const struct object *object)
 
 struct str object_label(const struct object *object, struct str key)
 {
-	for (size_t i = 0; i < object->label_count; i++)
-		if (str_equal(object->labels[i].key, key))
-			return object->labels[i].value;
-	return STR_NONE;
+	struct label wanted = { .key = key };
+	const struct label *found = bsearch(&wanted, object->labels, object->label_count,
+					    sizeof(wanted), compare_labels);
+
+	return found ? found->value : STR_NONE;
 }
 
 bool object_is_deleting(const struct object *object)

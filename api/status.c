@@ -5,8 +5,11 @@
 #include "api/status.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 #include "api/kind.h"
+
+#define TOO_LARGE_REVISION "Timeout: Too large resource version: "
 
 static const struct {
 	const char *reason; /* of the cause */
@@ -27,23 +30,33 @@ static const struct {
 void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path,
 		      const char *value, const char *detail)
 {
-	struct field_error *grown = arena_get(errors->arena, (errors->count + 1) * sizeof(*grown));
+	if (errors->count >= FIELD_ERRORS_MAX) {
+		errors->dropped++;
+		return;
+	}
+	if (errors->count == errors->room) {
+		size_t room = errors->room ? 2 * errors->room : 4;
+		struct field_error *grown = arena_get(errors->arena, room * sizeof(*grown));
 
-	if (errors->count > 0)
-		memcpy(grown, errors->items, errors->count * sizeof(*grown));
-	grown[errors->count++] = (struct field_error){
+		if (errors->count > 0)
+			memcpy(grown, errors->items, errors->count * sizeof(*grown));
+		errors->items = grown;
+		errors->room = room;
+	}
+	errors->items[errors->count++] = (struct field_error){
 		.kind = kind,
 		.path = arena_string(errors->arena, path, strlen(path)),
 		.value = value ? arena_string(errors->arena, value, strlen(value)) : NULL,
 		.detail = arena_string(errors->arena, detail, strlen(detail)),
 	};
-	errors->items = grown;
 }
 
 const char *field_value(struct field_errors *errors, const struct json *value)
 {
 	auto_buf text = BUF_INIT;
 
+	if (errors->count >= FIELD_ERRORS_MAX)
+		return "";
 	json_print(value, &text);
 	return arena_string(errors->arena, text.at, text.len);
 }
@@ -58,27 +71,40 @@ static void print_cause(const struct field_error *item, struct buf *out)
 		buf_add_print(out, ": %s", item->detail);
 }
 
+static void print_invalid(const struct kind *kind, struct str name,
+			  const struct field_errors *errors, struct buf *out)
+{
+	buf_add_text(out, kind->name);
+	if (kind->group[0])
+		buf_add_print(out, ".%s", kind->group);
+	buf_add_print(out, " \"" STR_FMT "\" is invalid: ", STR_ARG(name));
+	if (errors->count > 1)
+		buf_add_byte(out, '[');
+	for (size_t i = 0; i < errors->count; i++) {
+		buf_add_print(out, "%s%s: ", i ? ", " : "", errors->items[i].path);
+		print_cause(&errors->items[i], out);
+	}
+	if (errors->dropped > 0)
+		buf_add_print(out, ", and %zu more", errors->dropped);
+	if (errors->count > 1)
+		buf_add_byte(out, ']');
+}
+
 bool status_invalid(struct error *err, const struct kind *kind, struct str name,
 		    const struct field_errors *errors)
 {
 	auto_buf text = BUF_INIT;
-	auto_buf resource = BUF_INIT;
 
 	if (errors->count == 0)
 		return true;
-	buf_add_text(&resource, kind->name);
-	if (kind->group[0])
-		buf_add_print(&resource, ".%s", kind->group);
-	buf_add_print(&text, "%s \"" STR_FMT "\" is invalid: ", buf_text(&resource), STR_ARG(name));
-	if (errors->count > 1)
-		buf_add_byte(&text, '[');
-	for (size_t i = 0; i < errors->count; i++) {
-		buf_add_print(&text, "%s%s: ", i ? ", " : "", errors->items[i].path);
-		print_cause(&errors->items[i], &text);
-	}
-	if (errors->count > 1)
-		buf_add_byte(&text, ']');
+	print_invalid(kind, name, errors, &text);
 	return error_set(err, ERROR_INVALID, "%s", buf_text(&text));
+}
+
+bool status_too_large_revision(struct error *err, uint64_t wanted, uint64_t now)
+{
+	return error_set(err, ERROR_TIMEOUT, TOO_LARGE_REVISION "%" PRIu64 ", current: %" PRIu64,
+			 wanted, now);
 }
 
 bool status_not_found(struct error *err, const struct kind *kind, struct str name)
@@ -113,6 +139,36 @@ bool status_conflict(struct error *err, const struct kind *kind, struct str name
 
 /* --- printing --- */
 
+/* Length of the character at the front, 0 when it is damaged. */
+static size_t character_length(struct str text)
+{
+	for (size_t len = 1; len <= 4 && len <= text.len; len++)
+		if (str_is_utf8(str_from(text.at, len)))
+			return len;
+	return 0;
+}
+
+/* JSON holds characters only: names of a URL and messages may hold anything, and a message that was
+ * cut ends before the character that was hit. */
+static struct json *new_clean(struct json_doc *doc, struct str text)
+{
+	auto_buf clean = BUF_INIT;
+
+	if (str_is_utf8(text))
+		return json_new_str(doc, text);
+	while (text.len > 0) {
+		size_t len = character_length(text);
+
+		if (len > 0)
+			buf_add(&clean, text.at, len);
+		else if (text.len > 3)
+			buf_add_text(&clean, "\xef\xbf\xbd");
+		len = len ? len : 1;
+		text = str_from(text.at + len, text.len - len);
+	}
+	return json_new_str(doc, buf_str(&clean));
+}
+
 static struct json *causes_of(struct json_doc *doc, const struct field_errors *errors)
 {
 	struct json *causes = json_new_array(doc);
@@ -124,11 +180,22 @@ static struct json *causes_of(struct json_doc *doc, const struct field_errors *e
 		print_cause(&errors->items[i], &text);
 		json_put(doc, cause, "reason",
 			 json_new_text(doc, field_rows[errors->items[i].kind].reason));
-		json_put(doc, cause, "message", json_new_str(doc, buf_str(&text)));
-		json_put(doc, cause, "field", json_new_text(doc, errors->items[i].path));
+		json_put(doc, cause, "message", new_clean(doc, buf_str(&text)));
+		json_put(doc, cause, "field", new_clean(doc, str_of(errors->items[i].path)));
 		json_append(causes, cause);
 	}
 	return causes;
+}
+
+/* Clients that read ahead of us look for this cause. */
+static void add_revision_cause(struct json_doc *doc, struct json *details)
+{
+	struct json *cause = json_new_object(doc);
+
+	json_put(doc, cause, "reason", json_new_text(doc, "ResourceVersionTooLarge"));
+	json_put(doc, cause, "message", json_new_text(doc, "Too large resource version"));
+	json_append(json_sub_array(doc, details, "causes"), cause);
+	json_put(doc, details, "retryAfterSeconds", json_new_int(doc, 1));
 }
 
 static bool names_kind(enum error_kind kind)
@@ -146,7 +213,7 @@ static struct json *details_of(struct json_doc *doc, const struct error *err,
 	 * must see the message. */
 	if (names_kind(err->kind) && about->kind && (err->kind != ERROR_INVALID || about->causes)) {
 		if (about->name.len > 0)
-			json_put(doc, details, "name", json_new_str(doc, about->name));
+			json_put(doc, details, "name", new_clean(doc, about->name));
 		if (about->kind->group[0])
 			json_put(doc, details, "group", json_new_text(doc, about->kind->group));
 		json_put(doc, details, "kind",
@@ -154,9 +221,11 @@ static struct json *details_of(struct json_doc *doc, const struct error *err,
 								       : about->kind->plural));
 	}
 	if (about->uid.len > 0)
-		json_put(doc, details, "uid", json_new_str(doc, about->uid));
+		json_put(doc, details, "uid", new_clean(doc, about->uid));
 	if (about->causes && err->kind == ERROR_INVALID)
 		json_put(doc, details, "causes", causes_of(doc, about->causes));
+	if (err->kind == ERROR_TIMEOUT && str_starts(str_of(err->text), STR(TOO_LARGE_REVISION)))
+		add_revision_cause(doc, details);
 	if (about->retry_after_s > 0)
 		json_put(doc, details, "retryAfterSeconds",
 			 json_new_int(doc, about->retry_after_s));
@@ -174,6 +243,24 @@ static struct json *status_new(struct json_doc *doc, const char *outcome)
 	return status;
 }
 
+/* An error holds a short text only: what the causes say is told from them, unless the text is about
+ * something else. */
+static struct json *message_of(struct json_doc *doc, const struct error *err,
+			       const struct status_about *about)
+{
+	auto_buf text = BUF_INIT;
+
+	if (err->kind == ERROR_INVALID && about->kind && about->causes && about->causes->count > 0)
+		print_invalid(about->kind, about->name, about->causes, &text);
+	if (text.len > 0 && str_starts(buf_str(&text), str_of(err->text)))
+		return new_clean(doc, buf_str(&text));
+	buf_reset(&text);
+	if (err->kind == ERROR_BROKEN && err->os_code != 0)
+		buf_add_text(&text, "Internal error occurred: ");
+	buf_add_text(&text, err->text);
+	return new_clean(doc, buf_str(&text));
+}
+
 int status_print(const struct error *err, const struct status_about *about, struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
@@ -181,10 +268,7 @@ int status_print(const struct error *err, const struct status_about *about, stru
 	const struct error_row *row = &error_rows[err->kind];
 
 	assert(err->kind != ERROR_NONE && err->kind < ERROR_KINDS);
-	json_put(doc, status, "message",
-		 err->kind == ERROR_BROKEN && err->os_code != 0
-			 ? json_new_print(doc, "Internal error occurred: %s", err->text)
-			 : json_new_text(doc, err->text));
+	json_put(doc, status, "message", message_of(doc, err, about));
 	json_put(doc, status, "reason", json_new_text(doc, row->reason));
 	details = details_of(doc, err, about);
 	if (json_count(details) > 0)
@@ -200,12 +284,12 @@ void status_print_success(const struct status_about *about, struct buf *out)
 	struct json *status = status_new(doc, "Success"), *details = json_new_object(doc);
 
 	if (about->kind) {
-		json_put(doc, details, "name", json_new_str(doc, about->name));
+		json_put(doc, details, "name", new_clean(doc, about->name));
 		if (about->kind->group[0])
 			json_put(doc, details, "group", json_new_text(doc, about->kind->group));
 		json_put(doc, details, "kind", json_new_text(doc, about->kind->plural));
 		if (about->uid.len > 0)
-			json_put(doc, details, "uid", json_new_str(doc, about->uid));
+			json_put(doc, details, "uid", new_clean(doc, about->uid));
 		json_put(doc, status, "details", details);
 	}
 	json_print(status, out);

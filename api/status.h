@@ -31,14 +31,17 @@ struct field_error {
 struct field_errors {
 	struct arena *arena; /* given by the owner */
 	struct field_error *items;
-	size_t count;
+	size_t count, room;
+	size_t dropped; /* behind FIELD_ERRORS_MAX: counted only */
 };
+/* Nobody reads more; a hostile object could bring a million. */
+#define FIELD_ERRORS_MAX 100
 /* Paths and details are copied; path is printf-like through field_path below. */
 void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path,
 		      const char *value, const char *detail);
 /* arena_print for paths */
 #define field_path(errors, ...) arena_print((errors)->arena, __VA_ARGS__)
-/* The JSON text of a value, for `value`; in the arena. */
+/* The JSON text of a value, for `value`; in the arena.  "" when no further error will be kept. */
 const char *field_value(struct field_errors *errors, const struct json *value);
 
 /* What a Status needs beside the error; all may be empty. */
@@ -51,8 +54,9 @@ struct status_about {
 };
 /* Print a Status (JSON) for an error: HTTP code, reason, message as kube-apiserver writes them.
  * The error's text is the message; for NOT_FOUND, EXISTS, CONFLICT, INVALID and FORBIDDEN with a
- * kind and name the caller has already worded it, see status_not_found and so on.  Gives the HTTP
- * code. */
+ * kind and name the caller has already worded it, see status_not_found and so on.  A message of
+ * status_invalid that was too long for the error is told whole, from the causes.  Bytes that are no
+ * UTF-8 become U+FFFD.  Gives the HTTP code. */
 int status_print(const struct error *err, const struct status_about *about, struct buf *out);
 void status_print_success(const struct status_about *about, struct buf *out);
 
@@ -61,6 +65,8 @@ bool status_not_found(struct error *err, const struct kind *kind, struct str nam
 bool status_exists(struct error *err, const struct kind *kind, struct str name);
 bool status_conflict(struct error *err, const struct kind *kind,
 		     struct str name); /* object modified */
+/* A read at a revision that is yet to come (504); its Status names the cause and when to ask again. */
+bool status_too_large_revision(struct error *err, uint64_t wanted, uint64_t now);
 /* `Pod "b" is invalid: [..., ...]` from the list; true when the list is empty. */
 MUST_CHECK bool status_invalid(struct error *err, const struct kind *kind, struct str name,
 			       const struct field_errors *errors);
