@@ -26,6 +26,8 @@
 #define ARCHIVE_FILES_MAX  65536u
 #define ARCHIVE_BYTES_MAX  (64ull * 1024 * 1024 * 1024)
 #define ARCHIVE_IMAGES_MAX 1024u
+#define ARCHIVE_NAMES_MAX  (16u * 1024 * 1024) /* bytes of all paths in memory          */
+#define CONFIGS_MAX        (32u * 1024 * 1024) /* bytes of all configurations in memory */
 #define INDEX_DEPTH_MAX    4
 #define LINKS_MAX          8
 
@@ -38,8 +40,10 @@ struct archive {
 	struct images *images;
 	int fd;
 	struct map *files; /* clean path -> struct archive_file */
+	size_t name_bytes;
 	struct list parcels;
 	size_t count;
+	size_t config_bytes;
 };
 
 /* An image of the archive, ready to be installed. */
@@ -69,10 +73,22 @@ static bool copy_out(struct tar_source *source, int fd, struct error *err)
 	return true;
 }
 
+static bool open_nameless(struct images *images, int *out_fd, struct error *err)
+{
+	auto_free char *path = memory_print("%s/import.XXXXXX", images->root);
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd < 0)
+		return error_os(err, "cannot make a temporary file in %s", images->root);
+	unlink(path);
+	*out_fd = fd;
+	return true;
+}
+
 /* A descriptor on the plain tar: the file itself, or what it decompresses to. */
 static bool open_plain(struct images *images, const char *path, int *out_fd, struct error *err)
 {
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	auto_fd plain = -1;
 	AUTO(inflate_close) struct inflate *inflate = NULL;
 	struct tar_source_file source;
@@ -91,10 +107,7 @@ static bool open_plain(struct images *images, const char *path, int *out_fd, str
 		*out_fd = take_fd(&fd);
 		return true;
 	}
-	plain = openat(images->root_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (plain < 0)
-		return error_os(err, "cannot make a temporary file in %s", images->root);
-	if (!copy_out(inflate_source(inflate), plain, err))
+	if (!open_nameless(images, &plain, err) || !copy_out(inflate_source(inflate), plain, err))
 		return false;
 	*out_fd = take_fd(&plain);
 	return true;
@@ -149,6 +162,12 @@ static bool note_file(struct archive *it, const struct tar_entry *entry, struct 
 	if (entry->type != TAR_FILE && !clean(folder, entry->link, &target))
 		return error_set(err, ERROR_INVALID, "the link \"%s\" leaves the archive",
 				 buf_text(&path));
+	it->name_bytes += path.len + target.len;
+	if (it->name_bytes > ARCHIVE_NAMES_MAX)
+		return error_set(err, ERROR_TOO_LARGE,
+				 "the names of the archive's files have more "
+				 "than %u bytes",
+				 ARCHIVE_NAMES_MAX);
 	file = memory_new(struct archive_file);
 	file->at = entry->offset;
 	file->len = entry->size;
@@ -260,6 +279,17 @@ static bool add_name(struct archive_image *image, struct str name, struct error 
 	return true;
 }
 
+/* Archives may name one configuration many times: all of them are held until the end. */
+static bool count_config(struct archive *it, const struct archive_image *image, struct error *err)
+{
+	it->config_bytes += image->parcel.config.len;
+	if (it->config_bytes > CONFIGS_MAX)
+		return error_set(err, ERROR_TOO_LARGE,
+				 "the configurations of all images have more than %u bytes",
+				 CONFIGS_MAX);
+	return true;
+}
+
 /* An image without a name gets one, or nobody could ever use or remove it. */
 static bool name_nameless(struct archive_image *image, struct error *err)
 {
@@ -295,11 +325,15 @@ static bool read_docker_image(struct archive *it, const struct json *entry, stru
 	struct archive_image *image;
 
 	if (!new_image(it, json_count(layers), json_count(tags), &image, err) ||
-	    !read_file(it, json_str(json_get(entry, "Config")), &image->parcel.config, err))
+	    !read_file(it, json_str(json_get(entry, "Config")), &image->parcel.config, err) ||
+	    !count_config(it, image, err))
 		return false;
-	for (struct json_iter tag = json_iter(tags); json_next(&tag);)
+	for (struct json_iter tag = json_iter(tags); json_next(&tag);) {
+		if (str_find(json_str(tag.value), '@') >= 0)
+			continue; /* nothing here proves a digest */
 		if (!add_name(image, json_str(tag.value), err))
 			return false;
+	}
 	for (struct json_iter layer = json_iter(layers); json_next(&layer);)
 		if (!add_layer(it, image, json_str(layer.value), "", err))
 			return false;
@@ -344,8 +378,28 @@ static bool read_blob(struct archive *it, const struct image_blob *blob, struct 
 	return true;
 }
 
-static bool read_oci_image(struct archive *it, const struct json *value,
-			   const struct image_blob *self, struct str name, struct error *err)
+static bool add_blob_layer(struct archive *it, struct archive_image *image,
+			   const struct image_blob *blob, struct error *err)
+{
+	char path[HASH_SHA256_HEX + 16];
+
+	blob_path(blob->digest, path);
+	if (!add_layer(it, image, str_of(path), blob->digest, err))
+		return false;
+	if (image->parcel.layers[image->parcel.layer_count - 1].len != blob->size)
+		return error_set(err, ERROR_INVALID, "%s has not the size that its manifest says",
+				 path);
+	return true;
+}
+
+/* What an entry of index.json leads to. */
+struct lead {
+	struct str name; /* "" = none */
+	char digest[HASH_SHA256_HEX];
+};
+
+static bool read_oci_image(struct archive *it, const struct json *value, const struct lead *lead,
+			   struct error *err)
 {
 	struct image_manifest manifest;
 	struct archive_image *image;
@@ -355,15 +409,13 @@ static bool read_oci_image(struct archive *it, const struct json *value,
 		return false;
 	done = new_image(it, manifest.layer_count, 1, &image, err) &&
 	       read_blob(it, &manifest.config, &image->parcel.config, err) &&
-	       (name.len == 0 || add_name(image, name, err)) && name_nameless(image, err);
-	for (size_t i = 0; done && i < manifest.layer_count; i++) {
-		char path[HASH_SHA256_HEX + 16];
-
-		blob_path(manifest.layers[i].digest, path);
-		done = add_layer(it, image, str_of(path), manifest.layers[i].digest, err);
-	}
+	       count_config(it, image, err) &&
+	       (lead->name.len == 0 || add_name(image, lead->name, err)) &&
+	       name_nameless(image, err);
+	for (size_t i = 0; done && i < manifest.layer_count; i++)
+		done = add_blob_layer(it, image, &manifest.layers[i], err);
 	if (done)
-		memcpy(image->parcel.manifest_digest, self->digest, HASH_SHA256_HEX);
+		memcpy(image->parcel.manifest_digest, lead->digest, HASH_SHA256_HEX);
 	image_manifest_clear(&manifest);
 	return done;
 }
@@ -381,8 +433,20 @@ static struct str annotated_name(const struct json *descriptor)
 	return name;
 }
 
+/* The document is what its descriptor says, or one blob could be two things. */
+static bool check_media(const struct json *descriptor, const struct json *value, struct error *err)
+{
+	struct str wanted = json_str(json_get(descriptor, "mediaType"));
+	struct str found = json_str(json_get(value, "mediaType"));
+
+	if (wanted.len > 0 && found.len > 0 && !str_equal(wanted, found))
+		return error_set(err, ERROR_INVALID,
+				 "its media type is not the one that the index says");
+	return true;
+}
+
 /* A descriptor: an image, or an index whose best image is taken. */
-static bool read_descriptor(struct archive *it, const struct json *descriptor, struct str name,
+static bool read_descriptor(struct archive *it, const struct json *descriptor, struct lead *lead,
 			    int depth, struct error *err)
 {
 	auto_buf text = BUF_INIT;
@@ -394,15 +458,19 @@ static bool read_descriptor(struct archive *it, const struct json *descriptor, s
 	if (!image_blob_read(descriptor, &blob))
 		return error_set(err, ERROR_INVALID,
 				 "an entry of the index has no proper digest and size");
-	if (!read_blob(it, &blob, &text, err) || !json_parse(buf_str(&text), &doc, NULL, err))
+	if (!read_blob(it, &blob, &text, err) || !json_parse(buf_str(&text), &doc, NULL, err) ||
+	    !check_media(descriptor, json_root(doc), err))
 		return error_context(err, "manifest sha256:%s", blob.digest);
+	/* Who pins an image names the outermost index. */
+	if (depth == 0)
+		memcpy(lead->digest, blob.digest, sizeof(lead->digest));
 	if (!image_is_index(json_root(doc)))
-		return read_oci_image(it, json_root(doc), &blob, name, err);
+		return read_oci_image(it, json_root(doc), lead, err);
 	descriptor = image_index_pick(json_root(doc));
 	if (!descriptor)
 		return error_set(err, ERROR_INVALID,
 				 "the image has nothing for this machine's processor");
-	return read_descriptor(it, descriptor, name, depth + 1, err);
+	return read_descriptor(it, descriptor, lead, depth + 1, err);
 }
 
 static bool read_oci(struct archive *it, struct error *err)
@@ -415,9 +483,17 @@ static bool read_oci(struct archive *it, struct error *err)
 	manifests = json_get(json_root(doc), "manifests");
 	if (json_type(manifests) != JSON_ARRAY || json_count(manifests) == 0)
 		return error_set(err, ERROR_INVALID, "index.json names no images");
-	for (struct json_iter entry = json_iter(manifests); json_next(&entry);)
-		if (!read_descriptor(it, entry.value, annotated_name(entry.value), 0, err))
+	for (struct json_iter entry = json_iter(manifests); json_next(&entry);) {
+		struct lead lead = { .name = annotated_name(entry.value) };
+
+		if (!image_platform_fits(entry.value))
+			continue;
+		if (!read_descriptor(it, entry.value, &lead, 0, err))
 			return error_context(err, "image %zu of index.json", entry.index);
+	}
+	if (it->count == 0)
+		return error_set(err, ERROR_INVALID,
+				 "the archive has nothing for this machine's processor");
 	return true;
 }
 

@@ -152,6 +152,8 @@ static bool unpack_one(struct install *it, size_t index, struct error *err)
 	if (mkdirat(it->images->layers_fd, name, 0755) < 0)
 		return error_os(err, "cannot make a folder for a layer");
 	layer->is_new = true;
+	if (fchmodat(it->images->layers_fd, name, 0755, 0) < 0) /* whatever the umask is */
+		return error_os(err, "cannot make a folder for a layer");
 	if (!open_layer(it->images, name, &layer->fd, err))
 		return false;
 	plan.folder = layer->fd;
@@ -282,6 +284,9 @@ bool image_install(struct images *images, const struct image_parcel *parcel, str
 	done = read_config(&it, err) && unpack_missing(&it, err) && name_layers(&it, err) &&
 	       enter(&it, err);
 	install_clear(&it);
+	if (!done)
+		image_store_unsettle(images); /* layers may have their names, without an image */
 	pthread_mutex_unlock(&images->install);
+	image_store_settle(images);
 	return done;
 }

@@ -54,6 +54,9 @@ bool image_manifest_read(const struct json *value, struct image_manifest *out, s
 	const struct json *layers = json_get(value, "layers");
 	struct image_manifest found = { 0 };
 
+	/* One reader would take it for an index, another for a manifest. */
+	if (json_type(json_get(value, "manifests")) != JSON_ABSENT)
+		return error_set(err, ERROR_INVALID, "it is both a manifest and an index");
 	if (json_int(json_get(value, "schemaVersion")) != 2)
 		return error_set(err, ERROR_INVALID,
 				 "the manifest's schemaVersion is not 2 (older images have to be "
@@ -83,7 +86,8 @@ bool image_manifest_read(const struct json *value, struct image_manifest *out, s
 bool image_is_index(const struct json *value)
 {
 	return json_type(json_get(value, "manifests")) == JSON_ARRAY &&
-	       json_type(json_get(value, "config")) == JSON_ABSENT;
+	       json_type(json_get(value, "config")) == JSON_ABSENT &&
+	       json_type(json_get(value, "layers")) == JSON_ABSENT;
 }
 
 /* "v7" -> 7; none: what the architecture began with. */
@@ -110,6 +114,13 @@ static int fitness(const struct json *platform)
 	if (str_is(architecture, "amd64"))
 		return variant <= 1 ? 2 : 0;
 	return variant <= OUR_VARIANT ? 1 + variant : 0;
+}
+
+bool image_platform_fits(const struct json *descriptor)
+{
+	const struct json *platform = json_get(descriptor, "platform");
+
+	return json_type(platform) == JSON_ABSENT || fitness(platform) > 0;
 }
 
 const struct json *image_index_pick(const struct json *index)

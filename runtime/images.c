@@ -2,7 +2,10 @@
  * images.c - opening the store; finding, listing and removing images; who holds which layers.
  *
  * A record whose names are all gone stays in the index while somebody holds it, also over a
- * restart: whoever adopts its containers finds it by id.  images_sweep takes the rest away.
+ * restart: whoever adopts its containers finds it by id.  A sweep takes the rest away.
+ *
+ * Every change of the index is made on the disk or not at all: a copy is put back when it cannot be
+ * written.  Of the two locks "install" is taken first.
  */
 #include "runtime/images.h"
 
@@ -30,6 +33,34 @@ static char *index_path(const struct images *images)
 	return memory_print("%s/images.json", images->root);
 }
 
+/* 64 hex digits: it becomes a path. */
+static bool is_chain(struct str hex)
+{
+	auto_buf text = BUF_INIT;
+
+	buf_add_text(&text, "sha256:");
+	buf_add_str(&text, hex);
+	return image_name_is_digest(buf_str(&text));
+}
+
+static bool is_sound(const struct json *root)
+{
+	const struct json *array = json_get(root, "images");
+
+	if (json_type(root) != JSON_OBJECT ||
+	    (json_type(array) != JSON_ABSENT && json_type(array) != JSON_ARRAY))
+		return false;
+	for (struct json_iter it = json_iter(array); json_next(&it);) {
+		if (!image_name_is_digest(json_str(json_get(it.value, "id"))))
+			return false;
+		for (struct json_iter layer = json_iter(json_get(it.value, "layers"));
+		     json_next(&layer);)
+			if (!is_chain(json_str(layer.value)))
+				return false;
+	}
+	return true;
+}
+
 static bool read_index(struct images *images, struct error *err)
 {
 	auto_free char *path = index_path(images);
@@ -44,7 +75,7 @@ static bool read_index(struct images *images, struct error *err)
 		return true;
 	}
 	if (json_parse(buf_str(&text), &images->index, NULL, err) &&
-	    json_type(json_root(images->index)) == JSON_OBJECT)
+	    is_sound(json_root(images->index)))
 		return true;
 	if (rename(path, aside) < 0)
 		return error_os(err, "cannot move %s aside", path);
@@ -153,6 +184,28 @@ static bool write_index(struct images *images, struct error *err)
 	return true;
 }
 
+static struct json_doc *copy_index(const struct images *images)
+{
+	struct json_doc *copy = json_doc_new();
+
+	json_set_root(copy, json_clone(copy, json_root(images->index)));
+	return copy;
+}
+
+/* Write what was changed since `before` was copied, or go back to it. */
+static bool finish_change(struct images *images, struct json_doc *before, struct error *err)
+{
+	bool done = write_index(images, err);
+
+	if (done) {
+		json_doc_free(before);
+		return true;
+	}
+	json_doc_free(images->index);
+	images->index = before;
+	return false;
+}
+
 static ptrdiff_t text_at(const struct json *array, struct str text)
 {
 	for (struct json_iter it = json_iter(array); json_next(&it);)
@@ -235,10 +288,12 @@ static void add_name(struct images *images, struct json *record, const char *nam
 
 bool image_index_add(struct images *images, const struct image_record *add, struct error *err)
 {
+	struct json_doc *before;
 	struct json *record, *layers;
 	bool done;
 
 	pthread_mutex_lock(&images->lock);
+	before = copy_index(images);
 	record = record_by_id(images, str_of(add->id));
 	if (!record) {
 		record = json_new_object(images->index);
@@ -254,38 +309,42 @@ bool image_index_add(struct images *images, const struct image_record *add, stru
 		add_name(images, record, add->names[i]);
 		add_digest(images, record, add->names[i], add->manifest_digest);
 	}
-	done = write_index(images, err);
+	done = finish_change(images, before, err);
+	/* Another image may have lost its last name; after a failure layers may be in vain. */
+	images->sweep_due = true;
 	pthread_mutex_unlock(&images->lock);
 	return done;
 }
 
 /* --- holding --- */
 
-static void hold_layer(struct images *images, struct str hex)
+static void hold(struct images *images, struct str id)
 {
-	struct hold *hold = map_find(images->holds, hex);
+	struct hold *found = map_find(images->holds, id);
 
-	if (!hold) {
-		hold = memory_new(struct hold);
-		map_put(images->holds, hex, hold);
+	if (!found) {
+		found = memory_new(struct hold);
+		map_put(images->holds, id, found);
 	}
-	hold->count++;
+	found->count++;
 }
 
-static void release_layer(struct images *images, struct str hex)
+static void release(struct images *images, struct str id)
 {
-	struct hold *hold = map_find(images->holds, hex);
+	struct hold *found = map_find(images->holds, id);
 
-	assert(hold && hold->count > 0);
-	if (--hold->count == 0)
-		free(map_remove(images->holds, hex));
+	assert(found && found->count > 0);
+	if (--found->count == 0)
+		free(map_remove(images->holds, id));
 }
 
-static struct str layer_hex(const char *folder)
+/* Nobody needs the record any more. */
+static bool is_left_over(struct images *images, const struct json *record)
 {
-	const char *slash = strrchr(folder, '/');
+	size_t names = json_count(json_get(record, "names"));
 
-	return str_of(slash + 1);
+	return names + json_count(json_get(record, "digests")) == 0 &&
+	       !map_find(images->holds, json_str(json_get(record, "id")));
 }
 
 static char **texts_of(const struct json *array)
@@ -321,11 +380,10 @@ static struct image *image_of(struct images *images, const struct json *record)
 	image->digests = texts_of(json_get(record, "digests"));
 	image->size = (uint64_t)json_int(json_get(record, "size"));
 	image->layers = memory_zero((json_count(layers) + 1) * sizeof(*image->layers));
-	for (struct json_iter it = json_iter(layers); json_next(&it);) {
-		hold_layer(images, json_str(it.value));
+	for (struct json_iter it = json_iter(layers); json_next(&it);)
 		image->layers[it.index] = memory_print("%s/layers/" STR_FMT, images->root,
 						       STR_ARG(json_str(it.value)));
-	}
+	hold(images, str_of(image->id));
 	image->config = read_config(images, str_of(image->id));
 	return image;
 }
@@ -339,8 +397,11 @@ static void free_texts(char **texts)
 
 static void image_drop(struct images *images, struct image *image)
 {
-	for (size_t i = 0; image->layers[i]; i++)
-		release_layer(images, layer_hex(image->layers[i]));
+	const struct json *record = record_by_id(images, str_of(image->id));
+
+	release(images, str_of(image->id));
+	if (record && is_left_over(images, record))
+		images->sweep_due = true;
 	free(image->id);
 	free_texts(image->names);
 	free_texts(image->digests);
@@ -356,6 +417,7 @@ void image_free(struct images *images, struct image *image)
 	pthread_mutex_lock(&images->lock);
 	image_drop(images, image);
 	pthread_mutex_unlock(&images->lock);
+	image_store_settle(images);
 }
 
 bool images_find(struct images *images, struct str name, struct image **out, struct error *err)
@@ -397,35 +459,28 @@ struct image **images_list(struct images *images)
 
 /* --- removing --- */
 
-static bool is_held(struct images *images, const struct json *record)
-{
-	for (struct json_iter it = json_iter(json_get(record, "layers")); json_next(&it);)
-		if (map_find(images->holds, json_str(it.value)))
-			return true;
-	return false;
-}
-
-static bool has_names(const struct json *record)
-{
-	return json_count(json_get(record, "names")) + json_count(json_get(record, "digests")) > 0;
-}
-
-/* Records without names or holders out; gives the layers that the others need. */
-static struct map *drop_records(struct images *images)
+static size_t drop_records(struct images *images)
 {
 	struct json *array = records(images);
+	size_t before = json_count(array);
+
+	for (size_t i = before; i > 0; i--)
+		if (is_left_over(images, json_at(array, i - 1)))
+			json_remove_at(array, i - 1);
+	return before - json_count(array);
+}
+
+/* What the records need: chain ids, and ids of configurations. */
+static struct map *needed_files(struct images *images)
+{
 	struct map *needed = map_new();
 
-	for (size_t i = json_count(array); i > 0; i--) {
-		struct json *record = json_at(array, i - 1);
+	for (struct json_iter it = json_iter(records(images)); json_next(&it);) {
+		const struct json *layers = json_get(it.value, "layers");
 
-		if (!has_names(record) && !is_held(images, record)) {
-			json_remove_at(array, i - 1);
-			continue;
-		}
-		for (struct json_iter it = json_iter(json_get(record, "layers")); json_next(&it);)
-			map_put(needed, json_str(it.value), images);
-		map_put(needed, json_str(json_get(record, "id")), images);
+		for (struct json_iter layer = json_iter(layers); json_next(&layer);)
+			map_put(needed, json_str(layer.value), images);
+		map_put(needed, json_str(json_get(it.value, "id")), images);
 	}
 	return needed;
 }
@@ -452,26 +507,68 @@ static void remove_unneeded(const char *folder, const char *prefix, const struct
 		closedir(open);
 }
 
-/* The install lock keeps a layer from going between "it is there" and "it is in the index". */
+/* The install lock is held: it keeps a layer from going between "it is there" and "it is in the
+ * index". */
 static bool sweep(struct images *images, struct error *err)
 {
 	auto_free char *layers = memory_print("%s/layers", images->root);
 	auto_free char *blobs = memory_print("%s/blobs/sha256", images->root);
-	struct map *needed;
+	auto_map needed = NULL;
+	struct json_doc *before;
+	bool done;
+
+	pthread_mutex_lock(&images->lock);
+	images->sweep_due = false;
+	before = copy_index(images);
+	if (drop_records(images) > 0) {
+		done = finish_change(images, before, err);
+	} else {
+		json_doc_free(before);
+		done = true;
+	}
+	needed = needed_files(images);
+	pthread_mutex_unlock(&images->lock);
+	remove_unneeded(layers, "", needed);
+	remove_unneeded(blobs, "sha256:", needed);
+	return done;
+}
+
+bool images_sweep(struct images *images, struct error *err)
+{
 	bool done;
 
 	pthread_mutex_lock(&images->install);
-	pthread_mutex_lock(&images->lock);
-	needed = drop_records(images);
-	done = write_index(images, err);
-	pthread_mutex_unlock(&images->lock);
-	if (done) {
-		remove_unneeded(layers, "", needed);
-		remove_unneeded(blobs, "sha256:", needed);
-	}
+	done = sweep(images, err);
 	pthread_mutex_unlock(&images->install);
-	map_free(needed);
 	return done;
+}
+
+static bool is_sweep_due(struct images *images)
+{
+	bool due;
+
+	pthread_mutex_lock(&images->lock);
+	due = images->sweep_due;
+	pthread_mutex_unlock(&images->lock);
+	return due;
+}
+
+/* Who finds the install lock taken may go: its holder looks here once more after giving it up. */
+void image_store_settle(struct images *images)
+{
+	while (is_sweep_due(images) && pthread_mutex_trylock(&images->install) == 0) {
+		struct error ignored; /* what cannot be written now is left for the next sweep */
+
+		(void)!sweep(images, &ignored);
+		pthread_mutex_unlock(&images->install);
+	}
+}
+
+void image_store_unsettle(struct images *images)
+{
+	pthread_mutex_lock(&images->lock);
+	images->sweep_due = true;
+	pthread_mutex_unlock(&images->lock);
 }
 
 /* With the last tag of a repository its digests go as well. */
@@ -497,19 +594,35 @@ static void drop_name(struct json *record, struct str whole)
 			json_remove_at(digests, i - 1);
 }
 
-bool images_remove(struct images *images, struct str name, struct error *err)
+static bool remove_locked(struct images *images, struct str name, struct error *err)
 {
 	auto_buf whole = BUF_INIT;
-	struct json *record;
+	struct json *record = record_find(images, name, err);
+	struct json_doc *before;
 
-	pthread_mutex_lock(&images->lock);
-	record = record_find(images, name, err);
-	if (record && image_name_is_digest(name)) {
+	if (!record)
+		return false;
+	if (!image_name_is_digest(name) && !image_name_normalise(name, &whole, err))
+		return false;
+	before = copy_index(images);
+	if (image_name_is_digest(name)) {
 		json_remove(record, STR("names"));
 		json_remove(record, STR("digests"));
-	} else if (record && image_name_normalise(name, &whole, err)) {
+	} else {
 		drop_name(record, buf_str(&whole));
 	}
+	images->sweep_due = is_left_over(images, record) || images->sweep_due;
+	drop_records(images);
+	return finish_change(images, before, err);
+}
+
+bool images_remove(struct images *images, struct str name, struct error *err)
+{
+	bool done;
+
+	pthread_mutex_lock(&images->lock);
+	done = remove_locked(images, name, err);
 	pthread_mutex_unlock(&images->lock);
-	return record && sweep(images, err);
+	image_store_settle(images);
+	return done;
 }

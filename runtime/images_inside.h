@@ -23,8 +23,14 @@ struct images {
 	pthread_mutex_t lock;    /* the index and the holds */
 	pthread_mutex_t install; /* one unpacking at a time: layers are shared */
 	struct json_doc *index;  /* {"images": [{id, names, digests, layers, size}]} */
-	struct map *holds;       /* layer hex -> how many hold it */
+	struct map *holds;       /* image id -> how many hold it */
+	bool sweep_due;          /* something lost its last name or holder */
 };
+
+/* Sweep if something asked for it; leaves it to whoever is installing.  No lock may be held. */
+void image_store_settle(struct images *images);
+/* Let the next image_store_settle sweep. */
+void image_store_unsettle(struct images *images);
 
 /* --- one image on its way in --- */
 
@@ -76,6 +82,8 @@ MUST_CHECK bool image_manifest_read(const struct json *value, struct image_manif
 /* "sha256:<64 hex>" and nothing else. */
 bool image_digest_read(struct str text, char out[HASH_SHA256_HEX]);
 bool image_is_index(const struct json *value);
+/* Does a descriptor's platform fit this machine?  One without a platform does. */
+bool image_platform_fits(const struct json *descriptor);
 /* The descriptor of an index that fits this machine best; NULL when none does. */
 const struct json *image_index_pick(const struct json *index);
 bool image_blob_read(const struct json *descriptor, struct image_blob *out);
