@@ -35,6 +35,18 @@ static void print_time(struct buf *out)
 	buf_add_print(out, "%.23sZ", text); /* milliseconds */
 }
 
+/* One character of UTF-8, or U+FFFD for a byte that is none; gives the bytes used. */
+static size_t add_character(struct buf *out, struct str s)
+{
+	for (size_t len = 2; len <= 4 && len <= s.len; len++)
+		if (str_is_utf8(str_from(s.at, len))) {
+			buf_add(out, s.at, len);
+			return len;
+		}
+	buf_add_text(out, "\xef\xbf\xbd");
+	return 1;
+}
+
 static void add_quoted(struct buf *out, struct str s)
 {
 	buf_add_byte(out, '"');
@@ -43,28 +55,72 @@ static void add_quoted(struct buf *out, struct str s)
 
 		if (c == '"' || c == '\\')
 			buf_add_print(out, "\\%c", c);
-		else if (c < 0x20)
+		else if (c < 0x20 || c == 0x7f)
 			buf_add_print(out, "\\u%04x", c);
-		else
+		else if (c < 0x80)
 			buf_add_byte(out, (char)c);
+		else
+			i += add_character(out, str_from(s.at + i, s.len - i)) - 1;
 	}
 	buf_add_byte(out, '"');
+}
+
+/* Is this empty, or does it begin with " key="? */
+static bool begins_field(struct str rest)
+{
+	struct str key = str_trim(rest);
+
+	if (rest.len == 0)
+		return true;
+	if (rest.at[0] != ' ')
+		return false;
+	for (size_t i = 0; i < key.len; i++) {
+		char c = key.at[i];
+
+		if (c == '=')
+			return i > 0;
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '_')
+			return false;
+	}
+	return key.len == 0;
+}
+
+/* Up to the closing quote.  Texts of others come in as they are, so a quote closes only where the
+ * fields end or another one begins; and it may be escaped. */
+static struct str cut_quoted(struct str *rest, struct buf *value)
+{
+	size_t i = 0;
+
+	for (; i < rest->len; i++) {
+		char c = rest->at[i];
+
+		if (c == '"' && begins_field(str_from(rest->at + i + 1, rest->len - i - 1)))
+			break;
+		if (c == '\\' && i + 1 < rest->len &&
+		    (rest->at[i + 1] == '"' || rest->at[i + 1] == '\\'))
+			c = rest->at[++i];
+		buf_add_byte(value, c);
+	}
+	i += i < rest->len;
+	*rest = str_from(rest->at + i, rest->len - i);
+	return buf_str(value);
 }
 
 /* key=value and key="a value" pairs into "key":"value". */
 static void add_json_fields(struct buf *out, struct str fields)
 {
 	while (fields.len > 0) {
+		auto_buf text = BUF_INIT;
 		struct str key = str_cut(&fields, '=');
 		struct str value;
 
 		if (fields.len > 0 && fields.at[0] == '"') {
 			fields = str_from(fields.at + 1, fields.len - 1);
-			value = str_cut(&fields, '"');
-			fields = str_trim(fields);
+			value = cut_quoted(&fields, &text);
 		} else {
 			value = str_cut(&fields, ' ');
 		}
+		fields = str_trim(fields);
 		buf_add_byte(out, ',');
 		add_quoted(out, str_trim(key));
 		buf_add_byte(out, ':');
@@ -84,6 +140,12 @@ static void print_json(struct buf *out, enum log_level level, const char *room, 
 	buf_add_text(out, "}\n");
 }
 
+/* Texts of others must neither end the line nor command the terminal. */
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 static void print_text(struct buf *out, enum log_level level, const char *room, const char *message,
 		       struct str fields)
 {
@@ -92,7 +154,7 @@ static void print_text(struct buf *out, enum log_level level, const char *room, 
 	if (fields.len > 0) {
 		buf_add_text(out, "  ");
 		for (size_t i = 0; i < fields.len; i++)
-			buf_add_byte(out, fields.at[i] == '\n' ? ' ' : fields.at[i]);
+			buf_add_byte(out, is_control(fields.at[i]) ? ' ' : fields.at[i]);
 	}
 	buf_add_byte(out, '\n');
 }
