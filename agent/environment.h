@@ -1,0 +1,35 @@
+/*
+ * environment.h - the environment of a container: the image's, the services', the pod's.
+ */
+#ifndef AGENT_ENVIRONMENT_H
+#define AGENT_ENVIRONMENT_H
+
+#include "agent/downward.h"
+#include "agent/sources.h"
+#include "base/map.h"
+#include "client/cache.h"
+
+struct environment_work {
+	const struct json *pod, *container;
+	const struct json *image_env; /* the image configuration's Env; may be NULL */
+	const struct sources *sources;
+	const struct downward_facts *facts;
+	const struct cache *services; /* may be NULL: the server was never reached */
+	const char *hostname;
+};
+
+/* Ordered names and values; texts live in the arena. */
+struct environment {
+	struct arena *arena;
+	struct map *values; /* name -> text */
+};
+/* ERROR_NOT_FOUND or ERROR_INVALID names the variable whose source is missing. */
+MUST_CHECK bool environment_build(const struct environment_work *work, struct arena *arena,
+				  struct environment *out, struct error *err);
+void environment_clear(struct environment *env);
+/* NULL-terminated "NAME=value" texts in the arena. */
+const char *const *environment_list(const struct environment *env);
+/* $(NAME) replaced where the name is known; "$$" is one dollar.  In the arena. */
+const char *environment_expand(const struct environment *env, struct str text);
+
+#endif

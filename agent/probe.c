@@ -1,0 +1,182 @@
+/*
+ * probe.c - one timer a probe: ask, count, ask again.
+ */
+#include "agent/probe.h"
+
+#include <assert.h>
+
+#include "base/random.h"
+
+struct probe {
+	struct probes *probes;
+	enum probe_type type;
+	const struct json *spec; /* NULL: the container has none of this type */
+	struct loop_timer timer;
+	struct action *action;
+	bool passed;
+	int64_t successes, failures;
+};
+
+struct probes {
+	struct action_work work;
+	struct probe_events events;
+	void *owner;
+	struct probe probe[PROBE_TYPES];
+	struct loop_task change;
+	bool dead, stopped;
+	struct loop_task drop;
+};
+
+static int64_t setting(const struct json *spec, const char *field, int64_t fallback)
+{
+	const struct json *value = json_get(spec, field);
+
+	return json_is_int(value) && json_int(value) > 0 ? json_int(value) : fallback;
+}
+
+static void told_change(struct loop_task *task)
+{
+	struct probes *probes = CONTAINER_OF(task, struct probes, change);
+
+	probes->events.on_change(probes->owner);
+}
+
+static void again(struct probe *probe)
+{
+	loop_timer_set(probe->probes->work.loop, &probe->timer,
+		       setting(probe->spec, "periodSeconds", 10) * 1000);
+}
+
+static void begin_waiting(struct probes *probes);
+
+static void count_success(struct probe *probe)
+{
+	struct probes *probes = probe->probes;
+
+	probe->failures = 0;
+	probe->successes++;
+	if (probe->passed || probe->successes < setting(probe->spec, "successThreshold", 1))
+		return;
+	probe->passed = true;
+	loop_defer(probes->work.loop, &probes->change);
+	if (probe->type == PROBE_STARTUP)
+		begin_waiting(probes);
+}
+
+static void count_failure(struct probe *probe, struct str said)
+{
+	struct probes *probes = probe->probes;
+
+	probe->successes = 0;
+	probe->failures++;
+	probes->events.on_failure(probes->owner, probe->type, said);
+	if (probes->stopped || probe->failures < setting(probe->spec, "failureThreshold", 3))
+		return;
+	if (probe->type == PROBE_READINESS) {
+		if (probe->passed)
+			loop_defer(probes->work.loop, &probes->change);
+		probe->passed = false;
+		return;
+	}
+	probes->dead = true;
+	probes->events.on_dead(probes->owner, probe->type, said);
+}
+
+static void on_answer(void *of, bool worked, struct str said)
+{
+	struct probe *probe = of;
+	struct probes *probes = probe->probes;
+
+	probe->action = NULL;
+	if (worked)
+		count_success(probe);
+	else
+		count_failure(probe, said);
+	if (probes->stopped || probes->dead || (probe->type == PROBE_STARTUP && probe->passed))
+		return;
+	again(probe);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+	struct probe *probe = CONTAINER_OF(timer, struct probe, timer);
+	struct action_work work = probe->probes->work;
+
+	work.handler = probe->spec;
+	work.timeout_ms = setting(probe->spec, "timeoutSeconds", 1) * 1000;
+	probe->action = action_start(&work, on_answer, probe);
+}
+
+static void begin(struct probe *probe, int64_t age_ms)
+{
+	int64_t delay = setting(probe->spec, "initialDelaySeconds", 0) * 1000 - age_ms;
+
+	if (probe->spec)
+		loop_timer_set(probe->probes->work.loop, &probe->timer, delay > 0 ? delay : 0);
+}
+
+/* Those that wait for the startup probe. */
+static void begin_waiting(struct probes *probes)
+{
+	begin(&probes->probe[PROBE_READINESS], 0);
+	begin(&probes->probe[PROBE_LIVENESS], 0);
+}
+
+static void on_drop(struct loop_task *task)
+{
+	free(CONTAINER_OF(task, struct probes, drop));
+}
+
+struct probes *probes_start(const struct action_work *work, int64_t age_ms,
+			    const struct probe_events *events, void *owner)
+{
+	static const char *const fields[] = { "startupProbe", "readinessProbe", "livenessProbe" };
+	struct probes *probes = memory_new(struct probes);
+
+	probes->work = *work;
+	probes->events = *events;
+	probes->owner = owner;
+	probes->change.on_task = told_change;
+	probes->drop.on_task = on_drop;
+	for (int i = 0; i < PROBE_TYPES; i++) {
+		struct probe *probe = &probes->probe[i];
+
+		probe->probes = probes;
+		probe->type = (enum probe_type)i;
+		probe->spec = json_get(work->container, fields[i]);
+		probe->timer.on_timer = on_timer;
+		probe->passed = !probe->spec;
+	}
+	if (probes->probe[PROBE_STARTUP].spec) {
+		begin(&probes->probe[PROBE_STARTUP], age_ms);
+		return probes;
+	}
+	begin(&probes->probe[PROBE_READINESS], age_ms);
+	begin(&probes->probe[PROBE_LIVENESS], age_ms);
+	return probes;
+}
+
+void probes_stop(struct probes *probes)
+{
+	if (!probes || probes->stopped)
+		return;
+	probes->stopped = true;
+	loop_task_cancel(&probes->change);
+	for (int i = 0; i < PROBE_TYPES; i++) {
+		loop_timer_stop(&probes->probe[i].timer);
+		action_cancel(probes->probe[i].action);
+		probes->probe[i].action = NULL;
+	}
+	/* We may be inside one of its callbacks. */
+	loop_defer(probes->work.loop, &probes->drop);
+}
+
+bool probes_started(const struct probes *probes)
+{
+	return probes->probe[PROBE_STARTUP].passed;
+}
+
+bool probes_ready(const struct probes *probes)
+{
+	return probes_started(probes) && probes->probe[PROBE_READINESS].passed;
+}

@@ -1,0 +1,382 @@
+/*
+ * sources.c - one entry a named thing; a fetch is one call an entry, answered in any order.
+ */
+#include "agent/sources.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "net/hash.h"
+
+#define AGAIN_MS    60000
+#define SOURCES_MAX 256
+
+enum source_type { SOURCE_CONFIG_MAP, SOURCE_SECRET, SOURCE_TOKEN };
+
+struct source {
+	struct sources *sources;
+	enum source_type type;
+	char *name; /* of a token: its audience, "" = the server's own */
+	int64_t seconds;
+	bool optional, absent;
+	struct json_doc *doc;
+	int64_t renew_ms; /* tokens: wall clock of the next one */
+	struct client_call *call;
+};
+
+struct sources {
+	struct client *client;
+	char *folder;
+	const struct json *pod;
+	struct map *map; /* "type/name/seconds" -> struct source */
+	size_t running;
+	bool failed;
+	struct error why;
+	struct loop_task told;
+	void (*on_done)(void *of, const struct error *err);
+	void *of;
+};
+
+/* --- which --- */
+
+static char *key_of(enum source_type type, struct str name, int64_t seconds)
+{
+	return memory_print("%d/%" PRId64 "/" STR_FMT, (int)type, seconds, STR_ARG(name));
+}
+
+static void need(struct sources *it, enum source_type type, struct str name, int64_t seconds,
+		 bool optional)
+{
+	auto_free char *key = key_of(type, name, seconds);
+	struct source *source = map_find(it->map, str_of(key));
+
+	if (source) {
+		source->optional = source->optional && optional;
+		return;
+	}
+	if ((name.len == 0 && type != SOURCE_TOKEN) || map_count(it->map) >= SOURCES_MAX)
+		return;
+	source = memory_new(struct source);
+	source->sources = it;
+	source->type = type;
+	source->name = str_copy(name);
+	source->seconds = seconds;
+	source->optional = optional;
+	map_put(it->map, str_of(key), source);
+}
+
+static void need_if(struct sources *it, enum source_type type, const struct json *part,
+		    const char *field)
+{
+	int64_t seconds = type == SOURCE_TOKEN ? json_int(json_get(part, "expirationSeconds")) : 0;
+
+	if (json_type(part) == JSON_OBJECT)
+		need(it, type, json_str(json_get(part, field)), seconds,
+		     json_bool(json_get(part, "optional")));
+}
+
+static void need_for_volumes(struct sources *it)
+{
+	for (struct json_iter v = json_iter(json_path(it->pod, "spec", "volumes", NULL));
+	     json_next(&v);) {
+		need_if(it, SOURCE_CONFIG_MAP, json_get(v.value, "configMap"), "name");
+		need_if(it, SOURCE_SECRET, json_get(v.value, "secret"), "secretName");
+		for (struct json_iter s =
+			     json_iter(json_path(v.value, "projected", "sources", NULL));
+		     json_next(&s);) {
+			need_if(it, SOURCE_CONFIG_MAP, json_get(s.value, "configMap"), "name");
+			need_if(it, SOURCE_SECRET, json_get(s.value, "secret"), "name");
+			need_if(it, SOURCE_TOKEN, json_get(s.value, "serviceAccountToken"),
+				"audience");
+		}
+	}
+}
+
+static void need_for_containers(struct sources *it, const char *list)
+{
+	for (struct json_iter c = json_iter(json_path(it->pod, "spec", list, NULL));
+	     json_next(&c);) {
+		for (struct json_iter e = json_iter(json_get(c.value, "envFrom")); json_next(&e);) {
+			need_if(it, SOURCE_CONFIG_MAP, json_get(e.value, "configMapRef"), "name");
+			need_if(it, SOURCE_SECRET, json_get(e.value, "secretRef"), "name");
+		}
+		for (struct json_iter e = json_iter(json_get(c.value, "env")); json_next(&e);) {
+			const struct json *from = json_get(e.value, "valueFrom");
+
+			need_if(it, SOURCE_CONFIG_MAP, json_get(from, "configMapKeyRef"), "name");
+			need_if(it, SOURCE_SECRET, json_get(from, "secretKeyRef"), "name");
+		}
+	}
+}
+
+/* --- the kept copies --- */
+
+/* Names may hold what file names may not, and audiences are any text: the hash is the name. */
+static char *kept_path(const struct source *source)
+{
+	auto_free char *key = key_of(source->type, str_of(source->name), source->seconds);
+	char hex[HASH_SHA256_HEX];
+
+	hash_sha256_hex(str_of(key), hex);
+	return memory_print("%s/%.32s.json", source->sources->folder, hex);
+}
+
+static void load(struct source *source)
+{
+	auto_free char *path = kept_path(source);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+
+	if (file_read(path, LIMIT_BODY * 2, &text, &ignored))
+		(void)!json_parse(buf_str(&text), &source->doc, NULL, &ignored);
+}
+
+/* Kept only where it changed: flash wears out.  A full disk costs the copy, not the pod. */
+static void keep(struct source *source, const struct json *value)
+{
+	auto_free char *path = kept_path(source);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+
+	if (source->doc && json_equal(json_root(source->doc), value))
+		return;
+	json_doc_free(source->doc);
+	source->doc = json_doc_new();
+	json_set_root(source->doc, json_clone(source->doc, value));
+	json_print(value, &text);
+	if (file_make_dirs(source->sources->folder, 0700, &ignored))
+		(void)!file_replace(path, buf_str(&text), 0600, &ignored);
+}
+
+/* --- fetching --- */
+
+static void finish_one(struct source *source, const struct error *err)
+{
+	struct sources *it = source->sources;
+
+	source->call = NULL;
+	if (err && !it->failed) {
+		it->failed = true;
+		it->why = *err;
+	}
+	if (--it->running == 0)
+		loop_defer(client_loop(it->client), &it->told);
+}
+
+static void on_told(struct loop_task *task)
+{
+	struct sources *it = CONTAINER_OF(task, struct sources, told);
+	void (*on_done)(void *of, const struct error *err) = it->on_done;
+
+	it->on_done = NULL;
+	if (on_done)
+		on_done(it->of, it->failed ? &it->why : NULL);
+}
+
+static void set_renewal(struct source *source)
+{
+	int64_t now = clock_wall_s() * 1000;
+	int64_t life = source->seconds > 0 ? source->seconds : 3600;
+
+	source->renew_ms = now + life * 800; /* at 80 % of its life, as kubelets do */
+}
+
+static void on_answer(void *of, const struct json *result, const struct error *err)
+{
+	struct source *source = of;
+
+	if (err && err->kind == ERROR_NOT_FOUND && (source->optional || source->doc)) {
+		source->absent = !source->doc;
+		finish_one(source, NULL);
+		return;
+	}
+	if (!err) {
+		source->absent = false;
+		keep(source, result);
+		if (source->type == SOURCE_TOKEN)
+			set_renewal(source);
+	}
+	finish_one(source, err);
+}
+
+static void print_token_request(const struct source *source, struct buf *out)
+{
+	const struct json *pod = source->sources->pod;
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	struct json *spec = json_sub_object(doc, root, "spec");
+	struct json *bound = json_sub_object(doc, spec, "boundObjectRef");
+
+	json_put(doc, root, "apiVersion", json_new_text(doc, "authentication.k8s.io/v1"));
+	json_put(doc, root, "kind", json_new_text(doc, "TokenRequest"));
+	if (*source->name)
+		json_append(json_sub_array(doc, spec, "audiences"),
+			    json_new_text(doc, source->name));
+	if (source->seconds > 0)
+		json_put(doc, spec, "expirationSeconds", json_new_int(doc, source->seconds));
+	json_put(doc, bound, "kind", json_new_text(doc, "Pod"));
+	json_put(doc, bound, "apiVersion", json_new_text(doc, "v1"));
+	json_put(doc, bound, "name", json_new_str(doc, meta_str(pod, "name")));
+	json_put(doc, bound, "uid", json_new_str(doc, meta_str(pod, "uid")));
+	json_print(root, out);
+}
+
+static void fetch_one(struct source *source)
+{
+	static const char *const kinds[] = { "ConfigMap", "Secret", "ServiceAccount" };
+	struct sources *it = source->sources;
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = {
+		.verb = CLIENT_GET,
+		.kind = kind_find_name(STR("v1"), str_of(kinds[source->type])),
+		.namespace = meta_str(it->pod, "namespace"),
+		.name = str_of(source->name),
+		.on_done = on_answer,
+		.of = source,
+	};
+
+	if (source->type == SOURCE_TOKEN) {
+		print_token_request(source, &body);
+		ask.verb = CLIENT_CREATE;
+		ask.subresource = "token";
+		ask.name = json_str(json_path(it->pod, "spec", "serviceAccountName", NULL));
+		ask.body = buf_str(&body);
+	}
+	source->call = client_call(it->client, &ask);
+}
+
+static bool is_due(const struct source *source)
+{
+	return source->type != SOURCE_TOKEN || !source->doc || source->renew_ms == 0 ||
+	       clock_wall_s() * 1000 >= source->renew_ms;
+}
+
+void sources_fetch(struct sources *it, void (*on_done)(void *of, const struct error *err), void *of)
+{
+	struct str key;
+	void *value;
+
+	assert(!sources_running(it));
+	it->on_done = on_done;
+	it->of = of;
+	it->failed = false;
+	it->running = 1; /* no end before all have begun */
+	for (size_t i = 0; map_next(it->map, &i, &key, &value);) {
+		if (!is_due(value))
+			continue;
+		it->running++;
+		fetch_one(value);
+	}
+	if (--it->running == 0)
+		loop_defer(client_loop(it->client), &it->told);
+}
+
+bool sources_running(const struct sources *it)
+{
+	return it->on_done != NULL;
+}
+
+bool sources_complete(const struct sources *it)
+{
+	struct str key;
+	void *value;
+
+	for (size_t i = 0; map_next(it->map, &i, &key, &value);) {
+		const struct source *source = value;
+
+		if (!source->doc && !source->absent && !source->optional)
+			return false;
+	}
+	return true;
+}
+
+int64_t sources_again_ms(const struct sources *it)
+{
+	/* Spread, so that a fleet's pods do not ask in the same second. */
+	return map_count(it->map) == 0 ? 0 : AGAIN_MS * 3 / 4 + (int64_t)random_below(AGAIN_MS / 2);
+}
+
+void sources_pod(struct sources *it, const struct json *pod)
+{
+	it->pod = pod;
+}
+
+/* --- looking --- */
+
+static const struct json *find(const struct sources *it, enum source_type type, struct str name,
+			       int64_t seconds)
+{
+	auto_free char *key = key_of(type, name, seconds);
+	const struct source *source = map_find(it->map, str_of(key));
+
+	return source && source->doc ? json_root(source->doc) : NULL;
+}
+
+const struct json *sources_config_map(const struct sources *it, struct str name)
+{
+	return find(it, SOURCE_CONFIG_MAP, name, 0);
+}
+
+const struct json *sources_secret(const struct sources *it, struct str name)
+{
+	return find(it, SOURCE_SECRET, name, 0);
+}
+
+struct str sources_token(const struct sources *it, struct str audience, int64_t seconds)
+{
+	struct str token = json_str(
+		json_path(find(it, SOURCE_TOKEN, audience, seconds), "status", "token", NULL));
+
+	return token.at ? token : STR("");
+}
+
+/* --- life --- */
+
+struct sources *sources_new(struct client *client, const char *folder, const struct json *pod)
+{
+	struct sources *it = memory_new(struct sources);
+	struct str key;
+	void *value;
+
+	it->client = client;
+	it->folder = memory_print("%s/sources", folder);
+	it->pod = pod;
+	it->map = map_new();
+	it->told.on_task = on_told;
+	need_for_volumes(it);
+	need_for_containers(it, "initContainers");
+	need_for_containers(it, "containers");
+	for (struct json_iter s = json_iter(json_path(pod, "spec", "imagePullSecrets", NULL));
+	     json_next(&s);)
+		need(it, SOURCE_SECRET, json_str(json_get(s.value, "name")), 0, true);
+	for (size_t i = 0; map_next(it->map, &i, &key, &value);)
+		load(value);
+	return it;
+}
+
+void sources_free(struct sources *it)
+{
+	struct str key;
+	void *value;
+
+	if (!it)
+		return;
+	loop_task_cancel(&it->told);
+	for (size_t i = 0; map_next(it->map, &i, &key, &value);) {
+		struct source *source = value;
+
+		if (source->call)
+			client_cancel(source->call);
+		json_doc_free(source->doc);
+		free(source->name);
+		free(source);
+	}
+	map_free(it->map);
+	free(it->folder);
+	free(it);
+}

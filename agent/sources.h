@@ -1,0 +1,38 @@
+/*
+ * sources.h - what a pod's volumes and environment are made of: config maps, secrets, tokens.
+ *
+ * All that the pod names is fetched through the API and kept below `folder` (0600), so that a pod
+ * can be started without the server.  What is there no longer is kept as it was, until the pod
+ * goes: a running pod loses nothing.  Loop thread only.
+ */
+#ifndef AGENT_SOURCES_H
+#define AGENT_SOURCES_H
+
+#include "client/client.h"
+
+struct sources;
+/* `folder` is the pod's; a folder "sources" is made in it.  `pod` is borrowed until the next
+ * sources_pod; what its spec names never changes. */
+struct sources *sources_new(struct client *client, const char *folder, const struct json *pod);
+void sources_pod(struct sources *sources, const struct json *pod);
+void sources_free(struct sources *sources); /* a running fetch is dropped; NULL is fine */
+
+/*
+ * Fetch everything.  on_done later, once: NULL, or what is missing (ERROR_NOT_FOUND names it).
+ * What was known before stays usable after an error.  Not while one runs.
+ */
+void sources_fetch(struct sources *sources, void (*on_done)(void *of, const struct error *err),
+		   void *of);
+bool sources_running(const struct sources *sources);
+/* Everything that is not optional is known, from the API or from the disk. */
+bool sources_complete(const struct sources *sources);
+/* When to fetch again: milliseconds from now; 0 = never (the pod names nothing). */
+int64_t sources_again_ms(const struct sources *sources);
+
+/* The objects; NULL when absent.  Valid until the next fetch. */
+const struct json *sources_config_map(const struct sources *sources, struct str name);
+const struct json *sources_secret(const struct sources *sources, struct str name);
+/* "" when absent. */
+struct str sources_token(const struct sources *sources, struct str audience, int64_t seconds);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * volumes.h - the volumes of a pod on this machine: one row a type (volume_types in volumes.c).
+ *
+ * Everything lies below <pod folder>/volumes/<name>, except host paths, which are where they are.
+ */
+#ifndef AGENT_VOLUMES_H
+#define AGENT_VOLUMES_H
+
+#include "agent/downward.h"
+#include "agent/sources.h"
+
+struct volumes_work {
+	const char *folder; /* the pod's */
+	const struct json *pod;
+	const struct sources *sources;
+	const struct downward_facts *facts;
+};
+
+/* Make all of them, or bring the changing ones up to date.  ERROR_INVALID names the volume. */
+MUST_CHECK bool volumes_prepare(const struct volumes_work *work, struct error *err);
+/* The host path to mount for the volume of that name; caller frees; NULL when there is none. */
+char *volumes_path(const struct volumes_work *work, struct str name);
+/* Can the volume only be read (config maps, secrets, ...)? */
+bool volumes_is_read_only(const struct volumes_work *work, struct str name);
+/* Unmount what is mounted; the pod's folder is removed by its owner. */
+void volumes_release(const char *folder);
+
+#endif
