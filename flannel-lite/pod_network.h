@@ -34,7 +34,8 @@ struct pod_network_plan {
 /*
  * Make (or take over, or repair) the bridge, the VXLAN device, the forwarding switches
  * (net.ipv4.ip_forward, br_netfilter where the kernel has it).  A device of the right name with
- * other settings is made anew.  Addresses of the last run are kept.
+ * other settings is made anew.  Addresses of the last run are kept.  No interface has
+ * node_address: ERROR_UNAVAILABLE.  A damaged book of addresses: ERROR_BROKEN.
  */
 MUST_CHECK bool pod_network_open(const struct pod_network_plan *plan, struct pod_network **out,
 				 struct error *err);
@@ -52,7 +53,7 @@ const char *pod_network_gateway(const struct pod_network *network);
  * Give the namespace behind `netns` (a path to it) eth0 with an address, the default route, and lo.
  * `id` names the pod (any text up to 127 bytes without '/').  The same id gets the same address
  * again, so a half-done attach is finished by calling it once more.  All addresses in use:
- * ERROR_FULL.
+ * ERROR_FULL.  The namespace has an eth0 that is not this pod's: ERROR_EXISTS.
  */
 MUST_CHECK bool pod_network_attach(struct pod_network *network, const char *id, const char *netns,
 				   char out_address[POD_NETWORK_ADDRESS], struct error *err);
@@ -70,8 +71,8 @@ struct pod_network_peer {
 /*
  * The other machines from now on: entries that are missing are made, wrong ones mended, others
  * taken away.  Remembered, so that open programs them before anybody is asked.  A peer whose
- * texts are no addresses, or whose range overlaps ours, is an error that names it; nothing is
- * changed then.
+ * texts are no addresses, or whose range overlaps ours or another peer's, is an error that names it
+ * (ERROR_INVALID; over 10000 peers: ERROR_TOO_LARGE); nothing is changed then.
  */
 MUST_CHECK bool pod_network_peers(struct pod_network *network, const struct pod_network_peer *peers,
 				  size_t count, struct error *err);
