@@ -7,13 +7,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 
-#define DEPTH_MAX 256 /* of trees to remove */
+#define FOLDERS_OPEN 32 /* at most, while a tree is removed */
 
 bool file_read(const char *path, size_t max, struct buf *out, struct error *err)
 {
@@ -114,65 +115,173 @@ bool file_make_dirs(const char *path, mode_t mode, struct error *err)
 	return true;
 }
 
-static bool remove_at(int folder, const char *name, dev_t device, int depth, struct error *err);
+/*
+ * --- removing a tree ---
+ *
+ * A walk down and up without recursion.  The folders just above the one being emptied are kept
+ * open; of those farther up only the inode numbers are kept: on the way up they are opened again as "..",
+ * must still be the same, and are read from their start, where what was there is gone by now.
+ *
+ * Each folder is first removed as if it were empty: the kernel then says whether it is full (we go
+ * down) or a mount point, bind mounts of the same device included (we give up).
+ */
 
-static bool remove_entries(int fd, const char *name, dev_t device, int depth, struct error *err)
+struct level {
+	DIR *dir; /* NULL = closed meanwhile */
+	char below[NAME_MAX + 1];
+};
+
+struct removal {
+	dev_t device;
+	size_t depth; /* of the folder being emptied; the tree's own has 1, 0 = all is done */
+	ino_t *inodes;
+	size_t inode_room;
+	ino_t emptied; /* the last folder that was emptied and awaits being found again */
+	struct level levels[FOLDERS_OPEN]; /* that of depth n at n % FOLDERS_OPEN */
+};
+
+static struct level *level_at(struct removal *removal, size_t depth)
 {
-	DIR *dir = fdopendir(fd);
-	struct dirent *entry;
+	return &removal->levels[depth % FOLDERS_OPEN];
+}
+
+static bool refuse_entry(const char *name, int code, struct error *err)
+{
+	if (code == EBUSY)
+		return error_set(err, ERROR_BROKEN, "%s is a mount point; not removed", name);
+	errno = code;
+	return error_os(err, "remove %s", name);
+}
+
+/* A folder that is not empty stays: *out_full. */
+static bool remove_entry(int folder, const char *name, bool *out_full, struct error *err)
+{
+	int code;
+
+	*out_full = false;
+	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
+		return true;
+	code = errno;
+	if (code != EISDIR && code != EPERM)
+		return refuse_entry(name, code, err);
+	if (unlinkat(folder, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return true;
+	*out_full = errno == ENOTEMPTY || errno == EEXIST;
+	return *out_full || refuse_entry(name, errno == ENOTDIR ? code : errno, err);
+}
+
+/* Takes the descriptor. */
+static bool open_level(struct removal *removal, int fd, const char *name, struct error *err)
+{
+	struct level *level = level_at(removal, removal->depth);
+
+	if (level->dir)
+		closedir(level->dir);
+	level->dir = fdopendir(fd);
+	if (level->dir)
+		return true;
+	error_os(err, "open %s", name);
+	close(fd);
+	return false;
+}
+
+static bool go_down(struct removal *removal, int folder, const char *name, struct error *err)
+{
+	auto_fd fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat facts;
+
+	if (fd < 0 && errno == ENOENT)
+		return true; /* somebody else removed it */
+	if (fd < 0 || fstat(fd, &facts) != 0)
+		return error_os(err, "open %s", name);
+	if (removal->depth == 0)
+		removal->device = facts.st_dev;
+	if (facts.st_dev != removal->device)
+		return refuse_entry(name, EBUSY, err);
+	if (facts.st_ino == removal->emptied)
+		return refuse_entry(name, ENOTEMPTY, err); /* somebody is filling it */
+	if (removal->depth == removal->inode_room) {
+		removal->inode_room = removal->inode_room ? removal->inode_room * 2 : 64;
+		removal->inodes = memory_grow(removal->inodes, removal->inode_room * sizeof(ino_t));
+	}
+	if (removal->depth > 0)
+		snprintf(level_at(removal, removal->depth)->below, NAME_MAX + 1, "%s", name);
+	removal->inodes[removal->depth++] = facts.st_ino;
+	return open_level(removal, take_fd(&fd), name, err);
+}
+
+/* The folder above was closed: find it again.  Its walk then meets the emptied one once more. */
+static bool reopen_above(struct removal *removal, DIR *dir, struct error *err)
+{
+	auto_fd fd = openat(dirfd(dir), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat facts;
+
+	if (fd < 0 || fstat(fd, &facts) != 0)
+		return error_os(err, "open the folder above");
+	if (facts.st_dev != removal->device || facts.st_ino != removal->inodes[removal->depth - 1])
+		return error_set(err, ERROR_BROKEN, "a folder was moved while it was removed");
+	removal->emptied = removal->inodes[removal->depth];
+	return open_level(removal, take_fd(&fd), "the folder above", err);
+}
+
+static bool go_up(struct removal *removal, struct error *err)
+{
+	struct level *level = level_at(removal, removal->depth), *above;
+	DIR *dir = take_ptr(&level->dir);
 	bool done = true;
 
-	if (!dir) {
-		close(fd);
-		return error_os(err, "open %s", name);
-	}
-	while (done && (entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		done = remove_at(dirfd(dir), entry->d_name, device, depth + 1, err);
-	}
+	above = level_at(removal, --removal->depth);
+	if (removal->depth > 0 && !above->dir)
+		done = reopen_above(removal, dir, err);
+	else if (removal->depth > 0 &&
+		 unlinkat(dirfd(above->dir), above->below, AT_REMOVEDIR) != 0 && errno != ENOENT)
+		done = refuse_entry(above->below, errno, err);
 	closedir(dir);
 	return done;
 }
 
-static bool remove_folder(int folder, const char *name, dev_t device, int depth, struct error *err)
+static bool next_step(struct removal *removal, struct error *err)
 {
-	int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat facts;
+	DIR *dir = level_at(removal, removal->depth)->dir;
+	struct dirent *entry;
+	bool full;
 
-	if (fd < 0)
-		return error_os(err, "open %s", name);
-	if (fstat(fd, &facts) != 0 || facts.st_dev != device || depth > DEPTH_MAX) {
-		close(fd);
-		return error_set(err, ERROR_BROKEN, "%s is a mount point or too deep; not removed",
-				 name);
-	}
-	if (!remove_entries(fd, name, device, depth, err)) /* closes fd */
+	errno = 0;
+	entry = readdir(dir);
+	if (!entry && errno != 0)
+		return error_os(err, "read a folder");
+	if (!entry)
+		return go_up(removal, err);
+	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		return true;
+	if (!remove_entry(dirfd(dir), entry->d_name, &full, err))
 		return false;
-	if (unlinkat(folder, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
-		return error_os(err, "remove %s", name);
-	return true;
+	return !full || go_down(removal, dirfd(dir), entry->d_name, err);
 }
 
-static bool remove_at(int folder, const char *name, dev_t device, int depth, struct error *err)
+static bool remove_full(const char *path, struct error *err)
 {
-	if (unlinkat(folder, name, 0) == 0 || errno == ENOENT)
-		return true;
-	if (errno != EISDIR && errno != EPERM)
-		return error_os(err, "remove %s", name);
-	return remove_folder(folder, name, device, depth, err);
+	auto_free struct removal *removal = memory_new(struct removal);
+	bool done = go_down(removal, AT_FDCWD, path, err);
+
+	while (done && removal->depth > 0)
+		done = next_step(removal, err);
+	for (size_t i = 0; i < FOLDERS_OPEN; i++)
+		if (removal->levels[i].dir)
+			closedir(removal->levels[i].dir);
+	free(removal->inodes);
+	if (done && unlinkat(AT_FDCWD, path, AT_REMOVEDIR) != 0 && errno != ENOENT)
+		return error_os(err, "remove %s", path);
+	return done || error_context(err, "remove tree %s", path);
 }
 
 bool file_remove_tree(const char *path, struct error *err)
 {
-	struct stat facts;
+	bool full;
 
-	if (lstat(path, &facts) != 0) {
-		if (errno == ENOENT)
-			return true;
-		return error_os(err, "look at %s", path);
-	}
-	return remove_at(AT_FDCWD, path, facts.st_dev, 0, err);
+	if (!remove_entry(AT_FDCWD, path, &full, err))
+		return false;
+	return !full || remove_full(path, err);
 }
 
 bool file_exists(const char *path)

@@ -15,7 +15,8 @@ MUST_CHECK bool file_read(const char *path, size_t max, struct buf *out, struct 
 MUST_CHECK bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *err);
 /* mkdir -p; existing is fine */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
-/* rm -rf, does not follow links, does not cross mounts; missing is fine */
+/* rm -rf of a tree of any depth: with few descriptors and 8 bytes of memory a level.  Does not
+ * follow links; stops with an error at a mount point, `path` itself included; missing is fine. */
 MUST_CHECK bool file_remove_tree(const char *path, struct error *err);
 bool file_exists(const char *path);
 /* Writes all of it (retries EINTR and short writes). */
