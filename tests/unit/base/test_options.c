@@ -92,7 +92,7 @@ static void strength(void)
 	CHECK_INT(target.san.count, 1);
 }
 
-/* Goal: very long lists are read in reasonable time and memory; an appended one keeps what it had. */
+/* Goal: very long lists are read in reasonable time and memory; an appended one keeps its start. */
 static void reads_long_lists(void)
 {
 	auto_free char *path = memory_print("%s/long.yaml", harness_folder());
