@@ -11,7 +11,10 @@
 
 /* Serves and has its first objects when this returns.  cluster_cidr NULL: "10.42.0.0/16". */
 void cluster_start(const char *cluster_cidr);
-/* Ends when nothing is under way.  Everything written stays: cluster_start again is a restart of the server. */
+/*
+ * Ends when nothing is under way.  Everything written stays: cluster_start again is a restart of
+ * the server.
+ */
 void cluster_stop(void);
 
 /* The loop goes round for so long, the clocks stand (but for what that takes). */
