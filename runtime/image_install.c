@@ -146,6 +146,9 @@ static bool unpack_one(struct install *it, size_t index, struct error *err)
 
 	for (size_t i = 0; i < index; i++)
 		lowers[i] = it->layers[i].fd;
+	if (it->parcel->layers[index].fd < 0)
+		return error_set(err, ERROR_UNAVAILABLE,
+				 "it was removed while the image was being pulled; try again");
 	new_name(layer, name);
 	if (!remove_below(it->images, name, err))
 		return false;
@@ -288,5 +291,21 @@ bool image_install(struct images *images, const struct image_parcel *parcel, str
 		image_store_unsettle(images); /* layers may have their names, without an image */
 	pthread_mutex_unlock(&images->install);
 	image_store_settle(images);
-	return done;
+	return done || image_error_print(err);
+}
+
+void image_install_present(struct images *images, const struct image_parcel *parcel,
+			   bool *out_present)
+{
+	struct install it = { .images = images, .parcel = parcel };
+	struct error ignored;
+
+	it.layers = memory_zero((parcel->layer_count + 1) * sizeof(*it.layers));
+	for (size_t i = 0; i < parcel->layer_count; i++)
+		it.layers[i].fd = -1;
+	if (read_config(&it, &ignored))
+		for (size_t i = 0; i < parcel->layer_count; i++)
+			out_present[i] =
+				open_layer(images, it.layers[i].chain, &it.layers[i].fd, &ignored);
+	install_clear(&it);
 }

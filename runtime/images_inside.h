@@ -32,6 +32,9 @@ void image_store_settle(struct images *images);
 /* Let the next image_store_settle sweep. */
 void image_store_unsettle(struct images *images);
 
+/* Names in archives are any bytes: what is not printable becomes '?'.  Returns false. */
+bool image_error_print(struct error *err);
+
 /* --- one image on its way in --- */
 
 struct image_source { /* a layer's bytes: a piece of a file */
@@ -51,6 +54,11 @@ struct image_parcel {
 /* Unpack what is missing and enter the image in the index. */
 MUST_CHECK bool image_install(struct images *images, const struct image_parcel *parcel,
 			      struct error *err);
+
+/* Which layers of the parcel (configuration and layer_count are filled) are unpacked already:
+ * nobody needs to fetch them.  One that goes before the install is an error there. */
+void image_install_present(struct images *images, const struct image_parcel *parcel,
+			   bool *out_present);
 
 /* Enter a record; writes images.json.  Called by image_install. */
 struct image_record {

@@ -1,0 +1,290 @@
+/*
+ * image_getter.c - one job a name; the wants that wait for it.
+ */
+#include "agent/image_getter.h"
+
+#include <assert.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "runtime/image_name.h"
+
+#define PULLS_AT_ONCE 2 /* downloads wait for the network, unpacking for the flash */
+
+struct pull {
+	struct work_job job;
+	struct image_getter *getter;
+	char *name, *username, *password;
+	bool worked;
+	struct error err;
+	struct list wants;
+};
+
+struct image_want {
+	struct image_getter *getter;
+	struct pull *pull; /* NULL: only looked up */
+	char *name;
+	enum image_policy policy;
+	struct list link;
+	struct loop_task told;
+	void (*on_done)(void *of, struct image *image, const struct error *err,
+			const char *fallback);
+	void *of;
+};
+
+struct image_getter {
+	struct loop *loop;
+	struct images *images;
+	const struct json *registries;
+	struct work_pool *pool;
+	struct map *pulls; /* name -> struct pull */
+};
+
+bool image_getter_open(struct loop *loop, struct images *images, const struct json *registries,
+		       struct image_getter **out, struct error *err)
+{
+	struct image_getter *getter = memory_new(struct image_getter);
+
+	getter->loop = loop;
+	getter->images = images;
+	getter->registries = registries;
+	if (!work_open(loop, PULLS_AT_ONCE, &getter->pool, err)) {
+		free(getter);
+		return false;
+	}
+	getter->pulls = map_new();
+	*out = getter;
+	return true;
+}
+
+void image_getter_close(struct image_getter *getter)
+{
+	if (!getter)
+		return;
+	work_close(getter->pool);
+	map_free(getter->pulls);
+	free(getter);
+}
+
+/* --- a want's end --- */
+
+static void want_end(struct image_want *want, const struct error *pull_err)
+{
+	struct image *image = NULL;
+	struct error err;
+	bool found = images_find(want->getter->images, str_of(want->name), &image, &err);
+	bool excused = found && pull_err && pull_err->kind == ERROR_UNAVAILABLE &&
+		       want->policy == IMAGE_ALWAYS;
+	const struct error *why = pull_err ? pull_err : &err;
+
+	if (pull_err && !excused && image) {
+		image_free(want->getter->images, image);
+		image = NULL;
+	}
+	want->on_done(want->of, image, image ? NULL : why, excused ? pull_err->text : NULL);
+	free(want->name);
+	free(want);
+}
+
+static void on_told(struct loop_task *task)
+{
+	want_end(CONTAINER_OF(task, struct image_want, told), NULL);
+}
+
+/* --- pulls --- */
+
+static void run_pull(struct work_job *job)
+{
+	struct pull *pull = CONTAINER_OF(job, struct pull, job);
+	struct images_pull_plan plan = {
+		.name = str_of(pull->name),
+		.username = pull->username ? str_of(pull->username) : STR_NONE,
+		.password = pull->password ? str_of(pull->password) : STR_NONE,
+		.registries = pull->getter->registries,
+	};
+
+	pull->worked = images_pull(pull->getter->images, &plan, &pull->err);
+}
+
+static void pull_free(struct pull *pull)
+{
+	free(pull->name);
+	free(pull->username);
+	free(pull->password);
+	free(pull);
+}
+
+static void pull_done(struct work_job *job)
+{
+	struct pull *pull = CONTAINER_OF(job, struct pull, job);
+
+	map_remove(pull->getter->pulls, str_of(pull->name));
+	LIST_EACH_SAFE(&pull->wants, link) {
+		struct image_want *want = LIST_OWNER(link, struct image_want, link);
+
+		list_remove(link);
+		want_end(want, pull->worked ? NULL : &pull->err);
+	}
+	pull_free(pull);
+}
+
+static char *copy_or_null(struct str text)
+{
+	return text.len > 0 ? str_copy(text) : NULL;
+}
+
+static struct pull *pull_of(struct image_getter *getter, const struct image_want_plan *plan,
+			    const char *name)
+{
+	struct pull *pull = map_find(getter->pulls, str_of(name));
+
+	if (pull)
+		return pull;
+	pull = memory_new(struct pull);
+	pull->getter = getter;
+	pull->name = memory_string(name);
+	pull->username = copy_or_null(plan->username);
+	pull->password = copy_or_null(plan->password);
+	list_init(&pull->wants);
+	pull->job = (struct work_job){ .run = run_pull, .on_done = pull_done };
+	map_put(getter->pulls, str_of(name), pull);
+	work_start(getter->pool, &pull->job);
+	return pull;
+}
+
+static bool is_here(struct image_getter *getter, struct str name)
+{
+	struct image *image;
+	struct error ignored;
+
+	if (!images_find(getter->images, name, &image, &ignored))
+		return false;
+	image_free(getter->images, image);
+	return true;
+}
+
+struct image_want *image_want_start(struct image_getter *getter, const struct image_want_plan *plan,
+				    void (*on_done)(void *of, struct image *image,
+						    const struct error *err, const char *fallback),
+				    void *of)
+{
+	struct image_want *want = memory_new(struct image_want);
+	struct error ignored;
+	auto_buf whole = BUF_INIT;
+	bool is_name;
+
+	want->getter = getter;
+	want->policy = plan->policy;
+	want->told.on_task = on_told;
+	want->on_done = on_done;
+	want->of = of;
+	list_init(&want->link);
+	is_name = !image_name_is_digest(plan->name) &&
+		  image_name_normalise(plan->name, &whole, &ignored);
+	/* What is no name is looked up all the same: images_find words the error. */
+	want->name = is_name ? buf_take(&whole) : str_copy(plan->name);
+	if (plan->policy == IMAGE_NEVER || !is_name ||
+	    (plan->policy == IMAGE_IF_NOT_PRESENT && is_here(getter, str_of(want->name)))) {
+		loop_defer(getter->loop, &want->told);
+		return want;
+	}
+	want->pull = pull_of(getter, plan, want->name);
+	list_add(&want->pull->wants, &want->link);
+	return want;
+}
+
+bool image_want_is_pulling(const struct image_want *want)
+{
+	return want->pull != NULL;
+}
+
+void image_want_cancel(struct image_want *want)
+{
+	if (!want)
+		return;
+	list_remove(&want->link);
+	loop_task_cancel(&want->told);
+	free(want->name);
+	free(want);
+}
+
+/* --- jobs by hand: import, remove, pull --- */
+
+struct chore {
+	struct work_job job;
+	struct image_getter *getter;
+	char *what;
+	char **names;
+	bool worked;
+	struct error err;
+	void (*on_done)(void *of, char **names, const struct error *err);
+	void *of;
+};
+
+static void chore_done(struct work_job *job)
+{
+	struct chore *chore = CONTAINER_OF(job, struct chore, job);
+
+	chore->on_done(chore->of, chore->names, chore->worked ? NULL : &chore->err);
+	for (size_t i = 0; chore->names && chore->names[i]; i++)
+		free(chore->names[i]);
+	free(chore->names);
+	free(chore->what);
+	free(chore);
+}
+
+static void start_chore(struct image_getter *getter, struct str what,
+			void (*run)(struct work_job *job),
+			void (*on_done)(void *of, char **names, const struct error *err), void *of)
+{
+	struct chore *chore = memory_new(struct chore);
+
+	chore->getter = getter;
+	chore->what = str_copy(what);
+	chore->on_done = on_done;
+	chore->of = of;
+	chore->job = (struct work_job){ .run = run, .on_done = chore_done };
+	work_start(getter->pool, &chore->job);
+}
+
+static void run_import(struct work_job *job)
+{
+	struct chore *chore = CONTAINER_OF(job, struct chore, job);
+
+	chore->worked =
+		images_import(chore->getter->images, chore->what, &chore->names, &chore->err);
+}
+
+static void run_remove(struct work_job *job)
+{
+	struct chore *chore = CONTAINER_OF(job, struct chore, job);
+
+	chore->worked = images_remove(chore->getter->images, str_of(chore->what), &chore->err);
+}
+
+static void run_chore_pull(struct work_job *job)
+{
+	struct chore *chore = CONTAINER_OF(job, struct chore, job);
+	struct images_pull_plan plan = { .name = str_of(chore->what),
+					 .registries = chore->getter->registries };
+
+	chore->worked = images_pull(chore->getter->images, &plan, &chore->err);
+}
+
+void image_getter_import(struct image_getter *getter, const char *path,
+			 void (*on_done)(void *of, char **names, const struct error *err), void *of)
+{
+	start_chore(getter, str_of(path), run_import, on_done, of);
+}
+
+void image_getter_remove(struct image_getter *getter, struct str name,
+			 void (*on_done)(void *of, char **names, const struct error *err), void *of)
+{
+	start_chore(getter, name, run_remove, on_done, of);
+}
+
+void image_getter_pull(struct image_getter *getter, struct str name,
+		       void (*on_done)(void *of, char **names, const struct error *err), void *of)
+{
+	start_chore(getter, name, run_chore_pull, on_done, of);
+}

@@ -1,0 +1,54 @@
+/*
+ * image_getter.h - images for containers: those of the store, and pulling what is missing.
+ *
+ * Pulls run on servant threads, one per name at a time; several who want the same image share one.
+ * Loop thread only.
+ */
+#ifndef AGENT_IMAGE_GETTER_H
+#define AGENT_IMAGE_GETTER_H
+
+#include "base/work.h"
+#include "runtime/images.h"
+
+struct image_getter;
+/* registries: registries.yaml as JSON, or NULL; borrowed. */
+MUST_CHECK bool image_getter_open(struct loop *loop, struct images *images,
+				  const struct json *registries, struct image_getter **out,
+				  struct error *err);
+void image_getter_close(struct image_getter *getter); /* waits for running pulls; NULL is fine */
+
+enum image_policy { IMAGE_ALWAYS, IMAGE_IF_NOT_PRESENT, IMAGE_NEVER };
+
+struct image_want_plan {
+	struct str name;
+	enum image_policy policy;
+	struct str username, password; /* STR_NONE: nobody's, or what registries says */
+};
+
+struct image_want;
+/*
+ * on_done later, once: the image (the callee's, for image_free), or why not.  ERROR_NOT_FOUND with
+ * IMAGE_NEVER: it is not here.  With IMAGE_ALWAYS an image that is here is used when its registry
+ * cannot be reached: *fallback is then the reason.
+ */
+struct image_want *image_want_start(struct image_getter *getter, const struct image_want_plan *plan,
+				    void (*on_done)(void *of, struct image *image,
+						    const struct error *err, const char *fallback),
+				    void *of);
+/* true while it is being pulled (not only looked up) */
+bool image_want_is_pulling(const struct image_want *want);
+void image_want_cancel(struct image_want *want); /* no on_done after it; NULL is fine */
+
+/* Import an archive on a servant thread; on_done(of, names or NULL, err). */
+void image_getter_import(struct image_getter *getter, const char *path,
+			 void (*on_done)(void *of, char **names, const struct error *err),
+			 void *of);
+/* Remove a name on a servant thread. */
+void image_getter_remove(struct image_getter *getter, struct str name,
+			 void (*on_done)(void *of, char **names, const struct error *err),
+			 void *of);
+/* Pull a name, wanted by nobody yet. */
+void image_getter_pull(struct image_getter *getter, struct str name,
+		       void (*on_done)(void *of, char **names, const struct error *err), void *of);
+
+#endif

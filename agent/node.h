@@ -1,0 +1,43 @@
+/*
+ * node.h - what the parts of the agent share: this node's name and facts, and the ways to the API,
+ * the images, the network.
+ *
+ * Owned by the agent (agent.c), which outlives all who borrow it.  Loop thread only.
+ */
+#ifndef AGENT_NODE_H
+#define AGENT_NODE_H
+
+#include "agent/downward.h"
+#include "base/work.h"
+#include "client/cache.h"
+#include "flannel-lite/pod_network.h"
+#include "runtime/images.h"
+
+struct node {
+	struct loop *loop;
+	const char *name;
+	char ip[POD_NETWORK_ADDRESS];
+	const char *folder;      /* .../agent */
+	const char *logs_folder; /* /var/log/pods */
+	const char *resolv_conf;
+	const char *cluster_domain;
+	struct client *client;       /* through the tunnel; calls fail while it is down */
+	struct pod_network *network; /* NULL until the node has a range of addresses */
+	const struct cache *services;
+	struct images *images;
+	struct image_getter *getter;
+	struct recorder *recorder;
+	int64_t cpu_milli, memory, ephemeral, max_pods;
+};
+
+/* The node's part of what pods may ask about themselves. */
+static inline struct downward_facts node_downward(const struct node *node, const char *pod_ip)
+{
+	return (struct downward_facts){ .node_ip = node->ip,
+					.pod_ip = pod_ip,
+					.cpu_milli = node->cpu_milli,
+					.memory = node->memory,
+					.ephemeral = node->ephemeral };
+}
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * image_pull.c - an image from its registry: manifest, configuration, then each layer that is not
+ * here into a nameless file, from which image_install unpacks it.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "runtime/image_name.h"
+#include "runtime/images_inside.h"
+#include "runtime/registry.h"
+
+#define INDEX_DEPTH_MAX 4
+/* A layer on the wire is never larger than what it may become. */
+#define LAYER_WIRE_MAX LIMIT_LAYER_BYTES
+
+struct image_pull {
+	struct images *images;
+	struct registry_session *session;
+	struct image_manifest manifest;
+	struct image_parcel parcel;
+	const char *names[2];
+};
+
+static bool take_text(void *of, struct str bytes, struct error *err)
+{
+	(void)err;
+	buf_add_str(of, bytes);
+	return true;
+}
+
+static bool take_file(void *of, struct str bytes, struct error *err)
+{
+	return file_write_all(*(const int *)of, bytes.at, bytes.len, err);
+}
+
+static const char *digest_text(const char *hex, char out[80])
+{
+	snprintf(out, 80, "sha256:%s", hex);
+	return out;
+}
+
+/* Manifest of this machine: through indexes, if there are any. */
+static bool find_manifest(struct image_pull *it, const char *reference, int depth,
+			  struct error *err)
+{
+	auto_registry_manifest found = { 0 };
+	auto_json_doc doc = NULL;
+	struct image_blob blob;
+	char next[80];
+
+	if (depth == INDEX_DEPTH_MAX)
+		return error_set(err, ERROR_INVALID, "more than %d indexes in each other", depth);
+	if (!registry_manifest(it->session, reference, NULL, &found, err) ||
+	    !json_parse(buf_str(&found.body), &doc, NULL, err))
+		return false;
+	if (!image_is_index(json_root(doc))) {
+		(void)!image_digest_read(str_of(found.digest), it->parcel.manifest_digest);
+		return image_manifest_read(json_root(doc), &it->manifest, err);
+	}
+	/* The name's digest is that of the index: it is what a user pins. */
+	if (!image_index_pick(json_root(doc)) ||
+	    !image_blob_read(image_index_pick(json_root(doc)), &blob))
+		return error_set(err, ERROR_INVALID,
+				 "the image has nothing for this machine's processor");
+	if (!find_manifest(it, digest_text(blob.digest, next), depth + 1, err))
+		return false;
+	(void)!image_digest_read(str_of(found.digest), it->parcel.manifest_digest);
+	return true;
+}
+
+static bool fetch_config(struct image_pull *it, struct error *err)
+{
+	char digest[80];
+	struct registry_blob blob = { .digest = digest_text(it->manifest.config.digest, digest),
+				      .size_max = LIMIT_IMAGE_MANIFEST,
+				      .take = take_text,
+				      .of = &it->parcel.config };
+
+	return registry_blob(it->session, &blob, err);
+}
+
+static bool fetch_layer(struct image_pull *it, size_t index, struct error *err)
+{
+	const struct image_blob *layer = &it->manifest.layers[index];
+	struct image_source *source = &it->parcel.layers[index];
+	char digest[80];
+	struct registry_blob blob = { .digest = digest_text(layer->digest, digest),
+				      .size_max = layer->size,
+				      .take = take_file,
+				      .of = &source->fd };
+
+	if (layer->size > LAYER_WIRE_MAX)
+		return error_set(err, ERROR_TOO_LARGE, "layer %s has %" PRIu64 " bytes", digest,
+				 layer->size);
+	source->fd = openat(it->images->root_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (source->fd < 0)
+		return error_os(err, "cannot make a temporary file in %s", it->images->root);
+	if (!registry_blob(it->session, &blob, err))
+		return false;
+	source->len = layer->size;
+	memcpy(source->digest, layer->digest, HASH_SHA256_HEX);
+	return true;
+}
+
+static bool fetch_layers(struct image_pull *it, struct error *err)
+{
+	bool present[LIMIT_IMAGE_LAYERS] = { false };
+
+	it->parcel.layer_count = it->manifest.layer_count;
+	it->parcel.layers = memory_zero((it->manifest.layer_count + 1) * sizeof(*it->parcel.layers));
+	for (size_t i = 0; i < it->manifest.layer_count; i++)
+		it->parcel.layers[i].fd = -1;
+	image_install_present(it->images, &it->parcel, present);
+	for (size_t i = 0; i < it->manifest.layer_count; i++)
+		if (!present[i] && !fetch_layer(it, i, err))
+			return false;
+	return true;
+}
+
+static void pull_clear(struct image_pull *it)
+{
+	for (size_t i = 0; i < it->parcel.layer_count; i++)
+		if (it->parcel.layers[i].fd >= 0)
+			close(it->parcel.layers[i].fd);
+	free(it->parcel.layers);
+	buf_clear(&it->parcel.config);
+	image_manifest_clear(&it->manifest);
+	registry_close(it->session);
+}
+
+bool images_pull(struct images *images, const struct images_pull_plan *plan, struct error *err)
+{
+	struct image_pull it = { .images = images };
+	struct registry_plan ask = { .username = plan->username,
+				     .password = plan->password,
+				     .registries = plan->registries,
+				     .timeout_ms = plan->timeout_ms };
+	auto_buf name = BUF_INIT;
+	bool done;
+
+	if (!image_name_parse(plan->name, &ask.name, err))
+		return false;
+	image_name_print(&ask.name, &name);
+	it.names[0] = buf_text(&name);
+	it.parcel.names = it.names;
+	done = registry_open(&ask, &it.session, err) &&
+	       find_manifest(&it, *ask.name.digest ? ask.name.digest : ask.name.tag, 0, err) &&
+	       fetch_config(&it, err) && fetch_layers(&it, err) &&
+	       image_install(images, &it.parcel, err);
+	pull_clear(&it);
+	return done || error_context(err, "cannot pull %s", buf_text(&name));
+}
