@@ -13,9 +13,11 @@
 
 #include "api/kind.h"
 #include "api/names.h"
+#include "base/map.h"
 
 #define REQUIREMENTS_MAX 256
 #define VALUES_MAX       1024
+#define FEW              8
 
 enum operator{ OP_EXISTS, OP_ABSENT, OP_IN, OP_NOT_IN, OP_GREATER, OP_LESS };
 
@@ -440,9 +442,25 @@ bool selector_match(const struct selector *selector, const struct object *object
 	return true;
 }
 
+/* Many requirements look the labels up in a map: both may be as many as a body can hold. */
+static bool match_many(const struct selector *selector, const struct json *labels)
+{
+	auto_map known = map_new();
+
+	for (struct json_iter it = json_iter(labels); json_next(&it);)
+		map_put(known, it.key, it.value);
+	for (size_t i = 0; i < selector->count; i++)
+		if (!meets(&selector->items[i],
+			   json_str(map_find(known, str_of(selector->items[i].key)))))
+			return false;
+	return true;
+}
+
 bool selector_match_labels(const struct selector *selector, const struct json *labels)
 {
 	assert(!selector->fields);
+	if (selector->count > FEW)
+		return match_many(selector, labels);
 	for (size_t i = 0; i < selector->count; i++)
 		if (!meets(&selector->items[i], json_str(json_get(labels, selector->items[i].key))))
 			return false;

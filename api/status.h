@@ -65,7 +65,7 @@ bool status_not_found(struct error *err, const struct kind *kind, struct str nam
 bool status_exists(struct error *err, const struct kind *kind, struct str name);
 bool status_conflict(struct error *err, const struct kind *kind,
 		     struct str name); /* object modified */
-/* A read at a revision that is yet to come (504); its Status names the cause and when to ask again. */
+/* A read at a revision that is yet to come (504); its Status names the cause. */
 bool status_too_large_revision(struct error *err, uint64_t wanted, uint64_t now);
 /* `Pod "b" is invalid: [..., ...]` from the list; true when the list is empty. */
 MUST_CHECK bool status_invalid(struct error *err, const struct kind *kind, struct str name,

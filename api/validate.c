@@ -9,6 +9,7 @@
 #include "api/names.h"
 #include "api/object.h"
 #include "api/selector.h"
+#include "base/map.h"
 
 #define ANNOTATIONS_MAX (256u * 1024)
 
@@ -22,6 +23,11 @@ void validate_invalid(const struct kind_work *work, const char *path, const stru
 {
 	field_errors_add(work->errors, FIELD_INVALID, path, field_value(work->errors, value),
 			 detail);
+}
+
+void validate_duplicate(const struct kind_work *work, const char *path, const struct json *value)
+{
+	field_errors_add(work->errors, FIELD_DUPLICATE, path, field_value(work->errors, value), "");
 }
 
 void validate_immutable(const struct kind_work *work, const char *path, const struct json *now,
@@ -89,25 +95,21 @@ static void check_owners(const struct kind_work *work, const struct json *owners
 				 "Only one reference can have Controller set to true");
 }
 
-static bool holds(const struct json *list, const struct json *value)
-{
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		if (json_equal(it.value, value))
-			return true;
-	return false;
-}
-
 static void check_finalizers(const struct kind_work *work, const struct json *metadata)
 {
 	const struct json *now = json_get(metadata, "finalizers"),
 			  *old = json_get(meta_of(work->old), "finalizers");
+	auto_map known = map_new();
 
+	for (struct json_iter it = json_iter(old); json_next(&it);)
+		map_put(known, json_str(it.value), it.value);
 	for (struct json_iter it = json_iter(now); json_next(&it);) {
 		const char *why = name_check_qualified(json_str(it.value));
 
 		if (why)
 			validate_invalid(work, "metadata.finalizers", it.value, why);
-		if (work->old && json_get(metadata, "deletionTimestamp") && !holds(old, it.value))
+		if (work->old && json_get(metadata, "deletionTimestamp") &&
+		    !map_find(known, json_str(it.value)))
 			field_errors_add(work->errors, FIELD_FORBIDDEN, "metadata.finalizers", NULL,
 					 field_path(work->errors,
 						    "no new finalizers can be added if the object "

@@ -10,6 +10,8 @@
 
 #include "api/kind.h"
 
+struct map;
+
 /* Names, labels, annotations, owners, finalizers. */
 void validate_metadata(const struct kind_work *work);
 /* Required fields and enums of the table, recursively. */
@@ -27,7 +29,18 @@ void validate_immutable(const struct kind_work *work, const char *path, const st
 void validate_not_negative(const struct kind_work *work, const struct json *value,
 			   const char *path);
 
+/* Parts of a pod's spec (validate_parts.c).  Names of volumes go into `names`. */
+void validate_volumes(const struct kind_work *work, const struct json *volumes, struct map *names,
+		      const char *path);
+void validate_security(const struct kind_work *work, const struct json *context, const char *path);
+void validate_tolerations(const struct kind_work *work, const struct json *tolerations,
+			  const char *path);
+/* A path that stays inside the folder it is taken from: relative, without "..". */
+void validate_inside_path(const struct kind_work *work, const struct json *value, const char *path);
+bool validate_climbs(struct str path); /* has a part ".." */
+
 /* Short for the usual calls. */
+void validate_duplicate(const struct kind_work *work, const char *path, const struct json *value);
 void validate_required(const struct kind_work *work, const char *path, const char *detail);
 void validate_invalid(const struct kind_work *work, const char *path, const struct json *value,
 		      const char *detail);

@@ -7,6 +7,7 @@
 #include "api/names.h"
 #include "api/quantity.h"
 #include "api/validate.h"
+#include "base/map.h"
 
 #define AT(...) field_path(work->errors, __VA_ARGS__)
 
@@ -14,15 +15,26 @@
 
 static const char *pull_policy(struct str image)
 {
-	struct str name = image;
+	bool digest = str_find(image, '@') >= 0;
+	struct str name = str_cut(&image, '@');
 	ptrdiff_t slash;
 
-	if (str_find(image, '@') >= 0)
-		return "IfNotPresent";
 	while ((slash = str_find(name, '/')) >= 0)
 		name = str_from(name.at + slash + 1, name.len - (size_t)slash - 1);
 	str_cut(&name, ':');
-	return name.len == 0 || str_is(name, "latest") ? "Always" : "IfNotPresent";
+	if (name.len == 0)
+		return digest ? "IfNotPresent" : "Always";
+	return str_is(name, "latest") ? "Always" : "IfNotPresent";
+}
+
+/* key -> value: objects may be long, so they are looked up in a map and never searched. */
+static struct map *entries_of(const struct json *object)
+{
+	struct map *entries = map_new();
+
+	for (struct json_iter it = json_iter(object); json_next(&it);)
+		map_put(entries, it.key, it.value);
+	return entries;
 }
 
 /* What is limited and not requested is requested as much (pods only). */
@@ -30,13 +42,15 @@ static void fill_requests(const struct kind_work *work, struct json *container)
 {
 	const struct json *limits = json_path(container, "resources", "limits", NULL);
 	struct json *requests;
+	auto_map said = NULL;
 
 	if (json_count(limits) == 0)
 		return;
 	requests = json_sub_object(work->doc, json_get(container, "resources"), "requests");
+	said = entries_of(requests);
 	for (struct json_iter it = json_iter(limits); json_next(&it);)
-		if (!json_get_str(requests, it.key))
-			json_put_str(work->doc, requests, it.key, json_clone(work->doc, it.value));
+		if (!map_find(said, it.key))
+			json_add_str(work->doc, requests, it.key, json_clone(work->doc, it.value));
 }
 
 static void fill_probe(const struct kind_work *work, struct json *container, const char *name)
@@ -51,10 +65,11 @@ static void fill_probe(const struct kind_work *work, struct json *container, con
 		json_put(work->doc, get, "scheme", json_new_text(work->doc, "HTTP"));
 }
 
-static void fill_ports(const struct kind_work *work, struct json *container, bool host_network)
+/* Pods only: a template keeps what its writer said. */
+static void fill_ports(const struct kind_work *work, struct json *container)
 {
 	for (struct json_iter it = json_iter(json_get(container, "ports")); json_next(&it);)
-		if (host_network && !json_get(it.value, "hostPort"))
+		if (json_int(json_get(it.value, "hostPort")) == 0)
 			json_put(work->doc, it.value, "hostPort",
 				 json_clone(work->doc, json_get(it.value, "containerPort")));
 }
@@ -76,7 +91,8 @@ static void fill_containers(const struct kind_work *work, struct json *spec, con
 		fill_probe(work, container, "livenessProbe");
 		fill_probe(work, container, "readinessProbe");
 		fill_probe(work, container, "startupProbe");
-		fill_ports(work, container, host_network);
+		if (is_pod && host_network)
+			fill_ports(work, container);
 		if (is_pod)
 			fill_requests(work, container);
 	}
@@ -117,20 +133,17 @@ static void check_port(const struct kind_work *work, const struct json *value, c
 
 static void check_ports(const struct kind_work *work, const struct json *ports, const char *path)
 {
+	auto_map names = map_new();
+
 	for (struct json_iter it = json_iter(ports); json_next(&it);) {
 		const struct json *name = json_get(it.value, "name"),
 				  *port = json_get(it.value, "containerPort");
-		const char *why =
-			name && json_str(name).len ? name_check_port(json_str(name)) : NULL;
+		const char *why = json_str(name).len ? name_check_port(json_str(name)) : NULL;
 
 		if (why)
 			validate_invalid(work, AT("%s[%zu].name", path, it.index), name, why);
-		for (struct json_iter before = json_iter(ports);
-		     name && json_next(&before) && before.index < it.index;)
-			if (json_equal(json_get(before.value, "name"), name))
-				field_errors_add(work->errors, FIELD_DUPLICATE,
-						 AT("%s[%zu].name", path, it.index),
-						 field_value(work->errors, name), "");
+		if (json_str(name).len > 0 && map_put(names, json_str(name), it.value))
+			validate_duplicate(work, AT("%s[%zu].name", path, it.index), name);
 		if (!port || json_int(port) == 0)
 			validate_required(work, AT("%s[%zu].containerPort", path, it.index), "");
 		else
@@ -169,51 +182,44 @@ static void check_env(const struct kind_work *work, const struct json *env, cons
 	}
 }
 
-static bool has_volume(const struct json *spec, const struct json *name)
+static void check_sub_path(const struct kind_work *work, const struct json *mount,
+			   const char *field, const char *path)
 {
-	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);)
-		if (json_equal(json_get(it.value, "name"), name))
-			return true;
-	return false;
+	const struct json *value = json_get(mount, field);
+
+	if (json_str(value).len > 0)
+		validate_inside_path(work, value, AT("%s.%s", path, field));
 }
 
-static bool climbs(struct str path)
-{
-	while (path.len > 0)
-		if (str_is(str_cut(&path, '/'), ".."))
-			return true;
-	return false;
-}
-
-static void check_mounts(const struct kind_work *work, const struct json *spec,
+static void check_mounts(const struct kind_work *work, const struct map *volumes,
 			 const struct json *mounts, const char *path)
 {
+	auto_map places = map_new();
+
 	for (struct json_iter it = json_iter(mounts); json_next(&it);) {
 		const struct json *name = json_get(it.value, "name"),
 				  *where = json_get(it.value, "mountPath");
-		struct str sub = json_str(json_get(it.value, "subPath"));
+		const char *here = AT("%s[%zu]", path, it.index);
 
 		if (json_str(name).len == 0)
-			validate_required(work, AT("%s[%zu].name", path, it.index), "");
-		else if (!has_volume(spec, name))
-			field_errors_add(work->errors, FIELD_NOT_FOUND,
-					 AT("%s[%zu].name", path, it.index),
+			validate_required(work, AT("%s.name", here), "");
+		else if (!map_find(volumes, json_str(name)))
+			field_errors_add(work->errors, FIELD_NOT_FOUND, AT("%s.name", here),
 					 field_value(work->errors, name), "");
 		if (json_str(where).len == 0)
-			validate_required(work, AT("%s[%zu].mountPath", path, it.index), "");
-		else if (climbs(json_str(where)))
-			validate_invalid(work, AT("%s[%zu].mountPath", path, it.index), where,
+			validate_required(work, AT("%s.mountPath", here), "");
+		else if (validate_climbs(json_str(where)))
+			validate_invalid(work, AT("%s.mountPath", here), where,
 					 "must not contain '..'");
-		for (struct json_iter before = json_iter(mounts);
-		     json_next(&before) && before.index < it.index;)
-			if (where && json_equal(json_get(before.value, "mountPath"), where))
-				validate_invalid(work, AT("%s[%zu].mountPath", path, it.index),
-						 where, "must be unique");
-		if (sub.len > 0 && (sub.at[0] == '/' || climbs(sub)))
-			validate_invalid(work, AT("%s[%zu].subPath", path, it.index),
-					 json_get(it.value, "subPath"),
-					 sub.at[0] == '/' ? "must be a relative path"
-							  : "must not contain '..'");
+		if (where && map_put(places, json_str(where), it.value))
+			validate_invalid(work, AT("%s.mountPath", here), where, "must be unique");
+		check_sub_path(work, it.value, "subPath", here);
+		check_sub_path(work, it.value, "subPathExpr", here);
+		if (json_str(json_get(it.value, "subPath")).len > 0 &&
+		    json_str(json_get(it.value, "subPathExpr")).len > 0)
+			validate_invalid(work, AT("%s.subPathExpr", here),
+					 json_get(it.value, "subPathExpr"),
+					 "subPathExpr and subPath are mutually exclusive");
 	}
 }
 
@@ -221,13 +227,14 @@ static void check_resources(const struct kind_work *work, const struct json *res
 			    const char *path)
 {
 	const struct json *limits = json_get(resources, "limits");
+	auto_map most_of = entries_of(limits);
 
 	for (struct json_iter it = json_iter(limits); json_next(&it);)
 		if (quantity_sign(json_str(it.value)) < 0)
 			validate_invalid(work, AT("%s.limits[" STR_FMT "]", path, STR_ARG(it.key)),
 					 it.value, "must be greater than or equal to 0");
 	for (struct json_iter it = json_iter(json_get(resources, "requests")); json_next(&it);) {
-		const struct json *limit = json_get_str(limits, it.key);
+		const struct json *limit = map_find(most_of, it.key);
 		int64_t wanted, most;
 		struct error unused;
 
@@ -266,7 +273,7 @@ static void check_probe(const struct kind_work *work, const struct json *probe, 
 				      AT("%s.%s", path, numbers[i]));
 }
 
-static void check_container(const struct kind_work *work, const struct json *spec,
+static void check_container(const struct kind_work *work, const struct map *volumes,
 			    const struct json *container, const char *path)
 {
 	const struct json *name = json_get(container, "name"),
@@ -284,63 +291,27 @@ static void check_container(const struct kind_work *work, const struct json *spe
 				 "must not have leading or trailing whitespace");
 	check_ports(work, json_get(container, "ports"), AT("%s.ports", path));
 	check_env(work, json_get(container, "env"), AT("%s.env", path));
-	check_mounts(work, spec, json_get(container, "volumeMounts"), AT("%s.volumeMounts", path));
+	check_mounts(work, volumes, json_get(container, "volumeMounts"),
+		     AT("%s.volumeMounts", path));
 	check_resources(work, json_get(container, "resources"), AT("%s.resources", path));
+	validate_security(work, json_get(container, "securityContext"),
+			  AT("%s.securityContext", path));
 	check_probe(work, json_get(container, "livenessProbe"), AT("%s.livenessProbe", path));
 	check_probe(work, json_get(container, "readinessProbe"), AT("%s.readinessProbe", path));
 	check_probe(work, json_get(container, "startupProbe"), AT("%s.startupProbe", path));
 }
 
-static bool is_taken(const struct json *spec, const char *list, size_t up_to,
-		     const struct json *name)
+/* The containers of a list; names are unique over all lists of a pod. */
+static void check_containers(const struct kind_work *work, const struct json *list,
+			     const struct map *volumes, struct map *names, const char *path)
 {
-	for (struct json_iter it = json_iter(json_get(spec, list));
-	     json_next(&it) && it.index < up_to;)
-		if (json_equal(json_get(it.value, "name"), name))
-			return true;
-	return false;
-}
-
-static void check_containers(const struct kind_work *work, const struct json *spec,
-			     const char *list, const char *path)
-{
-	bool init = strcmp(list, "initContainers") == 0;
-
-	for (struct json_iter it = json_iter(json_get(spec, list)); json_next(&it);) {
-		const char *here = AT("%s.%s[%zu]", path, list, it.index);
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		const char *here = AT("%s[%zu]", path, it.index);
 		const struct json *name = json_get(it.value, "name");
 
-		check_container(work, spec, it.value, here);
-		if (is_taken(spec, list, it.index, name) ||
-		    (!init && is_taken(spec, "initContainers", SIZE_MAX, name)))
-			field_errors_add(work->errors, FIELD_DUPLICATE, AT("%s.name", here),
-					 field_value(work->errors, name), "");
-	}
-}
-
-static void check_volumes(const struct kind_work *work, const struct json *spec, const char *path)
-{
-	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name");
-		const char *here = AT("%s.volumes[%zu]", path, it.index),
-			   *why = name_check(NAME_LABEL, json_str(name));
-		const struct json *host = json_path(it.value, "hostPath", "path", NULL);
-
-		if (json_str(name).len == 0)
-			validate_required(work, AT("%s.name", here), "");
-		else if (why)
-			validate_invalid(work, AT("%s.name", here), name, why);
-		if (is_taken(spec, "volumes", it.index, name))
-			field_errors_add(work->errors, FIELD_DUPLICATE, AT("%s.name", here),
-					 field_value(work->errors, name), "");
-		if (json_count(it.value) > 2)
-			field_errors_add(work->errors, FIELD_FORBIDDEN, here, NULL,
-					 "may not specify more than 1 volume type");
-		if (json_get(it.value, "hostPath") && json_str(host).len == 0)
-			validate_required(work, AT("%s.hostPath.path", here), "");
-		else if (host && climbs(json_str(host)))
-			validate_invalid(work, AT("%s.hostPath.path", here), host,
-					 "must not contain '..'");
+		check_container(work, volumes, it.value, here);
+		if (json_str(name).len > 0 && map_put(names, json_str(name), it.value))
+			validate_duplicate(work, AT("%s.name", here), name);
 	}
 }
 
@@ -348,12 +319,18 @@ void validate_pod_spec(const struct kind_work *work, const struct json *spec, co
 {
 	const struct json *grace = json_get(spec, "terminationGracePeriodSeconds");
 	const struct json *deadline = json_get(spec, "activeDeadlineSeconds");
+	auto_map volumes = map_new();
+	auto_map names = map_new();
 
 	if (json_count(json_get(spec, "containers")) == 0)
 		validate_required(work, AT("%s.containers", path), "");
-	check_volumes(work, spec, path);
-	check_containers(work, spec, "initContainers", path);
-	check_containers(work, spec, "containers", path);
+	validate_volumes(work, json_get(spec, "volumes"), volumes, AT("%s.volumes", path));
+	check_containers(work, json_get(spec, "initContainers"), volumes, names,
+			 AT("%s.initContainers", path));
+	check_containers(work, json_get(spec, "containers"), volumes, names,
+			 AT("%s.containers", path));
+	validate_security(work, json_get(spec, "securityContext"), AT("%s.securityContext", path));
+	validate_tolerations(work, json_get(spec, "tolerations"), AT("%s.tolerations", path));
 	validate_labels(work, json_get(spec, "nodeSelector"), AT("%s.nodeSelector", path));
 	validate_not_negative(work, grace, AT("%s.terminationGracePeriodSeconds", path));
 	if (deadline && (json_int(deadline) < 1 || json_int(deadline) > INT32_MAX))

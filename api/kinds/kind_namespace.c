@@ -1,8 +1,9 @@
 /*
  * kind_namespace.c - Namespace: a room for names.  It goes when its content has gone.
  */
-#include "api/kind.h"
+#include "api/names.h"
 #include "api/object.h"
+#include "api/validate.h"
 
 static void fill(const struct kind_work *work)
 {
@@ -12,14 +13,20 @@ static void fill(const struct kind_work *work)
 		 "kubernetes.io/metadata.name", json_clone(work->doc, json_get(metadata, "name")));
 }
 
+#define OWN_FINALIZER "kubernetes"
+
+/* Ours is always among spec.finalizers; those of the caller stay. */
 static void on_create(const struct kind_work *work)
 {
 	struct json *spec = json_sub_object(work->doc, work->object, "spec");
 	struct json *status = json_new_object(work->doc);
 	struct json *finalizers = json_sub_array(work->doc, spec, "finalizers");
+	bool has = false;
 
-	json_clear(finalizers);
-	json_append(finalizers, json_new_text(work->doc, "kubernetes"));
+	for (struct json_iter it = json_iter(finalizers); json_next(&it);)
+		has = has || str_is(json_str(it.value), OWN_FINALIZER);
+	if (!has)
+		json_append(finalizers, json_new_text(work->doc, OWN_FINALIZER));
 	json_put(work->doc, status, "phase", json_new_text(work->doc, "Active"));
 	json_put(work->doc, work->object, "status", status);
 }
@@ -30,6 +37,24 @@ static void on_update(const struct kind_work *work)
 	if (strcmp(work->subresource, "finalize") != 0)
 		json_put(work->doc, work->object, "spec",
 			 json_clone(work->doc, json_get(work->old, "spec")));
+}
+
+static void validate(const struct kind_work *work)
+{
+	const struct json *finalizers = json_path(work->object, "spec", "finalizers", NULL);
+
+	for (struct json_iter it = json_iter(finalizers); json_next(&it);) {
+		const char *path = field_path(work->errors, "spec.finalizers[%zu]", it.index);
+		struct str name = json_str(it.value);
+		const char *why = name_check_qualified(name);
+
+		if (why)
+			validate_invalid(work, path, it.value, why);
+		else if (str_find(name, '/') < 0 && !str_is(name, OWN_FINALIZER))
+			validate_invalid(work, path, it.value,
+					 "name is neither a standard finalizer name nor is it "
+					 "fully qualified");
+	}
 }
 
 static const struct column columns[] = {
@@ -59,6 +84,7 @@ const struct kind kind_namespace = {
 	.fill = fill,
 	.on_create = on_create,
 	.on_update = on_update,
+	.validate = validate,
 	.subresources = subresources,
 	.columns = columns,
 	.field_labels = field_labels,

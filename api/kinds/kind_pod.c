@@ -7,6 +7,9 @@
 #include "api/object.h"
 #include "api/quantity.h"
 #include "api/validate.h"
+#include "base/map.h"
+
+#define GRACE "terminationGracePeriodSeconds"
 
 /* --- server-set fields --- */
 
@@ -36,17 +39,24 @@ static void add_toleration(const struct kind_work *work, struct json *list, cons
 	json_append(list, item);
 }
 
+/* What an update does not say stays as it was. */
+static struct json *old_or(const struct kind_work *work, const char *field, struct json *fallback)
+{
+	const struct json *old = json_path(work->old, "spec", field, NULL);
+
+	return old ? json_clone(work->doc, old) : fallback;
+}
+
 static void fill(const struct kind_work *work)
 {
 	struct json *spec = json_sub_object(work->doc, work->object, "spec");
 
 	fill_pod_spec(work, spec, true);
-	if (work->old)
-		return;
 	put_absent(work, spec, "enableServiceLinks", json_new_bool(work->doc, true));
-	put_absent(work, spec, "preemptionPolicy",
-		   json_new_text(work->doc, "PreemptLowerPriority"));
-	put_absent(work, spec, "priority", json_new_int(work->doc, 0));
+	put_absent(
+		work, spec, "preemptionPolicy",
+		old_or(work, "preemptionPolicy", json_new_text(work->doc, "PreemptLowerPriority")));
+	put_absent(work, spec, "priority", old_or(work, "priority", json_new_int(work->doc, 0)));
 	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"),
 		       "node.kubernetes.io/not-ready");
 	add_toleration(work, json_sub_array(work->doc, spec, "tolerations"),
@@ -100,13 +110,15 @@ static void on_create(const struct kind_work *work)
 static struct json *frozen(struct json_doc *doc, const struct json *now, const struct json *old)
 {
 	static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations",
-						   "schedulingGates",
-						   "terminationGracePeriodSeconds" };
+						   "schedulingGates" };
 	static const char *const lists[] = { "containers", "initContainers" };
 	struct json *spec = json_clone(doc, now);
+	const struct json *old_grace = json_get(old, GRACE), *grace = json_get(now, GRACE);
 
 	for (size_t i = 0; i < ARRAY_LENGTH(free_fields); i++)
 		json_put(doc, spec, free_fields[i], json_clone(doc, json_get(old, free_fields[i])));
+	if (json_int(old_grace) < 0 && json_int(grace) == 1)
+		json_put(doc, spec, GRACE, json_clone(doc, old_grace));
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
 		struct json_iter theirs = json_iter(json_get(old, lists[i]));
 
@@ -118,14 +130,85 @@ static struct json *frozen(struct json_doc *doc, const struct json *now, const s
 	return spec;
 }
 
+/* It may be set, and made smaller. */
+static void check_deadline(const struct kind_work *work, const struct json *now,
+			   const struct json *old)
+{
+	const char *path = "spec.activeDeadlineSeconds";
+
+	if (!now && old)
+		field_errors_add(work->errors, FIELD_INVALID, path, "null",
+				 "must not update from a positive integer to nil value");
+	else if (now && old && json_int(now) > json_int(old))
+		validate_invalid(work, path, now, "must be less than or equal to previous value");
+}
+
+/* All of a toleration but its seconds, as text. */
+static struct str print_toleration(const struct json *item, struct buf *out)
+{
+	static const char *const fields[] = { "key", "operator", "value", "effect" };
+
+	buf_reset(out);
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+		struct str text = json_str(json_get(item, fields[i]));
+
+		buf_add_print(out, "%zu:" STR_FMT ";", text.len, STR_ARG(text));
+	}
+	return buf_str(out);
+}
+
+/* They may be added, and their seconds may change. */
+static void check_tolerations(const struct kind_work *work, const struct json *now,
+			      const struct json *old)
+{
+	auto_map kept = map_new();
+	auto_buf text = BUF_INIT;
+
+	for (struct json_iter it = json_iter(now); json_next(&it);)
+		map_put(kept, print_toleration(it.value, &text), it.value);
+	for (struct json_iter it = json_iter(old); json_next(&it);)
+		if (!map_find(kept, print_toleration(it.value, &text))) {
+			field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.tolerations", NULL,
+					 "existing toleration can not be modified except its "
+					 "tolerationSeconds");
+			return;
+		}
+}
+
+/* They may be taken away. */
+static void check_gates(const struct kind_work *work, const struct json *now,
+			const struct json *old)
+{
+	auto_map known = map_new();
+
+	for (struct json_iter it = json_iter(old); json_next(&it);)
+		map_put(known, json_str(json_get(it.value, "name")), it.value);
+	for (struct json_iter it = json_iter(now); json_next(&it);) {
+		struct str name = json_str(json_get(it.value, "name"));
+
+		if (!map_find(known, name))
+			field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.schedulingGates",
+					 NULL,
+					 field_path(work->errors,
+						    "only deletion is allowed, but found new "
+						    "scheduling gate '" STR_FMT "'",
+						    STR_ARG(name)));
+	}
+}
+
 static void check_frozen(const struct kind_work *work)
 {
-	const struct json *old = json_get(work->old, "spec");
-	auto_json_doc doc = json_doc_new();
+	const struct json *old = json_get(work->old, "spec"), *now = json_get(work->object, "spec");
+	auto_json_doc doc = NULL;
 
 	if (work->subresource[0])
 		return; /* they guard their own parts */
-	if (!json_equal(frozen(doc, json_get(work->object, "spec"), old), old))
+	check_deadline(work, json_get(now, "activeDeadlineSeconds"),
+		       json_get(old, "activeDeadlineSeconds"));
+	check_tolerations(work, json_get(now, "tolerations"), json_get(old, "tolerations"));
+	check_gates(work, json_get(now, "schedulingGates"), json_get(old, "schedulingGates"));
+	doc = json_doc_new();
+	if (!json_equal(frozen(doc, now, old), old))
 		field_errors_add(
 			work->errors, FIELD_FORBIDDEN, "spec", NULL,
 			"pod updates may not change fields other than `spec.containers[*].image`,"
@@ -136,19 +219,32 @@ static void check_frozen(const struct kind_work *work)
 			"previously negative)");
 }
 
+/* True when neither list of containers has grown or shrunk. */
+static bool check_counts(const struct kind_work *work)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	size_t before = work->errors->count;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		if (json_count(json_path(work->old, "spec", lists[i], NULL)) !=
+		    json_count(json_path(work->object, "spec", lists[i], NULL)))
+			field_errors_add(work->errors, FIELD_FORBIDDEN,
+					 field_path(work->errors, "spec.%s", lists[i]), NULL,
+					 "pod updates may not add or remove containers");
+	return work->errors->count == before;
+}
+
 static void validate(const struct kind_work *work)
 {
-	const struct json *old = json_path(work->old, "spec", "containers", NULL);
-
 	if (strcmp(work->subresource, "status") == 0)
 		return;
-	if (work->old &&
-	    json_count(old) != json_count(json_path(work->object, "spec", "containers", NULL))) {
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.containers", NULL,
-				 "pod updates may not add or remove containers");
+	if (work->old && !check_counts(work))
 		return;
-	}
 	validate_pod_spec(work, json_get(work->object, "spec"), "spec");
+	if (!work->old &&
+	    json_count(json_path(work->object, "spec", "ephemeralContainers", NULL)) > 0)
+		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.ephemeralContainers", NULL,
+				 "cannot be set on create");
 	if (work->old)
 		check_frozen(work);
 }
@@ -161,13 +257,21 @@ struct tally {
 	struct str last_restart;
 };
 
-static bool is_sidecar(const struct json *object, struct str name)
+/* Names of the init containers that run on beside the others. */
+static struct map *sidecars_of(const struct json *object)
 {
+	struct map *sidecars = map_new();
+
 	for (struct json_iter it = json_iter(json_path(object, "spec", "initContainers", NULL));
 	     json_next(&it);)
-		if (str_equal(json_str(json_get(it.value, "name")), name))
-			return str_is(json_str(json_get(it.value, "restartPolicy")), "Always");
-	return false;
+		if (str_is(json_str(json_get(it.value, "restartPolicy")), "Always"))
+			map_put(sidecars, json_str(json_get(it.value, "name")), it.value);
+	return sidecars;
+}
+
+static bool is_sidecar(const struct map *sidecars, const struct json *status)
+{
+	return map_find(sidecars, json_str(json_get(status, "name"))) != NULL;
 }
 
 static void tally_one(const struct json *status, struct tally *tally)
@@ -183,11 +287,12 @@ static void tally_one(const struct json *status, struct tally *tally)
 static struct tally tally_of(const struct json *object)
 {
 	struct tally tally = { .total = json_count(json_path(object, "spec", "containers", NULL)) };
+	auto_map sidecars = sidecars_of(object);
 
 	for (struct json_iter it =
 		     json_iter(json_path(object, "status", "initContainerStatuses", NULL));
 	     json_next(&it);)
-		if (is_sidecar(object, json_str(json_get(it.value, "name")))) {
+		if (is_sidecar(sidecars, it.value)) {
 			tally.total++;
 			tally.ready += json_bool(json_get(it.value, "ready"));
 			tally_one(it.value, &tally);
@@ -239,6 +344,7 @@ static void print_terminated(const struct json *terminated, const char *prefix, 
 static bool print_init_status(const struct json *object, struct buf *out)
 {
 	size_t total = json_count(json_path(object, "spec", "initContainers", NULL));
+	auto_map sidecars = sidecars_of(object);
 
 	for (struct json_iter it =
 		     json_iter(json_path(object, "status", "initContainerStatuses", NULL));
@@ -249,8 +355,7 @@ static bool print_init_status(const struct json *object, struct buf *out)
 
 		if (terminated && json_int(json_get(terminated, "exitCode")) == 0)
 			continue;
-		if (is_sidecar(object, json_str(json_get(it.value, "name"))) &&
-		    json_bool(json_get(it.value, "started")))
+		if (is_sidecar(sidecars, it.value) && json_bool(json_get(it.value, "started")))
 			continue;
 		buf_reset(out);
 		if (terminated)
@@ -264,25 +369,31 @@ static bool print_init_status(const struct json *object, struct buf *out)
 	return false;
 }
 
+/* The first container that is waiting or has ended says it. */
 static void print_container_status(const struct json *object, struct buf *out)
 {
-	const struct json *statuses = json_path(object, "status", "containerStatuses", NULL);
-	bool running = false;
+	bool running = false, said = false;
 
-	for (size_t i = json_count(statuses); i-- > 0;) {
-		const struct json *status = json_at(statuses, i),
-				  *state = json_get(status, "state");
+	for (struct json_iter it =
+		     json_iter(json_path(object, "status", "containerStatuses", NULL));
+	     json_next(&it);) {
+		const struct json *state = json_get(it.value, "state");
+		const struct json *terminated = json_get(state, "terminated");
 		struct str waiting = json_str(json_path(state, "waiting", "reason", NULL));
 
-		if (waiting.len > 0) {
-			buf_reset(out);
-			buf_add_str(out, waiting);
-		} else if (json_get(state, "terminated")) {
-			buf_reset(out);
-			print_terminated(json_get(state, "terminated"), "", out);
-		} else if (json_get(state, "running") && json_bool(json_get(status, "ready"))) {
-			running = true;
+		if (waiting.len == 0 && !terminated) {
+			running = running || (json_get(state, "running") &&
+					      json_bool(json_get(it.value, "ready")));
+			continue;
 		}
+		if (said)
+			continue;
+		said = true;
+		buf_reset(out);
+		if (waiting.len > 0)
+			buf_add_str(out, waiting);
+		else
+			print_terminated(terminated, "", out);
 	}
 	if (str_is(buf_str(out), "Completed") && running) {
 		buf_reset(out);
@@ -338,15 +449,15 @@ static void print_nominated(const struct json *object, struct buf *out)
 static void print_gates(const struct json *object, struct buf *out)
 {
 	const struct json *gates = json_path(object, "spec", "readinessGates", NULL);
+	auto_map true_ones = map_new();
 	size_t met = 0;
 
+	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL));
+	     json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "status")), "True"))
+			map_put(true_ones, json_str(json_get(it.value, "type")), it.value);
 	for (struct json_iter gate = json_iter(gates); json_next(&gate);)
-		for (struct json_iter it =
-			     json_iter(json_path(object, "status", "conditions", NULL));
-		     json_next(&it);)
-			met += json_equal(json_get(it.value, "type"),
-					  json_get(gate.value, "conditionType")) &&
-			       str_is(json_str(json_get(it.value, "status")), "True");
+		met += map_find(true_ones, json_str(json_get(gate.value, "conditionType"))) != NULL;
 	if (json_count(gates) == 0)
 		buf_add_text(out, "<none>");
 	else

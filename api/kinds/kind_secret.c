@@ -8,14 +8,16 @@
 
 #define SIZE_MAX_BYTES (1024u * 1024)
 
-/* stringData is written into data and never shown again. */
+/* stringData is written into data and never shown again; an update that says no type keeps it. */
 static void fill(const struct kind_work *work)
 {
 	const struct json *texts = json_get(work->object, "stringData");
+	struct str type = json_str(json_get(work->old, "type"));
 	struct json *data;
 
-	if (!json_get(work->object, "type"))
-		json_put(work->doc, work->object, "type", json_new_text(work->doc, "Opaque"));
+	if (json_str(json_get(work->object, "type")).len == 0)
+		json_put(work->doc, work->object, "type",
+			 json_new_str(work->doc, type.len ? type : STR("Opaque")));
 	if (!texts)
 		return;
 	data = json_sub_object(work->doc, work->object, "data");
@@ -23,8 +25,9 @@ static void fill(const struct kind_work *work)
 		auto_buf coded = BUF_INIT;
 
 		buf_add_base64(&coded, json_str(it.value));
-		json_put_str(work->doc, data, it.key, json_new_str(work->doc, buf_str(&coded)));
+		json_add_str(work->doc, data, it.key, json_new_str(work->doc, buf_str(&coded)));
 	}
+	json_drop_duplicates(data);
 	json_remove(work->object, STR("stringData"));
 }
 

@@ -7,6 +7,7 @@
 #include "api/names.h"
 #include "api/object.h"
 #include "api/validate.h"
+#include "base/map.h"
 
 static bool is_type(const struct json *spec, const char *type)
 {
@@ -60,6 +61,21 @@ static void on_create(const struct kind_work *work)
 	json_put(work->doc, work->object, "status", status);
 }
 
+/* Names are unique, and so is what is listened on. */
+static void check_unique(const struct kind_work *work, const struct json_iter *at, struct map *seen)
+{
+	const struct json *name = json_get(at->value, "name");
+	struct str protocol = json_str(json_get(at->value, "protocol"));
+	const char *listens = field_path(work->errors, "%" PRId64 "/" STR_FMT,
+					 json_int(json_get(at->value, "port")), STR_ARG(protocol)),
+		   *path = field_path(work->errors, "spec.ports[%zu]", at->index);
+
+	if (json_str(name).len > 0 && map_put(seen, json_str(name), at->value))
+		validate_duplicate(work, field_path(work->errors, "%s.name", path), name);
+	if (map_put(seen, str_of(listens), at->value)) /* no name has a slash */
+		validate_duplicate(work, path, at->value);
+}
+
 static void check_port(const struct kind_work *work, const struct json *ports,
 		       const struct json_iter *at)
 {
@@ -86,31 +102,21 @@ static void check_port(const struct kind_work *work, const struct json *ports,
 		validate_invalid(work,
 				 field_path(work->errors, "spec.ports[%zu].targetPort", at->index),
 				 target, why);
-	for (struct json_iter before = json_iter(ports);
-	     json_next(&before) && before.index < at->index;) {
-		if (json_str(name).len && json_equal(json_get(before.value, "name"), name))
-			field_errors_add(
-				work->errors, FIELD_DUPLICATE,
-				field_path(work->errors, "spec.ports[%zu].name", at->index),
-				field_value(work->errors, name), "");
-		if (json_equal(json_get(before.value, "port"), port) &&
-		    json_equal(json_get(before.value, "protocol"), json_get(at->value, "protocol")))
-			field_errors_add(work->errors, FIELD_DUPLICATE,
-					 field_path(work->errors, "spec.ports[%zu]", at->index),
-					 field_value(work->errors, at->value), "");
-	}
 }
 
 static void validate(const struct kind_work *work)
 {
 	const struct json *spec = json_get(work->object, "spec"), *ports = json_get(spec, "ports");
 	const struct json *old_ip = json_path(work->old, "spec", "clusterIP", NULL);
+	auto_map seen = map_new();
 
 	if (json_count(ports) == 0 && !is_type(spec, "ExternalName") &&
 	    !str_is(json_str(json_get(spec, "clusterIP")), "None"))
 		validate_required(work, "spec.ports", "");
-	for (struct json_iter it = json_iter(ports); json_next(&it);)
+	for (struct json_iter it = json_iter(ports); json_next(&it);) {
 		check_port(work, ports, &it);
+		check_unique(work, &it, seen);
+	}
 	validate_labels(work, json_get(spec, "selector"), "spec.selector");
 	if (is_type(spec, "ExternalName") && json_str(json_get(spec, "externalName")).len == 0)
 		validate_required(work, "spec.externalName", "");
