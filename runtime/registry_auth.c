@@ -3,7 +3,7 @@
  *
  * The challenge grammar is that of RFC 9110, section 11.6.1:
  *
- *	Bearer realm="https://auth.example.test/token",service="example.test",scope="..." , Basic ...
+ *	Bearer realm="https://auth.test/token",service="example.test",scope="..." , Basic ...
  *
  * A comma separates both parameters and challenges; a word followed by '=' is a parameter, one
  * followed by anything else begins the next challenge.
@@ -158,12 +158,36 @@ static bool take_parameters(struct str *rest, struct registry_challenge *to, uns
 	return true;
 }
 
-/* A scheme that is not known may carry one base64 text instead of parameters ("Negotiate YII=="). */
+/* An unknown scheme may carry one base64 text instead of parameters ("Negotiate YII=="). */
 static void skip_opaque(struct str *rest)
 {
 	while (rest->len > 0 && rest->at[0] != ',')
 		skip(rest, 1);
 	skip_commas(rest);
+}
+
+/* One challenge: its scheme and what belongs to it. */
+static bool take_challenge(struct str *rest, struct registry_challenge *io, unsigned *left)
+{
+	struct str scheme = take_word(rest);
+	bool basic = str_equal_case(scheme, STR("Basic"));
+	bool bearer = str_equal_case(scheme, STR("Bearer")) && !io->bearer;
+	const char *from;
+	bool done;
+
+	if (scheme.len == 0 || *left == 0)
+		return false;
+	if (bearer)
+		*io = (struct registry_challenge){ .basic = io->basic, .bearer = true };
+	io->basic = io->basic || basic;
+	skip_blanks(rest);
+	from = rest->at;
+	done = take_parameters(rest, bearer ? io : NULL, left);
+	if (!done && (basic || bearer))
+		return false;
+	if (!done || rest->at == from)
+		skip_opaque(rest);
+	return !bearer || io->realm[0] != '\0';
 }
 
 bool registry_auth_challenge(struct str value, struct registry_challenge *io)
@@ -175,24 +199,9 @@ bool registry_auth_challenge(struct str value, struct registry_challenge *io)
 	if (value.len > CHALLENGE_MAX)
 		return false;
 	skip_commas(&rest);
-	while (rest.len > 0) {
-		struct str scheme = take_word(&rest);
-		bool bearer = str_equal_case(scheme, STR("Bearer")) && !made.bearer;
-		bool known = bearer || str_equal_case(scheme, STR("Basic"));
-
-		if (scheme.len == 0 || left == 0)
+	while (rest.len > 0)
+		if (!take_challenge(&rest, &made, &left))
 			return false;
-		skip_blanks(&rest);
-		if (!take_parameters(&rest, bearer ? &made : NULL, &left) && known)
-			return false;
-		if (!known && rest.len > 0 && !parameter_is_next(rest))
-			skip_opaque(&rest);
-		skip_commas(&rest);
-		if (bearer && made.realm[0] == '\0')
-			return false;
-		made.bearer = made.bearer || bearer;
-		made.basic = made.basic || str_equal_case(scheme, STR("Basic"));
-	}
 	*io = made;
 	return true;
 }

@@ -36,8 +36,9 @@ void registry_endpoints_clear(struct registry_endpoints *endpoints);
 
 /*
  * Mirrors of the image's host in their order (those of "*" when it has none), then the host itself
- * unless a mirror names it.  Plain HTTP is for endpoints that say http:// and, without tls settings,
- * for hosts on this machine.  *out must be zeroed.  ERROR_INVALID names a wrong endpoint or rewrite.
+ * unless a mirror names it.  Plain HTTP is for endpoints that say http:// and, without tls
+ * settings, for hosts on this machine.  *out must be zeroed.  ERROR_INVALID names a wrong endpoint
+ * or rewrite.
  */
 MUST_CHECK bool registry_config_endpoints(const struct json *registries,
 					  const struct image_name *name,

@@ -3,7 +3,7 @@
  *
  * A fetcher has its own event loop and resolves names on its own thread, so that a servant thread
  * can use one without touching anything shared.  It knows nothing of images: redirects, logins and
- * digests are its caller's (registry.c).
+ * digests are its caller's (registry_session.c).
  *
  * Owner: one thread.
  */

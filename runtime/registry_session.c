@@ -1,14 +1,14 @@
 /*
- * registry.c - a session with the places that may have one image.
+ * registry_session.c - a session with the places that may have one image.
  *
- *	registry_manifest, registry_blob       what is wanted
+ *	registry_session_manifest, _blob       what is wanted
  *	  everywhere                           each endpoint in turn
  *	    ask_endpoint                       follow redirects, log in when asked to
  *	      registry_fetch                   one exchange (registry_fetch.h)
  *
  * A login is tried once per wish: a registry that still refuses has said no.
  */
-#include "runtime/registry.h"
+#include "runtime/registry_session.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -81,7 +81,7 @@ struct visit {
 
 /* --- opening and closing --- */
 
-void registry_close(struct registry_session *session)
+void registry_session_close(struct registry_session *session)
 {
 	if (!session)
 		return;
@@ -95,8 +95,8 @@ void registry_close(struct registry_session *session)
 	free(session);
 }
 
-bool registry_open(const struct registry_plan *plan, struct registry_session **out,
-		   struct error *err)
+bool registry_session_open(const struct registry_session_plan *plan, struct registry_session **out,
+			   struct error *err)
 {
 	auto_registry_session made = memory_new(struct registry_session);
 	auto_buf shown = BUF_INIT;
@@ -556,8 +556,8 @@ static bool visit_manifest(void *of, size_t index, struct error *err)
 	return true;
 }
 
-bool registry_manifest(struct registry_session *session, const char *reference, const char *accept,
-		       struct registry_manifest *out, struct error *err)
+bool registry_session_manifest(struct registry_session *session, const char *reference,
+			       const char *accept, struct registry_manifest *out, struct error *err)
 {
 	char path[160];
 	const bool over = false;
@@ -679,8 +679,8 @@ static bool visit_blob(void *of, size_t index, struct error *err)
 	}
 }
 
-bool registry_blob(struct registry_session *session, const struct registry_blob *blob,
-		   struct error *err)
+bool registry_session_blob(struct registry_session *session, const struct registry_blob *blob,
+			   struct error *err)
 {
 	AUTO(hash_free) struct hash *hash = hash_new();
 	unsigned char sum[HASH_SHA256];
