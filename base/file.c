@@ -119,8 +119,8 @@ bool file_make_dirs(const char *path, mode_t mode, struct error *err)
  * --- removing a tree ---
  *
  * A walk down and up without recursion.  The folders just above the one being emptied are kept
- * open; of those farther up only the inode numbers are kept: on the way up they are opened again as "..",
- * must still be the same, and are read from their start, where what was there is gone by now.
+ * open; of those farther up only the inode numbers are kept: on the way up they are opened again as
+ * "..", must still be the same, and are read from their start, where what was there is gone by now.
  *
  * Each folder is first removed as if it were empty: the kernel then says whether it is full (we go
  * down) or a mount point, bind mounts of the same device included (we give up).

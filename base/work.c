@@ -2,7 +2,8 @@
  * work.c - a fixed pool of servant threads and their queue.
  *
  * A thread counts as idle from its start or the end of its job until it takes the next one, asleep
- * or not: only the comparison with the number of jobs not yet taken says whether one more is needed.
+ * or not: only the comparison with the number of jobs not yet taken says whether one more is
+ * needed.
  */
 #include "base/work.h"
 

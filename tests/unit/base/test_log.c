@@ -34,7 +34,7 @@ static void caught(struct buf *out)
 	CHECK_OK(file_read(path, 100000, out, &err), &err);
 }
 
-/* Goal: a text line has time, level, room, message and fields; it is one line whatever they hold. */
+/* Goal: a text line has time, level, room, message, fields; it is one line whatever they hold. */
 static void prints_text(void)
 {
 	auto_buf text = BUF_INIT;
