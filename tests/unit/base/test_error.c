@@ -30,7 +30,7 @@ static void raises(void)
 	CHECK_STR(err.text, "");
 }
 
-/* Goal: contexts come in front, the outermost first, and the first failure's place and kind stay. */
+/* Goal: contexts come in front, the outermost first; the first failure's place and kind stay. */
 static void adds_context(void)
 {
 	struct error err;
