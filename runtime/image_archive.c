@@ -565,5 +565,7 @@ bool images_import(struct images *images, const char *path, char ***out_names, s
 	if (done && out_names)
 		*out_names = names_of(&it);
 	archive_clear(&it);
+	if (!done)
+		image_error_print(err);
 	return done || error_context(err, "cannot import %s", path);
 }

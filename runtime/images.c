@@ -160,6 +160,16 @@ void images_close(struct images *images)
 	free(images);
 }
 
+bool image_error_print(struct error *err)
+{
+	bool is_text = str_is_utf8(str_of(err->text));
+
+	for (char *at = err->text; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 127 || (*at & 0x80 && !is_text))
+			*at = '?';
+	return false;
+}
+
 /* --- the index; the lock is held --- */
 
 static struct json *records(struct images *images)

@@ -9,8 +9,8 @@
  * Everything is whole on the disk before it gets its name: a power cut leaves an image or none.
  *
  * Knows nothing of Kubernetes.  images_import and images_pull block, for a servant thread; every
- * call may come from any thread.  image_free, images_remove and images_sweep may remove files, which
- * takes a moment; while an image is being unpacked they leave that to the unpacking thread.
+ * call may come from any thread.  image_free and images_remove may remove files, which takes a
+ * moment; while an image is being unpacked they leave that to the unpacking thread.
  */
 #ifndef RUNTIME_IMAGES_H
 #define RUNTIME_IMAGES_H
@@ -44,8 +44,8 @@ struct image **images_list(struct images *images);
 /* Forget a name; or by id the whole image.  With its last name an image goes, its layers with it as
  * soon as nobody holds it. */
 MUST_CHECK bool images_remove(struct images *images, struct str name, struct error *err);
-/* Take away what has no name and no holder.  For the time after a start, when all that shall be held
- * is held: until then an image that was held before the restart is kept.  Else it goes by itself. */
+/* Take away what has neither name nor holder.  To be called once after a start, when all that shall
+ * be held is held: what was held before the restart is kept until then.  Waits for an import. */
 MUST_CHECK bool images_sweep(struct images *images, struct error *err);
 
 /*

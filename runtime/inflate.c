@@ -82,8 +82,7 @@ static bool begin_member(struct inflate *it, struct error *err)
 	return true;
 }
 
-static bool step_gzip(struct inflate *it, void *to, size_t room, size_t *out_len,
-		      struct error *err)
+static bool step_gzip(struct inflate *it, void *to, size_t room, size_t *out_len, struct error *err)
 {
 	z_stream *gzip = &it->gzip;
 	int result;
@@ -108,8 +107,7 @@ static bool step_gzip(struct inflate *it, void *to, size_t room, size_t *out_len
 	return true;
 }
 
-static bool step_zstd(struct inflate *it, void *to, size_t room, size_t *out_len,
-		      struct error *err)
+static bool step_zstd(struct inflate *it, void *to, size_t room, size_t *out_len, struct error *err)
 {
 	ZSTD_inBuffer in = { it->in, it->len, it->at };
 	ZSTD_outBuffer out = { to, room, 0 };
@@ -140,7 +138,7 @@ static bool inflate_read(struct tar_source *source, void *to, size_t room, size_
 		if (!refill(it, err))
 			return false;
 		if (it->kind == INFLATE_GZIP ? !step_gzip(it, to, room, out_len, err)
-						  : !step_zstd(it, to, room, out_len, err))
+					     : !step_zstd(it, to, room, out_len, err))
 			return false;
 		if (*out_len > 0 || !it->lower_ended)
 			continue;
@@ -157,9 +155,8 @@ static bool begin(struct inflate *it, struct error *err)
 		return error_set(err, ERROR_BROKEN, "zlib cannot begin");
 	if (it->kind == INFLATE_ZSTD) {
 		it->zstd = ZSTD_createDStream();
-		if (!it->zstd ||
-		    ZSTD_isError(ZSTD_DCtx_setParameter(it->zstd, ZSTD_d_windowLogMax,
-							ZSTD_WINDOW_LOG)))
+		if (!it->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(it->zstd, ZSTD_d_windowLogMax,
+								     ZSTD_WINDOW_LOG)))
 			return error_set(err, ERROR_BROKEN, "libzstd cannot begin");
 	}
 	return true;

@@ -156,8 +156,8 @@ static bool text_read_some(struct tar_source *source, void *to, size_t room, siz
 		room = text->left.len;
 	if (room > 0)
 		memcpy(to, text->left.at, room);
-	text->left = str_from(room > 0 ? text->left.at + room : text->left.at,
-			      text->left.len - room);
+	text->left =
+		str_from(room > 0 ? text->left.at + room : text->left.at, text->left.len - room);
 	*out_len = room;
 	return true;
 }

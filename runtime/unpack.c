@@ -3,6 +3,9 @@
  *
  * Owners and modes are set when a thing is made; times of folders are set at the end, because
  * filling a folder changes its time.
+ *
+ * A whiteout hides a name of the layers below only.  When the layer has the name as well it wins
+ * over the whiteout, whichever came first; a folder is made opaque then.
  */
 #include "runtime/unpack.h"
 
@@ -21,8 +24,9 @@
 
 #define COPY_BYTES    (128u * 1024)
 #define TIMES_MAX     (16u * 1024 * 1024) /* memory for the folders' times; others keep "now" */
-#define PARENTS_MAX   256
-#define NO_ID         UINT32_MAX /* (uid_t)-1: "leave as it is" for the kernel */
+#define DEPTH_MAX     200                 /* of folders; below what file_remove_tree can remove */
+#define NO_ID         UINT32_MAX          /* (uid_t)-1: "leave as it is" for the kernel */
+#define SHOWN_MAX     120                 /* bytes of a path that a message repeats */
 #define WHITEOUT      ".wh."
 #define WHITEOUT_META ".wh..wh."
 #define OPAQUE        ".wh..wh..opq"
@@ -42,10 +46,16 @@ struct unpack {
 	struct buf parent_path;
 	struct folder_time *times;
 	size_t time_count, time_room, time_bytes;
-	char *room; /* COPY_BYTES */
+	char *room;        /* COPY_BYTES */
+	size_t root_depth; /* of the layer's own path */
 };
 
 /* --- names --- */
+
+static int shown(struct str path)
+{
+	return path.len < SHOWN_MAX ? (int)path.len : SHOWN_MAX;
+}
 
 /* "./a//b/" -> "a/b"; "" is the layer's root. */
 static bool clean_path(struct str raw, struct buf *out, struct error *err)
@@ -59,8 +69,8 @@ static bool clean_path(struct str raw, struct buf *out, struct error *err)
 		if (part.len == 0 || str_is(part, "."))
 			continue;
 		if (str_is(part, ".."))
-			return error_set(err, ERROR_INVALID,
-					 "the path \"" STR_FMT "\" leaves the layer", STR_ARG(raw));
+			return error_set(err, ERROR_INVALID, "the path \"%.*s\" leaves the layer",
+					 shown(raw), raw.at);
 		if (part.len > NAME_MAX)
 			return error_set(err, ERROR_INVALID, "a name has more than %d bytes",
 					 NAME_MAX);
@@ -89,6 +99,53 @@ static struct str parent_part(struct str path)
 
 /* --- parents --- */
 
+/* Parts of the real path of an open folder; paths that are too long to tell count as deepest. */
+static size_t real_depth(int fd)
+{
+	char link[32];
+	char path[PATH_MAX];
+	size_t depth = 0;
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path));
+	if (len < 0 || (size_t)len == sizeof(path))
+		return SIZE_MAX;
+	for (ssize_t i = 0; i < len; i++)
+		depth += path[i] == '/';
+	return depth;
+}
+
+/* Links lead deeper than a path shows; what is too deep could not be removed again. */
+static bool check_depth(const struct unpack *it, int parent, struct error *err)
+{
+	size_t depth = real_depth(parent);
+
+	if (depth >= it->root_depth + DEPTH_MAX)
+		return error_set(err, ERROR_INVALID, "folders are more than %d deep", DEPTH_MAX);
+	return true;
+}
+
+static bool count_entry(struct unpack *it, struct error *err)
+{
+	if (++it->entries > it->plan->entries_max)
+		return error_set(err, ERROR_TOO_LARGE, "the layer has more than %zu entries",
+				 it->plan->entries_max);
+	return true;
+}
+
+static bool is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
+}
+
+static bool make_opaque(int fd, struct error *err)
+{
+	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
+		return error_os(err, "cannot mark the folder as opaque");
+	return true;
+}
+
 /* Owner and mode of a folder that only layers below describe. */
 static void copy_from_lower(const struct unpack *it, int fd, const char *path)
 {
@@ -108,66 +165,65 @@ static void copy_from_lower(const struct unpack *it, int fd, const char *path)
 	}
 }
 
+/* A folder that only its content tells of. */
+static bool make_parent(struct unpack *it, int above, const char *name, const char *path,
+			struct error *err)
+{
+	auto_fd made = -1;
+	struct stat st;
+	bool was_whiteout = fstatat(above, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_whiteout(&st);
+
+	if (was_whiteout && unlinkat(above, name, 0) < 0)
+		return error_os(err, "cannot replace a whiteout");
+	if (mkdirat(above, name, 0755) < 0)
+		return errno == EEXIST ||
+		       error_os(err, "cannot make the folder \"%.*s\"", SHOWN_MAX, path);
+	if (!count_entry(it, err) || !check_depth(it, above, err))
+		return false;
+	made = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (made < 0 || fchmod(made, 0755) < 0)
+		return error_os(err, "cannot open the folder \"%.*s\"", SHOWN_MAX, path);
+	if (was_whiteout)
+		return make_opaque(made, err);
+	copy_from_lower(it, made, path);
+	return true;
+}
+
+/* A path that leads nowhere is the layer's fault, all else is ours. */
+static bool open_folder(const struct unpack *it, const char *path, int *out_fd, struct error *err)
+{
+	struct error first;
+
+	if (pathfd_open(it->plan->folder, path, PATHFD_IN_ROOT, O_PATH | O_DIRECTORY, out_fd,
+			&first))
+		return true;
+	if (first.kind == ERROR_NOT_FOUND || first.os_code == ENOTDIR ||
+	    first.os_code == ENAMETOOLONG)
+		return error_raise(err, ERROR_INVALID, first.os_code ? first.os_code : ENOENT,
+				   first.from, "no folder of the layer is at \"%.*s\"", SHOWN_MAX,
+				   path);
+	*err = first;
+	return false;
+}
+
 /* Make the folders of `path` that are missing, like mkdir -p. */
 static bool make_parents(struct unpack *it, struct str path, struct error *err)
 {
 	auto_buf so_far = BUF_INIT;
 	struct str rest = path;
-	size_t depth = 0;
 
 	while (rest.len > 0) {
-		struct str part = str_cut(&rest, '/');
-		auto_fd above = -1, made = -1;
-		auto_free char *name = str_copy(part);
+		auto_free char *name = str_copy(str_cut(&rest, '/'));
+		auto_fd above = -1;
 
-		if (++depth > PARENTS_MAX)
-			return error_set(err, ERROR_INVALID, "a path has more than %d parts",
-					 PARENTS_MAX);
-		if (!pathfd_open(it->plan->folder, so_far.len > 0 ? buf_text(&so_far) : ".",
-				 PATHFD_IN_ROOT, O_PATH | O_DIRECTORY, &above, err))
+		if (!open_folder(it, so_far.len > 0 ? buf_text(&so_far) : ".", &above, err))
 			return false;
 		if (so_far.len > 0)
 			buf_add_byte(&so_far, '/');
-		buf_add_str(&so_far, part);
-		if (mkdirat(above, name, 0755) < 0) {
-			if (errno == EEXIST)
-				continue;
-			return error_os(err, "cannot make the folder \"%s\"", buf_text(&so_far));
-		}
-		made = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (made < 0)
-			return error_os(err, "cannot open the folder \"%s\"", buf_text(&so_far));
-		copy_from_lower(it, made, buf_text(&so_far));
-	}
-	return true;
-}
-
-/* Open the folder `path` (clean) as it->parent. */
-static bool open_parent(struct unpack *it, struct str path, struct error *err)
-{
-	struct error first;
-	auto_free char *text = str_copy(path.len > 0 ? path : STR("."));
-	int fd;
-
-	if (it->parent >= 0 && str_equal(buf_str(&it->parent_path), path))
-		return true;
-	if (it->parent >= 0)
-		close(it->parent);
-	it->parent = -1;
-	if (!pathfd_open(it->plan->folder, text, PATHFD_IN_ROOT, O_PATH | O_DIRECTORY, &fd,
-			 &first)) {
-		if (first.kind != ERROR_NOT_FOUND) {
-			*err = first;
-			return error_context(err, "\"%s\"", text);
-		}
-		if (!make_parents(it, path, err) ||
-		    !pathfd_open(it->plan->folder, text, PATHFD_IN_ROOT, O_PATH | O_DIRECTORY, &fd,
-				 err))
+		buf_add_text(&so_far, name);
+		if (!make_parent(it, above, name, buf_text(&so_far), err))
 			return false;
 	}
-	it->parent = fd;
-	buf_reset(&it->parent_path);
-	buf_add_str(&it->parent_path, path);
 	return true;
 }
 
@@ -177,6 +233,29 @@ static void forget_parent(struct unpack *it)
 	if (it->parent >= 0)
 		close(it->parent);
 	it->parent = -1;
+}
+
+/* Open the folder `path` (clean) as it->parent. */
+static bool open_parent(struct unpack *it, struct str path, struct error *err)
+{
+	auto_free char *text = str_copy(path.len > 0 ? path : STR("."));
+	int fd;
+
+	if (it->parent >= 0 && str_equal(buf_str(&it->parent_path), path))
+		return true;
+	forget_parent(it);
+	if (!open_folder(it, text, &fd, err)) {
+		/* ENOTDIR: a whiteout on the way is replaced as well. */
+		if (err->kind != ERROR_INVALID ||
+		    (err->os_code != ENOENT && err->os_code != ENOTDIR))
+			return false;
+		if (!make_parents(it, path, err) || !open_folder(it, text, &fd, err))
+			return false;
+	}
+	it->parent = fd;
+	buf_reset(&it->parent_path);
+	buf_add_str(&it->parent_path, path);
+	return true;
 }
 
 /* --- what an entry is given --- */
@@ -206,9 +285,8 @@ static bool set_xattrs(int fd, const struct tar_entry *entry, struct error *err)
 static bool check_owner(const struct tar_entry *entry, struct error *err)
 {
 	if (entry->uid < 0 || entry->uid >= NO_ID || entry->gid < 0 || entry->gid >= NO_ID)
-		return error_set(err, ERROR_INVALID,
-				 "owner %" PRId64 ":%" PRId64 " of \"" STR_FMT "\" cannot be",
-				 entry->uid, entry->gid, STR_ARG(entry->path));
+		return error_set(err, ERROR_INVALID, "owner %" PRId64 ":%" PRId64 " cannot be",
+				 entry->uid, entry->gid);
 	return true;
 }
 
@@ -299,21 +377,21 @@ static bool put_folder(struct unpack *it, const struct tar_entry *entry, struct 
 {
 	auto_free char *name = str_copy(path.len > 0 ? last_part(path) : STR("."));
 	struct stat st;
+	bool is_there = fstatat(it->parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	bool is_folder = is_there && S_ISDIR(st.st_mode);
 	auto_fd fd = -1;
 
-	if (path.len > 0 && mkdirat(it->parent, name, 0700) < 0) {
-		if (errno != EEXIST)
-			return error_os(err, "cannot make the folder");
-		if (fstatat(it->parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return error_os(err, "cannot look at the folder");
-		if (!S_ISDIR(st.st_mode) && !clear_name(it, name, err))
-			return false;
-		if (!S_ISDIR(st.st_mode) && mkdirat(it->parent, name, 0700) < 0)
-			return error_os(err, "cannot make the folder");
-	}
+	if (is_there && !is_folder && !clear_name(it, name, err))
+		return false;
+	if (!is_folder && !check_depth(it, it->parent, err))
+		return false;
+	if (!is_folder && mkdirat(it->parent, name, 0700) < 0)
+		return error_os(err, "cannot make the folder");
 	fd = openat(it->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_os(err, "cannot open the folder");
+	if (is_there && is_whiteout(&st) && !make_opaque(fd, err))
+		return false;
 	remember_time(it, path, entry_time(entry));
 	return dress(fd, entry, err);
 }
@@ -349,20 +427,23 @@ static bool put_hardlink(struct unpack *it, const struct tar_entry *entry, const
 		return error_set(err, ERROR_INVALID, "a hard link without a target");
 	folder = str_copy(parent_part(buf_str(&target)));
 	file = str_copy(last_part(buf_str(&target)));
-	if (!pathfd_open(it->plan->folder, *folder ? folder : ".", PATHFD_IN_ROOT,
-			 O_PATH | O_DIRECTORY, &above, err))
-		return error_context(err, "the target \"%s\"", buf_text(&target));
+	if (!open_folder(it, *folder ? folder : ".", &above, err))
+		return error_context(err, "the hard link's target");
 	if (fstatat(above, file, &from, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_set(err, ERROR_INVALID,
-				 "the hard link's target \"%s\" is not in the layer",
+				 "the hard link's target \"%.*s\" is not in the layer", SHOWN_MAX,
 				 buf_text(&target));
+	if (S_ISDIR(from.st_mode))
+		return error_set(err, ERROR_INVALID, "the hard link's target is a folder");
 	if (fstatat(it->parent, name, &to, AT_SYMLINK_NOFOLLOW) == 0 && from.st_ino == to.st_ino &&
 	    from.st_dev == to.st_dev)
 		return true; /* to itself: there it is */
 	if (!clear_name(it, name, err))
 		return false;
 	if (linkat(above, file, it->parent, name, 0) < 0)
-		return error_os(err, "cannot make the hard link to \"%s\"", buf_text(&target));
+		return errno == ENOENT ? error_set(err, ERROR_INVALID,
+						   "the hard link replaces its own target")
+				       : error_os(err, "cannot make the hard link");
 	return true;
 }
 
@@ -394,19 +475,22 @@ static bool put_opaque(struct unpack *it, struct error *err)
 
 	if (fd < 0)
 		return error_os(err, "cannot open the opaque folder");
-	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
-		return error_os(err, "cannot mark the folder as opaque");
-	return true;
+	return make_opaque(fd, err);
 }
 
 /* Hides `name` of the layers below; what this layer itself has under the name stays. */
 static bool put_whiteout(struct unpack *it, const char *name, struct error *err)
 {
+	auto_fd fd = -1;
+
 	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return error_set(err, ERROR_INVALID, "a whiteout of no name");
-	if (mknodat(it->parent, name, S_IFCHR, makedev(0, 0)) < 0 && errno != EEXIST)
+	if (mknodat(it->parent, name, S_IFCHR, makedev(0, 0)) == 0)
+		return true;
+	if (errno != EEXIST)
 		return error_os(err, "cannot make a whiteout");
-	return true;
+	fd = openat(it->parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 || make_opaque(fd, err);
 }
 
 static bool put_special(struct unpack *it, const char *name, struct error *err)
@@ -453,14 +537,10 @@ static bool put_all(struct unpack *it, struct error *err)
 			return false;
 		if (!entry)
 			return true;
-		if (++it->entries > it->plan->entries_max)
-			return error_set(err, ERROR_TOO_LARGE,
-					 "the layer has more than %zu entries",
-					 it->plan->entries_max);
-		if (!clean_path(entry->path, &path, err))
+		if (!count_entry(it, err) || !clean_path(entry->path, &path, err))
 			return false;
 		if (!put_entry(it, entry, buf_str(&path), err))
-			return error_context(err, "\"%s\"", buf_text(&path));
+			return error_context(err, "\"%.*s\"", SHOWN_MAX, buf_text(&path));
 		/* Anything but a file may change what the cached parent's path means. */
 		if (entry->type == TAR_SYMLINK || entry->type == TAR_FOLDER)
 			forget_parent(it);
@@ -490,6 +570,8 @@ bool unpack_layer(const struct unpack_plan *plan, struct tar_source *source, uin
 	assert(plan->folder >= 0);
 	it.tar = tar_new(source);
 	it.room = memory_get(COPY_BYTES);
+	it.root_depth = real_depth(plan->folder);
+	copy_from_lower(&it, plan->folder, "."); /* if the layer does not describe its root */
 	done = put_all(&it, err) && tar_source_drain(source, err);
 	if (done) {
 		set_times(&it);
