@@ -1,6 +1,6 @@
 /*
- * test_registry_fetch.c - servers that do not keep the rules, seen through a session: hostile heads,
- * bodies without an end, wrong parts, silence.
+ * test_registry_fetch.c - servers that do not keep the rules, seen through a session: hostile
+ * heads, bodies without an end, wrong parts, silence.
  */
 #include "runtime/registry_fetch.h"
 
