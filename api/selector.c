@@ -49,12 +49,20 @@ void selector_free(struct selector *selector)
 	free(selector);
 }
 
+/* Room for one more of `count`: lists have room for the next power of two. */
+static void *grow(void *list, size_t count, size_t size)
+{
+	if ((count & (count - 1)) != 0)
+		return list;
+	return memory_grow(list, (count ? 2 * count : 1) * size);
+}
+
 static struct requirement *add_requirement(struct selector *selector, struct str key,
 					   enum operator op)
 {
 	struct requirement *item;
 
-	selector->items = memory_grow(selector->items, (selector->count + 1) * sizeof(*item));
+	selector->items = grow(selector->items, selector->count, sizeof(*item));
 	item = &selector->items[selector->count++];
 	*item = (struct requirement){ .key = str_copy(key), .op = op };
 	return item;
@@ -62,7 +70,7 @@ static struct requirement *add_requirement(struct selector *selector, struct str
 
 static void add_value(struct requirement *item, struct str value)
 {
-	item->values = memory_grow(item->values, (item->value_count + 1) * sizeof(char *));
+	item->values = grow(item->values, item->value_count, sizeof(char *));
 	item->values[item->value_count++] = str_copy(value);
 }
 

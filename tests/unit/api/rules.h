@@ -6,8 +6,8 @@
 
 #include "api/kind.h"
 
-/* Default and validate `text` as an object of its kind, as a create or as an update of `old` (NULL =
- * create).  `out` gets the object; then its errors, a line each: "path: Word: value: detail". */
+/* Default and validate `text` as an object of its kind, as a create (`old` is NULL) or an update.
+ * The object is printed, and its errors, a line each: "path: Word: value: detail". */
 void rules_run(const char *text, const char *old, struct buf *out_object, struct buf *out_errors);
 /* The errors must be these lines ("" = none). */
 void rules_check(const char *text, const char *old, const char *errors);
