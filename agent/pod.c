@@ -1,0 +1,647 @@
+/*
+ * pod.c - the passes of a pod from its coming to its going.
+ */
+#include "agent/pod.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/container_spec.h"
+#include "agent/pod_inside.h"
+#include "base/file.h"
+#include "base/log.h"
+
+#define RETRY_FIRST_MS 500
+#define RETRY_MAX_MS   60000
+#define POD_JSON_MAX   (4u * 1024 * 1024)
+
+/* --- small things --- */
+
+void pod_again(struct pod *pod)
+{
+	loop_defer(pod->node->loop, &pod->pass);
+}
+
+void pod_again_at(struct pod *pod, int64_t due_ms)
+{
+	int64_t after = due_ms - clock_now_ms();
+
+	if (pod->timer.heap_at == 0 || due_ms < pod->timer.due_ms)
+		loop_timer_set(pod->node->loop, &pod->timer, after > 0 ? after : 0);
+}
+
+const struct json *pod_spec(const struct pod *pod)
+{
+	return json_get(json_root(pod->specs[pod->spec_count - 1]), "spec");
+}
+
+bool pod_host_network(const struct pod *pod)
+{
+	return json_bool(json_get(pod_spec(pod), "hostNetwork"));
+}
+
+const char *pod_address(const struct pod *pod)
+{
+	return pod_host_network(pod) ? pod->node->ip : pod->address;
+}
+
+struct volumes_work pod_volumes_work(const struct pod *pod, struct downward_facts *facts)
+{
+	*facts = node_downward(pod->node, pod_address(pod));
+	return (struct volumes_work){ .folder = pod->folder,
+				      .pod = json_root(pod->now),
+				      .sources = pod->sources,
+				      .facts = facts };
+}
+
+void pod_say(struct pod *pod, const struct pod_container *container, const char *type,
+	     const char *reason, const char *format, ...)
+{
+	struct recorder_about about = { .object = json_root(pod->now),
+					.kind = "Pod",
+					.api_version = "v1" };
+	char message[768], field[128] = "";
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	if (container)
+		snprintf(field, sizeof(field), "spec.%s{%s}",
+			 container->is_init ? "initContainers" : "containers", container->name);
+	about.field_path = field;
+	recorder_emit(pod->node->recorder, &about, type, reason, "%s", message);
+	if (strcmp(type, "Warning") == 0)
+		log_warn("agent.pod", "pod has trouble", "pod=%s/%s reason=%s message=\"%s\"",
+			 pod->namespace, pod->name, reason, message);
+}
+
+/* Something failed that trying again may mend. */
+static void retry_later(struct pod *pod, const char *reason, const struct error *err)
+{
+	pod->retry_ms = pod->retry_ms ? pod->retry_ms * 2 : RETRY_FIRST_MS;
+	if (pod->retry_ms > RETRY_MAX_MS)
+		pod->retry_ms = RETRY_MAX_MS;
+	pod->retry_due_ms = clock_now_ms() + pod->retry_ms;
+	pod_say(pod, NULL, "Warning", reason, "%s", err->text);
+	pod_again_at(pod, pod->retry_due_ms);
+}
+
+static bool is_waiting(struct pod *pod)
+{
+	if (clock_now_ms() >= pod->retry_due_ms)
+		return false;
+	pod_again_at(pod, pod->retry_due_ms);
+	return true;
+}
+
+/* --- sources and volumes --- */
+
+static void refresh_volumes(struct pod *pod)
+{
+	struct downward_facts facts;
+	struct volumes_work work = pod_volumes_work(pod, &facts);
+	struct error err;
+
+	if (volumes_prepare(&work, &err)) {
+		pod->volumes_ready = true;
+		pod->retry_ms = 0;
+	} else {
+		retry_later(pod, "FailedMount", &err);
+	}
+}
+
+static void on_sources(void *of, const struct error *err)
+{
+	struct pod *pod = of;
+	int64_t again = sources_again_ms(pod->sources);
+	bool fatal = err && !sources_complete(pod->sources);
+
+	if (err) {
+		pod->fetch_ms = pod->fetch_ms ? pod->fetch_ms * 2 : RETRY_FIRST_MS;
+		if (pod->fetch_ms > RETRY_MAX_MS)
+			pod->fetch_ms = RETRY_MAX_MS;
+		again = pod->fetch_ms;
+	} else {
+		pod->fetch_ms = 0;
+	}
+	pod->fetch_due_ms = again > 0 ? clock_now_ms() + again : INT64_MAX;
+	if (fatal)
+		pod_say(pod, NULL, "Warning", "FailedMount", "%s", err->text);
+	else if (pod->volumes_ready)
+		refresh_volumes(pod);
+	pod_again(pod);
+}
+
+/* Volumes are there, as fresh as they should be; false: not yet. */
+static bool step_volumes(struct pod *pod)
+{
+	if (!pod->volumes_ready && sources_complete(pod->sources) && !is_waiting(pod))
+		refresh_volumes(pod);
+	if (sources_running(pod->sources))
+		return pod->volumes_ready;
+	if (clock_now_ms() >= pod->fetch_due_ms)
+		sources_fetch(pod->sources, on_sources, pod);
+	else if (pod->fetch_due_ms != INT64_MAX)
+		pod_again_at(pod, pod->fetch_due_ms);
+	return pod->volumes_ready;
+}
+
+/* --- the sandbox --- */
+
+static void on_ready(void *owner, const struct error *err)
+{
+	struct pod *pod = owner;
+
+	if (!err) {
+		pod->phase = SANDBOX_READY;
+		pod_containers_learn(pod);
+	} else {
+		if (err->kind != ERROR_NOT_FOUND)
+			pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err->text);
+		pod_containers_learn(pod);
+		pod_containers_lost(pod);
+		pod->volumes_ready = false; /* after a reboot memory volumes are gone */
+		pod->phase = SANDBOX_LOST;
+	}
+	pod_again(pod);
+}
+
+static void on_container(void *owner, const char *id)
+{
+	(void)id;
+	pod_again(owner);
+}
+
+static void on_gone(void *owner)
+{
+	struct pod *pod = owner;
+
+	pod_containers_lost(pod);
+	sandbox_close(pod->sandbox);
+	pod->sandbox = NULL;
+	pod->phase = SANDBOX_NONE;
+	pod_again(pod);
+}
+
+static const struct sandbox_events sandbox_events = { .on_ready = on_ready,
+						      .on_container = on_container,
+						      .on_gone = on_gone };
+
+/* "kernel.shm_rmid_forced=1" and so on, NULL-terminated. */
+static const char *const *sysctls_of(const struct pod *pod, struct arena *arena)
+{
+	const struct json *list =
+		json_path(pod_spec(pod), "securityContext", "sysctls", NULL);
+	const char **words = arena_zero(arena, (json_count(list) + 1) * sizeof(*words));
+
+	for (struct json_iter it = json_iter(list); json_next(&it);)
+		words[it.index] = arena_print(arena, STR_FMT "=" STR_FMT,
+					      STR_ARG(json_str(json_get(it.value, "name"))),
+					      STR_ARG(json_str(json_get(it.value, "value"))));
+	return words;
+}
+
+static void start_sandbox(struct pod *pod)
+{
+	auto_arena arena = arena_new();
+	const struct json *spec = pod_spec(pod);
+	char hostname[64];
+	struct sandbox_plan plan = {
+		.id = pod->uid,
+		.folder = pod->folder,
+		.hostname = hostname,
+		.cgroup = arena_print(arena, "pods/%s", pod->uid),
+		.host_network = pod_host_network(pod),
+		.host_pid = json_bool(json_get(spec, "hostPID")),
+		.host_ipc = json_bool(json_get(spec, "hostIPC")),
+		.share_process_namespace = json_bool(json_get(spec, "shareProcessNamespace")),
+		.sysctls = sysctls_of(pod, arena),
+	};
+	struct error err;
+
+	container_spec_hostname(json_root(pod->now), hostname);
+	if (sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
+		pod->phase = SANDBOX_STARTING;
+		return;
+	}
+	pod->sandbox = NULL;
+	retry_later(pod, "FailedCreatePodSandBox", &err);
+}
+
+static void destroy_sandbox(struct pod *pod)
+{
+	if (pod->phase == SANDBOX_READY || pod->phase == SANDBOX_LOST) {
+		pod->phase = SANDBOX_ENDING;
+		pod->attached = false;
+		sandbox_destroy(pod->sandbox);
+	}
+}
+
+static bool attach(struct pod *pod, struct error *err)
+{
+	const char *netns = sandbox_netns(pod->sandbox);
+
+	if (pod_host_network(pod))
+		return pod_files_etc(pod, err);
+	return pod_network_attach(pod->node->network, pod->uid, netns, pod->address, err) &&
+	       pod_files_etc(pod, err);
+}
+
+/* The sandbox runs and has its address; false: not yet. */
+static bool step_sandbox(struct pod *pod)
+{
+	struct error err;
+
+	if (pod->phase == SANDBOX_LOST) {
+		destroy_sandbox(pod);
+		return false;
+	}
+	if (pod->phase == SANDBOX_NONE && (pod_host_network(pod) || pod->node->network)) {
+		if (!is_waiting(pod))
+			start_sandbox(pod);
+		return false;
+	}
+	if (pod->phase != SANDBOX_READY || (!pod_host_network(pod) && !pod->node->network))
+		return false;
+	if (pod->attached)
+		return true;
+	pod->attached = attach(pod, &err);
+	if (!pod->attached) {
+		pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err.text);
+		pod_again_at(pod, clock_now_ms() + RETRY_FIRST_MS * 4);
+	}
+	return pod->attached;
+}
+
+/* --- going --- */
+
+static void on_deleted(void *of, const struct json *result, const struct error *err)
+{
+	struct pod *pod = of;
+
+	(void)result;
+	pod->delete_call = NULL;
+	if (!err || err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CONFLICT) {
+		pod->delete_done = true;
+	} else {
+		pod->delete_sent = false;
+		pod->status_due_ms = clock_now_ms() + RETRY_FIRST_MS * 2;
+		pod_again_at(pod, pod->status_due_ms);
+	}
+	pod_again(pod);
+}
+
+/* The API forgets the pod only when nothing of it is left here. */
+static void say_deleted(struct pod *pod)
+{
+	auto_free char *body = memory_print("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
+					    "\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":"
+					    "\"%s\"}}",
+					    pod->uid);
+	struct client_ask ask = { .verb = CLIENT_DELETE,
+				  .kind = kind_find_name(STR("v1"), STR("Pod")),
+				  .namespace = str_of(pod->namespace),
+				  .name = str_of(pod->name),
+				  .body = str_of(body),
+				  .on_done = on_deleted,
+				  .of = pod };
+
+	if (clock_now_ms() < pod->status_due_ms) {
+		pod_again_at(pod, pod->status_due_ms);
+		return;
+	}
+	pod->delete_sent = true;
+	pod->delete_call = client_call(pod->node->client, &ask);
+}
+
+static void leave(struct pod *pod)
+{
+	struct error err;
+
+	if (pod->told_gone)
+		return;
+	if (!pod->forgotten && !pod->delete_done) {
+		if (!pod->delete_sent)
+			say_deleted(pod);
+		return;
+	}
+	if (!pod_files_remove(pod, &err)) {
+		log_warn("agent.pod", "a pod's folder cannot be removed; trying again",
+			 "pod=%s/%s why=\"%s\"", pod->namespace, pod->name, err.text);
+		pod_again_at(pod, clock_now_ms() + RETRY_FIRST_MS * 10);
+		return;
+	}
+	pod->told_gone = true;
+	pod->events->on_gone(pod->owner, pod);
+}
+
+static bool is_deleted(const struct pod *pod)
+{
+	return pod->forgotten || meta_str(json_root(pod->now), "deletionTimestamp").len > 0;
+}
+
+static void detach(struct pod *pod)
+{
+	struct error err;
+
+	if (pod->node->network && !pod_host_network(pod) &&
+	    !pod_network_detach(pod->node->network, pod->uid, &err))
+		log_warn("agent.pod", "a pod's interface cannot be removed",
+			 "pod=%s/%s why=\"%s\"", pod->namespace, pod->name, err.text);
+}
+
+static void step_leaving(struct pod *pod)
+{
+	if (pod->phase == SANDBOX_STARTING || pod->phase == SANDBOX_ENDING)
+		return;
+	if (pod->phase == SANDBOX_READY && !pod_containers_stop(pod))
+		return;
+	if (pod->phase != SANDBOX_NONE) {
+		destroy_sandbox(pod);
+		return;
+	}
+	detach(pod);
+}
+
+static void begin_leaving(struct pod *pod)
+{
+	const struct json *wish = json_get(meta_of(json_root(pod->now)), "deletionGracePeriodSeconds");
+	const struct json *usual = json_get(pod_spec(pod), "terminationGracePeriodSeconds");
+	int64_t seconds = json_is_int(wish) ? json_int(wish) : json_is_int(usual) ? json_int(usual)
+										   : 30;
+
+	pod->leaving = true;
+	pod->stop_due_ms = clock_now_ms() + seconds * 1000;
+}
+
+/* --- finishing --- */
+
+static void check_deadline(struct pod *pod)
+{
+	const struct json *limit = json_get(pod_spec(pod), "activeDeadlineSeconds");
+	int64_t since, due;
+
+	if (!json_is_int(limit) || !clock_parse(str_of(pod->start_time), &since, NULL))
+		return;
+	due = clock_now_ms() + (since + json_int(limit) - clock_wall_s()) * 1000;
+	if (due > clock_now_ms()) {
+		pod_again_at(pod, due);
+		return;
+	}
+	pod->failed_reason = "DeadlineExceeded";
+	pod_say(pod, NULL, "Normal", "DeadlineExceeded",
+		"Pod was active on the node longer than the specified deadline");
+	begin_leaving(pod);
+}
+
+/* All containers are over for good: the sandbox goes, status and logs stay. */
+static void check_finished(struct pod *pod)
+{
+	if (!pod_containers_finished(pod))
+		return;
+	pod->finished = true;
+	begin_leaving(pod);
+}
+
+/* --- the pass --- */
+
+static void step_living(struct pod *pod)
+{
+	bool volumes = step_volumes(pod);
+
+	if (!step_sandbox(pod) || !volumes)
+		return;
+	pod_containers_step(pod);
+	check_finished(pod);
+	if (pod->leaving)
+		pod_again(pod);
+}
+
+static void on_pass(struct loop_task *task)
+{
+	struct pod *pod = CONTAINER_OF(task, struct pod, pass);
+
+	if (pod->told_gone)
+		return;
+	if (!pod->leaving && (is_deleted(pod) || pod->finished))
+		begin_leaving(pod);
+	if (!pod->leaving)
+		check_deadline(pod);
+	if (pod->leaving)
+		step_leaving(pod);
+	else
+		step_living(pod);
+	pod_status_step(pod);
+	if (pod->leaving && pod->phase == SANDBOX_NONE && is_deleted(pod) &&
+	    (pod->forgotten || pod_status_is_sent(pod)))
+		leave(pod);
+}
+
+static void on_timer(struct loop_timer *timer)
+{
+	pod_again(CONTAINER_OF(timer, struct pod, timer));
+}
+
+/* --- life --- */
+
+static void set_object(struct pod *pod, const struct json *object)
+{
+	const struct json *spec = pod->spec_count ? pod_spec(pod) : NULL;
+
+	json_doc_free(pod->now);
+	pod->now = json_doc_new();
+	json_set_root(pod->now, json_clone(pod->now, object));
+	if (!spec || !json_equal(spec, json_get(object, "spec"))) {
+		struct json_doc *kept = json_doc_new();
+
+		json_set_root(kept, json_clone(kept, object));
+		pod->specs =
+			memory_grow(pod->specs, (pod->spec_count + 1) * sizeof(struct json_doc *));
+		pod->specs[pod->spec_count++] = kept;
+		pod_containers_respec(pod);
+	}
+	if (pod->sources)
+		sources_pod(pod->sources, json_root(pod->now));
+}
+
+static struct pod *make(struct node *node, const struct json *object, const char *folder)
+{
+	struct pod *pod = memory_new(struct pod);
+
+	pod->node = node;
+	pod->folder = memory_string(folder);
+	pod->uid = str_copy(meta_str(object, "uid"));
+	pod->namespace = str_copy(meta_str(object, "namespace"));
+	pod->name = str_copy(meta_str(object, "name"));
+	pod->pass.on_task = on_pass;
+	pod->timer.on_timer = on_timer;
+	set_object(pod, object);
+	pod_containers_make(pod);
+	pod->sources = sources_new(node->client, pod->folder, json_root(pod->now));
+	return pod;
+}
+
+static void listen(struct pod *pod, const struct pod_events *events, void *owner)
+{
+	pod->events = events;
+	pod->owner = owner;
+	if (!*pod->start_time)
+		clock_print(clock_wall_s(), pod->start_time);
+	pod_again(pod);
+}
+
+bool pod_new(struct node *node, const struct json *object, const struct pod_events *events,
+	     void *owner, struct pod **out, struct error *err)
+{
+	auto_free char *folder =
+		memory_print("%s/pods/" STR_FMT, node->folder, STR_ARG(meta_str(object, "uid")));
+	struct pod *pod;
+	bool changed;
+
+	if (!file_make_dirs(folder, 0700, err))
+		return false;
+	pod = make(node, object, folder);
+	if (!pod_files_keep(pod, &changed, err)) {
+		pod_free(pod);
+		return false;
+	}
+	listen(pod, events, owner);
+	*out = pod;
+	return true;
+}
+
+bool pod_adopt(struct node *node, const char *folder, const struct pod_events *events, void *owner,
+	       struct pod **out, struct error *err)
+{
+	auto_free char *path = memory_print("%s/pod.json", folder);
+	auto_buf text = BUF_INIT;
+	auto_json_doc doc = NULL;
+	struct pod *pod;
+
+	if (!file_read(path, POD_JSON_MAX, &text, err) ||
+	    !json_parse(buf_str(&text), &doc, NULL, err))
+		return false;
+	pod = make(node, json_root(doc), folder);
+	pod_status_load(pod);
+	if (sandbox_adopt(node->loop, folder, &sandbox_events, pod, &pod->sandbox, err))
+		pod->phase = SANDBOX_STARTING;
+	else
+		pod->sandbox = NULL; /* it never had one */
+	pod->volumes_ready = pod->sandbox && sources_complete(pod->sources);
+	listen(pod, events, owner);
+	*out = pod;
+	return true;
+}
+
+void pod_free(struct pod *pod)
+{
+	if (!pod)
+		return;
+	loop_task_cancel(&pod->pass);
+	loop_timer_stop(&pod->timer);
+	if (pod->status_call)
+		client_cancel(pod->status_call);
+	if (pod->delete_call)
+		client_cancel(pod->delete_call);
+	pod_containers_free(pod);
+	sandbox_close(pod->sandbox);
+	sources_free(pod->sources);
+	for (size_t i = 0; i < pod->spec_count; i++)
+		json_doc_free(pod->specs[i]);
+	free(pod->specs);
+	json_doc_free(pod->now);
+	json_doc_free(pod->status);
+	free(pod->folder);
+	free(pod->uid);
+	free(pod->namespace);
+	free(pod->name);
+	free(pod);
+}
+
+void pod_update(struct pod *pod, const struct json *object)
+{
+	bool changed = true;
+	struct error err;
+
+	set_object(pod, object);
+	if (!pod_files_keep(pod, &changed, &err))
+		log_warn("agent.pod", "a pod's change cannot be kept", "pod=%s/%s why=\"%s\"",
+			 pod->namespace, pod->name, err.text);
+	if (changed && pod->volumes_ready && !pod->leaving)
+		refresh_volumes(pod); /* labels and annotations in files */
+	pod_again(pod);
+}
+
+void pod_remove(struct pod *pod)
+{
+	pod->forgotten = true;
+	pod_again(pod);
+}
+
+void pod_poke(struct pod *pod)
+{
+	if (pod->retry_ms > 0)
+		pod->retry_due_ms = 0;
+	if (pod->fetch_ms > 0)
+		pod->fetch_due_ms = 0;
+	pod->status_due_ms = 0;
+	pod_again(pod);
+}
+
+/* --- looking --- */
+
+struct str pod_uid(const struct pod *pod)
+{
+	return str_of(pod->uid);
+}
+
+struct str pod_namespace(const struct pod *pod)
+{
+	return str_of(pod->namespace);
+}
+
+struct str pod_name(const struct pod *pod)
+{
+	return str_of(pod->name);
+}
+
+const struct json *pod_object(const struct pod *pod)
+{
+	return json_root(pod->now);
+}
+
+struct sandbox *pod_sandbox(const struct pod *pod)
+{
+	return pod->phase == SANDBOX_READY ? pod->sandbox : NULL;
+}
+
+bool pod_container_id(const struct pod *pod, struct str container, char out[CONTAINER_ID_MAX])
+{
+	const struct pod_container *c = pod_container_find(pod, container);
+
+	if (!c || !c->created)
+		return false;
+	memcpy(out, c->id, CONTAINER_ID_MAX);
+	return true;
+}
+
+bool pod_log_path(const struct pod *pod, struct str container, bool previous, struct buf *out)
+{
+	const struct pod_container *c = pod_container_find(pod, container);
+
+	if (!c || (previous && c->attempt == 0) || (!previous && !c->created && !c->over))
+		return false;
+	pod_files_log_folder(pod, c->name, out);
+	buf_add_print(out, "/%u.log", c->attempt - (previous ? 1 : 0));
+	return true;
+}
+
+bool pod_container_runs(const struct pod *pod, struct str container)
+{
+	const struct pod_container *c = pod_container_find(pod, container);
+
+	return c && pod_container_running(c);
+}

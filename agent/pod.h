@@ -1,0 +1,55 @@
+/*
+ * pod.h - one pod of this node: brings the machine to what the pod's object says, and the object's
+ * status to what the machine is.
+ *
+ *   sources -> volumes -> sandbox -> network -> init containers, one after the other -> containers
+ *   deleted: preStop, SIGTERM, grace period, SIGKILL -> sandbox away -> network, volumes, folder away
+ *
+ * One pass looks at everything and does the next step; whatever happens (an image came, a container
+ * ended, a timer) only asks for another pass.  All that a new agent needs is in the pod's folder:
+ * pod.json, status.json, sandbox/, sources/, volumes/, etc/.  Loop thread only.
+ */
+#ifndef AGENT_POD_H
+#define AGENT_POD_H
+
+#include "agent/node.h"
+#include "runtime/sandbox.h"
+
+struct pod;
+
+struct pod_events {
+	/* The pod has left the machine; free it with pod_free. */
+	void (*on_gone)(void *owner, struct pod *pod);
+};
+
+/* A pod from the API; its folder is made.  ERROR_FULL and others of the disk. */
+MUST_CHECK bool pod_new(struct node *node, const struct json *object,
+			const struct pod_events *events, void *owner, struct pod **out,
+			struct error *err);
+/* A pod that an earlier agent left in `folder`: its monitor is adopted if it lives. */
+MUST_CHECK bool pod_adopt(struct node *node, const char *folder, const struct pod_events *events,
+			  void *owner, struct pod **out, struct error *err);
+/* Let go: containers run on. */
+void pod_free(struct pod *pod);
+
+/* The object changed. */
+void pod_update(struct pod *pod, const struct json *object);
+/* The object is gone from the API: stop and leave, without asking anybody. */
+void pod_remove(struct pod *pod);
+/* Something that pods wait for may have come (network, server). */
+void pod_poke(struct pod *pod);
+
+struct str pod_uid(const struct pod *pod);
+struct str pod_namespace(const struct pod *pod);
+struct str pod_name(const struct pod *pod);
+const struct json *pod_object(const struct pod *pod); /* the newest */
+const char *pod_address(const struct pod *pod);       /* "" while it has none */
+struct sandbox *pod_sandbox(const struct pod *pod);   /* NULL while it has none */
+/* The container's present id in the sandbox and its log: previous = of the run before. False: there
+ * is no such container, or no such run. */
+bool pod_container_id(const struct pod *pod, struct str container, char out[CONTAINER_ID_MAX]);
+bool pod_log_path(const struct pod *pod, struct str container, bool previous, struct buf *out);
+/* Is the container running, waiting, or over for good?  For who follows its log. */
+bool pod_container_runs(const struct pod *pod, struct str container);
+
+#endif

@@ -1,0 +1,609 @@
+/*
+ * pod_containers.c - the containers of one pod, step by step: image, run, probes, end, restart.
+ *
+ * Back-off as kubelets do it: the first restart at once, then after 10 s, doubling to 5 minutes; a
+ * run of ten minutes starts anew.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "agent/container_spec.h"
+#include "agent/pod_inside.h"
+#include "agent/pull_secret.h"
+#include "base/file.h"
+
+#define IMAGE_BACK_OFF_MAX_MS 300000
+#define HOOK_DEFAULT_MS       30000
+
+/* --- looking --- */
+
+const struct container_state *pod_container_state(const struct pod_container *c)
+{
+	return c->created && c->pod->sandbox ? sandbox_container(c->pod->sandbox, c->id) : NULL;
+}
+
+bool pod_container_running(const struct pod_container *c)
+{
+	const struct container_state *state = pod_container_state(c);
+
+	return state && state->phase != CONTAINER_EXITED;
+}
+
+int pod_container_exit_code(const struct pod_container *c)
+{
+	return (int)json_int(
+		json_path(c->over ? json_root(c->over) : NULL, "terminated", "exitCode", NULL));
+}
+
+bool pod_container_started(const struct pod_container *c)
+{
+	return pod_container_running(c) && c->started_hook_done &&
+	       (!c->probes || probes_started(c->probes));
+}
+
+bool pod_container_ready(const struct pod_container *c)
+{
+	if (c->is_init && !c->is_sidecar)
+		return c->over && pod_container_exit_code(c) == 0;
+	return pod_container_started(c) && (!c->probes || probes_ready(c->probes));
+}
+
+struct pod_container *pod_container_find(const struct pod *pod, struct str name)
+{
+	for (size_t i = 0; i < pod->container_count; i++)
+		if (str_is(name, pod->containers[i].name))
+			return &pod->containers[i];
+	return NULL;
+}
+
+static void wait_for(struct pod_container *c, const char *reason, const char *message)
+{
+	free(c->waiting_reason);
+	free(c->waiting_message);
+	c->waiting_reason = reason ? memory_string(reason) : NULL;
+	c->waiting_message = message && *message ? memory_string(message) : NULL;
+}
+
+static void name_attempt(struct pod_container *c)
+{
+	snprintf(c->id, sizeof(c->id), "%s.%u", c->name, c->attempt);
+}
+
+/* --- making --- */
+
+static void add(struct pod *pod, const struct json *spec, bool is_init)
+{
+	struct pod_container *c = &pod->containers[pod->container_count++];
+
+	c->pod = pod;
+	c->spec = spec;
+	c->name = str_copy(json_str(json_get(spec, "name")));
+	c->is_init = is_init;
+	c->is_sidecar = is_init && str_is(json_str(json_get(spec, "restartPolicy")), "Always");
+	name_attempt(c);
+}
+
+void pod_containers_make(struct pod *pod)
+{
+	const struct json *init = json_get(pod_spec(pod), "initContainers");
+	const struct json *main = json_get(pod_spec(pod), "containers");
+
+	pod->containers =
+		memory_zero((json_count(init) + json_count(main) + 1) * sizeof(*pod->containers));
+	for (struct json_iter it = json_iter(init); json_next(&it);)
+		add(pod, it.value, true);
+	for (struct json_iter it = json_iter(main); json_next(&it);)
+		add(pod, it.value, false);
+}
+
+void pod_containers_respec(struct pod *pod)
+{
+	static const char *const lists[] = { "initContainers", "containers" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		for (struct json_iter it = json_iter(json_get(pod_spec(pod), lists[i]));
+		     json_next(&it);) {
+			struct pod_container *c =
+				pod_container_find(pod, json_str(json_get(it.value, "name")));
+
+			if (c)
+				c->spec = it.value;
+		}
+}
+
+static void let_go(struct pod_container *c)
+{
+	probes_stop(c->probes);
+	c->probes = NULL;
+	action_cancel(c->hook);
+	c->hook = NULL;
+	image_want_cancel(c->want);
+	c->want = NULL;
+}
+
+void pod_containers_free(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+
+		let_go(c);
+		wait_for(c, NULL, NULL);
+		image_free(pod->node->images, c->image);
+		json_doc_free(c->over);
+		json_doc_free(c->last);
+		free((char *)c->name);
+	}
+	free(pod->containers);
+	pod->containers = NULL;
+	pod->container_count = 0;
+}
+
+/* --- adoption --- */
+
+/* The highest attempt that the sandbox knows is the present run; the one before is the last. */
+static void learn(struct pod_container *c, const struct container_state *states, size_t count)
+{
+	size_t len = strlen(c->name);
+	bool found = false;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t attempt;
+
+		if (strncmp(states[i].id, c->name, len) != 0 || states[i].id[len] != '.' ||
+		    !str_to_i64(str_of(states[i].id + len + 1), 0, UINT32_MAX, &attempt) ||
+		    (found && (unsigned)attempt < c->attempt))
+			continue;
+		c->attempt = (unsigned)attempt;
+		found = true;
+	}
+	name_attempt(c);
+	c->created = found;
+}
+
+static void hold_image(struct pod_container *c)
+{
+	struct str id = json_str(json_get(c->spec, "image"));
+	struct error ignored;
+
+	if (!c->image)
+		(void)!images_find(c->pod->node->images, id, &c->image, &ignored);
+}
+
+void pod_containers_learn(struct pod *pod)
+{
+	size_t count;
+	const struct container_state *states = sandbox_containers(pod->sandbox, &count);
+
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+
+		learn(c, states, count);
+		if (!c->created)
+			continue;
+		hold_image(c);
+		c->started_hook_done = true; /* of its earlier life */
+		if (pod_container_running(c)) {
+			json_doc_free(c->over);
+			c->over = NULL;
+		}
+	}
+}
+
+/* --- ends --- */
+
+static void end_of(struct pod_container *c, const struct container_state *state)
+{
+	let_go(c);
+	if (c->over || !state)
+		return;
+	c->over = pod_status_terminated(c, state);
+	if (state->finished_us - state->started_us > BACK_OFF_RESET_US)
+		c->back_off_ms = 0;
+	if (strcmp(state->reason, "StartError") == 0)
+		pod_say(c->pod, c, "Warning", "Failed", "Error: %s", state->message);
+}
+
+void pod_containers_lost(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+
+		end_of(c, pod_container_state(c));
+		/* Init containers run again in a new sandbox. */
+		c->created = false;
+	}
+}
+
+/* --- restarting --- */
+
+static bool wants_restart(const struct pod_container *c)
+{
+	struct str policy = json_str(json_get(pod_spec(c->pod), "restartPolicy"));
+
+	if (c->is_sidecar)
+		return true;
+	if (c->is_init)
+		return pod_container_exit_code(c) != 0 && !str_is(policy, "Never");
+	return policy.len == 0 || str_is(policy, "Always") ||
+	       (str_is(policy, "OnFailure") && pod_container_exit_code(c) != 0);
+}
+
+static void next_attempt(struct pod_container *c)
+{
+	char before[CONTAINER_ID_MAX];
+
+	/* The run before the last goes; its log with it. */
+	if (c->attempt > 0 && c->pod->sandbox) {
+		auto_buf log = BUF_INIT;
+
+		snprintf(before, sizeof(before), "%s.%u", c->name, c->attempt - 1);
+		sandbox_remove_container(c->pod->sandbox, before);
+		pod_files_log_folder(c->pod, c->name, &log);
+		buf_add_print(&log, "/%u.log", c->attempt - 1);
+		unlink(buf_text(&log));
+	}
+	json_doc_free(c->last);
+	c->last = take_ptr(&c->over);
+	c->attempt++;
+	name_attempt(c);
+	c->created = c->stop_sent = c->started_hook_done = c->stop_hook_done = false;
+}
+
+static void back_off(struct pod_container *c)
+{
+	int64_t wait = c->back_off_ms;
+
+	c->due_ms = clock_now_ms() + wait;
+	c->back_off_ms = wait == 0 ? BACK_OFF_FIRST_MS : wait * 2;
+	if (c->back_off_ms > BACK_OFF_MAX_MS)
+		c->back_off_ms = BACK_OFF_MAX_MS;
+	if (wait == 0)
+		return;
+	wait_for(c, "CrashLoopBackOff", NULL);
+	c->waiting_message =
+		memory_print("back-off %" PRId64 "s restarting failed container=%s pod=%s_%s(%s)",
+			     wait / 1000, c->name, c->pod->name, c->pod->namespace, c->pod->uid);
+	pod_say(c->pod, c, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s",
+		c->name, c->pod->name);
+}
+
+/* It is over: again at once, later, or never. */
+static void step_over(struct pod_container *c)
+{
+	if (!wants_restart(c) || c->pod->leaving)
+		return;
+	if (c->due_ms == 0)
+		back_off(c);
+	if (clock_now_ms() < c->due_ms) {
+		pod_again_at(c->pod, c->due_ms);
+		return;
+	}
+	c->due_ms = 0;
+	wait_for(c, NULL, NULL);
+	next_attempt(c);
+	pod_again(c->pod);
+}
+
+/* --- images --- */
+
+static enum image_policy policy_of(const struct pod_container *c)
+{
+	struct str word = json_str(json_get(c->spec, "imagePullPolicy"));
+
+	return str_is(word, "Always")  ? IMAGE_ALWAYS
+	       : str_is(word, "Never") ? IMAGE_NEVER
+				       : IMAGE_IF_NOT_PRESENT;
+}
+
+static void image_failed(struct pod_container *c, const struct error *err)
+{
+	bool never = policy_of(c) == IMAGE_NEVER;
+	bool invalid = err->kind == ERROR_INVALID && !never;
+
+	c->image_back_off_ms =
+		c->image_back_off_ms ? c->image_back_off_ms * 2 : BACK_OFF_FIRST_MS;
+	if (c->image_back_off_ms > IMAGE_BACK_OFF_MAX_MS)
+		c->image_back_off_ms = IMAGE_BACK_OFF_MAX_MS;
+	c->image_due_ms = clock_now_ms() + c->image_back_off_ms;
+	wait_for(c, never ? "ErrImageNeverPull" : invalid ? "InvalidImageName" : "ErrImagePull",
+		 err->text);
+	pod_say(c->pod, c, "Warning", "Failed", "Failed to pull image \"" STR_FMT "\": %s",
+		STR_ARG(json_str(json_get(c->spec, "image"))), err->text);
+}
+
+static void on_image(void *of, struct image *image, const struct error *err, const char *fallback)
+{
+	struct pod_container *c = of;
+
+	c->want = NULL;
+	if (!image) {
+		image_failed(c, err);
+	} else {
+		image_free(c->pod->node->images, c->image);
+		c->image = image;
+		c->image_back_off_ms = 0;
+		wait_for(c, NULL, NULL);
+		if (fallback)
+			pod_say(c->pod, c, "Warning", "FailedToPullImage",
+				"Using the image that is here: %s", fallback);
+		else
+			pod_say(c->pod, c, "Normal", "Pulled",
+				"Container image \"" STR_FMT "\" present on machine",
+				STR_ARG(json_str(json_get(c->spec, "image"))));
+	}
+	pod_again(c->pod);
+}
+
+static void want_image(struct pod_container *c)
+{
+	struct image_want_plan plan = { .name = json_str(json_get(c->spec, "image")),
+					.policy = policy_of(c) };
+	struct pull_login login;
+
+	if (clock_now_ms() < c->image_due_ms) {
+		/* The second look at a failure is the waiting for the next try. */
+		if (c->waiting_reason && strcmp(c->waiting_reason, "ErrImagePull") == 0)
+			wait_for(c, "ImagePullBackOff", c->waiting_message);
+		pod_again_at(c->pod, c->image_due_ms);
+		return;
+	}
+	pull_secret_find(json_root(c->pod->now), c->pod->sources, plan.name, &login);
+	if (login.username) {
+		plan.username = str_of(login.username);
+		plan.password = str_of(login.password);
+	}
+	c->want = image_want_start(c->pod->node->getter, &plan, on_image, c);
+	if (image_want_is_pulling(c->want))
+		pod_say(c->pod, c, "Normal", "Pulling", "Pulling image \"" STR_FMT "\"",
+			STR_ARG(plan.name));
+	pull_login_clear(&login);
+}
+
+/* --- running --- */
+
+/* The pod's limits are its containers': the group above has none of its own. */
+static bool plan_and_run(struct pod_container *c, struct error *err)
+{
+	struct pod *pod = c->pod;
+	auto_arena arena = arena_new();
+	struct downward_facts facts;
+	struct volumes_work volumes = pod_volumes_work(pod, &facts);
+	auto_buf log = BUF_INIT;
+	struct container_plan plan;
+	struct container_spec_work work = { .pod = json_root(pod->now),
+					    .container = c->spec,
+					    .image = c->image,
+					    .volumes = &volumes,
+					    .services = pod->node->services,
+					    .id = c->id,
+					    .node_memory = pod->node->memory };
+	char hostname[64];
+
+	container_spec_hostname(json_root(pod->now), hostname);
+	pod_files_log_folder(pod, c->name, &log);
+	if (!file_make_dirs(buf_text(&log), 0755, err))
+		return false;
+	buf_add_print(&log, "/%u.log", c->attempt);
+	work.log_path = buf_text(&log);
+	work.hostname = hostname;
+	return container_spec_plan(&work, arena, &plan, err) && sandbox_run(pod->sandbox, &plan, err);
+}
+
+static void run(struct pod_container *c)
+{
+	struct error err;
+
+	if (plan_and_run(c, &err)) {
+		c->created = true;
+		wait_for(c, NULL, NULL);
+		pod_say(c->pod, c, "Normal", "Created", "Created container: %s", c->name);
+		return;
+	}
+	wait_for(c, "CreateContainerConfigError", err.text);
+	pod_say(c->pod, c, "Warning", "Failed", "Error: %s", err.text);
+	c->image_due_ms = clock_now_ms() + BACK_OFF_FIRST_MS;
+	pod_again_at(c->pod, c->image_due_ms);
+}
+
+/* --- probes and hooks --- */
+
+static struct action_work action_work_of(struct pod_container *c)
+{
+	return (struct action_work){ .loop = c->pod->node->loop,
+				     .sandbox = c->pod->sandbox,
+				     .container_id = c->id,
+				     .container = c->spec,
+				     .pod_ip = pod_address(c->pod) };
+}
+
+static void kill_container(struct pod_container *c, const char *why)
+{
+	const struct json *grace = json_get(pod_spec(c->pod), "terminationGracePeriodSeconds");
+
+	pod_say(c->pod, c, "Normal", "Killing", "Stopping container %s: %s", c->name, why);
+	sandbox_stop_container(c->pod->sandbox, c->id,
+			       (json_is_int(grace) ? json_int(grace) : 30) * 1000);
+}
+
+static void on_probe_change(void *owner)
+{
+	pod_again(((struct pod_container *)owner)->pod);
+}
+
+static const char *const probe_names[] = { "Startup", "Readiness", "Liveness" };
+
+static void on_probe_dead(void *owner, enum probe_type type, struct str said)
+{
+	struct pod_container *c = owner;
+	auto_free char *why = memory_print("%s probe failed", probe_names[type]);
+
+	(void)said;
+	kill_container(c, why);
+}
+
+static void on_probe_failure(void *owner, enum probe_type type, struct str said)
+{
+	struct pod_container *c = owner;
+
+	pod_say(c->pod, c, "Warning", "Unhealthy", "%s probe failed: " STR_FMT, probe_names[type],
+		STR_ARG(said));
+}
+
+static const struct probe_events probe_events = { .on_change = on_probe_change,
+						  .on_dead = on_probe_dead,
+						  .on_failure = on_probe_failure };
+
+static void on_post_start(void *of, bool worked, struct str said)
+{
+	struct pod_container *c = of;
+
+	c->hook = NULL;
+	c->started_hook_done = true;
+	if (!worked) {
+		pod_say(c->pod, c, "Warning", "FailedPostStartHook",
+			"PostStartHook failed: " STR_FMT, STR_ARG(said));
+		kill_container(c, "FailedPostStartHook");
+	}
+	pod_again(c->pod);
+}
+
+static void step_running(struct pod_container *c, const struct container_state *state)
+{
+	const struct json *hook = json_path(c->spec, "lifecycle", "postStart", NULL);
+	struct action_work work = action_work_of(c);
+	int64_t age_ms = clock_wall_us() / 1000 - state->started_us / 1000;
+
+	if (!c->started_hook_done && !hook) {
+		c->started_hook_done = true;
+		pod_say(c->pod, c, "Normal", "Started", "Started container %s", c->name);
+	}
+	if (!c->started_hook_done) {
+		work.handler = hook;
+		if (!c->hook)
+			c->hook = action_start(&work, on_post_start, c);
+		return;
+	}
+	if (!c->probes && !c->pod->leaving)
+		c->probes = probes_start(&work, age_ms, &probe_events, c);
+}
+
+/* --- one container --- */
+
+static void step(struct pod_container *c)
+{
+	const struct container_state *state = pod_container_state(c);
+
+	if (c->over && !state) {
+		step_over(c);
+		return;
+	}
+	if (state && state->phase == CONTAINER_EXITED) {
+		end_of(c, state);
+		step_over(c);
+		return;
+	}
+	if (state && state->phase == CONTAINER_RUNNING)
+		step_running(c, state);
+	if (state || c->created || c->want || c->pod->leaving)
+		return;
+	if (!c->image || (policy_of(c) == IMAGE_ALWAYS && !c->waiting_reason && c->attempt > 0 &&
+			  c->image_due_ms == 0))
+		want_image(c);
+	else if (clock_now_ms() < c->image_due_ms && c->waiting_reason)
+		pod_again_at(c->pod, c->image_due_ms);
+	else
+		run(c);
+}
+
+/* Images of all at once; containers in their order. */
+void pod_containers_step(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+
+		if (c->is_init && c->over && pod_container_exit_code(c) == 0 && !c->is_sidecar &&
+		    !pod_container_running(c))
+			continue;
+		step(c);
+		if (c->is_sidecar ? !pod_container_started(c) : c->is_init)
+			return;
+	}
+}
+
+/* --- stopping --- */
+
+static void on_pre_stop(void *of, bool worked, struct str said)
+{
+	struct pod_container *c = of;
+
+	c->hook = NULL;
+	c->stop_hook_done = true;
+	if (!worked)
+		pod_say(c->pod, c, "Warning", "FailedPreStopHook", "PreStopHook failed: " STR_FMT,
+			STR_ARG(said));
+	pod_again(c->pod);
+}
+
+/* preStop counts against the grace period, as everywhere. */
+static void stop_one(struct pod_container *c)
+{
+	const struct json *hook = json_path(c->spec, "lifecycle", "preStop", NULL);
+	int64_t left = c->pod->stop_due_ms - clock_now_ms();
+	struct action_work work = action_work_of(c);
+
+	probes_stop(c->probes);
+	c->probes = NULL;
+	if (hook && !c->stop_hook_done && !c->stop_sent && left > 0) {
+		work.handler = hook;
+		work.timeout_ms = left;
+		if (!c->hook)
+			c->hook = action_start(&work, on_pre_stop, c);
+		return;
+	}
+	if (c->stop_sent)
+		return;
+	pod_say(c->pod, c, "Normal", "Killing", "Stopping container %s", c->name);
+	c->stop_sent = true;
+	sandbox_stop_container(c->pod->sandbox, c->id, left > 0 ? left : 0);
+}
+
+bool pod_containers_stop(struct pod *pod)
+{
+	bool all_over = true;
+
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+		const struct container_state *state = pod_container_state(c);
+
+		image_want_cancel(c->want);
+		c->want = NULL;
+		if (state && state->phase == CONTAINER_EXITED)
+			end_of(c, state);
+		if (!pod_container_running(c))
+			continue;
+		all_over = false;
+		stop_one(c);
+	}
+	return all_over;
+}
+
+bool pod_containers_finished(const struct pod *pod)
+{
+	bool init_failed = false;
+
+	for (size_t i = 0; i < pod->container_count; i++) {
+		const struct pod_container *c = &pod->containers[i];
+
+		if (c->is_sidecar)
+			continue;
+		if (c->is_init)
+			init_failed = init_failed || (c->over && !pod_container_running(c) &&
+						      pod_container_exit_code(c) != 0 &&
+						      !wants_restart(c));
+		else if (!init_failed && (!c->over || pod_container_running(c) || wants_restart(c)))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,169 @@
+/*
+ * pod_files.c - the files of a pod that are neither volumes nor the runtime's.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "agent/container_spec.h"
+#include "agent/pod_inside.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+#define RESOLV_MAX 65536
+
+/* What a restart needs; not what changes with every status. */
+static void print_kept(const struct pod *pod, struct buf *out)
+{
+	static const char *const fields[] = { "name",		   "namespace",
+					      "uid",		   "labels",
+					      "annotations",	   "creationTimestamp",
+					      "deletionTimestamp", "deletionGracePeriodSeconds",
+					      "ownerReferences" };
+	const struct json *now = json_root(pod->now);
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	struct json *meta = json_sub_object(doc, root, "metadata");
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+		json_put(doc, meta, fields[i], json_clone(doc, json_get(meta_of(now), fields[i])));
+	json_put(doc, root, "spec", json_clone(doc, json_get(now, "spec")));
+	json_put(doc, json_sub_object(doc, root, "status"), "qosClass",
+		 json_clone(doc, json_path(now, "status", "qosClass", NULL)));
+	json_print(root, out);
+}
+
+bool pod_files_keep(struct pod *pod, bool *out_changed, struct error *err)
+{
+	auto_free char *path = memory_print("%s/pod.json", pod->folder);
+	auto_buf text = BUF_INIT;
+	uint64_t hash;
+
+	print_kept(pod, &text);
+	hash = str_hash(buf_str(&text));
+	*out_changed = hash != pod->kept_hash;
+	if (!*out_changed)
+		return true;
+	if (!file_replace(path, buf_str(&text), 0600, err))
+		return false;
+	pod->kept_hash = hash;
+	return true;
+}
+
+/* --- /etc --- */
+
+/* Written in place: it is mounted into containers as a file. */
+static bool put(const struct pod *pod, const char *name, const struct buf *text, struct error *err)
+{
+	auto_free char *path = memory_print("%s/etc/%s", pod->folder, name);
+
+	return file_replace(path, buf_str(text), 0644, err);
+}
+
+static void add_aliases(const struct pod *pod, struct buf *out)
+{
+	for (struct json_iter it = json_iter(json_get(pod_spec(pod), "hostAliases"));
+	     json_next(&it);) {
+		buf_add_str(out, json_str(json_get(it.value, "ip")));
+		for (struct json_iter n = json_iter(json_get(it.value, "hostnames"));
+		     json_next(&n);)
+			buf_add_print(out, "\t" STR_FMT, STR_ARG(json_str(n.value)));
+		buf_add_byte(out, '\n');
+	}
+}
+
+static bool put_hosts(const struct pod *pod, const char *hostname, struct error *err)
+{
+	auto_buf text = BUF_INIT;
+	struct str subdomain = json_str(json_get(pod_spec(pod), "subdomain"));
+	struct error ignored;
+
+	if (pod_host_network(pod)) {
+		if (!file_read("/etc/hosts", RESOLV_MAX, &text, &ignored))
+			buf_add_text(&text, "127.0.0.1\tlocalhost\n");
+	} else {
+		buf_add_text(&text, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"
+				    "::1\tlocalhost ip6-localhost ip6-loopback\n");
+		buf_add_print(&text, "%s\t", pod->address);
+		if (subdomain.len > 0)
+			buf_add_print(&text, "%s." STR_FMT ".%s.svc.%s\t", hostname,
+				      STR_ARG(subdomain), pod->namespace,
+				      pod->node->cluster_domain);
+		buf_add_print(&text, "%s\n", hostname);
+	}
+	add_aliases(pod, &text);
+	return put(pod, "hosts", &text, err);
+}
+
+static void add_list(const struct json *list, const char *word, struct buf *out)
+{
+	for (struct json_iter it = json_iter(list); json_next(&it);)
+		buf_add_print(out, "%s " STR_FMT "\n", word, STR_ARG(json_str(it.value)));
+}
+
+static void add_dns_config(const struct json *config, struct buf *out)
+{
+	add_list(json_get(config, "nameservers"), "nameserver", out);
+	if (json_count(json_get(config, "searches")) > 0) {
+		buf_add_text(out, "search");
+		for (struct json_iter it = json_iter(json_get(config, "searches"));
+		     json_next(&it);)
+			buf_add_print(out, " " STR_FMT, STR_ARG(json_str(it.value)));
+		buf_add_byte(out, '\n');
+	}
+	for (struct json_iter it = json_iter(json_get(config, "options")); json_next(&it);) {
+		struct str value = json_str(json_get(it.value, "value"));
+
+		buf_add_print(out, "options " STR_FMT "%s" STR_FMT "\n",
+			      STR_ARG(json_str(json_get(it.value, "name"))),
+			      value.len > 0 ? ":" : "", STR_ARG(value));
+	}
+}
+
+/* The machine's own resolver, then what the pod adds; a pod with dnsPolicy None has only the
+ * latter. */
+static bool put_resolv(const struct pod *pod, struct error *err)
+{
+	auto_buf text = BUF_INIT;
+	struct str policy = json_str(json_get(pod_spec(pod), "dnsPolicy"));
+	struct error ignored;
+
+	if (!str_is(policy, "None"))
+		(void)!file_read(pod->node->resolv_conf, RESOLV_MAX, &text, &ignored);
+	if (text.len > 0 && text.at[text.len - 1] != '\n')
+		buf_add_byte(&text, '\n');
+	add_dns_config(json_get(pod_spec(pod), "dnsConfig"), &text);
+	return put(pod, "resolv.conf", &text, err);
+}
+
+bool pod_files_etc(struct pod *pod, struct error *err)
+{
+	auto_free char *folder = memory_print("%s/etc", pod->folder);
+	auto_buf name = BUF_INIT;
+	char hostname[64];
+
+	container_spec_hostname(json_root(pod->now), hostname);
+	buf_add_print(&name, "%s\n", hostname);
+	return file_make_dirs(folder, 0755, err) && put_hosts(pod, hostname, err) &&
+	       put_resolv(pod, err) && put(pod, "hostname", &name, err);
+}
+
+/* --- logs --- */
+
+/* As kubelets do: /var/log/pods/<namespace>_<name>_<uid>/<container>/<attempt>.log */
+void pod_files_log_folder(const struct pod *pod, const char *container, struct buf *out)
+{
+	buf_add_print(out, "%s/%s_%s_%s", pod->node->logs_folder, pod->namespace, pod->name,
+		      pod->uid);
+	if (container)
+		buf_add_print(out, "/%s", container);
+}
+
+bool pod_files_remove(struct pod *pod, struct error *err)
+{
+	auto_buf logs = BUF_INIT;
+
+	volumes_release(pod->folder);
+	pod_files_log_folder(pod, NULL, &logs);
+	return file_remove_tree(buf_text(&logs), err) && file_remove_tree(pod->folder, err);
+}

@@ -1,0 +1,138 @@
+/*
+ * pod_inside.h - between the files of the pod: its state, its containers, its status.
+ */
+#ifndef AGENT_POD_INSIDE_H
+#define AGENT_POD_INSIDE_H
+
+#include "agent/image_getter.h"
+#include "agent/pod.h"
+#include "agent/probe.h"
+#include "agent/recorder.h"
+#include "agent/sources.h"
+#include "agent/volumes.h"
+#include "base/clock.h"
+
+#define POD_CONTAINERS_MAX 200
+#define BACK_OFF_FIRST_MS  10000
+#define BACK_OFF_MAX_MS    300000
+#define BACK_OFF_RESET_US  600000000ll /* a run of ten minutes is a fresh start */
+
+enum pod_sandbox_phase {
+	SANDBOX_NONE,
+	SANDBOX_STARTING,  /* start or adopt under way                             */
+	SANDBOX_READY,     /* containers may run                                   */
+	SANDBOX_LOST,      /* its monitor is dead: to be taken away and made anew  */
+	SANDBOX_ENDING,    /* sandbox_destroy under way                            */
+};
+
+struct pod_container {
+	struct pod *pod;
+	const char *name;
+	bool is_init, is_sidecar; /* sidecar: an init container that is always restarted */
+	const struct json *spec;  /* in the pod's newest kept spec                        */
+	unsigned attempt;         /* of the present run, = restarts so far                */
+	char id[CONTAINER_ID_MAX];
+	bool created;             /* the present run is known to the sandbox              */
+	bool stop_sent;
+	struct image *image;      /* held while the container exists                      */
+	struct image_want *want;
+	int64_t image_back_off_ms, image_due_ms;
+	int64_t back_off_ms, due_ms; /* of restarts; due: monotonic clock                  */
+	struct probes *probes;
+	struct action *hook;      /* postStart or preStop under way                       */
+	bool started_hook_done, stop_hook_done;
+	char *waiting_reason, *waiting_message; /* NULL reason: not waiting               */
+	struct json_doc *over;    /* {"terminated": ...} of the present run when it ended */
+	struct json_doc *last;    /* of the run before                                    */
+};
+
+struct pod {
+	struct node *node;
+	const struct pod_events *events;
+	void *owner;
+	char *folder, *uid, *namespace, *name;
+	struct json_doc *now;   /* the newest object                                       */
+	struct json_doc **specs; /* objects whose spec containers and probes point into     */
+	size_t spec_count;
+	struct sources *sources;
+	struct sandbox *sandbox;
+	enum pod_sandbox_phase phase;
+	bool attached, volumes_ready;
+	char address[POD_NETWORK_ADDRESS];
+	struct pod_container *containers; /* init containers first */
+	size_t container_count;
+	char start_time[CLOCK_TEXT]; /* "" until it is ours */
+
+	bool leaving;  /* deleted, evicted, over its deadline: containers are stopped */
+	bool forgotten; /* gone from the API: nobody is told                            */
+	bool finished; /* phase Succeeded or Failed for good                           */
+	const char *failed_reason; /* "DeadlineExceeded"; NULL                             */
+	int64_t stop_due_ms;
+	bool told_gone, delete_sent, delete_done;
+
+	int64_t fetch_ms, fetch_due_ms; /* of sources: wait after a failure, next time     */
+	int64_t retry_ms, retry_due_ms; /* of volumes and sandbox                          */
+	uint64_t kept_hash;             /* of what pod.json holds                          */
+	struct loop_timer timer;
+	struct loop_task pass;
+	/* status */
+	struct json_doc *status; /* last made                                               */
+	bool status_dirty, status_stored;
+	struct client_call *status_call, *delete_call;
+	int64_t status_wait_ms, status_due_ms;
+};
+
+/* Ask for another pass, soon. */
+void pod_again(struct pod *pod);
+/* Ask for one at a time of the monotonic clock; the earliest wish wins. */
+void pod_again_at(struct pod *pod, int64_t due_ms);
+const struct json *pod_spec(const struct pod *pod);
+struct volumes_work pod_volumes_work(const struct pod *pod, struct downward_facts *facts);
+void pod_say(struct pod *pod, const struct pod_container *container, const char *type,
+	     const char *reason, const char *format, ...) PRINTF_LIKE(5, 6);
+bool pod_host_network(const struct pod *pod);
+
+/* --- containers (pod_containers.c) --- */
+
+void pod_containers_make(struct pod *pod);
+void pod_containers_free(struct pod *pod);
+/* Point the containers at the newest spec. */
+void pod_containers_respec(struct pod *pod);
+/* What the sandbox knows, after it was started or adopted. */
+void pod_containers_learn(struct pod *pod);
+/* The sandbox is gone: what ran has ended. */
+void pod_containers_lost(struct pod *pod);
+/* The next steps of all; false while init containers are not through. */
+void pod_containers_step(struct pod *pod);
+/* Stop all; true when none runs any more. */
+bool pod_containers_stop(struct pod *pod);
+bool pod_containers_finished(const struct pod *pod); /* all are over and none will be restarted */
+/* NULL when it is not known to the sandbox. */
+const struct container_state *pod_container_state(const struct pod_container *container);
+bool pod_container_running(const struct pod_container *container);
+int pod_container_exit_code(const struct pod_container *container); /* of `over` */
+bool pod_container_started(const struct pod_container *container);
+bool pod_container_ready(const struct pod_container *container);
+struct pod_container *pod_container_find(const struct pod *pod, struct str name);
+
+/* --- status (pod_status.c) --- */
+
+/* Make the status anew; store and send it when it changed. */
+void pod_status_step(struct pod *pod);
+/* Continue what status.json says of an earlier life. */
+void pod_status_load(struct pod *pod);
+/* {"terminated": {...}} of an exited state */
+struct json_doc *pod_status_terminated(const struct pod_container *container,
+				       const struct container_state *state);
+bool pod_status_is_sent(const struct pod *pod);
+
+/* --- files (pod_files.c) --- */
+
+/* pod.json: written where it differs from what is there; *out_changed. */
+MUST_CHECK bool pod_files_keep(struct pod *pod, bool *out_changed, struct error *err);
+/* hosts, resolv.conf, hostname below etc/ */
+MUST_CHECK bool pod_files_etc(struct pod *pod, struct error *err);
+void pod_files_log_folder(const struct pod *pod, const char *container, struct buf *out);
+MUST_CHECK bool pod_files_remove(struct pod *pod, struct error *err); /* folder and logs */
+
+#endif

@@ -1,0 +1,454 @@
+/*
+ * pod_status.c - the status of a pod from what its containers are, kept on the disk and sent to
+ * the API.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "agent/pod_inside.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+#define STATUS_MAX     (1024u * 1024)
+#define SEND_FIRST_MS  500
+#define SEND_MAX_MS    30000
+#define ID_PREFIX      "mote://"
+
+static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
+{
+	json_put(doc, to, key, json_new_text(doc, text));
+}
+
+static void put_time(struct json_doc *doc, struct json *to, const char *key, int64_t wall_us)
+{
+	char text[CLOCK_TEXT];
+
+	clock_print(wall_us / 1000000, text);
+	if (wall_us > 0)
+		put_text(doc, to, key, text);
+	else
+		json_put(doc, to, key, json_new_null(doc));
+}
+
+/* --- one container --- */
+
+static void container_uid(const struct pod_container *container, unsigned attempt,
+			  char out[2 * CONTAINER_ID_MAX])
+{
+	snprintf(out, 2 * CONTAINER_ID_MAX, ID_PREFIX "%s/%s.%u", container->pod->uid,
+		 container->name, attempt);
+}
+
+struct json_doc *pod_status_terminated(const struct pod_container *container,
+				       const struct container_state *state)
+{
+	struct json_doc *doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	struct json *over = json_sub_object(doc, root, "terminated");
+	char id[2 * CONTAINER_ID_MAX];
+
+	json_set_root(doc, root);
+	container_uid(container, container->attempt, id);
+	json_put(doc, over, "exitCode", json_new_int(doc, state->exit_code));
+	if (state->signal > 0)
+		json_put(doc, over, "signal", json_new_int(doc, state->signal));
+	put_text(doc, over, "reason", state->reason);
+	if (*state->message)
+		put_text(doc, over, "message", state->message);
+	put_time(doc, over, "startedAt", state->started_us);
+	put_time(doc, over, "finishedAt", state->finished_us);
+	put_text(doc, over, "containerID", id);
+	return doc;
+}
+
+static void put_waiting(struct json_doc *doc, struct json *state, const char *reason,
+			const char *message)
+{
+	struct json *waiting = json_sub_object(doc, state, "waiting");
+
+	put_text(doc, waiting, "reason", reason);
+	if (message)
+		put_text(doc, waiting, "message", message);
+}
+
+static void put_state(struct json_doc *doc, struct json *to, const struct pod_container *c)
+{
+	const struct container_state *state = pod_container_state(c);
+	struct json *out = json_sub_object(doc, to, "state");
+
+	if (c->waiting_reason)
+		put_waiting(doc, out, c->waiting_reason, c->waiting_message);
+	else if (c->over)
+		json_put(doc, to, "state", json_clone(doc, json_root(c->over)));
+	else if (state && state->phase == CONTAINER_RUNNING)
+		put_time(doc, json_sub_object(doc, out, "running"), "startedAt", state->started_us);
+	else
+		put_waiting(doc, out,
+			    c->is_init || c->pod->phase == SANDBOX_READY ? "PodInitializing"
+									 : "ContainerCreating",
+			    NULL);
+}
+
+static struct json *print_container(struct json_doc *doc, const struct pod_container *c)
+{
+	struct json *out = json_new_object(doc);
+	struct str image = json_str(json_get(c->spec, "image"));
+	bool over_and_waiting = c->over && c->waiting_reason;
+	char id[2 * CONTAINER_ID_MAX] = "";
+
+	if (c->created || c->over)
+		container_uid(c, c->attempt, id);
+	put_text(doc, out, "name", c->name);
+	put_state(doc, out, c);
+	json_put(doc, out, "lastState",
+		 over_and_waiting ? json_clone(doc, json_root(c->over))
+		 : c->last	  ? json_clone(doc, json_root(c->last))
+				  : json_new_object(doc));
+	json_put(doc, out, "ready", json_new_bool(doc, pod_container_ready(c)));
+	json_put(doc, out, "restartCount", json_new_int(doc, c->attempt));
+	json_put(doc, out, "image", json_new_str(doc, image));
+	put_text(doc, out, "imageID",
+		 !c->image ? "" : c->image->digests[0] ? c->image->digests[0] : c->image->id);
+	if (*id)
+		put_text(doc, out, "containerID", id);
+	json_put(doc, out, "started", json_new_bool(doc, pod_container_started(c)));
+	return out;
+}
+
+/* --- phase --- */
+
+struct tally {
+	size_t waiting, running, succeeded, failed;
+	bool init_done, init_failed, any_created;
+};
+
+static bool never_restarts(const struct pod *pod)
+{
+	return str_is(json_str(json_get(pod_spec(pod), "restartPolicy")), "Never");
+}
+
+static void tally_init(const struct pod_container *c, struct tally *out)
+{
+	bool done = c->is_sidecar ? pod_container_started(c)
+				  : c->over && pod_container_exit_code(c) == 0;
+
+	if (!done)
+		out->init_done = false;
+	if (!c->is_sidecar && c->over && pod_container_exit_code(c) != 0 && never_restarts(c->pod))
+		out->init_failed = true;
+}
+
+static void tally_up(const struct pod *pod, struct tally *out)
+{
+	*out = (struct tally){ .init_done = true };
+	for (size_t i = 0; i < pod->container_count; i++) {
+		const struct pod_container *c = &pod->containers[i];
+
+		if (c->is_init)
+			tally_init(c, out);
+		else if (pod_container_running(c))
+			out->running++;
+		else if (c->over && pod_container_exit_code(c) == 0)
+			out->succeeded++;
+		else if (c->over)
+			out->failed++;
+		else
+			out->waiting++;
+		out->any_created = out->any_created || (!c->is_init && (c->created || c->over));
+	}
+}
+
+static const char *phase_of(const struct pod *pod, const struct tally *tally)
+{
+	struct str policy = json_str(json_get(pod_spec(pod), "restartPolicy"));
+	bool always = policy.len == 0 || str_is(policy, "Always");
+
+	if (pod->failed_reason || tally->init_failed)
+		return "Failed";
+	if (!tally->init_done && !tally->any_created)
+		return "Pending";
+	if (tally->waiting > 0)
+		return tally->any_created ? "Running" : "Pending";
+	if (tally->running > 0 || (always && !pod->leaving))
+		return "Running";
+	if (tally->failed == 0)
+		return "Succeeded";
+	return str_is(policy, "OnFailure") && !pod->leaving ? "Running" : "Failed";
+}
+
+/* --- conditions --- */
+
+/* The old condition when nothing changed but the words: its time stays. */
+static void add_condition(struct json_doc *doc, struct json *list, const struct json *before,
+			  const char *type, const char *status, const char *reason)
+{
+	struct json *out = json_new_object(doc);
+	struct str since = STR_NONE;
+	char now[CLOCK_TEXT];
+
+	for (struct json_iter it = json_iter(before); json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "type")), type) &&
+		    str_is(json_str(json_get(it.value, "status")), status))
+			since = json_str(json_get(it.value, "lastTransitionTime"));
+	clock_print(clock_wall_s(), now);
+	put_text(doc, out, "type", type);
+	put_text(doc, out, "status", status);
+	json_put(doc, out, "lastProbeTime", json_new_null(doc));
+	json_put(doc, out, "lastTransitionTime",
+		 since.len > 0 ? json_new_str(doc, since) : json_new_text(doc, now));
+	if (reason)
+		put_text(doc, out, "reason", reason);
+	json_append(list, out);
+}
+
+static bool is_ours(struct str type)
+{
+	static const char *const types[] = { "PodReadyToStartContainers", "Initialized", "Ready",
+					     "ContainersReady", "PodScheduled" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+		if (str_is(type, types[i]))
+			return true;
+	return false;
+}
+
+/* Conditions that somebody else set, as readiness gates are. */
+static bool gates_open(const struct pod *pod)
+{
+	const struct json *known = json_path(json_root(pod->now), "status", "conditions", NULL);
+
+	for (struct json_iter g = json_iter(json_get(pod_spec(pod), "readinessGates"));
+	     json_next(&g);) {
+		bool open = false;
+
+		for (struct json_iter it = json_iter(known); json_next(&it);)
+			if (str_equal(json_str(json_get(it.value, "type")),
+				      json_str(json_get(g.value, "conditionType"))))
+				open = str_is(json_str(json_get(it.value, "status")), "True");
+		if (!open)
+			return false;
+	}
+	return true;
+}
+
+static void put_conditions(const struct pod *pod, struct json_doc *doc, struct json *status,
+			   const struct tally *tally, bool all_ready)
+{
+	struct json *list = json_sub_array(doc, status, "conditions");
+	const struct json *known = json_path(json_root(pod->now), "status", "conditions", NULL);
+	const struct json *before =
+		pod->status ? json_get(json_root(pod->status), "conditions") : known;
+	bool over = pod->finished || pod->failed_reason;
+	const char *no = over ? "PodCompleted" : "ContainersNotReady";
+	bool gates = gates_open(pod);
+
+	add_condition(doc, list, before, "PodReadyToStartContainers",
+		      pod->phase == SANDBOX_READY ? "True" : "False", NULL);
+	add_condition(doc, list, before, "Initialized", tally->init_done ? "True" : "False",
+		      tally->init_done ? (over ? "PodCompleted" : NULL) : "ContainersNotInitialized");
+	add_condition(doc, list, before, "Ready", all_ready && gates ? "True" : "False",
+		      all_ready ? (gates ? NULL : "ReadinessGatesNotReady") : no);
+	add_condition(doc, list, before, "ContainersReady", all_ready ? "True" : "False",
+		      all_ready ? NULL : no);
+	add_condition(doc, list, known, "PodScheduled", "True", NULL);
+	for (struct json_iter it = json_iter(known); json_next(&it);)
+		if (!is_ours(json_str(json_get(it.value, "type"))))
+			json_append(list, json_clone(doc, it.value));
+}
+
+/* --- the whole --- */
+
+static void put_addresses(const struct pod *pod, struct json_doc *doc, struct json *status)
+{
+	const char *address = pod_address(pod);
+	struct json *entry;
+
+	put_text(doc, status, "hostIP", pod->node->ip);
+	entry = json_new_object(doc);
+	put_text(doc, entry, "ip", pod->node->ip);
+	json_append(json_sub_array(doc, status, "hostIPs"), entry);
+	if (!*address)
+		return;
+	put_text(doc, status, "podIP", address);
+	entry = json_new_object(doc);
+	put_text(doc, entry, "ip", address);
+	json_append(json_sub_array(doc, status, "podIPs"), entry);
+}
+
+static void put_containers(const struct pod *pod, struct json_doc *doc, struct json *status,
+			   bool *all_ready)
+{
+	*all_ready = true;
+	for (size_t i = 0; i < pod->container_count; i++) {
+		const struct pod_container *c = &pod->containers[i];
+		struct json *list = json_sub_array(
+			doc, status, c->is_init ? "initContainerStatuses" : "containerStatuses");
+
+		json_append(list, print_container(doc, c));
+		if (!c->is_init && !pod_container_ready(c))
+			*all_ready = false;
+	}
+}
+
+static struct json_doc *make(const struct pod *pod)
+{
+	struct json_doc *doc = json_doc_new();
+	struct json *status = json_new_object(doc);
+	struct tally tally;
+	bool all_ready;
+
+	json_set_root(doc, status);
+	tally_up(pod, &tally);
+	put_containers(pod, doc, status, &all_ready);
+	put_text(doc, status, "phase", phase_of(pod, &tally));
+	put_conditions(pod, doc, status, &tally, all_ready && !pod->leaving);
+	put_addresses(pod, doc, status);
+	if (*pod->start_time)
+		put_text(doc, status, "startTime", pod->start_time);
+	if (pod->failed_reason) {
+		put_text(doc, status, "reason", pod->failed_reason);
+		put_text(doc, status, "message",
+			 "Pod was active on the node longer than the specified deadline");
+	}
+	return doc;
+}
+
+/* --- the disk --- */
+
+/* A pod that never restarted has nothing to remember; flash wears out. */
+static bool is_worth_storing(const struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++)
+		if (pod->containers[i].attempt > 0 || pod->containers[i].over)
+			return true;
+	return pod->finished || pod->failed_reason;
+}
+
+static void store(struct pod *pod)
+{
+	auto_free char *path = memory_print("%s/status.json", pod->folder);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+
+	json_print(json_root(pod->status), &text);
+	/* A full disk costs memory of restarts after the next reboot, not the pod. */
+	pod->status_stored = file_replace(path, buf_str(&text), 0600, &ignored);
+}
+
+static void load_container(struct pod *pod, const struct json *known)
+{
+	struct pod_container *c = pod_container_find(pod, json_str(json_get(known, "name")));
+	const struct json *over = json_path(known, "state", "terminated", NULL);
+	const struct json *last = json_path(known, "lastState", "terminated", NULL);
+
+	if (!c)
+		return;
+	c->attempt = (unsigned)json_int(json_get(known, "restartCount"));
+	if (over) {
+		c->over = json_doc_new();
+		json_set_root(c->over, json_clone(c->over, json_get(known, "state")));
+	}
+	if (last) {
+		c->last = json_doc_new();
+		json_set_root(c->last, json_clone(c->last, json_get(known, "lastState")));
+	}
+}
+
+void pod_status_load(struct pod *pod)
+{
+	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
+	auto_free char *path = memory_print("%s/status.json", pod->folder);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+	const struct json *root;
+	struct str phase;
+
+	if (!file_read(path, STATUS_MAX, &text, &ignored) ||
+	    !json_parse(buf_str(&text), &pod->status, NULL, &ignored))
+		return;
+	root = json_root(pod->status);
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		for (struct json_iter it = json_iter(json_get(root, lists[i])); json_next(&it);)
+			load_container(pod, it.value);
+	phase = json_str(json_get(root, "phase"));
+	pod->finished = str_is(phase, "Succeeded") || str_is(phase, "Failed");
+	if (str_is(json_str(json_get(root, "reason")), "DeadlineExceeded"))
+		pod->failed_reason = "DeadlineExceeded";
+	snprintf(pod->start_time, sizeof(pod->start_time), STR_FMT,
+		 STR_ARG(json_str(json_get(root, "startTime"))));
+	snprintf(pod->address, sizeof(pod->address), STR_FMT,
+		 STR_ARG(json_str(json_get(root, "podIP"))));
+	pod->status_dirty = true; /* the API may not have heard it */
+	pod->status_stored = true;
+}
+
+/* --- the API --- */
+
+static void on_sent(void *of, const struct json *result, const struct error *err)
+{
+	struct pod *pod = of;
+
+	(void)result;
+	pod->status_call = NULL;
+	if (!err) {
+		pod->status_wait_ms = 0;
+	} else if (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CONFLICT) {
+		/* Gone, or another pod of the same name: the watch tells us. */
+		pod->status_dirty = false;
+	} else {
+		pod->status_dirty = true;
+		pod->status_wait_ms = pod->status_wait_ms ? pod->status_wait_ms * 2 : SEND_FIRST_MS;
+		if (pod->status_wait_ms > SEND_MAX_MS)
+			pod->status_wait_ms = SEND_MAX_MS;
+		pod->status_due_ms = clock_now_ms() + pod->status_wait_ms;
+	}
+	pod_again(pod);
+}
+
+static void send(struct pod *pod)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = { .verb = CLIENT_PATCH_MERGE,
+				  .kind = kind_find_name(STR("v1"), STR("Pod")),
+				  .namespace = str_of(pod->namespace),
+				  .name = str_of(pod->name),
+				  .subresource = "status",
+				  .on_done = on_sent,
+				  .of = pod };
+
+	put_text(doc, json_sub_object(doc, root, "metadata"), "uid", pod->uid);
+	json_put(doc, root, "status", json_clone(doc, json_root(pod->status)));
+	json_print(root, &body);
+	ask.body = buf_str(&body);
+	pod->status_dirty = false;
+	pod->status_call = client_call(pod->node->client, &ask);
+}
+
+void pod_status_step(struct pod *pod)
+{
+	struct json_doc *made = make(pod);
+
+	if (pod->status && json_equal(json_root(pod->status), json_root(made))) {
+		json_doc_free(made);
+	} else {
+		json_doc_free(pod->status);
+		pod->status = made;
+		pod->status_dirty = true;
+		pod->status_stored = false;
+	}
+	if (!pod->status_stored && is_worth_storing(pod))
+		store(pod);
+	if (!pod->status_dirty || pod->status_call || pod->forgotten)
+		return;
+	if (clock_now_ms() < pod->status_due_ms)
+		pod_again_at(pod, pod->status_due_ms);
+	else
+		send(pod);
+}
+
+bool pod_status_is_sent(const struct pod *pod)
+{
+	return !pod->status_dirty && !pod->status_call;
+}
