@@ -343,25 +343,32 @@ static void describe(struct str message, struct buf *out)
 	buf_add_print(out, "%s " STR_FMT, rows[verb].what, STR_ARG(name));
 }
 
+/* The text in the attribute that stands first here, or in the expression of a rule. */
+static void describe_part(struct str rest, struct buf *out)
+{
+	uint16_t type;
+	struct str part;
+
+	if (!next_attribute(&rest, &type, &part))
+		return;
+	if (shown(part, NAME_SHOWN).len == 0)
+		part = find_attribute(part, NFTA_EXPR_NAME);
+	if (shown(part, NAME_SHOWN).len > 0)
+		buf_add_print(out, " (" STR_FMT ")", STR_ARG(shown(part, NAME_SHOWN)));
+}
+
 /* The kernel's own words and the part it means, as far as it says so. */
 static void describe_reason(struct str message, struct str facts, struct buf *out)
 {
 	struct str words = shown(find_attribute(facts, NLMSGERR_ATTR_MSG), 256);
 	struct str offset = find_attribute(facts, NLMSGERR_ATTR_OFFS);
 	uint32_t at;
-	uint16_t type;
-	struct str part;
 
 	if (offset.len == sizeof(at)) {
 		memcpy(&at, offset.at, sizeof(at));
-		if (at < message.len) {
-			struct str rest = str_from(message.at + at, message.len - at);
-
-			buf_add_print(out, " at byte %u", at);
-			if (next_attribute(&rest, &type, &part) && shown(part, NAME_SHOWN).len > 0)
-				buf_add_print(out, " (" STR_FMT ")",
-					      STR_ARG(shown(part, NAME_SHOWN)));
-		}
+		buf_add_print(out, " at byte %u", at);
+		if (at < message.len)
+			describe_part(str_from(message.at + at, message.len - at), out);
 	}
 	if (words.len > 0)
 		buf_add_print(out, ", \"" STR_FMT "\"", STR_ARG(words));

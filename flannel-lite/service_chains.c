@@ -108,8 +108,7 @@ static void add_service_rules(struct rules *rules)
 	change_mark(batch, true);
 	nft_message_rule(batch, "services");
 	load_address_port(batch);
-	nft_expression_map(batch, &rules->sets[SET_SERVICES], 0, 4);
-	nft_expression_decide(batch, &rules->sets[SET_SERVICE_POOLS], 4);
+	nft_expression_decide(batch, &rules->sets[SET_SERVICES], 0);
 	rule_change_mark(batch, "services", false);
 	rule_goto_if_node(batch, "services", "node");
 
@@ -126,8 +125,7 @@ static void add_service_rules(struct rules *rules)
 	rule_change_mark(batch, "node", true);
 	nft_message_rule(batch, "node");
 	load_port(batch);
-	nft_expression_map(batch, &rules->sets[SET_NODE_PORTS], 0, 4);
-	nft_expression_decide(batch, &rules->sets[SET_NODE_POOLS], 4);
+	nft_expression_decide(batch, &rules->sets[SET_NODE_PORTS], 0);
 	rule_change_mark(batch, "node", false);
 }
 
@@ -234,12 +232,14 @@ void service_chains_add(struct rules *rules)
 
 /* --- picking --- */
 
-/* Find the pool's number again (a rule cannot leave it to the next), a slot, whose it is. */
+/* What the packet asks for, a slot: whose it is. */
 static void add_pick_rules(struct rules *rules, const struct pool *pool, enum way way,
 			   const char *chain)
 {
 	struct nft_batch *batch = rules->batch;
 	uint32_t slots = (uint32_t)pool->slots;
+	enum set_place place = way == WAY_SERVICE ? SET_ENDPOINTS : SET_NODE_ENDPOINTS;
+	unsigned slot = way == WAY_SERVICE ? 3 : 2; /* register behind the key's */
 
 	if (way == WAY_LOCAL)
 		rule_change_mark(batch, chain, false);
@@ -248,16 +248,14 @@ static void add_pick_rules(struct rules *rules, const struct pool *pool, enum wa
 		load_address_port(batch);
 	else
 		load_port(batch);
-	nft_expression_map(batch, &rules->sets[way == WAY_SERVICE ? SET_SERVICES : SET_NODE_PORTS],
-			   0, 4);
 	if (pool->sticky) {
-		nft_expression_load(batch, NFT_FIELD_SOURCE, 6);
-		nft_expression_hash(batch, 6, slots, 5);
+		nft_expression_load(batch, NFT_FIELD_SOURCE, 4);
+		nft_expression_hash(batch, 4, slots, slot);
 	} else {
-		nft_expression_random(batch, slots, 5);
+		nft_expression_random(batch, slots, slot);
 	}
-	nft_expression_map(batch, &rules->sets[SET_ENDPOINTS], 4, 6);
-	nft_expression_destination_nat(batch, 6, 7);
+	nft_expression_map(batch, &rules->sets[place], 0, 4);
+	nft_expression_destination_nat(batch, 4, 5);
 }
 
 void service_chains_pick(struct rules *rules, const struct pool *pool, enum way way,

@@ -2,10 +2,14 @@
  * service_rules.c - the plan, checked, and as the elements of nf_tables maps.
  *
  * The maps hold all that differs from service to service; the rules that ask them are in
- * service_chains.c and are about as many for one service as for a thousand.  A service port has up
- * to two pools of endpoints: all, and those for its node port alone; their numbers are made from
- * its place in the plan.  The kernel checks every rule that uses a map against the whole of it, so
- * a rule of its own for each service would cost the square of their number.
+ * service_chains.c and are about as many for one service as for a thousand.  The kernel checks
+ * every rule that uses a map against the whole of it, so a rule of its own for each service would
+ * cost the square of their number.
+ *
+ * An endpoint is found by what the packet asked for, and a slot.  So it lies in the map once for
+ * each address of its service, and once more for the node port.  A number for "the endpoints of
+ * this service" would save that, but nft(8) up to 1.0.6 dies when it lists a map whose key comes
+ * from another map.
  */
 #include "flannel-lite/service_rules.h"
 
@@ -24,28 +28,27 @@ enum {
 
 /* What nft(8) calls the parts of keys, 6 bits each. */
 enum { SHOW_ADDRESS = 7, SHOW_PROTOCOL = 12, SHOW_PORT = 13, SHOW_NUMBER = 19 };
-#define SHOW_PAIR(a, b)     ((a) << 6 | (b))
-#define SHOW_THREE(a, b, c) ((a) << 12 | (b) << 6 | (c))
+#define SHOW(list, part) ((list) << 6 | (part))
+#define SHOW_BY_PORT     SHOW(SHOW_PROTOCOL, SHOW_PORT)
+#define SHOW_BY_ADDRESS  SHOW(SHOW(SHOW_ADDRESS, SHOW_PROTOCOL), SHOW_PORT)
 
 static_assert(sizeof(struct address_port_key) == 12, "each part of a key is padded to 4 bytes");
 static_assert(sizeof(struct port_key) == 8, "each part of a key is padded to 4 bytes");
 static_assert(sizeof(struct endpoint_value) == 8, "each part of a value is padded to 4 bytes");
 
-#define BY_ADDRESS  .key_type = SHOW_THREE(SHOW_ADDRESS, SHOW_PROTOCOL, SHOW_PORT), .key_len = 12
-#define BY_PORT     .key_type = SHOW_PAIR(SHOW_PROTOCOL, SHOW_PORT), .key_len = 8
-#define BY_NUMBER   .key_type = SHOW_NUMBER, .key_len = 4
-#define BY_SLOT     .key_type = SHOW_PAIR(SHOW_NUMBER, SHOW_NUMBER), .key_len = 8
-#define BY_LOOP     .key_type = SHOW_PAIR(SHOW_ADDRESS, SHOW_ADDRESS), .key_len = 8
-#define TO_VERDICT  .value_type = NFT_DATA_VERDICT
-#define TO_NUMBER   .value_type = SHOW_NUMBER, .value_len = 4
-#define TO_ENDPOINT .value_type = SHOW_PAIR(SHOW_ADDRESS, SHOW_PORT), .value_len = 8
+#define BY_ADDRESS      .key_type = SHOW_BY_ADDRESS, .key_len = 12
+#define BY_ADDRESS_SLOT .key_type = SHOW(SHOW_BY_ADDRESS, SHOW_NUMBER), .key_len = 16
+#define BY_PORT         .key_type = SHOW_BY_PORT, .key_len = 8
+#define BY_PORT_SLOT    .key_type = SHOW(SHOW_BY_PORT, SHOW_NUMBER), .key_len = 12
+#define BY_LOOP         .key_type = SHOW(SHOW_ADDRESS, SHOW_ADDRESS), .key_len = 8
+#define TO_VERDICT      .value_type = NFT_DATA_VERDICT
+#define TO_ENDPOINT     .value_type = SHOW(SHOW_ADDRESS, SHOW_PORT), .value_len = 8
 
 static const struct nft_set set_rows[SETS] = {
-	[SET_SERVICES] = { .name = "services", BY_ADDRESS, TO_NUMBER },
-	[SET_SERVICE_POOLS] = { .name = "service_pools", BY_NUMBER, TO_VERDICT },
-	[SET_NODE_PORTS] = { .name = "node_ports", BY_PORT, TO_NUMBER },
-	[SET_NODE_POOLS] = { .name = "node_pools", BY_NUMBER, TO_VERDICT },
-	[SET_ENDPOINTS] = { .name = "endpoints", BY_SLOT, TO_ENDPOINT },
+	[SET_SERVICES] = { .name = "services", BY_ADDRESS, TO_VERDICT },
+	[SET_ENDPOINTS] = { .name = "endpoints", BY_ADDRESS_SLOT, TO_ENDPOINT },
+	[SET_NODE_PORTS] = { .name = "node_ports", BY_PORT, TO_VERDICT },
+	[SET_NODE_ENDPOINTS] = { .name = "node_endpoints", BY_PORT_SLOT, TO_ENDPOINT },
 	[SET_HOST_PORTS] = { .name = "host_ports", BY_PORT, TO_ENDPOINT },
 	[SET_HOST_PORTS_AT] = { .name = "host_ports_at", BY_ADDRESS, TO_ENDPOINT },
 	[SET_REFUSED] = { .name = "refused", BY_ADDRESS, TO_VERDICT },
@@ -92,7 +95,7 @@ static size_t slot_count(size_t endpoints, bool sticky)
 {
 	static const size_t steps[][2] = { { 4, 64 }, { 32, 512 }, { 128, 2048 } };
 
-	if (!sticky || endpoints < 2)
+	if (!sticky)
 		return endpoints;
 	for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
 		if (endpoints <= steps[i][0])
@@ -108,12 +111,11 @@ static struct pool pool_of(const struct rules *rules, size_t place, bool local)
 	struct pool pool = {
 		.endpoints = local ? port->local_endpoints : port->endpoints,
 		.count = local ? port->local_endpoint_count : port->endpoint_count,
-		.number = (uint32_t)(place * 2 + (local ? 1 : 0)),
-		.sticky = port->affinity_s > 0,
 	};
 
 	if (local && (!port->local_only || port->node_port == 0))
 		pool.count = 0;
+	pool.sticky = port->affinity_s > 0 && pool.count > 1;
 	pool.slots = slot_count(pool.count, pool.sticky);
 	return pool;
 }
@@ -121,6 +123,15 @@ static struct pool pool_of(const struct rules *rules, size_t place, bool local)
 static bool is_protocol(int protocol)
 {
 	return protocol == SERVICE_TCP || protocol == SERVICE_UDP || protocol == SERVICE_SCTP;
+}
+
+/* One more than allowed stands for all that is more. */
+static void count(struct rules *rules, enum set_place place, size_t entries, size_t times)
+{
+	uint32_t *size = &rules->sets[place].size;
+	uint64_t sum = *size + (uint64_t)entries * times;
+
+	*size = sum > ELEMENTS_MAX ? ELEMENTS_MAX + 1 : (uint32_t)sum;
 }
 
 /* Counts are summed for the sizes of the maps: no more than that goes into them. */
@@ -141,17 +152,15 @@ MUST_CHECK static bool count_port(struct rules *rules, size_t place, struct erro
 	}
 
 	struct pool all = pool_of(rules, place, false);
-	struct pool local = pool_of(rules, place, true);
-	enum set_place answer = all.count > 0 ? SET_SERVICES : SET_REFUSED;
+	struct pool node = pool_of(rules, place, port->local_only);
 
-	rules->sets[answer].size += (uint32_t)port->address_count;
-	rules->sets[SET_ENDPOINTS].size += (uint32_t)(all.slots + local.slots);
-	rules->sets[SET_LOOPS].size += (uint32_t)(all.count + local.count);
-	rules->sets[SET_SERVICE_POOLS].size++;
+	count(rules, all.count > 0 ? SET_SERVICES : SET_REFUSED, port->address_count, 1);
+	count(rules, SET_ENDPOINTS, all.slots, port->address_count);
+	count(rules, SET_LOOPS, all.count, 1);
 	if (port->node_port > 0) {
-		rules->sets[SET_NODE_PORTS].size++;
-		rules->sets[SET_NODE_POOLS].size++;
-		rules->sets[SET_NODE_REFUSED].size++;
+		count(rules, node.count > 0 ? SET_NODE_PORTS : SET_NODE_REFUSED, 1, 1);
+		count(rules, SET_NODE_ENDPOINTS, node.slots, 1);
+		count(rules, SET_LOOPS, node.count, 1);
 	}
 	for (size_t i = 0; i < SETS; i++) {
 		if (rules->sets[i].size > ELEMENTS_MAX)
@@ -263,13 +272,20 @@ static const struct service_endpoint *owner_of_slot(const struct pool *pool, siz
 	return best;
 }
 
-static void add_endpoints(struct rules *rules, const struct pool *pool)
+/* Put the pool's endpoints into `place` behind this key; the slot follows it. */
+static void add_endpoints(struct rules *rules, enum set_place place, const void *key,
+			  const struct pool *pool)
 {
-	for (size_t slot = 0; slot < pool->slots; slot++) {
-		struct endpoint_key key = { .pool = pool->number, .slot = (uint32_t)slot };
+	uint8_t bytes[sizeof(struct address_port_key) + sizeof(uint32_t)];
+	size_t len = rules->sets[place].key_len - sizeof(uint32_t);
+
+	assert(len + sizeof(uint32_t) <= sizeof(bytes));
+	memcpy(bytes, key, len);
+	for (uint32_t slot = 0; slot < pool->slots; slot++) {
 		struct endpoint_value value = value_of(owner_of_slot(pool, slot));
 
-		nft_message_element(rules->batch, &rules->sets[SET_ENDPOINTS], &key, &value);
+		memcpy(bytes + len, &slot, sizeof(slot));
+		nft_message_element(rules->batch, &rules->sets[place], bytes, &value);
 	}
 }
 
@@ -291,15 +307,18 @@ static void add_loops(struct rules *rules, const struct pool *pool)
 		add_loop(rules, &pool->endpoints[i]);
 }
 
-static void add_address(struct rules *rules, const struct service_port *port, uint32_t address,
-			const struct pool *pool)
+/* The way of a packet with this key: to the chain that picks, and there to an endpoint. */
+static void add_pool(struct rules *rules, enum way way, const void *key, const struct pool *pool)
 {
-	struct address_port_key key = key_by_address(address, port->protocol, port->port);
+	enum set_place from = way == WAY_SERVICE ? SET_SERVICES : SET_NODE_PORTS;
+	enum set_place to = way == WAY_SERVICE ? SET_ENDPOINTS : SET_NODE_ENDPOINTS;
+	char chain[PICK_NAME];
 
-	if (pool->count > 0)
-		add_value(rules, SET_SERVICES, &key, &pool->number);
-	else
-		add_verdict(rules, SET_REFUSED, &key, NFT_GOTO, "refuse");
+	if (!take_key(rules, from, key))
+		return;
+	service_chains_pick(rules, pool, way, chain);
+	nft_message_element_verdict(rules->batch, &rules->sets[from], key, NFT_GOTO, chain);
+	add_endpoints(rules, to, key, pool);
 }
 
 static void add_addresses(struct rules *rules, size_t place)
@@ -307,8 +326,16 @@ static void add_addresses(struct rules *rules, size_t place)
 	const struct service_port *port = &rules->plan->ports[place];
 	struct pool pool = pool_of(rules, place, false);
 
-	for (size_t i = 0; i < port->address_count; i++)
-		add_address(rules, port, port->addresses[i], &pool);
+	add_loops(rules, &pool);
+	for (size_t i = 0; i < port->address_count; i++) {
+		struct address_port_key key =
+			key_by_address(port->addresses[i], port->protocol, port->port);
+
+		if (pool.count > 0)
+			add_pool(rules, WAY_SERVICE, &key, &pool);
+		else
+			add_verdict(rules, SET_REFUSED, &key, NFT_GOTO, "refuse");
+	}
 }
 
 static void add_node_port(struct rules *rules, size_t place)
@@ -319,28 +346,13 @@ static void add_node_port(struct rules *rules, size_t place)
 
 	if (port->node_port == 0)
 		return;
+	add_loops(rules, &pool);
 	if (pool.count > 0)
-		add_value(rules, SET_NODE_PORTS, &key, &pool.number);
+		add_pool(rules, port->local_only ? WAY_LOCAL : WAY_NODE, &key, &pool);
 	else if (port->endpoint_count > 0)
 		add_verdict(rules, SET_NODE_REFUSED, &key, NF_DROP, NULL);
 	else
 		add_verdict(rules, SET_NODE_REFUSED, &key, NFT_GOTO, "refuse");
-}
-
-/* Which chain picks from the pool of a service port, or (node) of its node port. */
-static void add_pick(struct rules *rules, size_t place, bool node)
-{
-	const struct service_port *port = &rules->plan->ports[place];
-	bool local = node && port->local_only;
-	struct pool pool = pool_of(rules, place, local);
-	enum way way = local ? WAY_LOCAL : node ? WAY_NODE : WAY_SERVICE;
-	char chain[PICK_NAME];
-
-	if (pool.count == 0 || (node && port->node_port == 0))
-		return;
-	service_chains_pick(rules, &pool, way, chain);
-	add_verdict(rules, node ? SET_NODE_POOLS : SET_SERVICE_POOLS, &pool.number, NFT_GOTO,
-		    chain);
 }
 
 static void add_host_port(struct rules *rules, const struct host_port *port)
@@ -355,33 +367,18 @@ static void add_host_port(struct rules *rules, const struct host_port *port)
 		add_value(rules, SET_HOST_PORTS_AT, &at, &value);
 }
 
-/* Map by map, so that elements of one share messages. */
 static void add_elements(struct rules *rules)
 {
 	const struct service_rules_plan *plan = rules->plan;
 
-	for (size_t i = 0; i < plan->port_count * 2; i++) {
-		struct pool pool = pool_of(rules, i / 2, i % 2 == 1);
-
-		add_endpoints(rules, &pool);
-	}
-	for (size_t i = 0; i < plan->port_count * 2; i++) {
-		struct pool pool = pool_of(rules, i / 2, i % 2 == 1);
-
-		add_loops(rules, &pool);
-	}
-	for (size_t i = 0; i < plan->host_port_count; i++)
-		add_loop(rules, &plan->host_ports[i].pod);
-	for (size_t i = 0; i < plan->port_count; i++)
-		add_pick(rules, i, false);
-	for (size_t i = 0; i < plan->port_count; i++)
-		add_pick(rules, i, true);
-	for (size_t i = 0; i < plan->port_count; i++)
+	for (size_t i = 0; i < plan->port_count; i++) {
 		add_addresses(rules, i);
-	for (size_t i = 0; i < plan->port_count; i++)
 		add_node_port(rules, i);
-	for (size_t i = 0; i < plan->host_port_count; i++)
+	}
+	for (size_t i = 0; i < plan->host_port_count; i++) {
+		add_loop(rules, &plan->host_ports[i].pod);
 		add_host_port(rules, &plan->host_ports[i]);
+	}
 }
 
 /* --- the whole --- */

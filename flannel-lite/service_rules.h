@@ -4,7 +4,7 @@
  *
  * The table is replaced whole, in one transaction: packets see the old rules or the new ones.
  * Looking up a service costs one map lookup, picking an endpoint one random number: constant time
- * per packet however many services there are.  The kernel is spoken to over netlink
+ * per connection however many services there are.  The kernel is spoken to over netlink
  * (nfnetlink/nf_tables); neither iptables nor nft is run.  Nothing outside our table is touched.
  * IPv4.  Needs CAP_NET_ADMIN.
  *
@@ -72,11 +72,13 @@ struct service_rules_plan {
  * on 127.0.0.0/8.  Connections that exist keep their endpoint.
  *
  * An address and port that two entries name belongs to the first.  A bad range, protocol or port
- * is ERROR_INVALID, over a million endpoints ERROR_TOO_LARGE.  ERROR_BROKEN with the kernel's own
- * reason when it refuses.  After any error the old table still stands.
+ * is ERROR_INVALID.  Over a million endpoints (each counted for every address of its service; those
+ * with affinity as 64 to 2048 together) is ERROR_TOO_LARGE.  ERROR_BROKEN with the kernel's own
+ * reason when it refuses, ERROR_FORBIDDEN without the privilege.  After any error the old table
+ * still stands.
  */
 MUST_CHECK bool service_rules_replace(const struct service_rules_plan *plan, struct error *err);
-/* Delete the table; none is fine. */
+/* Delete the table; none is fine.  Connections through services end with it. */
 MUST_CHECK bool service_rules_remove(struct error *err);
 
 #endif

@@ -9,7 +9,8 @@
 #include "flannel-lite/nft_message.h"
 #include "flannel-lite/service_rules.h"
 
-/* The keys and values of the maps: packet fields, each padded to 4 bytes, in network order.
+/* The keys and values of the maps: packet fields, each padded to 4 bytes, in network order;
+ * slots, which are ours, in host order.
  * Checklist: load_address_port, load_port in service_chains.c. */
 struct address_port_key {
 	uint32_t address;
@@ -24,10 +25,6 @@ struct port_key {
 	uint16_t port;
 	uint16_t zero;
 };
-struct endpoint_key {
-	uint32_t pool; /* host order, like the slot: these come from us */
-	uint32_t slot;
-};
 struct endpoint_value {
 	uint32_t address;
 	uint16_t port;
@@ -39,16 +36,15 @@ struct loop_key {
 };
 
 enum set_place {
-	SET_SERVICES,      /* address, protocol, port: pool number */
-	SET_SERVICE_POOLS, /* pool number: chain that picks one of so many */
-	SET_NODE_PORTS,    /* protocol, port: pool number */
-	SET_NODE_POOLS,    /* pool number: chain */
-	SET_ENDPOINTS,     /* pool number, slot: endpoint */
-	SET_HOST_PORTS,    /* protocol, port: endpoint */
-	SET_HOST_PORTS_AT, /* address, protocol, port: endpoint */
-	SET_REFUSED,       /* address, protocol, port: "refuse" */
-	SET_NODE_REFUSED,  /* protocol, port: "refuse" or drop */
-	SET_LOOPS,         /* a pod's own address as both ends: it met itself through a service */
+	SET_SERVICES,       /* address, protocol, port: chain that picks one of so many */
+	SET_ENDPOINTS,      /* address, protocol, port, slot: endpoint */
+	SET_NODE_PORTS,     /* protocol, port: chain that picks */
+	SET_NODE_ENDPOINTS, /* protocol, port, slot: endpoint */
+	SET_HOST_PORTS,     /* protocol, port: endpoint */
+	SET_HOST_PORTS_AT,  /* address, protocol, port: endpoint */
+	SET_REFUSED,        /* address, protocol, port: "refuse" */
+	SET_NODE_REFUSED,   /* protocol, port: "refuse" or drop */
+	SET_LOOPS,          /* a pod's own address as both ends: it met itself through a service */
 	SETS
 };
 
@@ -73,8 +69,7 @@ struct pool {
 	const struct service_endpoint *endpoints;
 	size_t count;
 	size_t slots;
-	uint32_t number; /* unique in the table */
-	bool sticky;     /* the client's address picks the slot, not chance */
+	bool sticky; /* the client's address picks the slot, not chance */
 };
 
 /* How a packet comes to a pool. */

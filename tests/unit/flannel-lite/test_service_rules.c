@@ -7,8 +7,8 @@
  *   pods 10.42.1.11 .12 .13 --veth-- 10.42.1.1 machine 172.30.0.1 --veth-- outside 172.30.0.2
  *   client pod 10.42.1.130 --veth-- 10.42.1.129
  *
- * with plain sockets in each.  A connection is made by the kernel as soon as somebody listens, so one
- * thread plays all parts.  The outside also has 10.42.2.5: a pod of another machine.
+ * with plain sockets in each.  A connection is made by the kernel as soon as somebody listens, so
+ * one thread plays all parts.  The outside also has 10.42.2.5: a pod of another machine.
  */
 #include "flannel-lite/service_rules.h"
 
@@ -32,6 +32,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "flannel-lite/nft_expression.h"
 #include "tests/unit/harness.h"
 
 #define WAIT_MS 2000
@@ -436,7 +437,7 @@ static void stays(void)
 	for (int i = 0; i < 3; i++)
 		CHECK(hits[i] > 0);
 
-	/* The last endpoint goes: its clients move, nobody else does; it comes back: all is as before. */
+	/* The last endpoint goes: its clients move, nobody else does.  Back: all is as before. */
 	port.endpoint_count = 2;
 	replace(&plan);
 	for (int i = 0; i < CLIENTS; i++) {
@@ -686,6 +687,62 @@ static void refuses_bad_plans(void)
 	check_reaches(CLIENT, NULL, CLUSTER, 80, listener, "10.42.1.130");
 }
 
+/* All or nothing, and the error says which message it was. */
+static void refused_whole(void)
+{
+	build_world();
+
+	uint32_t cluster = address(CLUSTER);
+	struct service_endpoint one = endpoint("10.42.1.11", 8080);
+	struct service_port port = web(&cluster, &one, 1);
+	struct service_rules_plan plan = plan_of(&port, 1);
+	int listener = listen_at(POD, "10.42.1.11", 8080);
+	auto_nft_batch batch = nft_message_batch("mote");
+	struct error err;
+
+	replace(&plan);
+	nft_message_table(&batch, NFT_MSG_DELTABLE);
+	nft_message_table(&batch, NFT_MSG_NEWTABLE);
+	nft_message_chain(&batch, "here");
+	nft_message_rule(&batch, "here");
+	nft_expression_verdict(&batch, NFT_GOTO, "nowhere");
+	nft_message_chain(&batch, "there");
+	CHECK(!nft_message_send(&batch, &err));
+	CHECK_INT(err.kind, ERROR_BROKEN);
+	CHECK_INT(err.os_code, ENOENT);
+	CHECK(strstr(err.text, "rule of chain here") != NULL);
+	check_reaches(CLIENT, NULL, CLUSTER, 80, listener, "10.42.1.130");
+}
+
+/* nft(8) is no part of us, but who debugs a machine will use it. */
+static void can_be_listed(void)
+{
+	build_world();
+
+	uint32_t cluster = address(CLUSTER);
+	const struct service_endpoint all[] = { endpoint("10.42.1.11", 8080),
+						endpoint("10.42.1.12", 8080) };
+	struct service_port ports[3];
+	struct host_port host = { SERVICE_UDP, 0, 53, endpoint("10.42.1.11", 53) };
+	struct service_rules_plan plan = plan_of(ports, 3);
+
+	if (run("nft --version") != 0)
+		harness_skip("needs the program nft");
+	for (size_t i = 0; i < 3; i++) {
+		ports[i] = web(&cluster, all, i);
+		ports[i].port = (uint16_t)(80 + i);
+		ports[i].node_port = (uint16_t)(30080 + i);
+		ports[i].affinity_s = i == 1 ? 0 : 10;
+	}
+	ports[2].local_only = true;
+	ports[2].local_endpoints = all;
+	ports[2].local_endpoint_count = 2;
+	plan.host_ports = &host;
+	plan.host_port_count = 1;
+	replace(&plan);
+	CHECK_INT(run("nft list ruleset"), 0);
+}
+
 static void says(int near, int far, const char *text)
 {
 	char answer[32] = { 0 };
@@ -822,6 +879,8 @@ static const struct test tests[] = {
 	{ "masquerades pods", masquerades_pods },
 	{ "comes and goes", comes_and_goes },
 	{ "refuses bad plans", refuses_bad_plans },
+	{ "refused whole", refused_whole },
+	{ "can be listed", can_be_listed },
 	{ "replacing keeps connections", replacing_keeps_connections },
 	{ "replacing is seamless", replacing_is_seamless, .time_limit_s = 30 },
 	{ "replaces many", replaces_many, .time_limit_s = 60 },
