@@ -119,6 +119,7 @@ static void arenas_keep_texts(void)
 /* How a child ends that runs out of memory here. */
 static int end_without_memory(bool try)
 {
+	volatile size_t size = SIZE_MAX - 65536; /* the compiler would know it better */
 	int status;
 	pid_t pid = fork();
 
@@ -129,8 +130,8 @@ static int end_without_memory(bool try)
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(SIGABRT, SIG_DFL);
 		if (try)
-			_exit(memory_try(SIZE_MAX / 4) ? 1 : 0);
-		*(volatile char *)memory_get(SIZE_MAX / 4) = 0;
+			_exit(memory_try(size) ? 1 : 0);
+		*(volatile char *)memory_get(size) = 0;
 		_exit(2);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
