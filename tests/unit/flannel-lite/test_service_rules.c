@@ -865,6 +865,9 @@ static void replaces_many(void)
 	many(MANY, 2, 0);
 	many(SERVICE_RULES_PORTS_MAX, 2, 0);
 	many(MANY, 2, 10);
+	/* More elements than one message holds. */
+	many(1, 3000, 0);
+	many(1, 100, 10);
 }
 
 static const struct test tests[] = {
