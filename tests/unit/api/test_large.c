@@ -125,7 +125,7 @@ static void bad_labels(void)
 	CHECK_INT(count_errors(&text), FIELD_ERRORS_MAX);
 }
 
-/* Goal: unknown fields, nulls and amounts that become canonical, each as many as there is room for. */
+/* Goal: unknown fields and amounts that become canonical, as many as there is room for. */
 static void decoding(void)
 {
 	auto_arena arena = arena_new();

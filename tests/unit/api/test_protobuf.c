@@ -167,6 +167,10 @@ static void refuses_values(void)
 	wrap(&raw, to_created, 2, STR("\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f"));
 	check_refuses(pod_type(), buf_str(&raw),
 		      "the protobuf field creationTimestamp is no time of the years 1 to 9999");
+	buf_reset(&raw);
+	wrap(&raw, to_created, 2, STR("\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"));
+	check_refuses(pod_type(), buf_str(&raw),
+		      "the protobuf field creationTimestamp is no time of the years 1 to 9999");
 }
 
 /* Goal: a message in two pieces is one, of equal keys the last wins, packed numbers are a list. */
