@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "net/local_address.h"
 #include "net/pki.h"
 
 #define CA_DAYS   3650
@@ -279,35 +280,6 @@ bool bootstrap_service_address(const char *service_cidr, char out[64], struct er
 	return true;
 }
 
-/* The address that a packet to the outside would leave from; the first one that is up when there is
- * no route. */
-static char *own_address(void)
-{
-	struct sockaddr_in outside = { .sin_family = AF_INET, .sin_port = htons(9) }, own;
-	socklen_t len = sizeof(own);
-	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	char text[INET_ADDRSTRLEN];
-	struct arena *arena;
-	struct names *names;
-	char *found = NULL;
-
-	/* TEST-NET-1: nothing is sent, only the route is looked up */
-	inet_pton(AF_INET, "192.0.2.1", &outside.sin_addr);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&outside, sizeof(outside)) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
-	    inet_ntop(AF_INET, &own.sin_addr, text, sizeof(text)))
-		return memory_string(text);
-	arena = arena_new();
-	names = arena_zero(arena, sizeof(*names));
-	names->arena = arena;
-	add_local_addresses(names);
-	for (size_t i = 0; i < names->count && !found; i++)
-		if (strncmp(names->list[i], "127.", 4) != 0)
-			found = memory_string(names->list[i]);
-	arena_free(arena);
-	return found ? found : memory_string("127.0.0.1");
-}
-
 /* --- all of it --- */
 
 bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, struct error *err)
@@ -319,7 +291,7 @@ bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, stru
 	memset(out, 0, sizeof(*out));
 	out->address = plan->advertise_address && *plan->advertise_address
 			       ? memory_string(plan->advertise_address)
-			       : own_address();
+			       : local_address(STR_NONE);
 	return file_make_dirs(folder, 0700, err) &&
 	       load_ca(&work, "server-ca", &out->server_ca, &out->server_ca_key, err) &&
 	       load_ca(&work, "client-ca", &out->client_ca, &out->client_ca_key, err) &&

@@ -1,0 +1,425 @@
+/*
+ * node_object.c - a small state machine: get or create the node, then status and lease by timers.
+ */
+#include "agent/node_object.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+
+#define LEASE_MS     10000
+#define STATUS_MS    300000
+#define RETRY_MS     1000
+#define LEASE_S      40
+#define KUBE_VERSION "v1.32.4+mote"
+
+struct node_object {
+	struct node_object_plan plan;
+	struct loop *loop;
+	bool registered, lease_made;
+	char *why_not;
+	struct loop_timer status_timer, lease_timer, retry_timer;
+	struct client_call *node_call, *lease_call;
+	struct json_doc *posted; /* conditions as last sent */
+	bool status_waiting;     /* another one is due after the running call */
+};
+
+static const struct kind *node_kind(void)
+{
+	return kind_find_name(STR("v1"), STR("Node"));
+}
+
+static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
+{
+	json_put(doc, to, key, json_new_text(doc, text));
+}
+
+/* --- the status --- */
+
+static void add_condition(const struct node_object *it, struct json_doc *doc, struct json *list,
+			  const char *const words[4])
+{
+	struct json *out = json_new_object(doc);
+	struct str since = STR_NONE;
+	char now[CLOCK_TEXT];
+
+	clock_print(clock_wall_s(), now);
+	for (struct json_iter old = json_iter(it->posted ? json_root(it->posted) : NULL);
+	     json_next(&old);)
+		if (str_is(json_str(json_get(old.value, "type")), words[0]) &&
+		    str_is(json_str(json_get(old.value, "status")), words[1]))
+			since = json_str(json_get(old.value, "lastTransitionTime"));
+	put_text(doc, out, "type", words[0]);
+	put_text(doc, out, "status", words[1]);
+	put_text(doc, out, "lastHeartbeatTime", now);
+	json_put(doc, out, "lastTransitionTime",
+		 since.len > 0 ? json_new_str(doc, since) : json_new_text(doc, now));
+	put_text(doc, out, "reason", words[2]);
+	put_text(doc, out, "message", words[3]);
+	json_append(list, out);
+}
+
+static void put_conditions(const struct node_object *it, struct json_doc *doc, struct json *status)
+{
+	struct json *list = json_sub_array(doc, status, "conditions");
+	const char *memory_words[] = { "MemoryPressure", "False", "KubeletHasSufficientMemory",
+				       "kubelet has sufficient memory available" };
+	const char *disk_words[] = { "DiskPressure", "False", "KubeletHasNoDiskPressure",
+				     "kubelet has no disk pressure" };
+	const char *pid_words[] = { "PIDPressure", "False", "KubeletHasSufficientPID",
+				    "kubelet has sufficient PID available" };
+	const char *ready_words[] = { "Ready", "True", "KubeletReady",
+				      "kubelet is posting ready status" };
+	bool memory, disk;
+
+	machine_pressure(it->plan.node->folder, &memory, &disk);
+	if (memory) {
+		memory_words[1] = "True";
+		memory_words[2] = "KubeletHasInsufficientMemory";
+		memory_words[3] = "kubelet has insufficient memory available";
+	}
+	if (disk) {
+		disk_words[1] = "True";
+		disk_words[2] = "KubeletHasDiskPressure";
+		disk_words[3] = "kubelet has disk pressure";
+	}
+	if (it->why_not) {
+		ready_words[1] = "False";
+		ready_words[2] = "KubeletNotReady";
+		ready_words[3] = it->why_not;
+	}
+	add_condition(it, doc, list, memory_words);
+	add_condition(it, doc, list, disk_words);
+	add_condition(it, doc, list, pid_words);
+	add_condition(it, doc, list, ready_words);
+}
+
+static void put_resources(const struct node_object *it, struct json_doc *doc, struct json *status,
+			  const char *field)
+{
+	const struct machine *machine = it->plan.machine;
+	struct json *out = json_sub_object(doc, status, field);
+
+	json_put(doc, out, "cpu", json_new_print(doc, "%" PRId64, machine->cpu_milli / 1000));
+	json_put(doc, out, "memory", json_new_print(doc, "%" PRId64 "Ki", machine->memory / 1024));
+	json_put(doc, out, "ephemeral-storage",
+		 json_new_print(doc, "%" PRId64 "Ki", machine->ephemeral / 1024));
+	json_put(doc, out, "pods", json_new_print(doc, "%" PRId64, it->plan.node->max_pods));
+}
+
+static void put_info(const struct node_object *it, struct json_doc *doc, struct json *status)
+{
+	const struct machine *machine = it->plan.machine;
+	struct json *info = json_sub_object(doc, status, "nodeInfo");
+
+	put_text(doc, info, "machineID", machine->machine_id);
+	put_text(doc, info, "systemUUID", machine->system_uuid);
+	put_text(doc, info, "bootID", machine->boot_id);
+	put_text(doc, info, "kernelVersion", machine->kernel);
+	put_text(doc, info, "osImage", machine->os_image);
+	json_put(doc, info, "containerRuntimeVersion",
+		 json_new_print(doc, "mote://%s", version_text()));
+	put_text(doc, info, "kubeletVersion", KUBE_VERSION);
+	put_text(doc, info, "kubeProxyVersion", KUBE_VERSION);
+	put_text(doc, info, "operatingSystem", "linux");
+	put_text(doc, info, "architecture", machine->architecture);
+}
+
+static void put_address(struct json_doc *doc, struct json *list, const char *type, const char *text)
+{
+	struct json *entry = json_new_object(doc);
+
+	put_text(doc, entry, "type", type);
+	put_text(doc, entry, "address", text);
+	json_append(list, entry);
+}
+
+static struct json *make_status(const struct node_object *it, struct json_doc *doc)
+{
+	struct json *status = json_new_object(doc);
+	struct json *addresses = json_sub_array(doc, status, "addresses");
+
+	put_address(doc, addresses, "InternalIP", it->plan.node->ip);
+	put_address(doc, addresses, "Hostname", it->plan.node->name);
+	put_resources(it, doc, status, "capacity");
+	put_resources(it, doc, status, "allocatable");
+	put_conditions(it, doc, status);
+	put_info(it, doc, status);
+	return status;
+}
+
+static void call_node(struct node_object *it, struct client_ask *ask,
+		      void (*on_done)(void *of, const struct json *result, const struct error *err))
+{
+	ask->kind = node_kind();
+	ask->on_done = on_done;
+	ask->of = it;
+	it->node_call = client_call(it->plan.node->client, ask);
+}
+
+static void post_status(struct node_object *it);
+
+static void retry(struct node_object *it)
+{
+	loop_timer_set(it->loop, &it->retry_timer, RETRY_MS);
+}
+
+static void on_posted(void *of, const struct json *result, const struct error *err)
+{
+	struct node_object *it = of;
+
+	it->node_call = NULL;
+	if (err) {
+		/* Deleted by somebody: register again. */
+		if (err->kind == ERROR_NOT_FOUND)
+			it->registered = false;
+		retry(it);
+		return;
+	}
+	it->plan.on_object(it->plan.owner, result);
+	if (it->status_waiting)
+		post_status(it);
+}
+
+static void post_status(struct node_object *it)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	struct json *status = make_status(it, doc);
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = { .verb = CLIENT_PATCH_STRATEGIC,
+				  .name = str_of(it->plan.node->name),
+				  .subresource = "status" };
+
+	it->status_waiting = it->node_call != NULL;
+	if (it->node_call || !it->registered)
+		return;
+	json_doc_free(it->posted);
+	it->posted = json_doc_new();
+	json_set_root(it->posted, json_clone(it->posted, json_get(status, "conditions")));
+	json_put(doc, root, "status", status);
+	json_print(root, &body);
+	ask.body = buf_str(&body);
+	call_node(it, &ask, on_posted);
+	loop_timer_set(it->loop, &it->status_timer, STATUS_MS);
+}
+
+/* --- registration --- */
+
+static void put_labels(const struct node_object *it, struct json_doc *doc, struct json *meta)
+{
+	const struct machine *machine = it->plan.machine;
+	struct json *labels = json_sub_object(doc, meta, "labels");
+
+	put_text(doc, labels, "kubernetes.io/hostname", it->plan.node->name);
+	put_text(doc, labels, "kubernetes.io/arch", machine->architecture);
+	put_text(doc, labels, "kubernetes.io/os", "linux");
+	put_text(doc, labels, "beta.kubernetes.io/arch", machine->architecture);
+	put_text(doc, labels, "beta.kubernetes.io/os", "linux");
+	put_text(doc, labels, "node.kubernetes.io/instance-type", "mote");
+	for (size_t i = 0; i < it->plan.labels->count; i++) {
+		struct str value = str_of(it->plan.labels->items[i]), key = str_cut(&value, '=');
+
+		json_put_str(doc, labels, key, json_new_str(doc, value));
+	}
+}
+
+/* "key=value:Effect" or "key:Effect" */
+static void put_taints(const struct node_object *it, struct json_doc *doc, struct json *spec)
+{
+	for (size_t i = 0; i < it->plan.taints->count; i++) {
+		struct str effect = str_of(it->plan.taints->items[i]);
+		struct str value = str_cut(&effect, ':'), key = str_cut(&value, '=');
+		struct json *taint = json_new_object(doc);
+
+		json_put(doc, taint, "key", json_new_str(doc, key));
+		if (value.len > 0)
+			json_put(doc, taint, "value", json_new_str(doc, value));
+		json_put(doc, taint, "effect", json_new_str(doc, effect));
+		json_append(json_sub_array(doc, spec, "taints"), taint);
+	}
+}
+
+static void on_registered(struct node_object *it, const struct json *object)
+{
+	it->registered = true;
+	log_info("agent.node", "node registered", "node=%s", it->plan.node->name);
+	it->plan.on_object(it->plan.owner, object);
+	post_status(it);
+	loop_timer_set(it->loop, &it->lease_timer, 0);
+}
+
+static void on_created(void *of, const struct json *result, const struct error *err)
+{
+	struct node_object *it = of;
+
+	it->node_call = NULL;
+	if (!err) {
+		on_registered(it, result);
+		return;
+	}
+	log_warn("agent.node", "the node cannot be registered; trying again", "why=\"%s\"",
+		 err->text);
+	retry(it);
+}
+
+static void create(struct node_object *it)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	struct json *meta = json_sub_object(doc, root, "metadata");
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = { .verb = CLIENT_CREATE };
+
+	put_text(doc, root, "apiVersion", "v1");
+	put_text(doc, root, "kind", "Node");
+	put_text(doc, meta, "name", it->plan.node->name);
+	put_labels(it, doc, meta);
+	put_taints(it, doc, json_sub_object(doc, root, "spec"));
+	json_put(doc, root, "status", make_status(it, doc));
+	json_print(root, &body);
+	ask.body = buf_str(&body);
+	call_node(it, &ask, on_created);
+}
+
+static void on_found(void *of, const struct json *result, const struct error *err)
+{
+	struct node_object *it = of;
+
+	it->node_call = NULL;
+	if (!err)
+		on_registered(it, result);
+	else if (err->kind == ERROR_NOT_FOUND)
+		create(it);
+	else
+		retry(it);
+}
+
+static void register_node(struct node_object *it)
+{
+	struct client_ask ask = { .verb = CLIENT_GET, .name = str_of(it->plan.node->name) };
+
+	if (!it->node_call)
+		call_node(it, &ask, on_found);
+}
+
+/* --- the lease --- */
+
+static void print_lease(const struct node_object *it, struct buf *out)
+{
+	char now[CLOCK_TEXT];
+
+	clock_print_micro(clock_wall_us(), now);
+	buf_add_print(out,
+		      "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{"
+		      "\"name\":\"%s\",\"namespace\":\"kube-node-lease\"},\"spec\":{"
+		      "\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%s\"}}",
+		      it->plan.node->name, it->plan.node->name, LEASE_S, now);
+}
+
+static void on_lease(void *of, const struct json *result, const struct error *err)
+{
+	struct node_object *it = of;
+
+	(void)result;
+	it->lease_call = NULL;
+	/* Leases live in the server's memory: after its restart ours is made anew. */
+	it->lease_made = !err || err->kind == ERROR_EXISTS;
+	loop_timer_set(it->loop, &it->lease_timer, err ? RETRY_MS : LEASE_MS);
+}
+
+static void renew(struct node_object *it)
+{
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = {
+		.verb = it->lease_made ? CLIENT_PATCH_MERGE : CLIENT_CREATE,
+		.kind = kind_find_name(STR("coordination.k8s.io/v1"), STR("Lease")),
+		.namespace = STR("kube-node-lease"),
+		.name = it->lease_made ? str_of(it->plan.node->name) : STR_NONE,
+		.on_done = on_lease,
+		.of = it,
+	};
+
+	if (it->lease_call || !it->registered)
+		return;
+	print_lease(it, &body);
+	ask.body = buf_str(&body);
+	it->lease_call = client_call(it->plan.node->client, &ask);
+}
+
+/* --- timers --- */
+
+static void on_lease_timer(struct loop_timer *timer)
+{
+	renew(CONTAINER_OF(timer, struct node_object, lease_timer));
+}
+
+static void on_status_timer(struct loop_timer *timer)
+{
+	post_status(CONTAINER_OF(timer, struct node_object, status_timer));
+}
+
+static void on_retry(struct loop_timer *timer)
+{
+	struct node_object *it = CONTAINER_OF(timer, struct node_object, retry_timer);
+
+	if (it->registered)
+		post_status(it);
+	else
+		register_node(it);
+}
+
+/* --- life --- */
+
+struct node_object *node_object_start(const struct node_object_plan *plan)
+{
+	struct node_object *it = memory_new(struct node_object);
+
+	it->plan = *plan;
+	it->loop = plan->node->loop;
+	it->why_not = memory_string("the pod network is not up yet");
+	it->lease_timer.on_timer = on_lease_timer;
+	it->status_timer.on_timer = on_status_timer;
+	it->retry_timer.on_timer = on_retry;
+	return it;
+}
+
+void node_object_stop(struct node_object *it)
+{
+	if (!it)
+		return;
+	if (it->node_call)
+		client_cancel(it->node_call);
+	if (it->lease_call)
+		client_cancel(it->lease_call);
+	loop_timer_stop(&it->lease_timer);
+	loop_timer_stop(&it->status_timer);
+	loop_timer_stop(&it->retry_timer);
+	json_doc_free(it->posted);
+	free(it->why_not);
+	free(it);
+}
+
+void node_object_poke(struct node_object *it)
+{
+	if (it->registered) {
+		post_status(it);
+		renew(it);
+	} else {
+		register_node(it);
+	}
+}
+
+void node_object_ready(struct node_object *it, const char *why_not)
+{
+	bool same = why_not ? it->why_not && strcmp(why_not, it->why_not) == 0 : !it->why_not;
+
+	if (same)
+		return;
+	free(it->why_not);
+	it->why_not = why_not ? memory_string(why_not) : NULL;
+	post_status(it);
+}

@@ -1,0 +1,31 @@
+/*
+ * node_object.h - this machine as a Node of the API: registration, conditions, lease.
+ *
+ * Registers once the server is reached, keeps the lease in kube-node-lease alive (every 10 s), and
+ * posts the status when it changes and every five minutes.  Labels and taints of the command line
+ * are set at the first registration only, as with kubelets.  Loop thread only.
+ */
+#ifndef AGENT_NODE_OBJECT_H
+#define AGENT_NODE_OBJECT_H
+
+#include "agent/machine.h"
+#include "agent/node.h"
+#include "base/options.h"
+
+struct node_object_plan {
+	struct node *node;
+	const struct machine *machine;
+	const struct option_list *labels, *taints;
+	/* The object as the API has it (podCIDR!), after each answer. */
+	void (*on_object)(void *owner, const struct json *object);
+	void *owner;
+};
+struct node_object;
+struct node_object *node_object_start(const struct node_object_plan *plan);
+void node_object_stop(struct node_object *object); /* NULL is fine */
+/* The server is reached (again): register or renew now. */
+void node_object_poke(struct node_object *object);
+/* Why the node is not ready; NULL = it is. */
+void node_object_ready(struct node_object *object, const char *why_not);
+
+#endif

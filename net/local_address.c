@@ -1,0 +1,64 @@
+/*
+ * local_address.c - asks the kernel's routes by an unconnected UDP socket.
+ */
+#include "net/local_address.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+/* TEST-NET-1: only the route is looked up */
+#define OUTSIDE "192.0.2.1"
+
+static bool is_loopback(const struct in_addr *address)
+{
+	return ntohl(address->s_addr) >> 24 == 127;
+}
+
+static bool by_route(const char *towards, struct in_addr *out)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) }, own;
+	socklen_t len = sizeof(own);
+	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || inet_pton(AF_INET, towards, &to.sin_addr) != 1 ||
+	    connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&own, &len) != 0 || is_loopback(&own.sin_addr))
+		return false;
+	*out = own.sin_addr;
+	return true;
+}
+
+static bool first_of_all(struct in_addr *out)
+{
+	struct ifaddrs *all = NULL;
+	bool found = false;
+
+	if (getifaddrs(&all) != 0)
+		return false;
+	for (struct ifaddrs *at = all; at && !found; at = at->ifa_next) {
+		const struct sockaddr_in *in = (const void *)at->ifa_addr;
+
+		if (!in || in->sin_family != AF_INET || !(at->ifa_flags & IFF_UP) ||
+		    is_loopback(&in->sin_addr))
+			continue;
+		*out = in->sin_addr;
+		found = true;
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+char *local_address(struct str towards)
+{
+	auto_free char *host = str_copy(towards);
+	char text[INET_ADDRSTRLEN];
+	struct in_addr address;
+
+	if (!by_route(*host ? host : OUTSIDE, &address) && !by_route(OUTSIDE, &address) &&
+	    !first_of_all(&address))
+		return memory_string("127.0.0.1");
+	inet_ntop(AF_INET, &address, text, sizeof(text));
+	return memory_string(text);
+}

@@ -1,0 +1,16 @@
+/*
+ * local_address.h - which of this machine's addresses others reach it by.
+ */
+#ifndef NET_LOCAL_ADDRESS_H
+#define NET_LOCAL_ADDRESS_H
+
+#include "base/text.h"
+
+/*
+ * The IPv4 address that packets to `towards` (an address, or STR_NONE = the outside) leave with; a
+ * loopback address is passed over.  Without a route the first address that is not loopback, else
+ * 127.0.0.1.  Nothing is sent.  Caller frees.
+ */
+char *local_address(struct str towards);
+
+#endif
