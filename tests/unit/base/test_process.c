@@ -132,7 +132,7 @@ _Noreturn static void be_short_parent(int alive)
 	_exit(process_start(&plan, &pid, &err) ? 0 : 1);
 }
 
-/* Goal: a program that shall die with its parent does: long before its time nobody holds the pipe. */
+/* Goal: a program that shall die with its parent does: soon nobody holds the pipe. */
 static void dies_with_parent(void)
 {
 	int ends[2], status;
