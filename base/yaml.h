@@ -17,8 +17,8 @@ MUST_CHECK bool yaml_parse(struct str text, struct json_doc **out, const char **
 			   struct error *err);
 /* All documents, as the entries of one array root; empty documents are left out. */
 MUST_CHECK bool yaml_parse_all(struct str text, struct json_doc **out, struct error *err);
-/* Block style, keys in given order, strings quoted where some reader of YAML 1.1 would take them for
- * something else.  yaml_parse makes the same value of it. */
+/* Block style, keys in given order, strings quoted where some reader of YAML 1.1 would take them
+ * for something else.  yaml_parse makes the same value of it. */
 void yaml_print(const struct json *value, struct buf *out);
 
 #endif
