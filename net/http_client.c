@@ -1,7 +1,10 @@
 /*
  * http_client.c - calls out over kept or new connections.
  *
- *   QUEUED ─(a stream is there)-> SENT ─(head)-> BODY ─(end)-> told and freed
+ *   DIALLING ─(a stream is there)-> SENT ─(head)-> BODY ─(end)-> told and freed
+ *
+ * A dial cannot be taken back, so it knows its call by way of a struct waiter only: a call that ends
+ * first lets go of it, and a stream that comes later finds nobody and is closed.
  *
  * A kept connection may have been closed by the server while it lay idle: a call on it that gets no
  * byte back is started once more on a new one.
@@ -44,10 +47,18 @@ struct http_client {
 
 enum stage { STAGE_DIALLING, STAGE_SENT, STAGE_BODY };
 
+/* What a dial calls back with; its own until then. */
+struct waiter {
+	struct http_call *call; /* NULL: it has ended */
+};
+
 struct http_call {
 	struct list link;
 	struct http_client *client;
 	struct line *line;
+	struct waiter *waiter; /* of the dial on its way */
+	struct error *no_line; /* why the dial failed; told by the task */
+	struct loop_task task;
 	struct http_ask ask;
 	struct buf out; /* head and body, kept for a second try */
 	struct buf in;
@@ -65,9 +76,6 @@ struct http_call {
 	bool busy; /* inside a callback: freeing waits */
 	struct loop_timer timer;
 };
-
-static void line_take(struct http_call *call);
-static void call_end(struct http_call *call, const struct error *err);
 
 /* --- lines --- */
 
@@ -118,14 +126,25 @@ static void line_keep(struct line *line)
 
 /* --- the life of a call --- */
 
+/* Neither the clock nor a dial knows the call any more. */
+static void wait_no_more(struct http_call *call)
+{
+	loop_timer_stop(&call->timer);
+	loop_task_cancel(&call->task);
+	if (call->waiter)
+		call->waiter->call = NULL;
+	call->waiter = NULL;
+}
+
 static void call_free(struct http_call *call)
 {
+	wait_no_more(call);
 	if (call->busy) {
 		call->cancelled = true;
 		return;
 	}
-	loop_timer_stop(&call->timer);
 	list_remove(&call->link);
+	free(call->no_line);
 	arena_free(call->arena);
 	buf_clear(&call->out);
 	buf_clear(&call->in);
@@ -165,7 +184,7 @@ static void call_end(struct http_call *call, const struct error *err)
 {
 	bool reusable = !err && call->head.keep_alive && call->in.len == 0 && !call->until_close;
 
-	loop_timer_stop(&call->timer);
+	wait_no_more(call);
 	drop_line(call, reusable);
 	tell_end(call, err);
 	call_free(call);
@@ -191,10 +210,7 @@ static void on_timer(struct loop_timer *timer)
 void http_call_cancel(struct http_call *call)
 {
 	call->cancelled = true;
-	if (call->stage != STAGE_DIALLING)
-		drop_line(call, false);
-	if (call->stage == STAGE_DIALLING && !call->line)
-		return; /* freed when the dialler calls back */
+	drop_line(call, false);
 	call_free(call);
 }
 
@@ -235,19 +251,43 @@ static void send_on(struct http_call *call, struct line *line, bool kept)
 	stream_write(line->stream, buf_str(&call->out));
 }
 
+static void on_task(struct loop_task *task)
+{
+	struct http_call *call = CONTAINER_OF(task, struct http_call, task);
+
+	fail(call, call->no_line);
+}
+
+/* May come inside http_call, whose caller does not have the call yet: a failure is told later. */
 static void on_dialled(void *of, struct stream *stream, const struct error *err)
 {
-	struct http_call *call = of;
+	struct waiter *waiter = of;
+	struct http_call *call = waiter->call;
 
-	if (call->cancelled) {
+	free(waiter);
+	if (!call) {
 		stream_close(stream);
-		call_free(call);
 		return;
 	}
-	if (!stream)
-		fail(call, err);
-	else
+	call->waiter = NULL;
+	if (stream) {
 		send_on(call, line_new(call->client, stream), false);
+		return;
+	}
+	call->no_line = memory_new(struct error);
+	*call->no_line = *err;
+	loop_defer(call->client->loop, &call->task);
+}
+
+static void dial_for(struct http_call *call)
+{
+	struct http_client *client = call->client;
+	struct waiter *waiter = memory_new(struct waiter);
+
+	waiter->call = call;
+	call->waiter = waiter;
+	call->stage = STAGE_DIALLING;
+	client->dial(client->of, on_dialled, waiter);
 }
 
 static void line_take(struct http_call *call)
@@ -256,8 +296,7 @@ static void line_take(struct http_call *call)
 	struct line *line;
 
 	if (list_is_empty(&client->idle)) {
-		call->stage = STAGE_DIALLING;
-		client->dial(client->of, on_dialled, call);
+		dial_for(call);
 		return;
 	}
 	line = LIST_OWNER(client->idle.next, struct line, link);
@@ -278,8 +317,11 @@ struct http_call *http_call(struct http_client *client, const struct http_ask *a
 	call->ask.method = arena_string(call->arena, ask->method, strlen(ask->method));
 	call->no_body = strcmp(ask->method, "HEAD") == 0;
 	call->timer.on_timer = on_timer;
+	call->task.on_task = on_task;
 	list_add(&client->calls, &call->link);
 	print_call(call);
+	if (client->closing)
+		return call; /* http_client_free, further up, ends it with the others */
 	if (ask->timeout_ms > 0)
 		loop_timer_set(client->loop, &call->timer, ask->timeout_ms);
 	line_take(call);
@@ -446,9 +488,8 @@ static bool try_again(struct http_call *call)
 	if (!call->kept_line || call->any_byte)
 		return false;
 	drop_line(call, false);
-	call->stage = STAGE_DIALLING;
 	call->kept_line = false;
-	call->client->dial(call->client->of, on_dialled, call);
+	dial_for(call);
 	return true;
 }
 
@@ -627,13 +668,8 @@ void http_client_free(struct http_client *client)
 		return;
 	client->closing = true;
 	error_set(&err, ERROR_UNAVAILABLE, "the client is closing");
-	LIST_EACH_SAFE(&client->calls, link)
-	{
-		struct http_call *call = LIST_OWNER(link, struct http_call, link);
-
-		if (call->stage != STAGE_DIALLING)
-			call_end(call, &err);
-	}
+	while (!list_is_empty(&client->calls)) /* a callback may cancel others */
+		call_end(LIST_OWNER(client->calls.next, struct http_call, link), &err);
 	url_free(client->url);
 	while (!list_is_empty(&client->idle))
 		line_free(LIST_OWNER(client->idle.next, struct line, link));

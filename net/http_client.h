@@ -16,13 +16,16 @@
 #include "net/stream.h"
 
 struct http_client;
-/* Must call back exactly once, later or now. */
+/* Must call back exactly once, later or now, with the `call` it was given; later than the end of the
+ * client is fine too.  Nobody may want the stream any more by then: it is closed. */
 typedef void
 http_dial_fn(void *of, void (*on_done)(void *call, struct stream *stream, const struct error *err),
 	     void *call);
 struct http_client *http_client_new(struct loop *loop, http_dial_fn *dial, void *of,
 				    const char *host_header);
-void http_client_free(struct http_client *client); /* live calls get an error first; NULL is fine */
+/* Live calls get an error first, and so does a call that is begun there: do not try again at once.
+ * Not from inside a callback of one of its own calls.  NULL is fine. */
+void http_client_free(struct http_client *client);
 
 /* A dialler for "http://host:port" or "https://host:port" with a TLS config (may be NULL for http).
  */
@@ -52,7 +55,7 @@ struct http_ask {
 	void (*on_upgrade)(void *of, const struct http_head *head, struct stream *stream);
 	void *of;
 };
-/* The call is freed by itself after its last callback. */
+/* The call is freed by itself after its last callback, which never comes inside http_call. */
 struct http_call *http_call(struct http_client *client, const struct http_ask *ask);
 void http_call_cancel(struct http_call *call);             /* no callback comes after it */
 void http_call_pause(struct http_call *call, bool paused); /* streamed: stop reading */
