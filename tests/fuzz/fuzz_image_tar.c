@@ -2,8 +2,8 @@
  * fuzz_image_tar.c - any bytes as an image layer: decompressed, read as tar, unpacked.
  *
  * The layer's folder has a file and a folder beside it; whatever the layer says, these stay as
- * they are, and what was unpacked can be removed again.  The first byte chooses how the others are taken:
- * as an archive whose checksums are made right, as a script of entries, as compressed data.
+ * they are, and what was unpacked can be removed again.  The first byte chooses how the others are
+ * taken: as an archive whose checksums are made right, as a script of entries, as compressed data.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -102,7 +102,7 @@ static void *use_often(void *out_count)
 		usleep(5000);
 		CHECK(file_exists(path));
 		image_free(images, image);
-		++*(size_t *)out_count;
+		++*(atomic_size_t *)out_count;
 	}
 	return NULL;
 }
@@ -111,7 +111,7 @@ static void serves_many_at_once(void)
 {
 	auto_free char *one = save_image("one", "file", "1"), *two = save_image("two", "file", "2");
 	pthread_t threads[5];
-	size_t uses[2] = { 0, 0 };
+	atomic_size_t uses[2] = { 0, 0 };
 	struct error err;
 
 	open_store();
