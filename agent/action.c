@@ -253,8 +253,8 @@ static void start_http(struct action *action, const struct action_work *work,
 	bool secure = str_is(json_str(json_get(part, "scheme")), "HTTPS");
 	struct str host = host_of(part, work), path = json_str(json_get(part, "path"));
 	unsigned port = port_of(part, work->container);
-	auto_free char *url = memory_print("%s://" STR_FMT ":%u", secure ? "https" : "http",
-					   STR_ARG(host), port);
+	auto_free char *url =
+		memory_print("%s://" STR_FMT ":%u", secure ? "https" : "http", STR_ARG(host), port);
 	auto_free char *target = str_copy(path.len > 0 ? path : STR("/"));
 	struct http_header headers[HEADERS_MAX];
 	struct http_ask ask = { .method = "GET",
@@ -307,8 +307,8 @@ static void start_tcp(struct action *action, const struct action_work *work,
 		fail(action, STR("the port of the probe is not known"));
 		return;
 	}
-	action->dial = socket_dial(action->loop, host, port, (int)work->timeout_ms, on_dialled,
-				   action);
+	action->dial =
+		socket_dial(action->loop, host, port, (int)work->timeout_ms, on_dialled, action);
 }
 
 /* --- sleep --- */

@@ -14,10 +14,11 @@
 struct action_work {
 	struct loop *loop;
 	struct sandbox *sandbox;
-	const char *container_id;   /* in the sandbox */
-	const struct json *handler; /* {"exec": ...}, {"httpGet": ...}, {"tcpSocket": ...}, {"sleep": ...} */
+	const char *container_id; /* in the sandbox */
+	const struct json
+		*handler; /* {"exec": ...}, {"httpGet": ...}, {"tcpSocket": ...}, {"sleep": ...} */
 	const struct json *container; /* its spec: named ports */
-	const char *pod_ip;         /* where there is no host in the handler */
+	const char *pod_ip;           /* where there is no host in the handler */
 	int64_t timeout_ms;
 };
 

@@ -27,6 +27,7 @@ struct agent_plan {
 	struct option_list node_taint; /* "key=value:Effect", at first registration      */
 	const char *registries;        /* /etc/mote/registries.yaml; may be missing      */
 	const char *resolv_conf;       /* /etc/resolv.conf                               */
+	const char *pod_logs_dir;      /* /var/log/pods                                  */
 	int64_t max_pods;              /* 110                                            */
 };
 

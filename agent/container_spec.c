@@ -1,8 +1,9 @@
 /*
  * container_spec.c - command, user, mounts, limits, rights of a container.
  *
- * Rules of https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container:
- * a command replaces the image's entry point and its arguments, args alone replace the arguments.
+ * Rules of
+ * https://kubernetes.io/docs/tasks/inject-data-application/define-command-argument-container: a
+ * command replaces the image's entry point and its arguments, args alone replace the arguments.
  */
 #include "agent/container_spec.h"
 
@@ -227,8 +228,7 @@ void container_spec_resources(const struct json *resources, struct resources_pla
 static int oom_score(const struct container_spec_work *work)
 {
 	struct str class = json_str(json_path(work->pod, "status", "qosClass", NULL));
-	int64_t request =
-		whole(json_get(work->container, "resources"), "requests", "memory");
+	int64_t request = whole(json_get(work->container, "resources"), "requests", "memory");
 	int64_t score;
 
 	if (str_is(class, "Guaranteed"))
@@ -274,8 +274,8 @@ static int signal_number(struct str name)
 		const char *name;
 		int number;
 	} rows[] = {
-		{ "TERM", SIGTERM }, { "INT", SIGINT },	  { "QUIT", SIGQUIT },
-		{ "HUP", SIGHUP },   { "KILL", SIGKILL }, { "USR1", SIGUSR1 },
+		{ "TERM", SIGTERM }, { "INT", SIGINT },     { "QUIT", SIGQUIT },
+		{ "HUP", SIGHUP },   { "KILL", SIGKILL },   { "USR1", SIGUSR1 },
 		{ "USR2", SIGUSR2 }, { "WINCH", SIGWINCH },
 	};
 	int64_t number;
@@ -300,7 +300,8 @@ void container_spec_hostname(const struct json *pod, char out[64])
 		name = meta_str(pod, "name");
 	/* 63 bytes is what the kernel and DNS take; no dash or dot at the end. */
 	snprintf(out, 64, STR_FMT, STR_ARG(name));
-	for (size_t len = strlen(out); len > 0 && (out[len - 1] == '-' || out[len - 1] == '.'); len--)
+	for (size_t len = strlen(out); len > 0 && (out[len - 1] == '-' || out[len - 1] == '.');
+	     len--)
 		out[len - 1] = '\0';
 }
 

@@ -110,8 +110,8 @@ static bool put_all(struct environment *env, const struct json *object, struct s
 		else if (buf_add_base64_decoded(&plain, json_str(it.value)))
 			put(env, buf_str(&name), buf_str(&plain));
 		else
-			return error_set(err, ERROR_INVALID, "the secret's key " STR_FMT
-							     " is not base64",
+			return error_set(err, ERROR_INVALID,
+					 "the secret's key " STR_FMT " is not base64",
 					 STR_ARG(it.key));
 	}
 	return true;
@@ -152,8 +152,8 @@ static bool take_key(const struct environment_work *work, const struct json *ref
 	if (!value && json_bool(json_get(ref, "optional")))
 		return true;
 	if (!value)
-		return error_set(err, ERROR_NOT_FOUND, "couldn't find key " STR_FMT " in %s " STR_FMT
-						       "/" STR_FMT,
+		return error_set(err, ERROR_NOT_FOUND,
+				 "couldn't find key " STR_FMT " in %s " STR_FMT "/" STR_FMT,
 				 STR_ARG(key), secret ? "Secret" : "ConfigMap",
 				 STR_ARG(meta_str(work->pod, "namespace")), STR_ARG(name));
 	if (!secret)
@@ -220,8 +220,7 @@ bool environment_build(const struct environment_work *work, struct arena *arena,
 		    STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
 	put(out, STR("HOSTNAME"), str_of(work->hostname));
 	put_services(out, work);
-	for (struct json_iter it = json_iter(json_get(work->container, "envFrom"));
-	     json_next(&it);)
+	for (struct json_iter it = json_iter(json_get(work->container, "envFrom")); json_next(&it);)
 		if (!put_from(out, work, it.value, err)) {
 			environment_clear(out);
 			return false;
@@ -249,8 +248,8 @@ const char *const *environment_list(const struct environment *env)
 	size_t count = 0;
 
 	for (size_t i = 0; map_next(env->values, &i, &name, &value);)
-		list[count++] = arena_print(env->arena, STR_FMT "=%s", STR_ARG(name),
-					    (const char *)value);
+		list[count++] =
+			arena_print(env->arena, STR_FMT "=%s", STR_ARG(name), (const char *)value);
 	list[count] = NULL;
 	return list;
 }

@@ -119,7 +119,8 @@ static void pull_done(struct work_job *job)
 	struct pull *pull = CONTAINER_OF(job, struct pull, job);
 
 	map_remove(pull->getter->pulls, str_of(pull->name));
-	LIST_EACH_SAFE(&pull->wants, link) {
+	LIST_EACH_SAFE(&pull->wants, link)
+	{
 		struct image_want *want = LIST_OWNER(link, struct image_want, link);
 
 		list_remove(link);

@@ -42,19 +42,22 @@ static bool read_token(struct str token, struct join *join, struct error *err)
 	struct str rest;
 
 	token = str_trim(token);
-	while (token.len > 0 && (token.at[token.len - 1] == '\n' || token.at[token.len - 1] == '\r'))
+	while (token.len > 0 &&
+	       (token.at[token.len - 1] == '\n' || token.at[token.len - 1] == '\r'))
 		token.len--;
 	if (token.len == 0)
-		return error_set(err, ERROR_INVALID, "a token is needed to join: --token or "
-						     "--token-file");
+		return error_set(err, ERROR_INVALID,
+				 "a token is needed to join: --token or "
+				 "--token-file");
 	if (at < 0) {
 		join->secret = str_copy(token);
 		return true;
 	}
 	if (at != 3 + HASH_SHA256_HEX - 1 || !str_starts(token, STR("M10")))
-		return error_set(err, ERROR_INVALID,
-				 "the token is damaged: it should be M10, 64 hex digits, ::, a name, "
-				 ":, and a secret");
+		return error_set(
+			err, ERROR_INVALID,
+			"the token is damaged: it should be M10, 64 hex digits, ::, a name, "
+			":, and a secret");
 	memcpy(join->ca_hash, token.at + 3, HASH_SHA256_HEX - 1);
 	rest = str_from(token.at + at + 2, token.len - (size_t)at - 2);
 	str_cut(&rest, ':');
@@ -199,11 +202,10 @@ static void refusal(const struct http_head *head, struct str body, struct error 
 	auto_json_doc doc = NULL;
 	struct error ignored;
 	struct str message = STR_NONE;
-	enum error_kind kind = head->status == 401   ? ERROR_UNAUTHORIZED
-			       : head->status == 403 ? ERROR_FORBIDDEN
-			       : head->status == 422 || head->status == 400
-				       ? ERROR_INVALID
-				       : ERROR_UNAVAILABLE;
+	enum error_kind kind = head->status == 401                          ? ERROR_UNAUTHORIZED
+			       : head->status == 403                        ? ERROR_FORBIDDEN
+			       : head->status == 422 || head->status == 400 ? ERROR_INVALID
+									    : ERROR_UNAVAILABLE;
 
 	if (json_parse(body, &doc, NULL, &ignored))
 		message = json_str(json_get(json_root(doc), "message"));
@@ -221,8 +223,9 @@ static bool keep_answer(struct join *join, struct str body, struct error *err)
 	cert = json_str(json_get(json_root(doc), "certificate"));
 	ca = json_str(json_get(json_root(doc), "ca"));
 	if (cert.len == 0 || !str_equal(ca, buf_str(&join->ca)))
-		return error_set(err, ERROR_UNAVAILABLE, "the server's answer has no certificate or "
-							 "another CA");
+		return error_set(err, ERROR_UNAVAILABLE,
+				 "the server's answer has no certificate or "
+				 "another CA");
 	/* cluster.json last: it is what join_load needs beside the certificates. */
 	return store(join->folder, "tls/ca.crt", ca, err) &&
 	       store(join->folder, "tls/client.key", buf_str(&join->key), err) &&

@@ -62,7 +62,8 @@ static int64_t memory_line(const char *name)
 		struct str number = str_trim(value);
 		int64_t kib;
 
-		if (str_is(key, name) && str_to_i64(str_cut(&number, ' '), 0, INT64_MAX / 1024, &kib))
+		if (str_is(key, name) &&
+		    str_to_i64(str_cut(&number, ' '), 0, INT64_MAX / 1024, &kib))
 			return kib * 1024;
 	}
 	return 0;
@@ -70,9 +71,9 @@ static int64_t memory_line(const char *name)
 
 static void architecture(const char *machine, char out[16])
 {
-	static const char *const names[][2] = {
-		{ "x86_64", "amd64" }, { "aarch64", "arm64" }, { "arm", "arm" }
-	};
+	static const char *const names[][2] = { { "x86_64", "amd64" },
+						{ "aarch64", "arm64" },
+						{ "arm", "arm" } };
 
 	snprintf(out, 16, "%.15s", machine);
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
@@ -109,7 +110,7 @@ void machine_pressure(const char *folder, bool *out_memory, bool *out_disk)
 	int64_t available = memory_line("MemAvailable");
 
 	*out_memory = available > 0 && available < 100ll * 1024 * 1024;
-	*out_disk = statvfs(folder, &fs) == 0 &&
-		    (fs.f_bavail < fs.f_blocks / 10 ||
-		     (fs.f_files > 0 && fs.f_favail < fs.f_files / 20));
+	*out_disk =
+		statvfs(folder, &fs) == 0 && (fs.f_bavail < fs.f_blocks / 10 ||
+					      (fs.f_files > 0 && fs.f_favail < fs.f_files / 20));
 }

@@ -313,11 +313,12 @@ static void print_lease(const struct node_object *it, struct buf *out)
 	char now[CLOCK_TEXT];
 
 	clock_print_micro(clock_wall_us(), now);
-	buf_add_print(out,
-		      "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{"
-		      "\"name\":\"%s\",\"namespace\":\"kube-node-lease\"},\"spec\":{"
-		      "\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%s\"}}",
-		      it->plan.node->name, it->plan.node->name, LEASE_S, now);
+	buf_add_print(
+		out,
+		"{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{"
+		"\"name\":\"%s\",\"namespace\":\"kube-node-lease\"},\"spec\":{"
+		"\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%s\"}}",
+		it->plan.node->name, it->plan.node->name, LEASE_S, now);
 }
 
 static void on_lease(void *of, const struct json *result, const struct error *err)

@@ -39,8 +39,7 @@ void payload_clear(struct payload *it)
 
 static bool check_path(const char *path, struct error *err)
 {
-	if (*path == '\0' || *path == '/' || pathfd_has_dotdot(path) ||
-	    strncmp(path, "..", 2) == 0)
+	if (*path == '\0' || *path == '/' || pathfd_has_dotdot(path) || strncmp(path, "..", 2) == 0)
 		return error_set(err, ERROR_INVALID, "the path \"%s\" does not stay in its volume",
 				 path);
 	return true;

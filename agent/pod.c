@@ -193,8 +193,7 @@ static const struct sandbox_events sandbox_events = { .on_ready = on_ready,
 /* "kernel.shm_rmid_forced=1" and so on, NULL-terminated. */
 static const char *const *sysctls_of(const struct pod *pod, struct arena *arena)
 {
-	const struct json *list =
-		json_path(pod_spec(pod), "securityContext", "sysctls", NULL);
+	const struct json *list = json_path(pod_spec(pod), "securityContext", "sysctls", NULL);
 	const char **words = arena_zero(arena, (json_count(list) + 1) * sizeof(*words));
 
 	for (struct json_iter it = json_iter(list); json_next(&it);)
@@ -349,8 +348,8 @@ static void detach(struct pod *pod)
 
 	if (pod->node->network && !pod_host_network(pod) &&
 	    !pod_network_detach(pod->node->network, pod->uid, &err))
-		log_warn("agent.pod", "a pod's interface cannot be removed",
-			 "pod=%s/%s why=\"%s\"", pod->namespace, pod->name, err.text);
+		log_warn("agent.pod", "a pod's interface cannot be removed", "pod=%s/%s why=\"%s\"",
+			 pod->namespace, pod->name, err.text);
 }
 
 static void step_leaving(struct pod *pod)
@@ -368,10 +367,12 @@ static void step_leaving(struct pod *pod)
 
 static void begin_leaving(struct pod *pod)
 {
-	const struct json *wish = json_get(meta_of(json_root(pod->now)), "deletionGracePeriodSeconds");
+	const struct json *wish =
+		json_get(meta_of(json_root(pod->now)), "deletionGracePeriodSeconds");
 	const struct json *usual = json_get(pod_spec(pod), "terminationGracePeriodSeconds");
-	int64_t seconds = json_is_int(wish) ? json_int(wish) : json_is_int(usual) ? json_int(usual)
-										   : 30;
+	int64_t seconds = json_is_int(wish)    ? json_int(wish)
+			  : json_is_int(usual) ? json_int(usual)
+					       : 30;
 
 	pod->leaving = true;
 	pod->stop_due_ms = clock_now_ms() + seconds * 1000;

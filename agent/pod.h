@@ -3,7 +3,8 @@
  * status to what the machine is.
  *
  *   sources -> volumes -> sandbox -> network -> init containers, one after the other -> containers
- *   deleted: preStop, SIGTERM, grace period, SIGKILL -> sandbox away -> network, volumes, folder away
+ *   deleted: preStop, SIGTERM, grace period, SIGKILL -> sandbox away -> network, volumes, folder
+ * away
  *
  * One pass looks at everything and does the next step; whatever happens (an image came, a container
  * ended, a timer) only asks for another pass.  All that a new agent needs is in the pod's folder:

@@ -265,8 +265,8 @@ static void back_off(struct pod_container *c)
 	c->waiting_message =
 		memory_print("back-off %" PRId64 "s restarting failed container=%s pod=%s_%s(%s)",
 			     wait / 1000, c->name, c->pod->name, c->pod->namespace, c->pod->uid);
-	pod_say(c->pod, c, "Warning", "BackOff", "Back-off restarting failed container %s in pod %s",
-		c->name, c->pod->name);
+	pod_say(c->pod, c, "Warning", "BackOff",
+		"Back-off restarting failed container %s in pod %s", c->name, c->pod->name);
 }
 
 /* It is over: again at once, later, or never. */
@@ -302,12 +302,14 @@ static void image_failed(struct pod_container *c, const struct error *err)
 	bool never = policy_of(c) == IMAGE_NEVER;
 	bool invalid = err->kind == ERROR_INVALID && !never;
 
-	c->image_back_off_ms =
-		c->image_back_off_ms ? c->image_back_off_ms * 2 : BACK_OFF_FIRST_MS;
+	c->image_back_off_ms = c->image_back_off_ms ? c->image_back_off_ms * 2 : BACK_OFF_FIRST_MS;
 	if (c->image_back_off_ms > IMAGE_BACK_OFF_MAX_MS)
 		c->image_back_off_ms = IMAGE_BACK_OFF_MAX_MS;
 	c->image_due_ms = clock_now_ms() + c->image_back_off_ms;
-	wait_for(c, never ? "ErrImageNeverPull" : invalid ? "InvalidImageName" : "ErrImagePull",
+	wait_for(c,
+		 never     ? "ErrImageNeverPull"
+		 : invalid ? "InvalidImageName"
+			   : "ErrImagePull",
 		 err->text);
 	pod_say(c->pod, c, "Warning", "Failed", "Failed to pull image \"" STR_FMT "\": %s",
 		STR_ARG(json_str(json_get(c->spec, "image"))), err->text);
@@ -388,7 +390,8 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 	buf_add_print(&log, "/%u.log", c->attempt);
 	work.log_path = buf_text(&log);
 	work.hostname = hostname;
-	return container_spec_plan(&work, arena, &plan, err) && sandbox_run(pod->sandbox, &plan, err);
+	return container_spec_plan(&work, arena, &plan, err) &&
+	       sandbox_run(pod->sandbox, &plan, err);
 }
 
 static void run(struct pod_container *c)
@@ -599,9 +602,9 @@ bool pod_containers_finished(const struct pod *pod)
 		if (c->is_sidecar)
 			continue;
 		if (c->is_init)
-			init_failed = init_failed || (c->over && !pod_container_running(c) &&
-						      pod_container_exit_code(c) != 0 &&
-						      !wants_restart(c));
+			init_failed = init_failed ||
+				      (c->over && !pod_container_running(c) &&
+				       pod_container_exit_code(c) != 0 && !wants_restart(c));
 		else if (!init_failed && (!c->over || pod_container_running(c) || wants_restart(c)))
 			return false;
 	}

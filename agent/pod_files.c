@@ -15,10 +15,14 @@
 /* What a restart needs; not what changes with every status. */
 static void print_kept(const struct pod *pod, struct buf *out)
 {
-	static const char *const fields[] = { "name",		   "namespace",
-					      "uid",		   "labels",
-					      "annotations",	   "creationTimestamp",
-					      "deletionTimestamp", "deletionGracePeriodSeconds",
+	static const char *const fields[] = { "name",
+					      "namespace",
+					      "uid",
+					      "labels",
+					      "annotations",
+					      "creationTimestamp",
+					      "deletionTimestamp",
+					      "deletionGracePeriodSeconds",
 					      "ownerReferences" };
 	const struct json *now = json_root(pod->now);
 	auto_json_doc doc = json_doc_new();
@@ -106,8 +110,7 @@ static void add_dns_config(const struct json *config, struct buf *out)
 	add_list(json_get(config, "nameservers"), "nameserver", out);
 	if (json_count(json_get(config, "searches")) > 0) {
 		buf_add_text(out, "search");
-		for (struct json_iter it = json_iter(json_get(config, "searches"));
-		     json_next(&it);)
+		for (struct json_iter it = json_iter(json_get(config, "searches")); json_next(&it);)
 			buf_add_print(out, " " STR_FMT, STR_ARG(json_str(it.value)));
 		buf_add_byte(out, '\n');
 	}

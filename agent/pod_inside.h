@@ -19,10 +19,10 @@
 
 enum pod_sandbox_phase {
 	SANDBOX_NONE,
-	SANDBOX_STARTING,  /* start or adopt under way                             */
-	SANDBOX_READY,     /* containers may run                                   */
-	SANDBOX_LOST,      /* its monitor is dead: to be taken away and made anew  */
-	SANDBOX_ENDING,    /* sandbox_destroy under way                            */
+	SANDBOX_STARTING, /* start or adopt under way                             */
+	SANDBOX_READY,    /* containers may run                                   */
+	SANDBOX_LOST,     /* its monitor is dead: to be taken away and made anew  */
+	SANDBOX_ENDING,   /* sandbox_destroy under way                            */
 };
 
 struct pod_container {
@@ -32,18 +32,18 @@ struct pod_container {
 	const struct json *spec;  /* in the pod's newest kept spec                        */
 	unsigned attempt;         /* of the present run, = restarts so far                */
 	char id[CONTAINER_ID_MAX];
-	bool created;             /* the present run is known to the sandbox              */
+	bool created; /* the present run is known to the sandbox              */
 	bool stop_sent;
-	struct image *image;      /* held while the container exists                      */
+	struct image *image; /* held while the container exists                      */
 	struct image_want *want;
 	int64_t image_back_off_ms, image_due_ms;
 	int64_t back_off_ms, due_ms; /* of restarts; due: monotonic clock                  */
 	struct probes *probes;
-	struct action *hook;      /* postStart or preStop under way                       */
+	struct action *hook; /* postStart or preStop under way                       */
 	bool started_hook_done, stop_hook_done;
 	char *waiting_reason, *waiting_message; /* NULL reason: not waiting               */
-	struct json_doc *over;    /* {"terminated": ...} of the present run when it ended */
-	struct json_doc *last;    /* of the run before                                    */
+	struct json_doc *over; /* {"terminated": ...} of the present run when it ended */
+	struct json_doc *last; /* of the run before                                    */
 };
 
 struct pod {
@@ -51,7 +51,7 @@ struct pod {
 	const struct pod_events *events;
 	void *owner;
 	char *folder, *uid, *namespace, *name;
-	struct json_doc *now;   /* the newest object                                       */
+	struct json_doc *now;    /* the newest object                                       */
 	struct json_doc **specs; /* objects whose spec containers and probes point into     */
 	size_t spec_count;
 	struct sources *sources;
@@ -63,9 +63,9 @@ struct pod {
 	size_t container_count;
 	char start_time[CLOCK_TEXT]; /* "" until it is ours */
 
-	bool leaving;  /* deleted, evicted, over its deadline: containers are stopped */
+	bool leaving;   /* deleted, evicted, over its deadline: containers are stopped */
 	bool forgotten; /* gone from the API: nobody is told                            */
-	bool finished; /* phase Succeeded or Failed for good                           */
+	bool finished;  /* phase Succeeded or Failed for good                           */
 	const char *failed_reason; /* "DeadlineExceeded"; NULL                             */
 	int64_t stop_due_ms;
 	bool told_gone, delete_sent, delete_done;

@@ -9,10 +9,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-#define STATUS_MAX     (1024u * 1024)
-#define SEND_FIRST_MS  500
-#define SEND_MAX_MS    30000
-#define ID_PREFIX      "mote://"
+#define STATUS_MAX    (1024u * 1024)
+#define SEND_FIRST_MS 500
+#define SEND_MAX_MS   30000
+#define ID_PREFIX     "mote://"
 
 static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
 {
@@ -102,13 +102,15 @@ static struct json *print_container(struct json_doc *doc, const struct pod_conta
 	put_state(doc, out, c);
 	json_put(doc, out, "lastState",
 		 over_and_waiting ? json_clone(doc, json_root(c->over))
-		 : c->last	  ? json_clone(doc, json_root(c->last))
+		 : c->last        ? json_clone(doc, json_root(c->last))
 				  : json_new_object(doc));
 	json_put(doc, out, "ready", json_new_bool(doc, pod_container_ready(c)));
 	json_put(doc, out, "restartCount", json_new_int(doc, c->attempt));
 	json_put(doc, out, "image", json_new_str(doc, image));
 	put_text(doc, out, "imageID",
-		 !c->image ? "" : c->image->digests[0] ? c->image->digests[0] : c->image->id);
+		 !c->image              ? ""
+		 : c->image->digests[0] ? c->image->digests[0]
+					: c->image->id);
 	if (*id)
 		put_text(doc, out, "containerID", id);
 	json_put(doc, out, "started", json_new_bool(doc, pod_container_started(c)));
@@ -245,7 +247,8 @@ static void put_conditions(const struct pod *pod, struct json_doc *doc, struct j
 	add_condition(doc, list, before, "PodReadyToStartContainers",
 		      pod->phase == SANDBOX_READY ? "True" : "False", NULL);
 	add_condition(doc, list, before, "Initialized", tally->init_done ? "True" : "False",
-		      tally->init_done ? (over ? "PodCompleted" : NULL) : "ContainersNotInitialized");
+		      tally->init_done ? (over ? "PodCompleted" : NULL)
+				       : "ContainersNotInitialized");
 	add_condition(doc, list, before, "Ready", all_ready && gates ? "True" : "False",
 		      all_ready ? (gates ? NULL : "ReadinessGatesNotReady") : no);
 	add_condition(doc, list, before, "ContainersReady", all_ready ? "True" : "False",

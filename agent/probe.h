@@ -26,7 +26,7 @@ struct probes;
  * must outlive the probes. `age_ms`: how long it runs already (after an adoption). */
 struct probes *probes_start(const struct action_work *work, int64_t age_ms,
 			    const struct probe_events *events, void *owner);
-void probes_stop(struct probes *probes); /* NULL is fine; inside its callbacks too */
+void probes_stop(struct probes *probes);          /* NULL is fine; inside its callbacks too */
 bool probes_started(const struct probes *probes); /* no startup probe, or it succeeded */
 bool probes_ready(const struct probes *probes);
 

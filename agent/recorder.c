@@ -64,7 +64,8 @@ static void make_room(struct recorder *recorder)
 	void *value;
 	size_t at = 0;
 
-	if (map_count(recorder->said) < REMEMBERED_MAX || !map_next(recorder->said, &at, &key, &value))
+	if (map_count(recorder->said) < REMEMBERED_MAX ||
+	    !map_next(recorder->said, &at, &key, &value))
 		return;
 	map_remove(recorder->said, key);
 	said_free(value);
@@ -89,7 +90,8 @@ static void count_up(struct recorder *recorder, struct said *said)
 
 	clock_print(clock_wall_s(), now);
 	said->last_s = clock_wall_s();
-	buf_add_print(&body, "{\"count\":%" PRId64 ",\"lastTimestamp\":\"%s\"}", ++said->count, now);
+	buf_add_print(&body, "{\"count\":%" PRId64 ",\"lastTimestamp\":\"%s\"}", ++said->count,
+		      now);
 	send(recorder, CLIENT_PATCH_MERGE, said, buf_str(&body));
 }
 

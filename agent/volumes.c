@@ -61,8 +61,8 @@ static bool prepare_empty(const struct volumes_work *work, const struct json *pa
 	int64_t group = group_of(work->pod);
 	struct stat st;
 
-	if (stat(path, &st) == 0 && (!str_is(json_str(json_get(part, "medium")), "Memory") ||
-				     is_tmpfs(path)))
+	if (stat(path, &st) == 0 &&
+	    (!str_is(json_str(json_get(part, "medium")), "Memory") || is_tmpfs(path)))
 		return true; /* made before, filled by the pod: it is the pod's */
 	if (!file_make_dirs(path, 0755, err))
 		return false;
@@ -83,8 +83,9 @@ static bool host_type_fits(const char *type, mode_t mode)
 		const char *type;
 		mode_t mode;
 	} rows[] = {
-		{ "Directory", S_IFDIR }, { "DirectoryOrCreate", S_IFDIR }, { "File", S_IFREG },
-		{ "FileOrCreate", S_IFREG }, { "Socket", S_IFSOCK }, { "CharDevice", S_IFCHR },
+		{ "Directory", S_IFDIR },   { "DirectoryOrCreate", S_IFDIR },
+		{ "File", S_IFREG },        { "FileOrCreate", S_IFREG },
+		{ "Socket", S_IFSOCK },     { "CharDevice", S_IFCHR },
 		{ "BlockDevice", S_IFBLK },
 	};
 
@@ -252,7 +253,8 @@ static bool add_token(struct filling *fill, const struct json *part, struct erro
 					 json_int(json_get(part, "expirationSeconds")));
 
 	/* A token is its container's user's alone; with a group, the group's too. */
-	return payload_add(&fill->payload, json_str(json_get(part, "path")), token, fill->mode, err);
+	return payload_add(&fill->payload, json_str(json_get(part, "path")), token, fill->mode,
+			   err);
 }
 
 static bool add_projected(struct filling *fill, const struct json *part, struct error *err)
@@ -306,12 +308,9 @@ PREPARE_FILES(projected)
 /* --- the table --- */
 
 static const struct volume_type volume_types[] = {
-	{ "emptyDir", false, prepare_empty },
-	{ "hostPath", false, prepare_host },
-	{ "configMap", true, prepare_config_map },
-	{ "secret", true, prepare_secret },
-	{ "downwardAPI", true, prepare_downward },
-	{ "projected", true, prepare_projected },
+	{ "emptyDir", false, prepare_empty },      { "hostPath", false, prepare_host },
+	{ "configMap", true, prepare_config_map }, { "secret", true, prepare_secret },
+	{ "downwardAPI", true, prepare_downward }, { "projected", true, prepare_projected },
 };
 
 static const struct volume_type *type_of(const struct json *volume)

@@ -26,7 +26,7 @@ static const struct option_row rows[] = {
 	  .type = OPTION_TEXT,
 	  .at = AT(config),
 	  .value_name = "FILE",
-	  .fallback = "/etc/mote/config.yaml",
+	  .fallback = COMMAND_CONFIG_FILE,
 	  .group = "Configuration",
 	  .help = "configuration file; FILE.d/*.yaml is read after it" },
 	{ .flag = "bind-address",
@@ -153,17 +153,6 @@ static const struct option_set set = {
 	.rows = rows,
 };
 
-/* --config is read before everything else, because it names where the rest comes from. */
-static const char *config_path(int argc, char **argv)
-{
-	const char *path = getenv("MOTE_CONFIG_FILE");
-
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0)
-			path = argv[i + 1];
-	return path && *path ? path : "/etc/mote/config.yaml";
-}
-
 static void on_signal(struct loop_signal *watch, int number)
 {
 	log_info("server", "stopping", "signal=%d", number);
@@ -202,8 +191,8 @@ static int run(int argc, char **argv)
 	auto_buf help = BUF_INIT;
 	struct error err;
 
-	if (!options_parse(&set, argc, argv, config_path(argc, argv), arena, &options, &result,
-			   &err)) {
+	if (!options_parse(&set, argc, argv, command_config_path(argc, argv), arena, &options,
+			   &result, &err)) {
 		command_fail(&err);
 		return 2;
 	}

@@ -3,21 +3,29 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/version.h"
 #include "cli/command.h"
 
-extern const struct command command_server, command_monitor, command_version, command_help;
+extern const struct command command_server, command_agent, command_monitor, command_version,
+	command_help;
 
 const struct command *const command_list[] = {
-	&command_server,
-	&command_monitor,
-	&command_version,
-	&command_help,
-	NULL,
+	&command_server, &command_agent, &command_monitor, &command_version, &command_help, NULL,
 };
+
+const char *command_config_path(int argc, char **argv)
+{
+	const char *path = getenv("MOTE_CONFIG_FILE");
+
+	for (int i = 1; i + 1 < argc; i++)
+		if (strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0)
+			path = argv[i + 1];
+	return path && *path ? path : COMMAND_CONFIG_FILE;
+}
 
 int command_fail(const struct error *err)
 {

@@ -5,6 +5,7 @@
  * One after the other; one that is there already is left alone.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "net/http_client.h"
 #include "server/bootstrap.h"
@@ -102,13 +103,18 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			 "\"https\",\"port\":443,"
 			 "\"targetPort\":%" PRId64 "}]}}",
 			 address, plan->https_listen_port));
-	add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
-	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"
-			 "service-name\":\"kubernetes\"}},"
-			 "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"https\",\"port\":%" PRId64
-			 ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
-			 "\"conditions\":{\"ready\":true}}]}",
-			 plan->https_listen_port, secrets->address));
+	/* Endpoints are IPv4 addresses that others can reach: a server on loopback has none.  Nodes
+	 * lead their pods to the API through the tunnel in any case. */
+	if (strncmp(secrets->address, "127.", 4) != 0 && !strchr(secrets->address, ':'))
+		add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+		    memory_print(
+			    "{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"
+			    "service-name\":\"kubernetes\"}},"
+			    "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"https\",\"port\":"
+			    "%" PRId64
+			    ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
+			    "\"conditions\":{\"ready\":true}}]}",
+			    plan->https_listen_port, secrets->address));
 	next(objects);
 	return objects;
 }

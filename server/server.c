@@ -107,6 +107,7 @@ void server_stop(struct server *server)
 		registry_stop_watches(server->registry);
 	nodes_free(server->nodes);
 	front_close(server->front);
+	server->front = NULL; /* what is being answered still runs until the store has closed */
 	registry_close(server->registry);
 	tokens_close(server->tokens);
 	shares_free(server->shares);

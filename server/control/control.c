@@ -109,11 +109,12 @@ void control_stop(struct control *control)
 {
 	if (!control)
 		return;
+	/* First: calls under way are told now, as long as rows and caches are there to hear it. */
+	client_free(control->client);
 	for (size_t i = 0; control->started && i < ARRAY_LENGTH(rows); i++)
 		rows[i]->stop(control->selves[i]);
 	for (int kind = 0; kind < CONTROL_KINDS; kind++)
 		cache_stop(control->caches[kind]);
-	client_free(control->client);
 	free(control->selves);
 	free(control);
 }

@@ -42,6 +42,26 @@ static void on_gone(struct http_request *http)
 	req->gone = true; /* whoever works on it ends it by answering into the void */
 }
 
+/* Who asks, as long as the request lives: it may outlive its connection and the certificate. */
+static struct identity *asker_of(const struct http_request *http)
+{
+	const struct identity *own = http->identity;
+	const struct tls_peer *peer = own->tls && !own->name ? tls_peer(own->tls) : NULL;
+	struct identity *asker = arena_zero(http->arena, sizeof(*asker));
+	char *const *groups = peer ? peer->organizations : own->groups;
+	const char *name = peer ? peer->name : own->name;
+	size_t count = peer ? peer->organization_count : 0;
+
+	while (!peer && groups[count])
+		count++;
+	if (name)
+		asker->name = arena_string(http->arena, name, strlen(name));
+	asker->groups = arena_zero(http->arena, (count + 1) * sizeof(char *));
+	for (size_t i = 0; i < count; i++)
+		asker->groups[i] = arena_string(http->arena, groups[i], strlen(groups[i]));
+	return asker;
+}
+
 static void on_request(struct http_service *service, struct http_request *http)
 {
 	struct front *front = CONTAINER_OF(service, struct front, service);
@@ -54,6 +74,7 @@ static void on_request(struct http_service *service, struct http_request *http)
 	req->server = front->server;
 	req->started_us = clock_now_us();
 	req->user.name = "";
+	http->identity = asker_of(http);
 	http->user = req;
 	http->on_gone = on_gone;
 	if (route_parse(req, &err))
@@ -122,7 +143,13 @@ static void dial_local(void *of,
 	static const char *const groups[] = { "system:masters" };
 	struct local *local = of;
 	struct stream *ours, *theirs;
+	struct error err;
 
+	if (!server_front(local->server)) {
+		error_set(&err, ERROR_UNAVAILABLE, "the server is stopping");
+		on_done(call, NULL, &err);
+		return;
+	}
 	stream_pair(server_loop(local->server), &ours, &theirs);
 	serve(server_front(local->server), theirs, STR("local"),
 	      identity_new(local->user, groups, 1));

@@ -48,11 +48,9 @@ static bool parse_protobuf(struct request *req, const struct body_wish *wish, st
 		return error_set(err, ERROR_BAD_REQUEST,
 				 STR_FMT " in the body cannot be handled as a %s", STR_ARG(kind),
 				 wish->kind);
-	*out = json_doc_new();
-	if (!protobuf_to_json(type, raw, *out, &root, err)) {
-		json_doc_free(*out);
+	*out = json_doc_new(); /* the caller's from now on */
+	if (!protobuf_to_json(type, raw, *out, &root, err))
 		return false;
-	}
 	json_put(*out, root, "apiVersion",
 		 json_new_str(*out, api_version.len ? api_version : str_of(wish->api_version)));
 	json_put(*out, root, "kind", json_new_text(*out, wish->kind));
@@ -110,7 +108,7 @@ static void arrange(struct json_doc *doc, const struct body_wish *wish)
 	if (json_type(metadata) == JSON_OBJECT)
 		json_put(doc, root, "metadata", metadata);
 	for (struct json_iter it = json_iter(from); json_next(&it);)
-		json_put_str(doc, root, it.key, json_clone(doc, it.value));
+		json_add_str(doc, root, it.key, json_clone(doc, it.value));
 	json_set_root(doc, root);
 }
 

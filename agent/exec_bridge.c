@@ -1,0 +1,420 @@
+/*
+ * exec_bridge.c - copies with back-pressure both ways; the end of the process is the end of all.
+ */
+#include "agent/exec_bridge.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/json.h"
+#include "base/list.h"
+
+#define PIECE_BYTES (16u * 1024)
+#define FRAME_MAX   (1024u * 1024)
+#define STDIN_HELD  (256u * 1024)
+#define LINGER_MS   10000
+
+enum {
+	CHANNEL_STDIN,
+	CHANNEL_STDOUT,
+	CHANNEL_STDERR,
+	CHANNEL_STATUS,
+	CHANNEL_RESIZE,
+	CHANNEL_END = 255
+};
+
+struct exec_bridge {
+	struct list link;
+	struct loop *loop;
+	struct sandbox *sandbox;
+	struct exec_session exec;
+	bool alive; /* the session is the sandbox's: it is cancelled when we go */
+	struct http_request *req;
+	void (*on_refused)(struct http_request *req, const struct error *why);
+	struct stream *stream;
+	struct buf in;    /* frames from the server that are not whole yet */
+	struct buf input; /* for the process's stdin                       */
+	bool input_ended;
+	struct loop_fd out, errors, feed;
+	struct loop_task bury;
+};
+
+struct exec_bridges {
+	struct list list;
+};
+
+/* --- the end --- */
+
+static void close_fds(struct exec_bridge *it)
+{
+	int feed = it->exec.stdin_fd, out = it->exec.stdout_fd, errors = it->exec.stderr_fd;
+
+	loop_fd_stop(&it->out);
+	loop_fd_stop(&it->errors);
+	loop_fd_stop(&it->feed);
+	it->exec.stdin_fd = it->exec.stdout_fd = it->exec.stderr_fd = -1;
+	if (feed >= 0 && feed != out)
+		close(feed);
+	if (out >= 0)
+		close(out);
+	if (errors >= 0)
+		close(errors);
+}
+
+static void bridge_free(struct exec_bridge *it)
+{
+	loop_task_cancel(&it->bury);
+	list_remove(&it->link);
+	if (it->alive)
+		sandbox_exec_cancel(&it->exec);
+	close_fds(it);
+	if (it->req)
+		http_request_free(it->req);
+	stream_close(it->stream);
+	buf_clear(&it->in);
+	buf_clear(&it->input);
+	free(it);
+}
+
+static void on_bury(struct loop_task *task)
+{
+	bridge_free(CONTAINER_OF(task, struct exec_bridge, bury));
+}
+
+/* Not from inside of its own callbacks. */
+static void bury(struct exec_bridge *it)
+{
+	loop_defer(it->loop, &it->bury);
+}
+
+/* --- to the server --- */
+
+static void send_frame(struct exec_bridge *it, unsigned char channel, struct str payload)
+{
+	unsigned char head[5] = { channel, (unsigned char)(payload.len >> 24),
+				  (unsigned char)(payload.len >> 16),
+				  (unsigned char)(payload.len >> 8), (unsigned char)payload.len };
+
+	stream_write(it->stream, str_from(head, sizeof(head)));
+	stream_write(it->stream, payload);
+}
+
+static void send_status(struct exec_bridge *it, int exit_code)
+{
+	char text[512];
+
+	if (exit_code == 0)
+		snprintf(text, sizeof(text), "{\"metadata\":{},\"status\":\"Success\"}");
+	else
+		snprintf(text, sizeof(text),
+			 "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated "
+			 "with non-zero exit code: exit status %d\",\"reason\":\"NonZeroExitCode\","
+			 "\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":\"%d\"}]},"
+			 "\"code\":500}",
+			 exit_code, exit_code);
+	send_frame(it, CHANNEL_STATUS, str_of(text));
+}
+
+/* One piece of output; false: nothing more for now. */
+static bool copy_out(struct exec_bridge *it, struct loop_fd *watch, unsigned char channel)
+{
+	char piece[PIECE_BYTES];
+	ssize_t got = read(watch->fd, piece, sizeof(piece));
+
+	if (got > 0) {
+		send_frame(it, channel, str_from(piece, (size_t)got));
+		return true;
+	}
+	if (got == 0 || (errno != EAGAIN && errno != EINTR))
+		loop_fd_stop(watch); /* a terminal says EIO when its last user has gone */
+	return false;
+}
+
+static void hold_if_full(struct exec_bridge *it)
+{
+	if (stream_pending(it->stream) <= STREAM_HIGH)
+		return;
+	if (it->out.active)
+		loop_fd_want(&it->out, 0);
+	if (it->errors.active)
+		loop_fd_want(&it->errors, 0);
+}
+
+static void on_out(struct loop_fd *watch, unsigned events)
+{
+	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, out);
+
+	(void)events;
+	copy_out(it, watch, CHANNEL_STDOUT);
+	hold_if_full(it);
+}
+
+static void on_errors(struct loop_fd *watch, unsigned events)
+{
+	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, errors);
+
+	(void)events;
+	copy_out(it, watch, CHANNEL_STDERR);
+	hold_if_full(it);
+}
+
+/* --- to the process --- */
+
+static void end_input(struct exec_bridge *it)
+{
+	if (it->exec.stdin_fd < 0)
+		return;
+	loop_fd_stop(&it->feed);
+	/* A terminal has one descriptor for both: its end of input is a character. */
+	if (it->exec.stdin_fd == it->exec.stdout_fd) {
+		(void)!write(it->exec.stdin_fd, "\x04", 1);
+		return;
+	}
+	close(it->exec.stdin_fd);
+	it->exec.stdin_fd = -1;
+}
+
+static void feed_process(struct exec_bridge *it)
+{
+	while (it->input.len > 0 && it->exec.stdin_fd >= 0) {
+		ssize_t done = write(it->exec.stdin_fd, it->input.at, it->input.len);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0 && errno == EAGAIN)
+			break;
+		if (done < 0) { /* nobody reads it any more */
+			buf_reset(&it->input);
+			end_input(it);
+			return;
+		}
+		buf_drop_front(&it->input, (size_t)done);
+	}
+	if (it->feed.active)
+		loop_fd_want(&it->feed, it->input.len > 0 ? LOOP_WRITE : 0);
+	if (it->input.len == 0 && it->input_ended)
+		end_input(it);
+	stream_pause(it->stream, it->input.len > STDIN_HELD);
+}
+
+static void on_feed(struct loop_fd *watch, unsigned events)
+{
+	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, feed);
+
+	(void)events;
+	if (it->input.len == 0)
+		loop_fd_stop(watch); /* only a hangup can have woken us */
+	else
+		feed_process(it);
+}
+
+static void resize(struct exec_bridge *it, struct str payload)
+{
+	auto_json_doc doc = NULL;
+	struct error ignored;
+	int64_t width, height;
+
+	if (!json_parse(payload, &doc, NULL, &ignored))
+		return;
+	width = json_int(json_get(json_root(doc), "Width"));
+	height = json_int(json_get(json_root(doc), "Height"));
+	if (width > 0 && width < 65536 && height > 0 && height < 65536 && it->alive)
+		sandbox_exec_resize(&it->exec, (unsigned)width, (unsigned)height);
+}
+
+static void take_frame(struct exec_bridge *it, unsigned char channel, struct str payload)
+{
+	if (channel == CHANNEL_STDIN) {
+		buf_add_str(&it->input, payload);
+		feed_process(it);
+	} else if (channel == CHANNEL_RESIZE) {
+		resize(it, payload);
+	} else if (channel == CHANNEL_END) {
+		it->input_ended = true;
+		feed_process(it);
+	}
+}
+
+/* False: the buffer holds no whole frame. */
+static bool take_next(struct exec_bridge *it)
+{
+	const unsigned char *at = (const unsigned char *)it->in.at;
+	size_t len;
+
+	if (it->in.len < 5)
+		return false;
+	len = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
+	if (len > FRAME_MAX) {
+		bury(it);
+		return false;
+	}
+	if (it->in.len < 5 + len)
+		return false;
+	take_frame(it, at[0], str_from(it->in.at + 5, len));
+	buf_drop_front(&it->in, 5 + len);
+	return true;
+}
+
+static void on_readable(void *owner)
+{
+	struct exec_bridge *it = owner;
+	ptrdiff_t got;
+
+	buf_reserve(&it->in, PIECE_BYTES);
+	got = stream_read(it->stream, it->in.at + it->in.len, PIECE_BYTES - 1);
+	if (got < 0)
+		bury(it); /* the client has left: so does the process */
+	if (got <= 0)
+		return;
+	it->in.len += (size_t)got;
+	while (take_next(it))
+		continue;
+}
+
+static void on_writable(void *owner)
+{
+	struct exec_bridge *it = owner;
+
+	if (it->out.active)
+		loop_fd_want(&it->out, LOOP_READ);
+	if (it->errors.active)
+		loop_fd_want(&it->errors, LOOP_READ);
+}
+
+static void on_closed(void *owner, const struct error *why)
+{
+	(void)why;
+	bury(owner);
+}
+
+static const struct stream_events stream_events = { .on_readable = on_readable,
+						    .on_writable = on_writable,
+						    .on_closed = on_closed };
+
+/* --- beginning --- */
+
+static void watch_fd(struct exec_bridge *it, struct loop_fd *watch, int fd, unsigned wants)
+{
+	struct error ignored;
+
+	watch->fd = fd;
+	if (fd >= 0)
+		(void)!loop_fd_start(it->loop, watch, wants, &ignored);
+}
+
+static void on_started(struct exec_session *exec, const struct error *err)
+{
+	struct exec_bridge *it = CONTAINER_OF(exec, struct exec_bridge, exec);
+	struct http_request *req = it->req;
+
+	it->req = NULL;
+	if (err) {
+		it->alive = false;
+		exec->stdin_fd = exec->stdout_fd = exec->stderr_fd = -1;
+		if (req)
+			it->on_refused(req, err);
+		bury(it);
+		return;
+	}
+	if (!req) { /* the client did not wait */
+		bury(it);
+		return;
+	}
+	req->on_gone = NULL;
+	it->stream = http_upgrade(req, "mote-exec");
+	stream_own(it->stream, &stream_events, it);
+	it->out.on_event = on_out;
+	it->errors.on_event = on_errors;
+	it->feed.on_event = on_feed;
+	watch_fd(it, &it->out, exec->stdout_fd, LOOP_READ);
+	watch_fd(it, &it->errors, exec->stderr_fd, LOOP_READ);
+	if (exec->stdin_fd != exec->stdout_fd)
+		watch_fd(it, &it->feed, exec->stdin_fd, 0);
+}
+
+static void on_exit_(struct exec_session *exec, int exit_code)
+{
+	struct exec_bridge *it = CONTAINER_OF(exec, struct exec_bridge, exec);
+
+	it->alive = false;
+	if (!it->stream) {
+		bury(it);
+		return;
+	}
+	/* What it said last is in the pipes: at most what they hold. */
+	while (it->out.active && copy_out(it, &it->out, CHANNEL_STDOUT))
+		continue;
+	while (it->errors.active && copy_out(it, &it->errors, CHANNEL_STDERR))
+		continue;
+	send_status(it, exit_code);
+	stream_close_after_flush(it->stream, LINGER_MS);
+	it->stream = NULL;
+	bury(it);
+}
+
+static void on_gone(struct http_request *req)
+{
+	struct exec_bridge *it = req->user;
+
+	it->req = NULL;
+	http_request_free(req);
+}
+
+void exec_bridge_start(struct exec_bridges *bridges, struct http_request *req,
+		       const struct exec_bridge_plan *plan)
+{
+	struct exec_bridge *it = memory_new(struct exec_bridge);
+	struct exec_plan exec = { .container = plan->container_id,
+				  .argv = plan->argv,
+				  .tty = plan->tty,
+				  .stdin_wanted = plan->stdin_wanted };
+
+	it->loop = plan->loop;
+	it->sandbox = plan->sandbox;
+	it->req = req;
+	it->on_refused = plan->on_refused;
+	it->bury.on_task = on_bury;
+	it->alive = true;
+	it->exec = (struct exec_session){ .stdin_fd = -1,
+					  .stdout_fd = -1,
+					  .stderr_fd = -1,
+					  .on_started = on_started,
+					  .on_exit = on_exit_ };
+	list_add(&bridges->list, &it->link);
+	req->user = it;
+	req->on_gone = on_gone;
+	if (plan->argv)
+		sandbox_exec(plan->sandbox, &exec, &it->exec);
+	else
+		sandbox_attach(plan->sandbox, plan->container_id, &it->exec);
+}
+
+/* --- all of them --- */
+
+struct exec_bridges *exec_bridges_new(void)
+{
+	struct exec_bridges *bridges = memory_new(struct exec_bridges);
+
+	list_init(&bridges->list);
+	return bridges;
+}
+
+void exec_bridges_end(struct exec_bridges *bridges, const struct sandbox *sandbox)
+{
+	LIST_EACH_SAFE(&bridges->list, link)
+	{
+		struct exec_bridge *it = LIST_OWNER(link, struct exec_bridge, link);
+
+		if (!sandbox || it->sandbox == sandbox)
+			bridge_free(it);
+	}
+}
+
+void exec_bridges_free(struct exec_bridges *bridges)
+{
+	if (!bridges)
+		return;
+	exec_bridges_end(bridges, NULL);
+	free(bridges);
+}

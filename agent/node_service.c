@@ -1,0 +1,343 @@
+/*
+ * node_service.c - a table of three paths.
+ */
+#include "agent/node_service.h"
+
+#include <assert.h>
+
+#include "agent/log_reader.h"
+#include "api/status.h"
+#include "base/clock.h"
+
+#define WORDS_MAX 4096
+#define LOG_HIGH  (256u * 1024)
+#define IDLE_MS   600000
+#define BODY_MS   10000
+
+struct node_service {
+	struct http_service http;
+	struct loop *loop;
+	struct pods *pods;
+	struct exec_bridges *bridges;
+	struct list logs;
+};
+
+/* What a path names. */
+struct asked {
+	struct node_service *service;
+	struct http_request *req;
+	struct str verb, namespace, name, container;
+	struct http_param *params;
+	size_t param_count;
+	struct pod *pod;
+};
+
+struct log_call {
+	struct list link;
+	struct node_service *service;
+	struct http_request *req;
+	struct log_reader *reader;
+	char *namespace, *name, *container;
+	struct loop_task bury;
+};
+
+/* --- answers --- */
+
+static void refuse(struct http_request *req, const struct error *why)
+{
+	struct status_about about = { 0 };
+	auto_buf body = BUF_INIT;
+	int code = status_print(why, &about, &body);
+
+	http_reply(req, code, "application/json", buf_str(&body));
+}
+
+/* --- the question --- */
+
+static struct str param(const struct asked *asked, const char *name)
+{
+	for (size_t i = 0; i < asked->param_count; i++)
+		if (str_is(asked->params[i].name, name))
+			return asked->params[i].value;
+	return STR_NONE;
+}
+
+static bool param_true(const struct asked *asked, const char *name)
+{
+	struct str value = param(asked, name);
+
+	return str_is(value, "true") || str_is(value, "1");
+}
+
+static bool read_asked(struct node_service *service, struct http_request *req, struct asked *out,
+		       struct error *err)
+{
+	struct str rest = req->path;
+
+	*out = (struct asked){ .service = service, .req = req };
+	str_cut(&rest, '/');
+	out->verb = str_cut(&rest, '/');
+	out->namespace = str_cut(&rest, '/');
+	out->name = str_cut(&rest, '/');
+	out->container = rest;
+	if (!http_parse_query(req->query, req->arena, &out->params, &out->param_count, err))
+		return false;
+	out->pod = pods_find(service->pods, out->namespace, out->name);
+	if (!out->pod)
+		return error_set(err, ERROR_NOT_FOUND, "pod \"" STR_FMT "\" is not on this node",
+				 STR_ARG(out->name));
+	return true;
+}
+
+/* --- logs --- */
+
+static void log_free(struct log_call *log)
+{
+	loop_task_cancel(&log->bury);
+	list_remove(&log->link);
+	log_reader_free(log->reader);
+	free(log->namespace);
+	free(log->name);
+	free(log->container);
+	free(log);
+}
+
+static void on_bury(struct loop_task *task)
+{
+	log_free(CONTAINER_OF(task, struct log_call, bury));
+}
+
+static bool log_runs(void *of)
+{
+	struct log_call *log = of;
+	const struct pod *pod =
+		pods_find(log->service->pods, str_of(log->namespace), str_of(log->name));
+
+	return pod && pod_container_runs(pod, str_of(log->container));
+}
+
+static bool log_take(void *of, struct str text)
+{
+	struct log_call *log = of;
+
+	if (!log->req)
+		return false;
+	http_reply_write(log->req, text);
+	return http_reply_pending(log->req) < LOG_HIGH;
+}
+
+static void log_end(void *of)
+{
+	struct log_call *log = of;
+
+	if (log->req)
+		http_reply_end(log->req);
+	log->req = NULL;
+	loop_defer(log->service->loop, &log->bury);
+}
+
+static void log_gone(struct http_request *req)
+{
+	struct log_call *log = req->user;
+
+	log->req = NULL;
+	http_request_free(req);
+	loop_defer(log->service->loop, &log->bury);
+}
+
+static void log_writable(struct http_request *req)
+{
+	struct log_call *log = req->user;
+
+	log_reader_resume(log->reader);
+}
+
+static bool read_number(const struct asked *asked, const char *name, int64_t fallback, int64_t *out,
+			struct error *err)
+{
+	struct str text = param(asked, name);
+
+	*out = fallback;
+	return text.len == 0 || str_to_i64(text, 0, INT64_MAX, out) ||
+	       error_set(err, ERROR_BAD_REQUEST, "%s \"" STR_FMT "\" is no number", name,
+			 STR_ARG(text));
+}
+
+static bool read_log_plan(const struct asked *asked, struct log_reader_plan *out, struct error *err)
+{
+	struct str since = param(asked, "sinceTime");
+	int64_t seconds;
+
+	out->follow = param_true(asked, "follow");
+	out->timestamps = param_true(asked, "timestamps");
+	if (!read_number(asked, "tailLines", -1, &out->tail_lines, err) ||
+	    !read_number(asked, "limitBytes", -1, &out->limit_bytes, err) ||
+	    !read_number(asked, "sinceSeconds", 0, &seconds, err))
+		return false;
+	if (seconds > 0)
+		out->since_s = clock_wall_s() - seconds;
+	if (since.len > 0 && !clock_parse(since, &out->since_s, &out->since_nanos))
+		return error_set(err, ERROR_BAD_REQUEST, "sinceTime \"" STR_FMT "\" is no time",
+				 STR_ARG(since));
+	return true;
+}
+
+static bool serve_logs(struct asked *asked, struct error *err)
+{
+	struct node_service *service = asked->service;
+	auto_buf path = BUF_INIT;
+	bool previous = param_true(asked, "previous");
+	struct log_reader_plan plan = { .runs = log_runs, .take = log_take, .on_end = log_end };
+	struct log_call *log;
+
+	if (!read_log_plan(asked, &plan, err))
+		return false;
+	if (!pod_log_path(asked->pod, asked->container, previous, &path))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 previous ? "previous terminated container \"" STR_FMT
+					    "\" in pod \"" STR_FMT "\" not found"
+					  : "container \"" STR_FMT "\" in pod \"" STR_FMT
+					    "\" is waiting to start: ContainerCreating",
+				 STR_ARG(asked->container), STR_ARG(asked->name));
+	log = memory_new(struct log_call);
+	log->service = service;
+	log->bury.on_task = on_bury;
+	log->namespace = str_copy(asked->namespace);
+	log->name = str_copy(asked->name);
+	log->container = str_copy(asked->container);
+	list_add(&service->logs, &log->link);
+	plan.path = buf_text(&path);
+	plan.follow = plan.follow && !previous;
+	plan.of = log;
+	if (!log_reader_open(service->loop, &plan, &log->reader, err)) {
+		log_free(log);
+		return false;
+	}
+	log->req = asked->req;
+	log->req->user = log;
+	log->req->on_gone = log_gone;
+	log->req->on_writable = log_writable;
+	http_reply_start(log->req, 200, "text/plain");
+	return true;
+}
+
+/* --- exec and attach --- */
+
+static const char *const *read_command(const struct asked *asked)
+{
+	const char **argv = arena_get(asked->req->arena, (asked->param_count + 1) * sizeof(*argv));
+	size_t count = 0;
+
+	for (size_t i = 0; i < asked->param_count && count < WORDS_MAX; i++)
+		if (str_is(asked->params[i].name, "command"))
+			argv[count++] = str_copy_arena(asked->params[i].value, asked->req->arena);
+	argv[count] = NULL;
+	return argv;
+}
+
+static bool start_bridge(struct asked *asked, const char *const *argv, struct error *err)
+{
+	char id[CONTAINER_ID_MAX];
+	struct exec_bridge_plan plan = { .loop = asked->service->loop,
+					 .sandbox = pod_sandbox(asked->pod),
+					 .container_id = id,
+					 .argv = argv,
+					 .tty = param_true(asked, "tty"),
+					 .stdin_wanted = param_true(asked, "stdin"),
+					 .on_refused = refuse };
+
+	if (!asked->req->head.upgrade)
+		return error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
+	if (!plan.sandbox || !pod_container_id(asked->pod, asked->container, id) ||
+	    !pod_container_runs(asked->pod, asked->container))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "container \"" STR_FMT "\" of pod \"" STR_FMT "\" is not running",
+				 STR_ARG(asked->container), STR_ARG(asked->name));
+	exec_bridge_start(asked->service->bridges, asked->req, &plan);
+	return true;
+}
+
+static bool serve_exec(struct asked *asked, struct error *err)
+{
+	const char *const *argv = read_command(asked);
+
+	if (!argv[0])
+		return error_set(err, ERROR_BAD_REQUEST, "you must specify a command");
+	return start_bridge(asked, argv, err);
+}
+
+static bool serve_attach(struct asked *asked, struct error *err)
+{
+	return start_bridge(asked, NULL, err);
+}
+
+/* --- requests --- */
+
+void node_service_request(struct node_service *service, struct http_request *req)
+{
+	static const struct {
+		const char *verb;
+		bool (*serve)(struct asked *asked, struct error *err);
+	} rows[] = {
+		{ "containerLogs", serve_logs },
+		{ "exec", serve_exec },
+		{ "attach", serve_attach },
+	};
+	struct asked asked;
+	struct error err;
+
+	if (!read_asked(service, req, &asked, &err)) {
+		refuse(req, &err);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		if (!str_is(asked.verb, rows[i].verb))
+			continue;
+		if (!rows[i].serve(&asked, &err))
+			refuse(req, &err);
+		return;
+	}
+	error_set(&err, ERROR_NOT_FOUND, "nodes do not serve this path");
+	refuse(req, &err);
+}
+
+static void on_request(struct http_service *http, struct http_request *req)
+{
+	node_service_request(CONTAINER_OF(http, struct node_service, http), req);
+}
+
+struct node_service *node_service_new(struct loop *loop, struct pods *pods)
+{
+	struct node_service *service = memory_new(struct node_service);
+
+	service->loop = loop;
+	service->pods = pods;
+	service->bridges = exec_bridges_new();
+	list_init(&service->logs);
+	service->http = (struct http_service){
+		.on_request = on_request, .body_max = 4096, .idle_ms = IDLE_MS, .body_ms = BODY_MS
+	};
+	return service;
+}
+
+void node_service_free(struct node_service *service)
+{
+	if (!service)
+		return;
+	exec_bridges_free(service->bridges);
+	LIST_EACH_SAFE(&service->logs, link)
+	{
+		struct log_call *log = LIST_OWNER(link, struct log_call, link);
+
+		if (log->req)
+			http_request_free(log->req);
+		log_free(log);
+	}
+	http_service_close(&service->http);
+	free(service);
+}
+
+void node_service_take(struct node_service *service, struct stream *stream)
+{
+	http_serve(&service->http, stream, STR("server"), NULL);
+}

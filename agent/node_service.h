@@ -1,0 +1,25 @@
+/*
+ * node_service.h - what the server asks this node for: logs, exec, attach (HTTP over the tunnel's
+ * service "node").
+ *
+ *   GET /containerLogs/NAMESPACE/POD/CONTAINER?follow=&tailLines=...   text
+ *   GET /exec/NAMESPACE/POD/CONTAINER?command=...   Upgrade: mote-exec  (exec_bridge.h)
+ *   GET /attach/NAMESPACE/POD/CONTAINER?stdin=...   Upgrade: mote-exec
+ *
+ * Whoever can open the stream is the server: rights were checked there.  Loop thread only.
+ */
+#ifndef AGENT_NODE_SERVICE_H
+#define AGENT_NODE_SERVICE_H
+
+#include "agent/exec_bridge.h"
+#include "agent/pods.h"
+
+struct node_service;
+struct node_service *node_service_new(struct loop *loop, struct pods *pods);
+void node_service_free(struct node_service *service); /* ends everything; NULL is fine */
+/* One request that came in another way (agent/local_api.h). */
+void node_service_request(struct node_service *service, struct http_request *req);
+/* A stream that the server opened; taken. */
+void node_service_take(struct node_service *service, struct stream *stream);
+
+#endif

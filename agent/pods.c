@@ -1,0 +1,267 @@
+/*
+ * pods.c - the set of pods, kept equal to the API's list for this node.
+ */
+#include "agent/pods.h"
+
+#include <dirent.h>
+#include <errno.h>
+
+#include "agent/volumes.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/map.h"
+
+struct pods {
+	struct node *node;
+	struct map *map; /* uid -> struct pod */
+	struct cache *cache;
+	struct list gone; /* freed outside of their callbacks */
+	struct loop_task bury;
+	void (*on_change)(void *of);
+	void *of;
+};
+
+struct grave {
+	struct pod *pod;
+	struct list link;
+};
+
+static void changed(struct pods *pods)
+{
+	if (pods->on_change)
+		pods->on_change(pods->of);
+}
+
+/* --- the end of a pod --- */
+
+static void on_bury(struct loop_task *task)
+{
+	struct pods *pods = CONTAINER_OF(task, struct pods, bury);
+
+	LIST_EACH_SAFE(&pods->gone, link)
+	{
+		struct grave *grave = LIST_OWNER(link, struct grave, link);
+
+		list_remove(link);
+		pod_free(grave->pod);
+		free(grave);
+	}
+	changed(pods);
+}
+
+static void on_gone(void *owner, struct pod *pod)
+{
+	struct pods *pods = owner;
+	struct grave *grave = memory_new(struct grave);
+
+	log_info("agent.pods", "pod has left", "pod=" STR_FMT "/" STR_FMT,
+		 STR_ARG(pod_namespace(pod)), STR_ARG(pod_name(pod)));
+	map_remove(pods->map, pod_uid(pod));
+	grave->pod = pod;
+	list_add(&pods->gone, &grave->link);
+	loop_defer(pods->node->loop, &pods->bury);
+}
+
+static const struct pod_events events = { .on_gone = on_gone };
+
+/* --- from the API --- */
+
+static bool is_over(const struct json *object)
+{
+	struct str phase = json_str(json_path(object, "status", "phase", NULL));
+
+	return str_is(phase, "Succeeded") || str_is(phase, "Failed");
+}
+
+/* Over and deleted, and nothing of it here: nobody else will let the API forget it. */
+static void confirm_deletion(struct pods *pods, const struct json *object)
+{
+	auto_free char *body = memory_print("{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":"
+					    "\"" STR_FMT "\"}}",
+					    STR_ARG(meta_str(object, "uid")));
+	struct client_ask ask = { .verb = CLIENT_DELETE,
+				  .kind = kind_find_name(STR("v1"), STR("Pod")),
+				  .namespace = meta_str(object, "namespace"),
+				  .name = meta_str(object, "name"),
+				  .body = str_of(body) };
+
+	client_call(pods->node->client, &ask);
+}
+
+static void add(struct pods *pods, const struct json *object)
+{
+	struct pod *pod;
+	struct error err;
+
+	if (is_over(object)) {
+		if (meta_str(object, "deletionTimestamp").len > 0)
+			confirm_deletion(pods, object);
+		return;
+	}
+	if (!pod_new(pods->node, object, &events, pods, &pod, &err)) {
+		log_error("agent.pods", "a pod cannot be begun",
+			  "pod=" STR_FMT "/" STR_FMT " why=\"%s\"",
+			  STR_ARG(meta_str(object, "namespace")), STR_ARG(meta_str(object, "name")),
+			  err.text);
+		return;
+	}
+	log_info("agent.pods", "pod has come", "pod=" STR_FMT "/" STR_FMT,
+		 STR_ARG(pod_namespace(pod)), STR_ARG(pod_name(pod)));
+	map_put(pods->map, pod_uid(pod), pod);
+	changed(pods);
+}
+
+static void remove_uid(struct pods *pods, struct str uid)
+{
+	struct pod *pod = map_find(pods->map, uid);
+
+	if (pod)
+		pod_remove(pod);
+}
+
+static void on_pod(void *owner, const struct object *before, const struct object *after)
+{
+	struct pods *pods = owner;
+	struct pod *pod = after ? map_find(pods->map, object_uid(after)) : NULL;
+
+	/* The same name again is another pod. */
+	if (before && (!after || !str_equal(object_uid(before), object_uid(after))))
+		remove_uid(pods, object_uid(before));
+	if (pod)
+		pod_update(pod, object_json(after));
+	else if (after)
+		add(pods, object_json(after));
+	if (after)
+		object_trim(after);
+}
+
+/* Pods that were deleted while we were away. */
+static void on_synced(void *owner)
+{
+	struct pods *pods = owner;
+	struct str uid;
+	void *value;
+
+	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);) {
+		const struct object *object =
+			cache_find(pods->cache, pod_namespace(value), pod_name(value));
+
+		if (!object || !str_equal(object_uid(object), uid))
+			pod_remove(value);
+	}
+}
+
+void pods_follow(struct pods *pods)
+{
+	static const struct cache_events cache_events = { .on_change = on_pod,
+							  .on_synced = on_synced };
+	auto_free char *query = memory_print("fieldSelector=spec.nodeName%%3D%s", pods->node->name);
+
+	if (!pods->cache)
+		pods->cache = cache_start(pods->node->client, kind_find_name(STR("v1"), STR("Pod")),
+					  query, &cache_events, pods);
+}
+
+/* --- from the disk --- */
+
+static void adopt(struct pods *pods, const char *name)
+{
+	auto_free char *folder = memory_print("%s/pods/%s", pods->node->folder, name);
+	struct pod *pod;
+	struct error err, ignored;
+
+	if (pod_adopt(pods->node, folder, &events, pods, &pod, &err)) {
+		map_put(pods->map, pod_uid(pod), pod);
+		return;
+	}
+	/* Without pod.json nobody knows what it was: it was never begun. */
+	log_warn("agent.pods", "a pod's folder makes no sense and is removed",
+		 "folder=%s why=\"%s\"", folder, err.text);
+	volumes_release(folder);
+	(void)!file_remove_tree(folder, &ignored);
+}
+
+static bool adopt_all(struct pods *pods, struct error *err)
+{
+	auto_free char *path = memory_print("%s/pods", pods->node->folder);
+	struct dirent *entry;
+	DIR *open;
+
+	if (!file_make_dirs(path, 0700, err))
+		return false;
+	open = opendir(path);
+	if (!open)
+		return error_os(err, "cannot read %s", path);
+	while ((entry = readdir(open)))
+		if (entry->d_name[0] != '.')
+			adopt(pods, entry->d_name);
+	closedir(open);
+	return true;
+}
+
+bool pods_open(struct node *node, struct pods **out, struct error *err)
+{
+	struct pods *pods = memory_new(struct pods);
+
+	pods->node = node;
+	pods->map = map_new();
+	list_init(&pods->gone);
+	pods->bury.on_task = on_bury;
+	if (!adopt_all(pods, err)) {
+		pods_close(pods);
+		return false;
+	}
+	*out = pods;
+	return true;
+}
+
+void pods_close(struct pods *pods)
+{
+	struct str uid;
+	void *value;
+
+	if (!pods)
+		return;
+	pods->on_change = NULL;
+	cache_stop(pods->cache);
+	on_bury(&pods->bury);
+	loop_task_cancel(&pods->bury);
+	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
+		pod_free(value);
+	map_free(pods->map);
+	free(pods);
+}
+
+void pods_poke(struct pods *pods)
+{
+	struct str uid;
+	void *value;
+
+	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
+		pod_poke(value);
+}
+
+struct pod *pods_find(const struct pods *pods, struct str namespace, struct str name)
+{
+	struct str uid;
+	void *value;
+
+	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
+		if (str_equal(pod_namespace(value), namespace) && str_equal(pod_name(value), name))
+			return value;
+	return NULL;
+}
+
+struct pod *pods_next(const struct pods *pods, size_t *at)
+{
+	struct str uid;
+	void *value;
+
+	return map_next(pods->map, at, &uid, &value) ? value : NULL;
+}
+
+void pods_on_change(struct pods *pods, void (*on_change)(void *of), void *of)
+{
+	pods->on_change = on_change;
+	pods->of = of;
+}

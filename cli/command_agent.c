@@ -1,0 +1,207 @@
+/*
+ * command_agent.c - mote agent: this machine as a node.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/agent.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cli/command.h"
+
+struct options {
+	struct agent_plan plan;
+	const char *config;
+	bool debug, log_json;
+};
+
+#define AT(field) offsetof(struct options, field)
+
+static const struct option_row rows[] = {
+	{ .flag = "config",
+	  .letter = 'c',
+	  .env = "MOTE_CONFIG_FILE",
+	  .type = OPTION_TEXT,
+	  .at = AT(config),
+	  .value_name = "FILE",
+	  .fallback = COMMAND_CONFIG_FILE,
+	  .group = "Configuration",
+	  .help = "configuration file; FILE.d/*.yaml is read after it" },
+	{ .flag = "server",
+	  .letter = 's',
+	  .env = "MOTE_URL",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.server),
+	  .value_name = "URL",
+	  .group = "Cluster",
+	  .help = "the server, as https://HOST:6443" },
+	{ .flag = "token",
+	  .letter = 't',
+	  .env = "MOTE_TOKEN",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.token),
+	  .value_name = "TOKEN",
+	  .group = "Cluster",
+	  .help = "what server/node-token of the server says" },
+	{ .flag = "token-file",
+	  .env = "MOTE_TOKEN_FILE",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.token_file),
+	  .value_name = "FILE",
+	  .group = "Cluster",
+	  .help = "file that holds the token" },
+	{ .flag = "data-dir",
+	  .letter = 'd',
+	  .env = "MOTE_DATA_DIR",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.data_dir),
+	  .value_name = "DIR",
+	  .fallback = "/var/lib/mote",
+	  .group = "Storage",
+	  .help = "where all state lives" },
+	{ .flag = "node-name",
+	  .env = "MOTE_NODE_NAME",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.node_name),
+	  .value_name = "NAME",
+	  .group = "Node",
+	  .help = "name of the node (default: the host's name)" },
+	{ .flag = "node-ip",
+	  .letter = 'i',
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.node_ip),
+	  .value_name = "ADDR",
+	  .group = "Node",
+	  .help = "address other nodes reach this one by (default: that of the way to the "
+		  "server)" },
+	{ .flag = "node-label",
+	  .type = OPTION_LIST,
+	  .at = AT(plan.node_label),
+	  .value_name = "KEY=VALUE",
+	  .group = "Node",
+	  .help = "label at the first registration; repeatable" },
+	{ .flag = "node-taint",
+	  .type = OPTION_LIST,
+	  .at = AT(plan.node_taint),
+	  .value_name = "KEY=VALUE:EFFECT",
+	  .group = "Node",
+	  .help = "taint at the first registration; repeatable" },
+	{ .flag = "max-pods",
+	  .type = OPTION_INT,
+	  .at = AT(plan.max_pods),
+	  .value_name = "N",
+	  .fallback = "110",
+	  .min = 1,
+	  .max = 1000,
+	  .group = "Node",
+	  .help = "pods that fit on this node" },
+	{ .flag = "private-registry",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.registries),
+	  .value_name = "FILE",
+	  .fallback = "/etc/mote/registries.yaml",
+	  .group = "Runtime",
+	  .help = "mirrors, logins and certificates of registries" },
+	{ .flag = "resolv-conf",
+	  .env = "MOTE_RESOLV_CONF",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.resolv_conf),
+	  .value_name = "FILE",
+	  .fallback = "/etc/resolv.conf",
+	  .group = "Networking",
+	  .help = "resolver configuration that pods get" },
+	{ .flag = "pod-logs-dir",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.pod_logs_dir),
+	  .value_name = "DIR",
+	  .fallback = "/var/log/pods",
+	  .group = "Logging",
+	  .help = "where the containers' logs are" },
+	{ .flag = "debug",
+	  .type = OPTION_BOOL,
+	  .at = AT(debug),
+	  .group = "Logging",
+	  .help = "log more" },
+	{ .flag = "log-json",
+	  .type = OPTION_BOOL,
+	  .at = AT(log_json),
+	  .group = "Logging",
+	  .help = "log lines as JSON" },
+	{ 0 },
+};
+
+static const struct option_set set = {
+	.usage = "mote agent --server URL --token TOKEN [options]",
+	.about =
+		"Joins this machine to a cluster and runs its pods.  Every option is also a key of "
+		"the configuration file.",
+	.rows = rows,
+};
+
+struct serving {
+	struct loop *loop;
+	int status;
+};
+
+static void on_signal(struct loop_signal *watch, int number)
+{
+	log_info("agent", "stopping; pods run on", "signal=%d", number);
+	loop_stop(watch->watch.loop);
+}
+
+static void on_failed(void *of, const struct error *why)
+{
+	struct serving *serving = of;
+
+	serving->status = command_fail(why);
+	loop_stop(serving->loop);
+}
+
+static int serve(const struct options *options)
+{
+	static const int signals[] = { SIGTERM, SIGINT };
+	struct loop_signal watch = { .on_signal = on_signal };
+	struct serving serving = { 0 };
+	struct agent *agent = NULL;
+	struct error err;
+
+	umask(0022);
+	if (!loop_open(&serving.loop, &err))
+		return command_fail(&err);
+	if (!loop_signal_start(serving.loop, &watch, signals, ARRAY_LENGTH(signals), &err) ||
+	    !agent_start(serving.loop, &options->plan, on_failed, &serving, &agent, &err)) {
+		serving.status = command_fail(&err);
+	} else {
+		loop_run(serving.loop);
+		agent_stop(agent);
+	}
+	loop_signal_stop(&watch);
+	loop_close(serving.loop);
+	return serving.status;
+}
+
+static int run(int argc, char **argv)
+{
+	auto_arena arena = arena_new();
+	struct options options = { 0 };
+	struct option_result result;
+	auto_buf help = BUF_INIT;
+	struct error err;
+
+	if (!options_parse(&set, argc, argv, command_config_path(argc, argv), arena, &options,
+			   &result, &err)) {
+		command_fail(&err);
+		return 2;
+	}
+	if (result.help_wanted) {
+		options_help(&set, &help);
+		fputs(buf_text(&help), stdout);
+		return 0;
+	}
+	log_set(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json);
+	return serve(&options);
+}
+
+const struct command command_agent = { "agent", "join this machine to a cluster as a node", run };
