@@ -3,8 +3,8 @@
  *
  *   DIALLING ─(a stream is there)-> SENT ─(head)-> BODY ─(end)-> told and freed
  *
- * A dial cannot be taken back, so it knows its call by way of a struct waiter only: a call that ends
- * first lets go of it, and a stream that comes later finds nobody and is closed.
+ * A dial cannot be taken back, so it knows its call only by way of a struct waiter: a call that
+ * ends first lets go of it, and a stream that comes later finds nobody and is closed.
  *
  * A kept connection may have been closed by the server while it lay idle: a call on it that gets no
  * byte back is started once more on a new one.

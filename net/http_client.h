@@ -16,8 +16,8 @@
 #include "net/stream.h"
 
 struct http_client;
-/* Must call back exactly once, later or now, with the `call` it was given; later than the end of the
- * client is fine too.  Nobody may want the stream any more by then: it is closed. */
+/* Must call back exactly once, later or now, with the `call` it was given; after the client's end
+ * is fine too.  A stream that nobody wants any more by then is closed. */
 typedef void
 http_dial_fn(void *of, void (*on_done)(void *call, struct stream *stream, const struct error *err),
 	     void *call);

@@ -37,7 +37,7 @@ struct active {
 };
 
 struct http_conn {
-	struct http_service *service;
+	struct http_service *service; /* NULL: it has closed; this is the last answer */
 	struct stream *stream;
 	struct buf in;
 	size_t seen; /* bytes of `in` that hold no end of a head */
@@ -83,6 +83,17 @@ static void active_free(struct active *active)
 
 /* --- the end of a connection --- */
 
+/* The service hears of the end of a connection once, and is not known to it any more. */
+static void leave_service(struct http_conn *conn)
+{
+	struct http_service *service = conn->service;
+
+	conn->service = NULL;
+	if (service && service->on_conn_closed)
+		service->on_conn_closed(service, conn->identity);
+	conn->identity = NULL;
+}
+
 static void conn_free(struct http_conn *conn)
 {
 	if (conn->working) {
@@ -93,8 +104,7 @@ static void conn_free(struct http_conn *conn)
 	loop_task_cancel(&conn->task);
 	list_remove(&conn->link);
 	buf_clear(&conn->in);
-	if (conn->service->on_conn_closed)
-		conn->service->on_conn_closed(conn->service, conn->identity);
+	leave_service(conn);
 	free(conn->peer);
 	free(conn);
 }
@@ -569,6 +579,7 @@ void http_serve(struct http_service *service, struct stream *stream, struct str 
 	stream_own(stream, &conn_events, conn);
 }
 
+/* Busy ones may end long after the service: they leave it now. */
 void http_service_close(struct http_service *service)
 {
 	LIST_EACH_SAFE(&all_conns, link)
@@ -577,6 +588,7 @@ void http_service_close(struct http_service *service)
 
 		if (conn->service != service)
 			continue;
+		leave_service(conn);
 		if (conn->phase == PHASE_ANSWER)
 			conn->last = true;
 		else

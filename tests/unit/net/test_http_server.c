@@ -149,6 +149,56 @@ static void limits(void)
 	loop_close(loop);
 }
 
+static int closed_count;
+
+static void on_conn_closed(struct http_service *own, void *identity)
+{
+	own->idle_ms++; /* the service is there */
+	CHECK(identity == &closed_count);
+	closed_count++;
+}
+
+/* Goal: a service may be freed when it has closed: an idle connection goes at once, the busy one
+ * gives its answer later and touches the service no more. */
+static void closes_while_at_work(void)
+{
+	struct http_service *brief = memory_new(struct http_service);
+	struct stream *ours, *theirs, *idle_ours, *idle_theirs;
+	auto_free char *got = memory_zero(1000);
+	struct error err;
+	ptrdiff_t len;
+
+	CHECK_OK(loop_open(&loop, &err), &err);
+	*brief = (struct http_service){ .on_request = on_request,
+					.on_conn_closed = on_conn_closed,
+					.idle_ms = 5000,
+					.body_ms = 5000 };
+	stream_pair(loop, &ours, &theirs);
+	http_serve(brief, theirs, STR("busy"), &closed_count);
+	stream_pair(loop, &idle_ours, &idle_theirs);
+	http_serve(brief, idle_theirs, STR("idle"), &closed_count);
+	stream_write(ours, STR("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"));
+	while (!waiting)
+		loop_once(loop, 0);
+	http_service_close(brief);
+	CHECK_INT(closed_count, 2);
+	free(brief);
+	CHECK(stream_read(idle_ours, got, 1) < 0);
+	http_reply(waiting, 200, "text/plain", STR("late"));
+	for (int i = 0; i < 20; i++)
+		loop_once(loop, 0);
+	len = stream_read(ours, got, 999);
+	CHECK(len > 0 && str_search(str_of(got), STR("Connection: close\r\n")) > 0);
+	CHECK(str_search(str_of(got), STR("\r\n\r\nlate")) > 0);
+	CHECK_INT(closed_count, 2);
+	CHECK_INT(gone_count, 0);
+	stream_close(ours);
+	stream_close(idle_ours);
+	for (int i = 0; i < 20; i++)
+		loop_once(loop, 0);
+	loop_close(loop);
+}
+
 /* Goal: frames are parsed whole, and what the RFC forbids is bad. */
 static void parses_frames(void)
 {
@@ -177,6 +227,7 @@ static void parses_frames(void)
 static const struct test tests[] = {
 	{ "echoes", echoes },
 	{ "limits", limits },
+	{ "closes while at work", closes_while_at_work },
 	{ "parses frames", parses_frames },
 };
 TEST_MAIN(tests)

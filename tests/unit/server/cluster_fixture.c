@@ -59,7 +59,6 @@ void cluster_start(const char *cluster_cidr)
 
 void cluster_stop(void)
 {
-	cluster_settle(300); /* calls of controllers that are under way come to their end */
 	http_client_free(cluster.client);
 	server_stop(cluster.server);
 	loop_close(cluster.loop);

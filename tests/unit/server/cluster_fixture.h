@@ -12,8 +12,8 @@
 /* Serves and has its first objects when this returns.  cluster_cidr NULL: "10.42.0.0/16". */
 void cluster_start(const char *cluster_cidr);
 /*
- * Ends when nothing is under way.  Everything written stays: cluster_start again is a restart of
- * the server.
+ * In the middle of what is under way, as the product stops.  Everything written stays:
+ * cluster_start again is a restart of the server.
  */
 void cluster_stop(void);
 

@@ -188,6 +188,25 @@ static void many_at_once(void)
 	cluster_stop();
 }
 
+/* Goal: a server that is stopped in the middle of its work ends cleanly, and the next one finishes
+ * it. */
+static void stopped_in_the_middle(void)
+{
+	cluster_start("10.50.0.0/18");
+	for (int i = 0; i < 40; i++) {
+		auto_free char *name = memory_print("n%d", i);
+
+		create_node(name);
+		if (i % 8 != 7)
+			continue;
+		cluster_stop();
+		cluster_start("10.50.0.0/18");
+	}
+	cluster_settle(300);
+	check_range("n39", "10.50.39.0/24");
+	cluster_stop();
+}
+
 static const struct test tests[] = {
 	{ "lowest first", lowest_first },
 	{ "other sizes", other_sizes },
@@ -196,5 +215,6 @@ static const struct test tests[] = {
 	{ "own range", own_range, .time_limit_s = 30 },
 	{ "waits for a free one", waits_for_a_free_one, .time_limit_s = 30 },
 	{ "many at once", many_at_once, .time_limit_s = 60 },
+	{ "stopped in the middle", stopped_in_the_middle, .time_limit_s = 60 },
 };
 TEST_MAIN(tests)
