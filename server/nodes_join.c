@@ -5,8 +5,12 @@
  * A node's name belongs to the key that used it first: a hash of the node's own password is kept in
  * a Secret <node>.node-password.mote, so that another machine cannot take the name over.  Delete
  * the Secret to let a rebuilt machine in.
+ *
+ * Tokens cannot be tried out: an address that has given too many wrong ones is not listened to for
+ * the rest of the minute.
  */
 #include <assert.h>
+#include <stdio.h>
 
 #include "api/names.h"
 #include "base/clock.h"
@@ -14,6 +18,7 @@
 #include "net/hash.h"
 #include "net/http_client.h"
 #include "net/pki.h"
+#include "net/socket.h"
 #include "server/bootstrap.h"
 #include "server/front/reply.h"
 #include "server/nodes.h"
@@ -22,6 +27,10 @@
 #define CERT_DAYS        365
 #define SYSTEM_NAMESPACE STR("kube-system")
 #define TIMEOUT_MS       10000
+#define WRONG_MAX        20 /* tokens of one address in WRONG_MS */
+#define WRONG_MS         60000
+#define TRIERS_MAX       256 /* addresses remembered; then the oldest is forgotten */
+#define ADDRESS_MAX      64
 
 struct joining {
 	struct request *req; /* answered before `finish` */
@@ -31,6 +40,105 @@ struct joining {
 	struct loop_task free_client; /* a client is not freed inside its own callback */
 	const char *node;
 };
+
+/* --- wrong tokens --- */
+
+/* An address that has given wrong tokens since then. */
+struct trier {
+	char address[ADDRESS_MAX]; /* "" = the place is free */
+	int64_t since_ms;
+	unsigned wrong;
+};
+static struct trier triers[TRIERS_MAX];
+
+/* Without the port; a name or a text that is too long counts by its beginning. */
+static void address_of(const struct request *req, char out[ADDRESS_MAX])
+{
+	struct str host = req->http->peer;
+	unsigned port;
+
+	if (!socket_split(req->http->peer, 0, &host, &port))
+		host = req->http->peer;
+	snprintf(out, ADDRESS_MAX, STR_FMT, STR_ARG(host));
+}
+
+static struct trier *trier_find(const char *address)
+{
+	for (size_t i = 0; i < TRIERS_MAX; i++) {
+		struct trier *at = &triers[i];
+
+		if (at->address[0] && strcmp(at->address, address) == 0)
+			return at;
+	}
+	return NULL;
+}
+
+/* A free place, or that of the one who began first. */
+static struct trier *trier_new(const char *address, int64_t now_ms)
+{
+	struct trier *oldest = &triers[0];
+
+	for (size_t i = 0; i < TRIERS_MAX && oldest->address[0]; i++)
+		if (!triers[i].address[0] || triers[i].since_ms < oldest->since_ms)
+			oldest = &triers[i];
+	*oldest = (struct trier){ .since_ms = now_ms };
+	snprintf(oldest->address, sizeof(oldest->address), "%s", address);
+	return oldest;
+}
+
+static void count_wrong(const struct request *req)
+{
+	int64_t now_ms = clock_now_ms();
+	char address[ADDRESS_MAX];
+	struct trier *trier;
+
+	address_of(req, address);
+	trier = trier_find(address);
+	if (!trier || now_ms - trier->since_ms >= WRONG_MS) {
+		if (trier)
+			trier->address[0] = '\0';
+		trier = trier_new(address, now_ms);
+	}
+	trier->wrong++;
+	if (trier->wrong == WRONG_MAX)
+		log_warn("server.nodes", "too many wrong tokens, refused for a while", "address=%s",
+			 address);
+}
+
+/* Milliseconds until a token of this address is looked at again; 0 = now. */
+static int64_t must_wait_ms(const struct request *req)
+{
+	char address[ADDRESS_MAX];
+	struct trier *trier;
+	int64_t left_ms;
+
+	address_of(req, address);
+	trier = trier_find(address);
+	if (!trier || trier->wrong < WRONG_MAX)
+		return 0;
+	left_ms = WRONG_MS - (clock_now_ms() - trier->since_ms);
+	return left_ms > 0 ? left_ms : 0;
+}
+
+/* Says how long, which reply_error cannot. */
+static enum step slow_down(struct request *req, int64_t wait_ms)
+{
+	struct status_about about = { .retry_after_s = (int)((wait_ms + 999) / 1000) };
+	auto_buf text = BUF_INIT;
+	struct error err;
+	char seconds[24];
+	int status;
+
+	error_set(&err, ERROR_TOO_MANY,
+		  "too many wrong tokens came from this address; try again later");
+	snprintf(seconds, sizeof(seconds), "%d", about.retry_after_s);
+	http_reply_header(req->http, "Retry-After", seconds);
+	status = status_print(&err, &about, &text);
+	reply_text(req, status, "application/json", buf_str(&text));
+	return STEP_DONE;
+}
+
+/* --- the token and the password --- */
 
 /* "Bearer <token>": the whole token or only its secret. */
 static bool check_token(struct request *req, struct error *err)
@@ -237,13 +345,19 @@ static bool begin(struct joining *joining, struct error *err)
 enum step nodes_join_pass(struct request *req, struct error *err)
 {
 	struct joining *joining;
+	int64_t wait_ms;
 
 	if (!str_is(req->http->head.method, "POST")) {
 		error_set(err, ERROR_METHOD, "nodes join by POST");
 		return STEP_FAIL;
 	}
-	if (!check_token(req, err))
+	wait_ms = must_wait_ms(req);
+	if (wait_ms > 0)
+		return slow_down(req, wait_ms);
+	if (!check_token(req, err)) {
+		count_wrong(req);
 		return STEP_FAIL;
+	}
 	joining = memory_new(struct joining);
 	joining->req = req;
 	joining->loop = server_loop(req->server);

@@ -66,6 +66,16 @@ void cluster_stop(void)
 	free(cluster.kubeconfig);
 }
 
+struct server *cluster_server(void)
+{
+	return cluster.server;
+}
+
+struct loop *cluster_loop(void)
+{
+	return cluster.loop;
+}
+
 /* --- time --- */
 
 void cluster_settle(int ms)

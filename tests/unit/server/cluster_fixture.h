@@ -9,6 +9,9 @@
 
 #include "base/json.h"
 
+struct loop;
+struct server;
+
 /* Serves and has its first objects when this returns.  cluster_cidr NULL: "10.42.0.0/16". */
 void cluster_start(const char *cluster_cidr);
 /*
@@ -16,6 +19,10 @@ void cluster_start(const char *cluster_cidr);
  * cluster_start again is a restart of the server.
  */
 void cluster_stop(void);
+
+/* Until cluster_stop: for tests that come in by another way than cluster_call. */
+struct server *cluster_server(void);
+struct loop *cluster_loop(void);
 
 /* The loop goes round for so long, the clocks stand (but for what that takes). */
 void cluster_settle(int ms);
