@@ -87,12 +87,9 @@ static bool read_token(struct agent *agent, struct error *err)
 	const struct agent_plan *plan = agent->plan;
 	auto_buf text = BUF_INIT;
 
-	if (plan->token && *plan->token) {
-		agent->token = memory_string(plan->token);
-		return true;
-	}
 	if (!plan->token_file || !*plan->token_file) {
-		agent->token = memory_string(""); /* fine if it has joined before */
+		/* None at all is fine for a node that has joined before. */
+		agent->token = memory_string(plan->token ? plan->token : "");
 		return true;
 	}
 	if (!file_read(plan->token_file, LIMIT_CONFIG_FILE, &text, err))

@@ -9,12 +9,15 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "cli/command.h"
+#include "cli/node_options.h"
+#include "cli/own_agent.h"
 #include "server/server.h"
 
 struct options {
 	struct server_plan plan;
+	struct agent_plan node; /* of our own agent */
 	const char *config;
-	bool debug, log_json;
+	bool debug, log_json, disable_agent;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -134,6 +137,12 @@ static const struct option_row rows[] = {
 	  .fallback = "0600",
 	  .group = "Client",
 	  .help = "its file mode" },
+	{ .flag = "disable-agent",
+	  .type = OPTION_BOOL,
+	  .at = AT(disable_agent),
+	  .group = "Node",
+	  .help = "do not run pods on this machine" },
+	NODE_OPTION_ROWS(node),
 	{ .flag = "debug",
 	  .type = OPTION_BOOL,
 	  .at = AT(debug),
@@ -149,7 +158,9 @@ static const struct option_row rows[] = {
 
 static const struct option_set set = {
 	.usage = "mote server [options]",
-	.about = "Runs the control plane.  Every option is also a key of the configuration file.",
+	.about = "Runs the control plane, and this machine as its first node.  Every option is "
+		 "also a "
+		 "key of the configuration file.",
 	.rows = rows,
 };
 
@@ -163,6 +174,11 @@ static int serve(const struct options *options)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
 	struct loop_signal watch = { .on_signal = on_signal };
+	struct own_agent_plan own = { .server = &options->plan,
+				      .node = &options->node,
+				      .debug = options->debug,
+				      .log_json = options->log_json };
+	struct own_agent *agent = NULL;
 	struct server *server = NULL;
 	struct loop *loop = NULL;
 	struct error err;
@@ -175,7 +191,10 @@ static int serve(const struct options *options)
 	    !server_start(loop, &options->plan, &server, &err)) {
 		status = command_fail(&err);
 	} else {
+		if (!options->disable_agent)
+			agent = own_agent_start(loop, &own);
 		loop_run(loop);
+		own_agent_stop(agent);
 		server_stop(server);
 	}
 	loop_signal_stop(&watch);

@@ -45,7 +45,7 @@ free_port() {
 start_server() {
 	folder=$1 port=$2
 	shift 2
-	"$mote" server --data-dir "$folder/data" --write-kubeconfig "$folder/kubeconfig" \
+	"$mote" server --disable-agent --data-dir "$folder/data" --write-kubeconfig "$folder/kubeconfig" \
 		--bind-address 127.0.0.1 --advertise-address 127.0.0.1 --https-listen-port "$port" "$@" \
 		>> "$folder/log" 2>&1 &
 	server_pid=$!
