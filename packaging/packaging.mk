@@ -12,3 +12,13 @@ up:
 .PHONY: down
 down:
 	@packaging/up/down.sh
+
+#: make sample                build/<arch>/hello.tar: images of the sample app, mote.local/hello:1 and :2
+.PHONY: sample
+sample: build/$(ARCH)/hello.tar
+
+build/$(ARCH)/hello: packaging/sample/hello.c build/deps/$(ARCH).stamp
+	$(call announce,LINK,$@) mkdir -p $(@D) && $(tools)/cc $(filter-out -I%,$(flags_release)) -Werror $(link_release) -s -o $@.$$$$ $< && mv $@.$$$$ $@
+
+build/$(ARCH)/hello.tar: build/$(ARCH)/hello packaging/sample/make_image.sh
+	$(call announce,TAR,$@) packaging/sample/make_image.sh $< $(ARCH) $@
