@@ -560,6 +560,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	load_range(agent);
 	if (!pods_open(node, &agent->pods, err))
 		return false;
+	image_getter_sweep(node->getter);
 	pods_on_change(agent->pods, on_pods, agent);
 	agent->service = node_service_new(agent->loop, agent->pods);
 	return local_api_open(node, agent->pods, agent->service, &agent->local, err) &&

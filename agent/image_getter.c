@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "base/list.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "runtime/image_name.h"
 
@@ -288,4 +289,25 @@ void image_getter_pull(struct image_getter *getter, struct str name,
 		       void (*on_done)(void *of, char **names, const struct error *err), void *of)
 {
 	start_chore(getter, name, run_chore_pull, on_done, of);
+}
+
+static void run_sweep(struct work_job *job)
+{
+	struct chore *chore = CONTAINER_OF(job, struct chore, job);
+
+	chore->worked = images_sweep(chore->getter->images, &chore->err);
+}
+
+static void on_swept(void *of, char **names, const struct error *err)
+{
+	(void)of;
+	(void)names;
+	if (err)
+		log_warn("agent.images", "unneeded layers cannot be removed", "why=\"%s\"",
+			 err->text);
+}
+
+void image_getter_sweep(struct image_getter *getter)
+{
+	start_chore(getter, STR(""), run_sweep, on_swept, NULL);
 }

@@ -47,6 +47,8 @@ void image_getter_import(struct image_getter *getter, const char *path,
 void image_getter_remove(struct image_getter *getter, struct str name,
 			 void (*on_done)(void *of, char **names, const struct error *err),
 			 void *of);
+/* Take away layers that nobody needs (after pods of an earlier life hold theirs). */
+void image_getter_sweep(struct image_getter *getter);
 /* Pull a name, wanted by nobody yet. */
 void image_getter_pull(struct image_getter *getter, struct str name,
 		       void (*on_done)(void *of, char **names, const struct error *err), void *of);

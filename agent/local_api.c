@@ -14,6 +14,7 @@
 #define BODY_MS   10000
 #define BODY_MAX  65536
 #define CALLS_MAX 64
+#define GRACE_S   30 /* what a pod has that says nothing */
 
 struct local_api {
 	struct http_service http;
@@ -164,41 +165,179 @@ static void remove_image(struct local_api *api, struct http_request *req)
 		image_getter_remove(api->node->getter, name, on_chore, new_chore(api, req));
 }
 
-/* --- containers --- */
+/* --- pods --- */
 
-static void list_pod(struct json_doc *doc, struct json *array, const struct pod *pod)
+/* "<name>.<attempt>" into both. */
+static struct str name_of_id(const char *id, int64_t *out_attempt)
 {
-	static const char *const phases[] = { "created", "running", "exited" };
+	struct str name = str_of(id);
+	const char *dot = strrchr(id, '.');
+
+	*out_attempt = 0;
+	if (!dot)
+		return name;
+	(void)!str_to_i64(str_of(dot + 1), 0, INT32_MAX, out_attempt);
+	return str_from(id, (size_t)(dot - id));
+}
+
+static const struct json *find_spec(const struct pod *pod, struct str container)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	const struct json *spec = json_get(pod_object(pod), "spec");
+
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it);)
+			if (str_equal(json_str(json_get(it.value, "name")), container))
+				return it.value;
+	return NULL;
+}
+
+static struct json *new_entry(struct json_doc *doc, const struct pod *pod, struct str container,
+			      const char *state)
+{
+	struct json *entry = json_new_object(doc);
+
+	json_put(doc, entry, "name", json_new_str(doc, container));
+	json_put(doc, entry, "state", json_new_text(doc, state));
+	json_put(doc, entry, "image",
+		 json_clone(doc, json_get(find_spec(pod, container), "image")));
+	return entry;
+}
+
+/* Every run that the sandbox still knows. */
+static void list_runs(struct json_doc *doc, struct json *array, const struct pod *pod)
+{
+	static const char *const phases[] = { [CONTAINER_CREATED] = "created",
+					      [CONTAINER_RUNNING] = "running",
+					      [CONTAINER_EXITED] = "exited" };
 	struct sandbox *sandbox = pod_sandbox(pod);
-	const struct container_state *states;
-	size_t count;
+	size_t count = 0;
+	const struct container_state *states = sandbox ? sandbox_containers(sandbox, &count) : NULL;
 
-	if (!sandbox)
-		return;
-	states = sandbox_containers(sandbox, &count);
 	for (size_t i = 0; i < count; i++) {
-		struct json *entry = json_new_object(doc);
+		int64_t attempt;
+		struct str name = name_of_id(states[i].id, &attempt);
+		struct json *entry = new_entry(doc, pod, name, phases[states[i].phase]);
 
-		json_put(doc, entry, "namespace", json_new_str(doc, pod_namespace(pod)));
-		json_put(doc, entry, "pod", json_new_str(doc, pod_name(pod)));
 		json_put(doc, entry, "id", json_new_text(doc, states[i].id));
-		json_put(doc, entry, "state", json_new_text(doc, phases[states[i].phase]));
+		json_put(doc, entry, "restarts", json_new_int(doc, attempt));
 		json_put(doc, entry, "pid", json_new_int(doc, states[i].pid));
 		json_put(doc, entry, "exitCode", json_new_int(doc, states[i].exit_code));
-		json_put(doc, entry, "started", json_new_int(doc, states[i].started_us));
+		json_put(doc, entry, "reason", json_new_text(doc, states[i].reason));
+		json_put(doc, entry, "startedMicros", json_new_int(doc, states[i].started_us));
 		json_append(array, entry);
 	}
 }
 
-static void list_containers(struct local_api *api, struct http_request *req)
+/* What the spec names and the sandbox does not know: not begun, or over and taken away. */
+static void list_unknown(struct json_doc *doc, struct json *array, const struct pod *pod,
+			 const char *list)
+{
+	const struct json *spec = json_get(pod_object(pod), "spec");
+
+	for (struct json_iter it = json_iter(json_get(spec, list)); json_next(&it);) {
+		struct str name = json_str(json_get(it.value, "name"));
+		char id[CONTAINER_ID_MAX];
+		auto_buf log = BUF_INIT;
+		bool over;
+
+		if (pod_sandbox(pod) && pod_container_id(pod, name, id) &&
+		    sandbox_container(pod_sandbox(pod), id))
+			continue;
+		over = !pod_container_id(pod, name, id) && pod_log_path(pod, name, false, &log);
+		json_append(array, new_entry(doc, pod, name, over ? "exited" : "waiting"));
+	}
+}
+
+/* As kubectl chooses: the annotation, or else the first. */
+static struct str default_container(const struct pod *pod)
+{
+	const struct json *object = pod_object(pod);
+	struct str named = json_str(json_path(object, "metadata", "annotations",
+					      "kubectl.kubernetes.io/default-container", NULL));
+
+	if (find_spec(pod, named))
+		return named;
+	return json_str(
+		json_get(json_at(json_path(object, "spec", "containers", NULL), 0), "name"));
+}
+
+static struct json *pod_entry(struct json_doc *doc, const struct pod *pod)
+{
+	struct json *entry = json_new_object(doc);
+	struct json *containers = json_new_array(doc);
+
+	json_put(doc, entry, "namespace", json_new_str(doc, pod_namespace(pod)));
+	json_put(doc, entry, "name", json_new_str(doc, pod_name(pod)));
+	json_put(doc, entry, "uid", json_new_str(doc, pod_uid(pod)));
+	json_put(doc, entry, "address", json_new_text(doc, pod_address(pod)));
+	json_put(doc, entry, "default", json_new_str(doc, default_container(pod)));
+	list_runs(doc, containers, pod);
+	list_unknown(doc, containers, pod, "initContainers");
+	list_unknown(doc, containers, pod, "containers");
+	json_put(doc, entry, "containers", containers);
+	return entry;
+}
+
+static void list_pods(struct local_api *api, struct http_request *req)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *array = json_new_array(doc);
 	const struct pod *pod;
 
 	for (size_t i = 0; (pod = pods_next(api->pods, &i));)
-		list_pod(doc, array, pod);
+		json_append(array, pod_entry(doc, pod));
 	answer(req, array);
+}
+
+/* --- stopping --- */
+
+/* Those that run now; the pod's restart policy says what becomes of them. */
+static void stop_running(struct json_doc *doc, struct json *names, const struct pod *pod,
+			 struct str only)
+{
+	const struct json *grace =
+		json_path(pod_object(pod), "spec", "terminationGracePeriodSeconds", NULL);
+	int64_t grace_ms = (grace ? json_int(grace) : GRACE_S) * 1000;
+	struct sandbox *sandbox = pod_sandbox(pod);
+	size_t count = 0;
+	const struct container_state *states = sandbox ? sandbox_containers(sandbox, &count) : NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		int64_t attempt;
+		struct str name = name_of_id(states[i].id, &attempt);
+
+		if (states[i].phase != CONTAINER_RUNNING ||
+		    (only.len > 0 && !str_equal(name, only)))
+			continue;
+		json_append(names, json_new_str(doc, name));
+		sandbox_stop_container(sandbox, states[i].id, grace_ms);
+	}
+}
+
+static void stop_pod(struct local_api *api, struct http_request *req)
+{
+	auto_json_doc asked = NULL;
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc), *names = json_new_array(doc);
+	struct str name = subject(req, "name", &asked);
+	const struct json *fields;
+	const struct pod *pod;
+	struct error err;
+
+	if (name.len == 0)
+		return;
+	fields = json_root(asked);
+	pod = pods_find(api->pods, json_str(json_get(fields, "namespace")), name);
+	if (!pod) {
+		error_set(&err, ERROR_NOT_FOUND, "pod \"" STR_FMT "\" is not on this node",
+			  STR_ARG(name));
+		refuse(req, &err);
+		return;
+	}
+	stop_running(doc, names, pod, json_str(json_get(fields, "container")));
+	json_put(doc, root, "names", names);
+	answer(req, root);
 }
 
 /* --- requests --- */
@@ -209,11 +348,9 @@ static void on_request(struct http_service *http, struct http_request *req)
 		const char *method, *path;
 		void (*serve)(struct local_api *api, struct http_request *req);
 	} rows[] = {
-		{ "GET", "/images", list_images },
-		{ "POST", "/images/import", import },
-		{ "POST", "/images/pull", pull },
-		{ "POST", "/images/remove", remove_image },
-		{ "GET", "/containers", list_containers },
+		{ "GET", "/images", list_images }, { "POST", "/images/import", import },
+		{ "POST", "/images/pull", pull },  { "POST", "/images/remove", remove_image },
+		{ "GET", "/pods", list_pods },     { "POST", "/pods/stop", stop_pod },
 	};
 	struct local_api *api = CONTAINER_OF(http, struct local_api, http);
 

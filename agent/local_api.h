@@ -5,7 +5,9 @@
  *   POST   /images/import              {"path": "/absolute/archive"}   -> {"names": [...]}
  *   POST   /images/pull                {"name": "..."}
  *   POST   /images/remove              {"name": "..."}
- *   GET    /containers                 [{pod, namespace, container, state, ...}]
+ *   GET    /pods                       [{namespace, name, uid, address, default, containers:
+ *                                        [{name, state, image, id, restarts, startedMicros, ...}]}]
+ *   POST   /pods/stop                  {"namespace", "name", "container" ("" = all)} -> {"names"}
  *   GET    /containerLogs/..., /exec/... as the server asks (node_service.h)
  *
  * The socket is <data>/agent/agent.sock, 0600: who may open it is root.  Loop thread only.

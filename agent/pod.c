@@ -527,6 +527,7 @@ bool pod_adopt(struct node *node, const char *folder, const struct pod_events *e
 		return false;
 	pod = make(node, json_root(doc), folder);
 	pod_status_load(pod);
+	pod_containers_hold_images(pod);
 	if (sandbox_adopt(node->loop, folder, &sandbox_events, pod, &pod->sandbox, err))
 		pod->phase = SANDBOX_STARTING;
 	else

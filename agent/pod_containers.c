@@ -5,6 +5,7 @@
  * run of ten minutes starts anew.
  */
 #include <assert.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -162,13 +163,34 @@ static void learn(struct pod_container *c, const struct container_state *states,
 	c->created = found;
 }
 
-static void hold_image(struct pod_container *c)
+/* Which image a container was made of: its name may mean another one by now. */
+static char *image_path(const struct pod_container *c)
 {
-	struct str id = json_str(json_get(c->spec, "image"));
+	return memory_print("%s/image.%s", c->pod->folder, c->name);
+}
+
+/* Not synced: after a power cut the container is gone as well. */
+static void note_image(const struct pod_container *c)
+{
+	auto_free char *path = image_path(c);
+	auto_fd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	struct error ignored;
 
-	if (!c->image)
-		(void)!images_find(c->pod->node->images, id, &c->image, &ignored);
+	if (fd >= 0)
+		(void)!file_write_all(fd, c->image->id, strlen(c->image->id), &ignored);
+}
+
+void pod_containers_hold_images(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+		auto_free char *path = image_path(c);
+		auto_buf id = BUF_INIT;
+		struct error ignored;
+
+		if (file_read(path, 256, &id, &ignored))
+			(void)!images_find(pod->node->images, buf_str(&id), &c->image, &ignored);
+	}
 }
 
 void pod_containers_learn(struct pod *pod)
@@ -182,7 +204,6 @@ void pod_containers_learn(struct pod *pod)
 		learn(c, states, count);
 		if (!c->created)
 			continue;
-		hold_image(c);
 		c->started_hook_done = true; /* of its earlier life */
 		if (pod_container_running(c)) {
 			json_doc_free(c->over);
@@ -216,6 +237,17 @@ void pod_containers_lost(struct pod *pod)
 	}
 }
 
+/* --- images --- */
+
+static enum image_policy policy_of(const struct pod_container *c)
+{
+	struct str word = json_str(json_get(c->spec, "imagePullPolicy"));
+
+	return str_is(word, "Always")  ? IMAGE_ALWAYS
+	       : str_is(word, "Never") ? IMAGE_NEVER
+				       : IMAGE_IF_NOT_PRESENT;
+}
+
 /* --- restarting --- */
 
 static bool wants_restart(const struct pod_container *c)
@@ -243,6 +275,10 @@ static void next_attempt(struct pod_container *c)
 		pod_files_log_folder(c->pod, c->name, &log);
 		buf_add_print(&log, "/%u.log", c->attempt - 1);
 		unlink(buf_text(&log));
+	}
+	if (policy_of(c) == IMAGE_ALWAYS) { /* each run asks the registry */
+		image_free(c->pod->node->images, c->image);
+		c->image = NULL;
 	}
 	json_doc_free(c->last);
 	c->last = take_ptr(&c->over);
@@ -286,16 +322,7 @@ static void step_over(struct pod_container *c)
 	pod_again(c->pod);
 }
 
-/* --- images --- */
-
-static enum image_policy policy_of(const struct pod_container *c)
-{
-	struct str word = json_str(json_get(c->spec, "imagePullPolicy"));
-
-	return str_is(word, "Always")  ? IMAGE_ALWAYS
-	       : str_is(word, "Never") ? IMAGE_NEVER
-				       : IMAGE_IF_NOT_PRESENT;
-}
+/* --- getting images --- */
 
 static void image_failed(struct pod_container *c, const struct error *err)
 {
@@ -400,6 +427,7 @@ static void run(struct pod_container *c)
 
 	if (plan_and_run(c, &err)) {
 		c->created = true;
+		note_image(c);
 		wait_for(c, NULL, NULL);
 		pod_say(c->pod, c, "Normal", "Created", "Created container: %s", c->name);
 		return;
@@ -511,8 +539,7 @@ static void step(struct pod_container *c)
 		step_running(c, state);
 	if (state || c->created || c->want || c->pod->leaving)
 		return;
-	if (!c->image || (policy_of(c) == IMAGE_ALWAYS && !c->waiting_reason && c->attempt > 0 &&
-			  c->image_due_ms == 0))
+	if (!c->image)
 		want_image(c);
 	else if (clock_now_ms() < c->image_due_ms && c->waiting_reason)
 		pod_again_at(c->pod, c->image_due_ms);

@@ -98,6 +98,8 @@ void pod_containers_make(struct pod *pod);
 void pod_containers_free(struct pod *pod);
 /* Point the containers at the newest spec. */
 void pod_containers_respec(struct pod *pod);
+/* Of an earlier life: before anybody can take their layers away. */
+void pod_containers_hold_images(struct pod *pod);
 /* What the sandbox knows, after it was started or adopted. */
 void pod_containers_learn(struct pod *pod);
 /* The sandbox is gone: what ran has ended. */

@@ -84,8 +84,8 @@ static void put_state(struct json_doc *doc, struct json *to, const struct pod_co
 		put_time(doc, json_sub_object(doc, out, "running"), "startedAt", state->started_us);
 	else
 		put_waiting(doc, out,
-			    c->is_init || c->pod->phase == SANDBOX_READY ? "PodInitializing"
-									 : "ContainerCreating",
+			    c->is_init || c->pod->containers[0].is_init ? "PodInitializing"
+									: "ContainerCreating",
 			    NULL);
 }
 
