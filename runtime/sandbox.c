@@ -1,7 +1,7 @@
 /*
  * sandbox.c - the handle of a pod: hears its monitor, keeps the states, tells the owner.
  *
- * comes from: messages of the monitor (see docs/decisions on the monitor) and the end of its
+ * comes from: messages of the monitor (docs/decisions/0006-monitor.md) and the end of its
  * process. goes to:    the owner's callbacks, one for each task of the loop, never from inside a
  * call; so an owner
  *             may close the handle in any of them.
