@@ -1,42 +1,255 @@
-#!/bin/sh
-# run.sh - figures beside their bars.  Never a test: machines differ and are shared.
+#!/bin/bash
+# run.sh - figures beside their bars and beside what the real Kubernetes measured on such a machine
+# (1.20 with etcd, containerd, runc).  Never a test: machines differ and are shared.
 #
-# Where Go and the load tool are at hand (MOTE_APIBENCH names its folder) the API's rates are measured too.
+# A server with its agent runs in a network, a mount and a process namespace of its own, so that all of
+# it ends with this script.  MOTE_APIBENCH names the folder of the load tool (Go, for the API's rates).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-scratch=$(mktemp -d)
-port=26443
-pid=
-finish() {
-	[ -z "$pid" ] || kill "$pid" 2> /dev/null
-	rm -rf "$scratch"
+here=tests/bench
+main_folder=$PWD
+address=10.99.0.1
+url=https://$address:6443
+
+# --- the lines -------------------------------------------------------------------------------------
+
+# row NAME FIGURE UNIT COMPARISON BAR PEER: COMPARISON is "<=" or ">="; an empty figure was not measured.
+row() {
+	verdict=$(awk -v f="$2" -v b="$5" -v c="$4" 'BEGIN {
+		if (b == "") print "-"
+		else if (f == "") print "NOT MEASURED"
+		else print ((c == "<=" && f + 0 <= b + 0) || (c == ">=" && f + 0 >= b + 0)) ? "met" : "MISSED" }')
+	printf '%-44s %12s  %-14s %-12s  %s\n' "$1" "${2:--} $3" "${5:+$4 $5 $3}" "$verdict" "$6"
 }
-trap finish EXIT
+
+note() { printf '    %s\n' "$*"; }
+
+# value NAME FILE: the figure of a line "NAME figure unit".
+value() { sed -n "s/^$1 \([0-9.]*\) .*/\1/p" "$2" | head -n 1; }
+
+# --- tools, made before the network is left ----------------------------------------------------------
+
+build_tools() {
+	make --no-print-directory build/bench/meter > "$scratch/make.log" 2>&1 ||
+		{ cat "$scratch/make.log" >&2; exit 1; }
+	source=${MOTE_APIBENCH:-../shared/bench/apibench}
+	if [ ! -e "$source/main.go" ]; then
+		echo "the load tool is not at $source" > "$scratch/no-apibench"
+	elif ! go=$($here/go.sh 2> "$scratch/go.log"); then
+		echo "no Go: $(tail -n 1 "$scratch/go.log")" > "$scratch/no-apibench"
+	elif ! ( cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=mod GOCACHE=$main_folder/build/bench/go-cache \
+		"$go" build -p 2 -trimpath -o "$main_folder/build/bench/apibench" . ) > "$scratch/go.log" 2>&1; then
+		echo "the load tool cannot be built: $(tail -n 1 "$scratch/go.log")" > "$scratch/no-apibench"
+	fi
+	# What is measured must not change under us.
+	cp build/mote "$scratch/mote"
+}
+
+# --- the cluster -------------------------------------------------------------------------------------
+
+make_network() {
+	ip link set lo up
+	ip link add eth0 type bridge
+	ip addr add $address/24 dev eth0
+	ip link set eth0 up
+	ip route add default via 10.99.0.254
+}
+
+# The hierarchies as they are seen from our groups.
+mount_groups() {
+	awk '$3 == "cgroup" || $3 == "cgroup2" { print $2, $3, $4 }' /proc/mounts |
+		while read -r folder type options; do
+			umount "$folder" && mount -t "$type" -o "$options" cgroup "$folder" || return 1
+		done
+}
 
 now_ms() { date +%s%3N; }
 
-row() { printf '%-42s %12s   %s\n' "$1" "$2" "$3"; }
-
-begin=$(now_ms)
-build/mote server --data-dir "$scratch/data" --write-kubeconfig "$scratch/kubeconfig" \
-	--bind-address 127.0.0.1 --advertise-address 127.0.0.1 --https-listen-port $port 2> "$scratch/log" &
-pid=$!
-until curl -sfk "https://127.0.0.1:$port/readyz" > /dev/null; do sleep 0.01; done
-row figure measured "bar (the real Kubernetes 1.20 on such a machine)"
-row "first start, exec to /readyz" "$(($(now_ms) - begin)) ms" "(1960 ms, API server alone)"
-sleep 2
-row "server idle, resident" "$(($(awk '{print $2}' "/proc/$pid/statm") * 4)) KiB" \
-	"24 MiB with agent (about 970 MB)"
-row "binary" "$(wc -c < build/mote) B" "6 MiB"
-
-bench=${MOTE_APIBENCH:-../shared/bench/apibench}
-if command -v go > /dev/null && [ -e "$bench/main.go" ]; then
-	( cd "$bench" && go build -o "$scratch/apibench" . ) || exit 1
+# Starts server and agent; sets begin, server, agent.
+start_cluster() {
+	mkdir -p "$scratch/data/agent/images"
+	$here/image.sh "$scratch/data/agent/images/bench.tar"
+	begin=$(now_ms)
+	"$scratch/mote" server --data-dir "$scratch/data" --write-kubeconfig "$scratch/kubeconfig" \
+		--advertise-address $address --node-name bench --pod-logs-dir "$scratch/logs" \
+		--write-kubeconfig-mode 0600 > "$scratch/log" 2>&1 &
+	server=$!
+	until [ -s "$scratch/kubeconfig" ]; do alive; sleep 0.005; done
 	part() { sed -n "s/^ *$1: //p" "$scratch/kubeconfig" | base64 -d; }
 	part client-certificate-data > "$scratch/admin.crt"
 	part client-key-data > "$scratch/admin.key"
-	"$scratch/apibench" -server "https://127.0.0.1:$port" -cert "$scratch/admin.crt" \
-		-key "$scratch/admin.key" -c 16 -n 3000 -pid "$pid"
-else
-	echo "rates of the API: not measured (Go, or the load tool, is not here)"
+}
+
+alive() {
+	kill -0 "$server" 2> /dev/null && return
+	echo "bench: error: the server has ended:" >&2
+	tail -n 20 "$scratch/log" >&2
+	exit 1
+}
+
+meter() {
+	alive
+	if ! build/bench/meter $url "$scratch/admin.crt" "$scratch/admin.key" "$($here/image.sh)" "$@" \
+		> "$scratch/meter" 2> "$scratch/meter.err"; then
+		note "$(cat "$scratch/meter.err")"
+		grep -v '"level":"info"\| info ' "$scratch/log" | tail -n 5 >&2
+		: > "$scratch/meter"
+	fi
+	cat "$scratch/meter" >> "$scratch/figures"
+}
+
+# Resident and proportional KiB of processes, from smaps_rollup.
+memory_of() {
+	for pid in "$@"; do cat "/proc/$pid/smaps_rollup" 2> /dev/null; done |
+		awk '/^Rss:/ { r += $2 } /^Pss:/ { p += $2 } /^Pss_Anon:/ { a += $2 } END { print r + 0, p + 0, a + 0 }'
+}
+
+agents() { pgrep -P "$server"; }
+monitors() { pgrep -f "^[^ ]*mote monitor"; }
+
+# --- what is measured --------------------------------------------------------------------------------
+
+measure_start() {
+	meter ready 1 "$begin"
+	row "node Ready after exec, first start" "$(value node.ready "$scratch/meter")" ms "<=" 1500 "-"
+}
+
+measure_idle_memory() {
+	sleep 10
+	# shellcheck disable=SC2046
+	read -r resident proportional anonymous <<< "$(memory_of "$server" $(agents))"
+	row "server and agent idle, resident" "$(awk "BEGIN { printf \"%.1f\", $resident / 1024 }")" MiB "<=" 24 \
+		"about 925 MiB"
+	note "proportional $proportional KiB, anonymous $anonymous KiB"
+}
+
+measure_pods() {
+	meter one-by-one 20
+	row "pod create to Running, p50 of 20" "$(value pod.running.p50 "$scratch/meter")" ms "<=" 100 "1003 ms (to Ready)"
+	row "pod create to Running, p99" "$(value pod.running.p99 "$scratch/meter")" ms "<=" 100 "1004 ms (to Ready)"
+	row "pod create to Ready, p50" "$(value pod.ready.p50 "$scratch/meter")" ms "<=" "" "1003 ms"
+	row "pod delete to gone, p50" "$(value pod.gone.p50 "$scratch/meter")" ms "<=" "" "-"
+	meter together 30
+	row "30 pods at once, to Ready, p50" "$(value together.ready.p50 "$scratch/meter")" ms "<=" "" "13400 ms"
+	row "30 pods at once, to Ready, max" "$(value together.ready.max "$scratch/meter")" ms "<=" "" "19000 ms (p99)"
+}
+
+measure_deployment() {
+	# shellcheck disable=SC2046
+	read -r before before_pss _ <<< "$(memory_of "$server" $(agents))"
+	meter deployment 30
+	row "Deployment of 30, readyReplicas" "$(value deployment.ready "$scratch/meter")" ms "<=" 2000 "22400 ms (pods)"
+	row "Deployment of 30, all pods Ready" "$(value deployment.pods_ready "$scratch/meter")" ms "<=" 2000 "22400 ms"
+	sleep 3
+	# shellcheck disable=SC2046
+	read -r after after_pss _ <<< "$(memory_of "$server" $(agents))"
+	# shellcheck disable=SC2046
+	read -r beside beside_pss beside_anon <<< "$(memory_of $(monitors))"
+	# shellcheck disable=SC2046
+	row "memory per running pod beside the app" \
+		"$(awk "BEGIN { printf \"%.2f\", $beside / 30 / 1024 }")" MiB "<=" 1 "14.6 MB (shim, pause)"
+	note "$(monitors | wc -l) monitors: resident $((beside / 30)) KiB a pod, proportional $((beside_pss / 30)) KiB," \
+		"anonymous $((beside_anon / 30)) KiB"
+	note "growth of server and agent: $(((after - before) / 30)) KiB a pod (proportional $(((after_pss - before_pss) / 30)))"
+}
+
+cpu_ticks() { for p in "$@"; do sed 's/.*) //' "/proc/$p/stat" 2> /dev/null; done | awk '{ t += $12 + $13 } END { print t + 0 }'; }
+written() { for p in "$@"; do cat "/proc/$p/io" 2> /dev/null; done | awk '/^write_bytes/ { w += $2 } END { print w + 0 }'; }
+switches() { for p in "$@"; do cat /proc/"$p"/task/*/status 2> /dev/null; done | awk '/^voluntary/ { w += $2 } END { print w + 0 }'; }
+
+# idle NAME PROCESSES...: their work within a minute.
+measure_idle() {
+	sleep 5
+	node=$(agents)
+	# shellcheck disable=SC2046
+	set -- "$(cpu_ticks "$server" $node $(monitors))" "$(written "$server" $node $(monitors))" "$(switches "$server")" \
+		"$(switches "$node")" "$(switches $(monitors))" "$(written "$server")"
+	sleep 60
+	# shellcheck disable=SC2046
+	row "60 s idle with 30 pods: processor" "$((($(cpu_ticks "$server" $node $(monitors)) - $1) * 10))" ms "<=" "" \
+		"4500 ms (20 pods)"
+	# shellcheck disable=SC2046
+	row "60 s idle with 30 pods: written" "$((($(written "$server" $node $(monitors)) - $2) / 1024))" KiB "<=" "" \
+		"26500 KiB (20 pods)"
+	# shellcheck disable=SC2046
+	note "wake-ups a minute: server $(($(switches "$server") - $3)), agent $(($(switches "$node") - $4))," \
+		"monitors together $(($(switches $(monitors)) - $5)); the server wrote $((($(written "$server") - $6) / 1024)) KiB"
+}
+
+measure_rates() {
+	meter deployment-end 30
+	row "Deployment of 30 deleted, pods gone" "$(value deployment.gone "$scratch/meter")" ms "<=" "" "-"
+	for _ in $(seq 100); do [ -n "$(monitors)" ] || break; sleep 0.1; done
+	sleep 2
+	if [ -e "$scratch/no-apibench" ]; then
+		row "creates a second, 16 clients" "" /s ">=" 7220 "1444/s"
+		row "gets a second, 16 clients" "" /s ">=" 9423 "3141/s"
+		note "$(cat "$scratch/no-apibench")"
+		return
+	fi
+	build/bench/apibench -server $url -cert "$scratch/admin.crt" -key "$scratch/admin.key" -c 16 -n 3000 \
+		-pid "$server" > "$scratch/rates" 2>&1 || note "the load tool failed"
+	row "creates a second, 16 clients" "$(value create.rate "$scratch/rates")" /s ">=" 7220 "1444/s"
+	row "gets a second, 16 clients" "$(value get.rate "$scratch/rates")" /s ">=" 9423 "3141/s"
+	row "lists of 3000 a second" "$(value list_all.rate "$scratch/rates")" /s ">=" "" "13/s"
+	row "lists with a selector of 1 % a second" "$(value list_selector_1pct.rate "$scratch/rates")" /s ">=" "" "44/s"
+	row "updates a second" "$(value update.rate "$scratch/rates")" /s ">=" "" "977/s"
+	row "strategic patches a second" "$(value patch.rate "$scratch/rates")" /s ">=" "" "836/s"
+	row "watch event to 200 watchers, p50" "$(value watch.p50 "$scratch/rates")" ms "<=" "" "10.5 ms"
+	row "watch event to 200 watchers, p99" "$(value watch.p99 "$scratch/rates")" ms "<=" "" "22.5 ms"
+	row "pod creates a second" "$(value pod_create.rate "$scratch/rates")" /s ">=" "" "735/s"
+	row "pod deletes a second" "$(value pod_delete.rate "$scratch/rates")" /s ">=" "" "371/s"
+	row "configmap deletes a second" "$(value delete.rate "$scratch/rates")" /s ">=" "" "1215/s"
+	grep -e '^proc\.' -e failed -e '^watch: ' "$scratch/rates" | head -n 8 | while read -r line; do note "$line"; done
+}
+
+inside() {
+	scratch=$1
+	make_network && mount_groups || exit 1
+	start_cluster
+	printf '%-44s %12s  %-14s %-12s  %s\n' figure measured bar verdict "the real Kubernetes"
+	measure_start
+	measure_idle_memory
+	measure_pods
+	measure_deployment
+	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle
+	measure_rates
+	row "binary" "$(wc -c < "$scratch/mote")" B "<=" 6291456 "-"
+	kill "$server"
+	wait "$server"
+}
+
+# --- beginning and end -------------------------------------------------------------------------------
+
+# enter_groups: a control group of our own in each hierarchy that takes one; its path there is $group.
+each_hierarchy() { awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts; }
+enter_groups() {
+	for folder in $(each_hierarchy); do
+		mkdir "$folder/$group" 2> /dev/null && echo 0 2> /dev/null > "$folder/$group/cgroup.procs"
+	done
+}
+
+remove_groups() {
+	for folder in $(each_hierarchy); do
+		[ ! -d "$folder/$group" ] || find "$folder/$group" -depth -type d -exec rmdir {} \; 2> /dev/null
+	done
+}
+
+finish() {
+	remove_groups
+	[ -z "${MOTE_BENCH_KEEP:-}" ] || { echo "kept: $scratch"; return; }
+	rm -rf --one-file-system "$scratch"
+}
+
+if [ "${1:-}" = inside ]; then
+	inside "$2"
+	exit
 fi
+[ "$(id -u)" = 0 ] || { echo "bench: error: namespaces need root" >&2; exit 1; }
+scratch=$(mktemp -d)
+group=bench.$$
+trap finish EXIT
+trap 'exit 1' INT TERM
+build_tools
+( enter_groups
+	exec unshare --net --mount --cgroup --pid --fork --mount-proc --kill-child "$here/run.sh" inside "$scratch" )
