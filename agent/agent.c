@@ -555,6 +555,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 			       &node->getter, err))
 		return false;
 	node->client = client_new(agent->loop, http_client_new(agent->loop, dial, agent, "api"));
+	node->bridges = exec_bridges_new();
 	node->recorder = recorder_new(node->client, agent->name);
 	agent->object = node_object_start(&object);
 	load_range(agent);
@@ -562,7 +563,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 		return false;
 	image_getter_sweep(node->getter);
 	pods_on_change(agent->pods, on_pods, agent);
-	agent->service = node_service_new(agent->loop, agent->pods);
+	agent->service = node_service_new(agent->loop, agent->pods, node->bridges);
 	return local_api_open(node, agent->pods, agent->service, &agent->local, err) &&
 	       image_folder_open(agent->loop, drop, node->getter, on_images, agent,
 				 &agent->images_folder, err);
@@ -606,6 +607,7 @@ void agent_stop(struct agent *agent)
 	service_sync_stop(agent->services);
 	cache_stop(agent->nodes);
 	pods_close(agent->pods);
+	exec_bridges_free(node->bridges);
 	node_object_stop(agent->object);
 	recorder_free(node->recorder);
 	client_free(node->client);

@@ -8,10 +8,18 @@
 
 #define VALUES_MAX 10000
 
-static void put(struct environment *env, struct str name, struct str value)
+/* What the image or the runtime says: $(NAME) does not see it, as with kubelets. */
+static void put_below(struct environment *env, struct str name, struct str value)
 {
 	if (map_count(env->values) < VALUES_MAX && name.len > 0)
 		map_put(env->values, name, str_copy_arena(value, env->arena));
+}
+
+static void put(struct environment *env, struct str name, struct str value)
+{
+	put_below(env, name, value);
+	if (map_find(env->values, name))
+		map_put(env->known, name, map_find(env->values, name));
 }
 
 /* --- services: the words of docker links --- */
@@ -97,6 +105,12 @@ static void put_services(struct environment *env, const struct environment_work 
 
 /* --- envFrom and env --- */
 
+static bool missing(bool secret, struct str name, struct error *err)
+{
+	return error_set(err, ERROR_NOT_FOUND, "%s \"" STR_FMT "\" not found",
+			 secret ? "secret" : "configmap", STR_ARG(name));
+}
+
 static bool put_all(struct environment *env, const struct json *object, struct str prefix,
 		    bool secret, struct error *err)
 {
@@ -132,8 +146,7 @@ static bool put_from(struct environment *env, const struct environment_work *wor
 		object = secret ? sources_secret(work->sources, name)
 				: sources_config_map(work->sources, name);
 		if (!object && !json_bool(json_get(ref, "optional")))
-			return error_set(err, ERROR_NOT_FOUND, "%s \"" STR_FMT "\" not found",
-					 secret ? "secret" : "configmap", STR_ARG(name));
+			return missing(secret, name, err);
 		if (!put_all(env, object, prefix, secret, err))
 			return false;
 	}
@@ -151,6 +164,8 @@ static bool take_key(const struct environment_work *work, const struct json *ref
 	*out_found = value != NULL;
 	if (!value && json_bool(json_get(ref, "optional")))
 		return true;
+	if (!object)
+		return missing(secret, name, err);
 	if (!value)
 		return error_set(err, ERROR_NOT_FOUND,
 				 "couldn't find key " STR_FMT " in %s " STR_FMT "/" STR_FMT,
@@ -180,6 +195,9 @@ static bool take_value(const struct environment_work *work, const struct json *f
 
 		if (other.len > 0)
 			container = downward_container(work->pod, other);
+		if (!container)
+			return error_set(err, ERROR_INVALID, "container " STR_FMT " not found",
+					 STR_ARG(other));
 		return downward_resource(container, work->facts, ref, out, err);
 	}
 	if (json_get(from, "secretKeyRef"))
@@ -200,7 +218,7 @@ static bool put_env(struct environment *env, const struct environment_work *work
 		return true;
 	}
 	if (!take_value(work, from, &text, &found, err))
-		return error_context(err, "variable " STR_FMT, STR_ARG(name));
+		return false; /* in the words that users look for */
 	if (found)
 		put(env, name, buf_str(&text));
 	return true;
@@ -209,16 +227,16 @@ static bool put_env(struct environment *env, const struct environment_work *work
 bool environment_build(const struct environment_work *work, struct arena *arena,
 		       struct environment *out, struct error *err)
 {
-	*out = (struct environment){ .arena = arena, .values = map_new() };
+	*out = (struct environment){ .arena = arena, .values = map_new(), .known = map_new() };
 	for (struct json_iter it = json_iter(work->image_env); json_next(&it);) {
 		struct str value = json_str(it.value), name = str_cut(&value, '=');
 
-		put(out, name, value);
+		put_below(out, name, value);
 	}
 	if (!map_find(out->values, STR("PATH")))
-		put(out, STR("PATH"),
-		    STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
-	put(out, STR("HOSTNAME"), str_of(work->hostname));
+		put_below(out, STR("PATH"),
+			  STR("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
+	put_below(out, STR("HOSTNAME"), str_of(work->hostname));
 	put_services(out, work);
 	for (struct json_iter it = json_iter(json_get(work->container, "envFrom")); json_next(&it);)
 		if (!put_from(out, work, it.value, err)) {
@@ -236,7 +254,8 @@ bool environment_build(const struct environment_work *work, struct arena *arena,
 void environment_clear(struct environment *env)
 {
 	map_free(env->values);
-	env->values = NULL;
+	map_free(env->known);
+	env->values = env->known = NULL;
 }
 
 const char *const *environment_list(const struct environment *env)
@@ -255,24 +274,27 @@ const char *const *environment_list(const struct environment *env)
 }
 
 /* What stands at "$(": the value, or the text itself when the name is unknown. */
-static size_t expand_one(const struct environment *env, struct str text, struct buf *out)
+static size_t expand_one(const struct environment *env, struct str text, struct buf *out,
+			 struct str *out_unknown)
 {
 	ptrdiff_t end = str_find(text, ')');
 	const char *value;
 
-	if (end < 0) {
-		buf_add_str(out, text);
-		return text.len;
+	if (end < 0) { /* no name, as it seems */
+		buf_add(out, text.at, 2);
+		return 2;
 	}
-	value = map_find(env->values, str_from(text.at + 2, (size_t)end - 2));
-	if (value)
+	value = map_find(env->known, str_from(text.at + 2, (size_t)end - 2));
+	if (value) {
 		buf_add_text(out, value);
-	else
+	} else {
 		buf_add(out, text.at, (size_t)end + 1);
+		*out_unknown = str_from(text.at + 2, (size_t)end - 2);
+	}
 	return (size_t)end + 1;
 }
 
-const char *environment_expand(const struct environment *env, struct str text)
+static const char *expand(const struct environment *env, struct str text, struct str *out_unknown)
 {
 	auto_buf out = BUF_INIT;
 
@@ -280,11 +302,32 @@ const char *environment_expand(const struct environment *env, struct str text)
 		char next = i + 1 < text.len ? text.at[i + 1] : '\0';
 
 		if (text.at[i] == '$' && next == '(') {
-			i += expand_one(env, str_from(text.at + i, text.len - i), &out);
+			i += expand_one(env, str_from(text.at + i, text.len - i), &out,
+					out_unknown);
 			continue;
 		}
 		buf_add_byte(&out, text.at[i]);
 		i += text.at[i] == '$' && next == '$' ? 2 : 1;
 	}
 	return arena_string(env->arena, buf_text(&out), out.len);
+}
+
+const char *environment_expand(const struct environment *env, struct str text)
+{
+	struct str unknown;
+
+	return expand(env, text, &unknown);
+}
+
+bool environment_expand_all(const struct environment *env, struct str text, const char **out,
+			    struct error *err)
+{
+	struct str unknown = STR_NONE;
+	const char *expanded = expand(env, text, &unknown);
+
+	if (unknown.at)
+		return error_set(err, ERROR_INVALID, "missing value for \"" STR_FMT "\"",
+				 STR_ARG(unknown));
+	*out = expanded;
+	return true;
 }

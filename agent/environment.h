@@ -21,9 +21,10 @@ struct environment_work {
 /* Ordered names and values; texts live in the arena. */
 struct environment {
 	struct arena *arena;
-	struct map *values; /* name -> text */
+	struct map *values; /* name -> text: all that the container gets              */
+	struct map *known;  /* of these what $(NAME) means: the pod's and the services' */
 };
-/* ERROR_NOT_FOUND or ERROR_INVALID names the variable whose source is missing. */
+/* ERROR_NOT_FOUND or ERROR_INVALID names the source or key that is missing. */
 MUST_CHECK bool environment_build(const struct environment_work *work, struct arena *arena,
 				  struct environment *out, struct error *err);
 void environment_clear(struct environment *env);
@@ -31,5 +32,8 @@ void environment_clear(struct environment *env);
 const char *const *environment_list(const struct environment *env);
 /* $(NAME) replaced where the name is known; "$$" is one dollar.  In the arena. */
 const char *environment_expand(const struct environment *env, struct str text);
+/* The same, but ERROR_INVALID for a name that is not known (subPathExpr). */
+MUST_CHECK bool environment_expand_all(const struct environment *env, struct str text,
+				       const char **out, struct error *err);
 
 #endif

@@ -25,6 +25,7 @@ struct node {
 	struct pod_network *network; /* NULL until the node has a range of addresses */
 	const struct cache *services;
 	struct images *images;
+	struct exec_bridges *bridges; /* exec and attach sessions: they end before their sandbox */
 	struct image_getter *getter;
 	struct recorder *recorder;
 	int64_t cpu_milli, memory, ephemeral, max_pods;

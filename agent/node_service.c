@@ -306,13 +306,14 @@ static void on_request(struct http_service *http, struct http_request *req)
 	node_service_request(CONTAINER_OF(http, struct node_service, http), req);
 }
 
-struct node_service *node_service_new(struct loop *loop, struct pods *pods)
+struct node_service *node_service_new(struct loop *loop, struct pods *pods,
+				      struct exec_bridges *bridges)
 {
 	struct node_service *service = memory_new(struct node_service);
 
 	service->loop = loop;
 	service->pods = pods;
-	service->bridges = exec_bridges_new();
+	service->bridges = bridges;
 	list_init(&service->logs);
 	service->http = (struct http_service){
 		.on_request = on_request, .body_max = 4096, .idle_ms = IDLE_MS, .body_ms = BODY_MS
@@ -324,7 +325,7 @@ void node_service_free(struct node_service *service)
 {
 	if (!service)
 		return;
-	exec_bridges_free(service->bridges);
+	exec_bridges_end(service->bridges, NULL);
 	LIST_EACH_SAFE(&service->logs, link)
 	{
 		struct log_call *log = LIST_OWNER(link, struct log_call, link);

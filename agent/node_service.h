@@ -15,7 +15,9 @@
 #include "agent/pods.h"
 
 struct node_service;
-struct node_service *node_service_new(struct loop *loop, struct pods *pods);
+/* pods and bridges are borrowed */
+struct node_service *node_service_new(struct loop *loop, struct pods *pods,
+				      struct exec_bridges *bridges);
 void node_service_free(struct node_service *service); /* ends everything; NULL is fine */
 /* One request that came in another way (agent/local_api.h). */
 void node_service_request(struct node_service *service, struct http_request *req);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "agent/container_spec.h"
+#include "agent/exec_bridge.h"
 #include "agent/pod_inside.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -175,14 +176,22 @@ static void on_container(void *owner, const char *id)
 	pod_again(owner);
 }
 
+/* Exec sessions end before the handle they use. */
+static void close_sandbox(struct pod *pod)
+{
+	if (pod->sandbox)
+		exec_bridges_end(pod->node->bridges, pod->sandbox);
+	sandbox_close(pod->sandbox);
+	pod->sandbox = NULL;
+	pod->phase = SANDBOX_NONE;
+}
+
 static void on_gone(void *owner)
 {
 	struct pod *pod = owner;
 
 	pod_containers_lost(pod);
-	sandbox_close(pod->sandbox);
-	pod->sandbox = NULL;
-	pod->phase = SANDBOX_NONE;
+	close_sandbox(pod);
 	pod_again(pod);
 }
 
@@ -549,7 +558,7 @@ void pod_free(struct pod *pod)
 	if (pod->delete_call)
 		client_cancel(pod->delete_call);
 	pod_containers_free(pod);
-	sandbox_close(pod->sandbox);
+	close_sandbox(pod);
 	sources_free(pod->sources);
 	for (size_t i = 0; i < pod->spec_count; i++)
 		json_doc_free(pod->specs[i]);

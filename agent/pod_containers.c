@@ -134,6 +134,7 @@ void pod_containers_free(struct pod *pod)
 		image_free(pod->node->images, c->image);
 		json_doc_free(c->over);
 		json_doc_free(c->last);
+		free(c->run_image);
 		free((char *)c->name);
 	}
 	free(pod->containers);
@@ -163,21 +164,26 @@ static void learn(struct pod_container *c, const struct container_state *states,
 	c->created = found;
 }
 
-/* Which image a container was made of: its name may mean another one by now. */
+/* Which image the present run was made of: its name may mean another one by now.  Two lines: the
+ * image's id, and the name that the spec said. */
 static char *image_path(const struct pod_container *c)
 {
 	return memory_print("%s/image.%s", c->pod->folder, c->name);
 }
 
 /* Not synced: after a power cut the container is gone as well. */
-static void note_image(const struct pod_container *c)
+static void note_image(struct pod_container *c)
 {
+	struct str name = json_str(json_get(c->spec, "image"));
 	auto_free char *path = image_path(c);
+	auto_free char *text = memory_print("%s\n" STR_FMT, c->image->id, STR_ARG(name));
 	auto_fd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	struct error ignored;
 
+	free(c->run_image);
+	c->run_image = str_copy(name);
 	if (fd >= 0)
-		(void)!file_write_all(fd, c->image->id, strlen(c->image->id), &ignored);
+		(void)!file_write_all(fd, text, strlen(text), &ignored);
 }
 
 void pod_containers_hold_images(struct pod *pod)
@@ -185,12 +191,22 @@ void pod_containers_hold_images(struct pod *pod)
 	for (size_t i = 0; i < pod->container_count; i++) {
 		struct pod_container *c = &pod->containers[i];
 		auto_free char *path = image_path(c);
-		auto_buf id = BUF_INIT;
+		auto_buf text = BUF_INIT;
 		struct error ignored;
+		struct str name;
 
-		if (file_read(path, 256, &id, &ignored))
-			(void)!images_find(pod->node->images, buf_str(&id), &c->image, &ignored);
+		if (!file_read(path, 4096, &text, &ignored))
+			continue;
+		name = buf_str(&text);
+		(void)!images_find(pod->node->images, str_cut(&name, '\n'), &c->image, &ignored);
+		c->run_image = str_copy(name);
 	}
+}
+
+/* The image is the one thing of a running container that an update may change. */
+static bool is_outdated(const struct pod_container *c)
+{
+	return c->run_image && !str_is(json_str(json_get(c->spec, "image")), c->run_image);
 }
 
 void pod_containers_learn(struct pod *pod)
@@ -254,7 +270,7 @@ static bool wants_restart(const struct pod_container *c)
 {
 	struct str policy = json_str(json_get(pod_spec(c->pod), "restartPolicy"));
 
-	if (c->is_sidecar)
+	if (c->is_sidecar || is_outdated(c))
 		return true;
 	if (c->is_init)
 		return pod_container_exit_code(c) != 0 && !str_is(policy, "Never");
@@ -276,7 +292,7 @@ static void next_attempt(struct pod_container *c)
 		buf_add_print(&log, "/%u.log", c->attempt - 1);
 		unlink(buf_text(&log));
 	}
-	if (policy_of(c) == IMAGE_ALWAYS) { /* each run asks the registry */
+	if (policy_of(c) == IMAGE_ALWAYS || is_outdated(c)) { /* each run asks the registry */
 		image_free(c->pod->node->images, c->image);
 		c->image = NULL;
 	}
@@ -310,7 +326,7 @@ static void step_over(struct pod_container *c)
 {
 	if (!wants_restart(c) || c->pod->leaving)
 		return;
-	if (c->due_ms == 0)
+	if (c->due_ms == 0 && !is_outdated(c))
 		back_off(c);
 	if (clock_now_ms() < c->due_ms) {
 		pod_again_at(c->pod, c->due_ms);
@@ -342,6 +358,22 @@ static void image_failed(struct pod_container *c, const struct error *err)
 		STR_ARG(json_str(json_get(c->spec, "image"))), err->text);
 }
 
+static void say_image(struct pod_container *c, const char *fallback)
+{
+	struct str name = json_str(json_get(c->spec, "image"));
+
+	if (fallback)
+		pod_say(c->pod, c, "Warning", "FailedToPullImage", "Using the image that is here: %s",
+			fallback);
+	else if (c->pulling)
+		pod_say(c->pod, c, "Normal", "Pulled", "Successfully pulled image \"" STR_FMT "\"",
+			STR_ARG(name));
+	else
+		pod_say(c->pod, c, "Normal", "Pulled",
+			"Container image \"" STR_FMT "\" already present on machine",
+			STR_ARG(name));
+}
+
 static void on_image(void *of, struct image *image, const struct error *err, const char *fallback)
 {
 	struct pod_container *c = of;
@@ -354,13 +386,7 @@ static void on_image(void *of, struct image *image, const struct error *err, con
 		c->image = image;
 		c->image_back_off_ms = 0;
 		wait_for(c, NULL, NULL);
-		if (fallback)
-			pod_say(c->pod, c, "Warning", "FailedToPullImage",
-				"Using the image that is here: %s", fallback);
-		else
-			pod_say(c->pod, c, "Normal", "Pulled",
-				"Container image \"" STR_FMT "\" present on machine",
-				STR_ARG(json_str(json_get(c->spec, "image"))));
+		say_image(c, fallback);
 	}
 	pod_again(c->pod);
 }
@@ -384,7 +410,8 @@ static void want_image(struct pod_container *c)
 		plan.password = str_of(login.password);
 	}
 	c->want = image_want_start(c->pod->node->getter, &plan, on_image, c);
-	if (image_want_is_pulling(c->want))
+	c->pulling = image_want_is_pulling(c->want);
+	if (c->pulling)
 		pod_say(c->pod, c, "Normal", "Pulling", "Pulling image \"" STR_FMT "\"",
 			STR_ARG(plan.name));
 	pull_login_clear(&login);
@@ -516,7 +543,11 @@ static void step_running(struct pod_container *c, const struct container_state *
 			c->hook = action_start(&work, on_post_start, c);
 		return;
 	}
-	if (!c->probes && !c->pod->leaving)
+	if (is_outdated(c) && !c->stop_sent) {
+		c->stop_sent = true;
+		kill_container(c, "its image has changed");
+	}
+	if (!c->probes && !c->stop_sent)
 		c->probes = probes_start(&work, age_ms, &probe_events, c);
 }
 

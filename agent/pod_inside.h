@@ -35,7 +35,9 @@ struct pod_container {
 	bool created; /* the present run is known to the sandbox              */
 	bool stop_sent;
 	struct image *image; /* held while the container exists                      */
+	char *run_image; /* the name that the present run's spec said; or NULL */
 	struct image_want *want;
+	bool pulling; /* the last want had to fetch it */
 	int64_t image_back_off_ms, image_due_ms;
 	int64_t back_off_ms, due_ms; /* of restarts; due: monotonic clock                  */
 	struct probes *probes;
