@@ -5,20 +5,57 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/object.h"
 #include "api/quantity.h"
 
 /* --- fields --- */
 
+/* A value as Go's %q shows it: JSON's way but for what is not printable. */
+static void print_quoted(struct str value, struct buf *out)
+{
+	static const char letters[] = "\aa\bb\tt\nn\vv\ff\rr\"\"\\\\";
+
+	buf_add_byte(out, '"');
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.at[i];
+		const char *letter = NULL;
+
+		for (size_t l = 0; letters[l] && !letter; l += 2)
+			letter = letters[l] == c ? &letters[l + 1] : NULL;
+		if (letter)
+			buf_add_print(out, "\\%c", *letter);
+		else if ((unsigned char)c < 0x20 || c == 0x7f)
+			buf_add_print(out, "\\x%02x", (unsigned)c);
+		else
+			buf_add_byte(out, c);
+	}
+	buf_add_byte(out, '"');
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct json_iter *one = a, *other = b;
+
+	return str_compare(one->key, other->key);
+}
+
+/* In the order of the keys, so that files do not change when nothing does. */
 static void print_map(const struct json *map, struct buf *out)
 {
-	for (struct json_iter it = json_iter(map); json_next(&it);) {
-		if (it.index > 0)
+	size_t count = json_count(map), at = 0;
+	auto_free struct json_iter *entries = memory_get((count + 1) * sizeof(*entries));
+
+	for (struct json_iter it = json_iter(map); json_next(&it);)
+		entries[at++] = it;
+	qsort(entries, count, sizeof(*entries), by_key);
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
 			buf_add_byte(out, '\n');
-		buf_add_str(out, it.key);
+		buf_add_str(out, entries[i].key);
 		buf_add_byte(out, '=');
-		json_print(it.value, out);
+		print_quoted(json_str(entries[i].value), out);
 	}
 }
 
@@ -61,8 +98,10 @@ bool downward_field(const struct json *pod, const struct downward_facts *facts, 
 			continue;
 		return true;
 	}
-	if (str_is(path, "spec.nodeName") || str_is(path, "spec.serviceAccountName"))
-		buf_add_str(out, json_str(json_path(pod, "spec", path.at + 5, NULL)));
+	if (str_is(path, "spec.nodeName"))
+		buf_add_str(out, json_str(json_path(pod, "spec", "nodeName", NULL)));
+	else if (str_is(path, "spec.serviceAccountName"))
+		buf_add_str(out, json_str(json_path(pod, "spec", "serviceAccountName", NULL)));
 	else if (str_is(path, "status.hostIP") || str_is(path, "status.hostIPs"))
 		buf_add_text(out, facts->node_ip);
 	else if (str_is(path, "status.podIP") || str_is(path, "status.podIPs"))
@@ -87,10 +126,11 @@ const struct json *downward_container(const struct json *pod, struct str name)
 	return NULL;
 }
 
-/* In thousandths, so that "500m" divided by "1m" is exact. */
-static bool milli_of(struct str quantity, int64_t *out, struct error *err)
+/* Processors in thousandths, so that "500m" divided by "1m" is exact; all else in whole bytes. */
+static bool amount(struct str resource, struct str quantity, int64_t *out, struct error *err)
 {
-	return quantity_milli(quantity, out, err);
+	return str_is(resource, "cpu") ? quantity_milli(quantity, out, err)
+				       : quantity_value(quantity, out, err);
 }
 
 static int64_t fallback(const struct downward_facts *facts, struct str resource)
@@ -98,10 +138,8 @@ static int64_t fallback(const struct downward_facts *facts, struct str resource)
 	if (str_is(resource, "cpu"))
 		return facts->cpu_milli;
 	if (str_is(resource, "memory"))
-		return facts->memory > INT64_MAX / 1000 ? INT64_MAX : facts->memory * 1000;
-	if (str_is(resource, "ephemeral-storage"))
-		return facts->ephemeral > INT64_MAX / 1000 ? INT64_MAX : facts->ephemeral * 1000;
-	return 0;
+		return facts->memory;
+	return str_is(resource, "ephemeral-storage") ? facts->ephemeral : 0;
 }
 
 bool downward_resource(const struct json *container, const struct downward_facts *facts,
@@ -109,23 +147,26 @@ bool downward_resource(const struct json *container, const struct downward_facts
 {
 	struct str resource = json_str(json_get(ref, "resource")), list;
 	struct str divisor = json_str(json_get(ref, "divisor"));
-	auto_free char *list_name = NULL;
-	int64_t value, unit = 1000;
+	int64_t value, unit = 0;
 	struct str quantity;
 
 	list = str_cut(&resource, '.');
-	list_name = str_copy(list);
+	if (!str_is(list, "limits") && !str_is(list, "requests"))
+		return error_set(err, ERROR_INVALID, "unsupported container resource : " STR_FMT,
+				 STR_ARG(json_str(json_get(ref, "resource"))));
 	quantity = json_str(
-		json_get_str(json_path(container, "resources", list_name, NULL), resource));
+		json_get_str(json_get_str(json_get(container, "resources"), list), resource));
 	if (quantity.len == 0)
 		value = str_is(list, "limits") ? fallback(facts, resource) : 0;
-	else if (!milli_of(quantity, &value, err))
+	else if (!amount(resource, quantity, &value, err))
 		return false;
-	if (divisor.len > 0 && !str_is(divisor, "0") && !milli_of(divisor, &unit, err))
+	if (divisor.len > 0 && !amount(resource, divisor, &unit, err))
 		return false;
-	if (unit <= 0)
+	if (unit < 0)
 		return error_set(err, ERROR_INVALID, "the divisor \"" STR_FMT "\" is not positive",
 				 STR_ARG(divisor));
+	if (unit == 0) /* none, as "0" is none too */
+		unit = str_is(resource, "cpu") ? 1000 : 1;
 	buf_add_print(out, "%" PRId64, value / unit + (value % unit > 0));
 	return true;
 }
