@@ -1,14 +1,13 @@
-# packaging.mk - a server on this machine as one command.
+# packaging.mk - a cluster on this machine as one command, and the sample app.
 
-#: sudo make up               sets up, builds, starts a server in the background, says how to go on
+#: sudo make up               sets up, builds, starts a cluster of this machine with a sample app in it
 .PHONY: up
 up:
-	@packaging/deps/setup.sh build
-	@command -v curl > /dev/null || packaging/deps/setup.sh test
-	@$(MAKE) -s --no-print-directory
+	@packaging/deps/setup.sh build up
+	@$(MAKE) -s --no-print-directory all sample
 	@packaging/up/up.sh
 
-#: sudo make down             stops it and removes its data
+#: sudo make down             stops it and leaves nothing behind
 .PHONY: down
 down:
 	@packaging/up/down.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
 # setup.sh - installs what building and testing need on a fresh machine; only what is missing.
 #
-# usage: setup.sh [build] [test]      (no word: both)
+# usage: setup.sh [build] [up] [test]      (no word: all)
 #
 # Says one line per thing it installs and nothing when nothing is missing.  Without root it says what to
 # install and fails.
@@ -21,13 +21,15 @@ tcl                     tclsh
 util-linux              flock
 debian-archive-keyring  /usr/share/keyrings/debian-archive-keyring.gpg'
 
+up_things='
+curl                    curl
+kmod                    modprobe'
+
 test_things='
 clang                   clang
 iproute2                ip
 nftables                nft
-curl                    curl
 openssl                 openssl
-kmod                    modprobe
 procps                  pgrep
 busybox-static          /bin/busybox'
 
@@ -61,12 +63,13 @@ missing_runtime() {
 }
 
 wanted=
-[ $# -gt 0 ] || set -- build test
+[ $# -gt 0 ] || set -- build up test
 for group in "$@"; do
 	case $group in
 	build) wanted="$wanted $(missing "$build_things")" ;;
+	up) wanted="$wanted $(missing "$up_things")" ;;
 	test) wanted="$wanted $(missing "$test_things") $(missing_runtime)" ;;
-	*) echo "setup: error: unknown word $group (there is: build test)" >&2; exit 2 ;;
+	*) echo "setup: error: unknown word $group (there is: build up test)" >&2; exit 2 ;;
 	esac
 done
 # shellcheck disable=SC2086
