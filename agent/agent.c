@@ -35,6 +35,7 @@
 
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS   15000
+#define RENEW_MS       (12 * 3600 * 1000) /* between two looks at the certificate's age */
 
 struct agent {
 	struct loop *loop;
@@ -49,6 +50,7 @@ struct agent {
 	struct cluster_facts facts;
 	struct join *join;
 	struct loop_timer retry; /* of joining, of the network */
+	struct loop_timer renew; /* of the certificate */
 	struct loop_task next;   /* what a callback may not do itself */
 	int64_t retry_ms;
 	bool joined;
@@ -241,6 +243,9 @@ static void on_object(void *owner, const struct json *object)
 
 	if (range.len == 0 || (agent->pod_cidr && str_is(range, agent->pod_cidr)))
 		return;
+	if (!file_replace(path, range, 0600, &err))
+		log_warn("agent", "the range of pod addresses cannot be kept", "why=\"%s\"",
+			 err.text);
 	if (agent->node.network) {
 		/* Pods have addresses of the old one: only a restart can change it. */
 		log_error("agent", "the node's range of pod addresses changed; restart the agent",
@@ -249,9 +254,6 @@ static void on_object(void *owner, const struct json *object)
 	}
 	free(agent->pod_cidr);
 	agent->pod_cidr = str_copy(range);
-	if (!file_replace(path, range, 0600, &err))
-		log_warn("agent", "the range of pod addresses cannot be kept", "why=\"%s\"",
-			 err.text);
 	bring_network_up(agent);
 }
 
@@ -415,21 +417,36 @@ static void connect_now(struct agent *agent)
 
 static void begin_join(struct agent *agent);
 
+/* A renewed one: the next dial uses it.  Other facts stay: they are in use. */
+static void take_certificate(struct agent *agent, struct cluster_facts *from)
+{
+	free(agent->facts.cert);
+	free(agent->facts.key);
+	agent->facts.cert = take_ptr(&from->cert);
+	agent->facts.key = take_ptr(&from->key);
+}
+
 static void on_next(struct loop_task *task)
 {
 	struct agent *agent = CONTAINER_OF(task, struct agent, next);
-	struct join_plan plan = { .folder = agent->folder, .node_name = agent->name };
+	struct join_plan plan = { .folder = agent->folder,
+				  .token = str_of(agent->token),
+				  .node_name = agent->name };
+	struct cluster_facts facts;
 	bool usable;
 
 	join_free(agent->join);
 	agent->join = NULL;
-	if (!agent->joined) {
-		plan.token = str_of(agent->token);
+	(void)!join_load(&plan, &facts, &usable);
+	if (usable && !agent->joined) {
 		cluster_facts_clear(&agent->facts);
-		(void)!join_load(&plan, &agent->facts, &usable);
-		if (usable)
-			connect_now(agent);
+		agent->facts = facts;
+		connect_now(agent);
+		return;
 	}
+	if (usable)
+		take_certificate(agent, &facts);
+	cluster_facts_clear(&facts);
 }
 
 static bool is_final(const struct error *err)
@@ -479,6 +496,26 @@ static void on_retry(struct loop_timer *timer)
 		begin_join(agent);
 	else
 		bring_network_up(agent);
+}
+
+static void on_renew(struct loop_timer *timer)
+{
+	struct agent *agent = CONTAINER_OF(timer, struct agent, renew);
+	struct join_plan plan = { .folder = agent->folder,
+				  .token = str_of(agent->token),
+				  .node_name = agent->name };
+	struct cluster_facts facts;
+	bool usable, fresh = join_load(&plan, &facts, &usable);
+
+	cluster_facts_clear(&facts);
+	loop_timer_set(agent->loop, &agent->renew, RENEW_MS);
+	if (fresh || !agent->joined)
+		return;
+	if (*agent->token)
+		begin_join(agent);
+	else
+		log_error("agent", "the node's certificate has to be renewed, which needs a token",
+			  "server=%s", agent->authority);
 }
 
 static bool load_or_join(struct agent *agent, struct error *err)
@@ -582,12 +619,14 @@ bool agent_start(struct loop *loop, const struct agent_plan *plan,
 	agent->lock_fd = -1;
 	agent->folder = memory_print("%s/agent", plan->data_dir);
 	agent->retry.on_timer = on_retry;
+	agent->renew.on_timer = on_renew;
 	agent->next.on_task = on_next;
 	agent->peers.on_task = on_peers;
 	if (!prepare(agent, err) || !start_parts(agent, err) || !load_or_join(agent, err)) {
 		agent_stop(agent);
 		return false;
 	}
+	loop_timer_set(loop, &agent->renew, RENEW_MS);
 	*out = agent;
 	return true;
 }
@@ -598,6 +637,7 @@ void agent_stop(struct agent *agent)
 	struct node *node = &agent->node;
 
 	loop_timer_stop(&agent->retry);
+	loop_timer_stop(&agent->renew);
 	loop_task_cancel(&agent->next);
 	loop_task_cancel(&agent->peers);
 	join_free(agent->join);

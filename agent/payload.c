@@ -20,11 +20,12 @@ struct payload_file {
 	char *path;
 	struct buf bytes;
 	unsigned mode;
+	int64_t owner;
 };
 
 void payload_init(struct payload *it, int64_t group)
 {
-	*it = (struct payload){ .group = group };
+	*it = (struct payload){ .group = group, .owner = -1 };
 }
 
 void payload_clear(struct payload *it)
@@ -37,21 +38,40 @@ void payload_clear(struct payload *it)
 	payload_init(it, -1);
 }
 
-static bool check_path(const char *path, struct error *err)
+/* "./a//b" -> "a/b" */
+static char *clean_path(struct str path)
 {
-	if (*path == '\0' || *path == '/' || pathfd_has_dotdot(path) || strncmp(path, "..", 2) == 0)
-		return error_set(err, ERROR_INVALID, "the path \"%s\" does not stay in its volume",
-				 path);
+	auto_buf out = BUF_INIT;
+
+	while (path.len > 0) {
+		struct str part = str_cut(&path, '/');
+
+		if (part.len == 0 || str_is(part, "."))
+			continue;
+		if (out.len > 0)
+			buf_add_byte(&out, '/');
+		buf_add_str(&out, part);
+	}
+	return buf_take(&out);
+}
+
+static bool check_path(struct str path, const char *clean, struct error *err)
+{
+	if (*clean == '\0' || path.at[0] == '/' || memchr(path.at, '\0', path.len) ||
+	    pathfd_has_dotdot(clean) || strncmp(clean, "..", 2) == 0)
+		return error_set(err, ERROR_INVALID,
+				 "the path \"" STR_FMT "\" does not stay in its volume",
+				 STR_ARG(path));
 	return true;
 }
 
 bool payload_add(struct payload *it, struct str path, struct str bytes, unsigned mode,
 		 struct error *err)
 {
-	auto_free char *text = str_copy(path);
+	auto_free char *text = clean_path(path);
 	struct payload_file *file = NULL;
 
-	if (!check_path(text, err))
+	if (!check_path(path, text, err))
 		return false;
 	for (size_t i = 0; i < it->count && !file; i++)
 		if (strcmp(it->files[i].path, text) == 0)
@@ -64,13 +84,15 @@ bool payload_add(struct payload *it, struct str path, struct str bytes, unsigned
 		file = &it->files[it->count++];
 		*file = (struct payload_file){ .path = take_ptr(&text) };
 	}
-	it->bytes += bytes.len;
-	if (it->bytes > PAYLOAD_BYTES_MAX)
+	it->bytes -= file->bytes.len;
+	buf_reset(&file->bytes);
+	if (bytes.len > PAYLOAD_BYTES_MAX - it->bytes)
 		return error_set(err, ERROR_TOO_LARGE, "a volume has more than %u bytes",
 				 PAYLOAD_BYTES_MAX);
-	buf_reset(&file->bytes);
+	it->bytes += bytes.len;
 	buf_add_str(&file->bytes, bytes);
 	file->mode = mode;
+	file->owner = it->owner;
 	return true;
 }
 
@@ -91,6 +113,7 @@ static bool file_is_same(const struct payload *it, const struct payload_file *fi
 
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
 	       (st.st_mode & 07777) == mode_of(it, file) &&
+	       st.st_uid == (file->owner >= 0 ? (uid_t)file->owner : geteuid()) &&
 	       file_read(path, PAYLOAD_BYTES_MAX, &text, &ignored) &&
 	       str_equal(buf_str(&text), buf_str(&file->bytes));
 }
@@ -144,24 +167,35 @@ static bool write_file(const struct payload *it, const struct payload_file *file
 		return error_os(err, "cannot make %s", path);
 	if (!file_write_all(fd, buf_text(&file->bytes), file->bytes.len, err))
 		return false;
-	if (it->group >= 0 && fchown(fd, (uid_t)-1, (gid_t)it->group) < 0)
-		return error_os(err, "cannot give %s to group %d", path, (int)it->group);
+	if ((it->group >= 0 || file->owner >= 0) &&
+	    fchown(fd, (uid_t)file->owner, (gid_t)it->group) < 0)
+		return error_os(err, "cannot give %s to its user", path);
 	if (fchmod(fd, mode_of(it, file)) < 0)
 		return error_os(err, "cannot set the mode of %s", path);
 	return true;
 }
 
-static bool write_files(const struct payload *it, const char *folder, const char *name,
-			struct error *err)
+static bool fill_folder(const struct payload *it, const char *inner, struct error *err)
 {
-	auto_free char *inner = memory_print("%s/%s", folder, name);
-
 	if (mkdir(inner, 0755) < 0 || chmod(inner, 0755) < 0)
 		return error_os(err, "cannot make %s", inner);
 	for (size_t i = 0; i < it->count; i++)
 		if (!write_file(it, &it->files[i], inner, err))
 			return false;
 	return true;
+}
+
+/* All or nothing: what cannot be written is tried again and again, and must not pile up. */
+static bool write_files(const struct payload *it, const char *folder, const char *name,
+			struct error *err)
+{
+	auto_free char *inner = memory_print("%s/%s", folder, name);
+	struct error ignored;
+
+	if (fill_folder(it, inner, err))
+		return true;
+	(void)!file_remove_tree(inner, &ignored);
+	return false;
 }
 
 static bool point_at(const char *folder, const char *name, struct error *err)
@@ -212,19 +246,38 @@ static void remove_others(const char *folder, const char *keep, const struct map
 		closedir(open);
 }
 
+static bool write_anew(const struct payload *it, const char *folder, char name[64],
+		       struct error *err)
+{
+	char suffix[11];
+
+	random_suffix(suffix, 10);
+	snprintf(name, 64, "..%lld_%s", (long long)clock_wall_s(), suffix);
+	return write_files(it, folder, name, err) && point_at(folder, name, err);
+}
+
+/* What ..data means at present; "" when that is nothing of ours. */
+static void present_name(const char *folder, char name[64])
+{
+	auto_free char *data = memory_print("%s/..data", folder);
+	ssize_t len = readlink(data, name, 63);
+
+	name[len > 0 ? len : 0] = '\0';
+}
+
 bool payload_write(const struct payload *it, const char *folder, struct error *err)
 {
 	auto_map names = map_new();
-	char name[64], suffix[11];
+	char name[64];
 
 	if (!file_make_dirs(folder, 0755, err))
 		return false;
 	if (is_same(it, folder))
-		return true;
-	random_suffix(suffix, 10);
-	snprintf(name, sizeof(name), "..%lld_%s", (long long)clock_wall_s(), suffix);
-	if (!write_files(it, folder, name, err) || !point_at(folder, name, err) ||
-	    !link_names(it, folder, names, err))
+		present_name(folder, name);
+	else if (!write_anew(it, folder, name, err))
+		return false;
+	/* Also when nothing changed: an earlier life may have ended here. */
+	if (!link_names(it, folder, names, err))
 		return false;
 	remove_others(folder, name, names);
 	return true;

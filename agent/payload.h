@@ -18,13 +18,16 @@ struct payload {
 	size_t count;
 	size_t bytes;
 	int64_t group; /* fsGroup: files belong to it and it may read; -1 = root's */
+	int64_t owner; /* of the files that are added next; -1 = root */
 };
 void payload_init(struct payload *payload, int64_t group);
 void payload_clear(struct payload *payload);
-/* A relative path without ".."; a later file of the same path replaces the earlier one. */
+/* A relative path without "..", that does not begin with ".." either; "./a//b" is "a/b".  A later
+ * file of the same path replaces the earlier one. */
 MUST_CHECK bool payload_add(struct payload *payload, struct str path, struct str bytes,
 			    unsigned mode, struct error *err);
-/* Make `folder` show exactly these files; what shows them already is left alone. */
+/* Make `folder` show exactly these files; what shows them already is left alone.  After a failure
+ * it shows what it showed before. */
 MUST_CHECK bool payload_write(const struct payload *payload, const char *folder, struct error *err);
 
 #endif

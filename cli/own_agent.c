@@ -86,6 +86,7 @@ static void make_words(const struct own_agent *agent, struct words *words)
 		 node->node_ip && *node->node_ip ? node->node_ip
 		 : loopback                      ? NULL
 						 : address);
+	add_text(words, "--node-label", "node-role.kubernetes.io/control-plane=true");
 	add_list(words, "--node-label", &node->node_label);
 	add_list(words, "--node-taint", &node->node_taint);
 	add_text(words, "--max-pods", arena_print(agent->arena, "%" PRId64, node->max_pods));
