@@ -363,8 +363,8 @@ static void say_image(struct pod_container *c, const char *fallback)
 	struct str name = json_str(json_get(c->spec, "image"));
 
 	if (fallback)
-		pod_say(c->pod, c, "Warning", "FailedToPullImage", "Using the image that is here: %s",
-			fallback);
+		pod_say(c->pod, c, "Warning", "FailedToPullImage",
+			"Using the image that is here: %s", fallback);
 	else if (c->pulling)
 		pod_say(c->pod, c, "Normal", "Pulled", "Successfully pulled image \"" STR_FMT "\"",
 			STR_ARG(name));

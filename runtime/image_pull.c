@@ -111,7 +111,8 @@ static bool fetch_layers(struct image_pull *it, struct error *err)
 	bool present[LIMIT_IMAGE_LAYERS] = { false };
 
 	it->parcel.layer_count = it->manifest.layer_count;
-	it->parcel.layers = memory_zero((it->manifest.layer_count + 1) * sizeof(*it->parcel.layers));
+	it->parcel.layers =
+		memory_zero((it->manifest.layer_count + 1) * sizeof(*it->parcel.layers));
 	for (size_t i = 0; i < it->manifest.layer_count; i++)
 		it->parcel.layers[i].fd = -1;
 	image_install_present(it->images, &it->parcel, present);
@@ -136,9 +137,9 @@ bool images_pull(struct images *images, const struct images_pull_plan *plan, str
 {
 	struct image_pull it = { .images = images };
 	struct registry_session_plan ask = { .username = plan->username,
-				     .password = plan->password,
-				     .registries = plan->registries,
-				     .timeout_ms = plan->timeout_ms };
+					     .password = plan->password,
+					     .registries = plan->registries,
+					     .timeout_ms = plan->timeout_ms };
 	auto_buf name = BUF_INIT;
 	bool done;
 
