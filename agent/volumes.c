@@ -34,11 +34,15 @@ static int64_t group_of(const struct json *pod)
 
 /* --- emptyDir --- */
 
-static bool is_tmpfs(const char *path)
+/* A memory volume of ours: also where the pod's folder is in memory itself. */
+static bool is_mounted(const char *path)
 {
+	auto_free char *above = memory_print("%s/..", path);
+	struct stat st, st_above;
 	struct statfs fs;
 
-	return statfs(path, &fs) == 0 && fs.f_type == TMPFS_KIND;
+	return statfs(path, &fs) == 0 && fs.f_type == TMPFS_KIND && stat(path, &st) == 0 &&
+	       stat(above, &st_above) == 0 && st.st_dev != st_above.st_dev;
 }
 
 /* Shared by the pod's containers, so it is mounted once for all of them. */
@@ -55,18 +59,31 @@ static bool mount_memory(const struct json *part, const char *path, struct error
 	return true;
 }
 
+/* Made before and filled by the pod?  A folder with this mode was left in the middle. */
+#define UNFINISHED 01000
+
+static bool is_made(const char *path, bool memory)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 &&
+	       (memory ? is_mounted(path) : (st.st_mode & 07777) != UNFINISHED);
+}
+
 static bool prepare_empty(const struct volumes_work *work, const struct json *part,
 			  const char *path, struct error *err)
 {
+	auto_free char *above = memory_print("%s/volumes", work->folder);
+	bool memory = str_is(json_str(json_get(part, "medium")), "Memory");
 	int64_t group = group_of(work->pod);
-	struct stat st;
 
-	if (stat(path, &st) == 0 &&
-	    (!str_is(json_str(json_get(part, "medium")), "Memory") || is_tmpfs(path)))
-		return true; /* made before, filled by the pod: it is the pod's */
-	if (!file_make_dirs(path, 0755, err))
+	if (is_made(path, memory))
+		return true;
+	if (!file_make_dirs(above, 0755, err))
 		return false;
-	if (str_is(json_str(json_get(part, "medium")), "Memory") && !mount_memory(part, path, err))
+	if (mkdir(path, UNFINISHED) < 0 && errno != EEXIST)
+		return error_os(err, "cannot make %s", path);
+	if (memory && !mount_memory(part, path, err))
 		return false;
 	if (group >= 0 && chown(path, (uid_t)-1, (gid_t)group) < 0)
 		return error_os(err, "cannot give %s to its group", path);
@@ -77,29 +94,39 @@ static bool prepare_empty(const struct volumes_work *work, const struct json *pa
 
 /* --- hostPath --- */
 
-static bool host_type_fits(const char *type, mode_t mode)
+struct host_type {
+	const char *type;
+	mode_t mode;
+	const char *words; /* as kubelets say it */
+};
+
+static const struct host_type *host_type(const char *type)
 {
-	static const struct {
-		const char *type;
-		mode_t mode;
-	} rows[] = {
-		{ "Directory", S_IFDIR },   { "DirectoryOrCreate", S_IFDIR },
-		{ "File", S_IFREG },        { "FileOrCreate", S_IFREG },
-		{ "Socket", S_IFSOCK },     { "CharDevice", S_IFCHR },
-		{ "BlockDevice", S_IFBLK },
+	static const struct host_type rows[] = {
+		{ "Directory", S_IFDIR, "a directory" },
+		{ "DirectoryOrCreate", S_IFDIR, "a directory" },
+		{ "File", S_IFREG, "a file" },
+		{ "FileOrCreate", S_IFREG, "a file" },
+		{ "Socket", S_IFSOCK, "a socket file" },
+		{ "CharDevice", S_IFCHR, "a character device" },
+		{ "BlockDevice", S_IFBLK, "a block device" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
 		if (strcmp(type, rows[i].type) == 0)
-			return (mode & S_IFMT) == rows[i].mode;
-	return *type == '\0';
+			return &rows[i];
+	return NULL;
 }
 
-static bool make_host_file(const char *path, struct error *err)
+/* Only what is not there is made: what is there may be a pipe, whose opening would wait. */
+static bool make_host(const char *host, const char *type, struct error *err)
 {
-	auto_fd fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	auto_fd fd = -1;
 
-	return fd >= 0 || error_os(err, "cannot make %s", path);
+	if (strcmp(type, "FileOrCreate") != 0)
+		return file_make_dirs(host, 0755, err);
+	fd = open(host, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+	return fd >= 0 || error_os(err, "cannot make %s", host);
 }
 
 static bool prepare_host(const struct volumes_work *work, const struct json *part, const char *path,
@@ -107,23 +134,23 @@ static bool prepare_host(const struct volumes_work *work, const struct json *par
 {
 	auto_free char *host = str_copy(json_str(json_get(part, "path")));
 	auto_free char *type = str_copy(json_str(json_get(part, "type")));
+	const struct host_type *row = host_type(type);
 	struct stat st;
 
 	(void)work;
 	(void)path;
-	if (strcmp(type, "DirectoryOrCreate") == 0 && !file_make_dirs(host, 0755, err))
-		return false;
-	if (strcmp(type, "FileOrCreate") == 0 && !make_host_file(host, err))
-		return false;
+	if (!row && *type)
+		return error_set(err, ERROR_INVALID, "%s is an invalid volume type", type);
 	if (stat(host, &st) < 0) {
-		if (*type == '\0' && errno == ENOENT)
-			return file_make_dirs(host, 0755, err);
-		return error_set(err, ERROR_INVALID, "hostPath type check failed: %s is not a %s",
-				 host, *type ? type : "path");
+		if (errno == ENOENT && (!row || str_ends(str_of(type), STR("OrCreate"))))
+			return make_host(host, type, err);
+		return row ? error_set(err, ERROR_INVALID,
+				       "hostPath type check failed: %s is not %s", host, row->words)
+			   : error_os(err, "cannot look at %s", host);
 	}
-	if (!host_type_fits(type, st.st_mode))
-		return error_set(err, ERROR_INVALID, "hostPath type check failed: %s is not a %s",
-				 host, type);
+	if (row && (st.st_mode & S_IFMT) != row->mode)
+		return error_set(err, ERROR_INVALID, "hostPath type check failed: %s is not %s",
+				 host, row->words);
 	return true;
 }
 
@@ -191,11 +218,22 @@ static bool add_items(struct filling *fill, const struct json *object, const str
 	return true;
 }
 
+/* Secret volumes say "secretName", all others "name". */
+static struct str name_of(const struct json *part)
+{
+	struct str name = json_str(json_get(part, "secretName"));
+
+	return name.len > 0 ? name : json_str(json_get(part, "name"));
+}
+
 static bool add_object(struct filling *fill, const struct json *object, const struct json *part,
 		       bool secret, struct error *err)
 {
 	static const char *const fields[] = { "data", "binaryData" };
 
+	if (!object && !json_bool(json_get(part, "optional")))
+		return error_set(err, ERROR_NOT_FOUND, "%s \"" STR_FMT "\" not found",
+				 secret ? "secret" : "configmap", STR_ARG(name_of(part)));
 	if (json_type(json_get(part, "items")) == JSON_ARRAY)
 		return add_items(fill, object, part, secret, err);
 	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
@@ -207,54 +245,82 @@ static bool add_object(struct filling *fill, const struct json *object, const st
 
 static bool add_config_map(struct filling *fill, const struct json *part, struct error *err)
 {
-	return add_object(fill,
-			  sources_config_map(fill->work->sources, json_str(json_get(part, "name"))),
-			  part, false, err);
+	return add_object(fill, sources_config_map(fill->work->sources, name_of(part)), part, false,
+			  err);
 }
 
 static bool add_secret(struct filling *fill, const struct json *part, struct error *err)
 {
-	struct str name = json_str(json_get(part, "secretName"));
+	return add_object(fill, sources_secret(fill->work->sources, name_of(part)), part, true,
+			  err);
+}
 
-	if (name.len == 0)
-		name = json_str(json_get(part, "name"));
-	return add_object(fill, sources_secret(fill->work->sources, name), part, true, err);
+static bool print_downward(const struct volumes_work *work, const struct json *item,
+			   struct buf *out, struct error *err)
+{
+	const struct json *resource = json_get(item, "resourceFieldRef");
+	struct str name = json_str(json_get(resource, "containerName"));
+	const struct json *container = downward_container(work->pod, name);
+
+	if (!resource)
+		return downward_field(work->pod, work->facts,
+				      json_str(json_path(item, "fieldRef", "fieldPath", NULL)), out,
+				      err);
+	if (!container)
+		return error_set(err, ERROR_INVALID, "container " STR_FMT " not found",
+				 STR_ARG(name));
+	return downward_resource(container, work->facts, resource, out, err);
 }
 
 static bool add_downward(struct filling *fill, const struct json *part, struct error *err)
 {
-	const struct volumes_work *work = fill->work;
-
 	for (struct json_iter it = json_iter(json_get(part, "items")); json_next(&it);) {
-		const struct json *resource = json_get(it.value, "resourceFieldRef");
 		auto_buf text = BUF_INIT;
-		bool done;
 
-		if (resource)
-			done = downward_resource(
-				downward_container(work->pod,
-						   json_str(json_get(resource, "containerName"))),
-				work->facts, resource, &text, err);
-		else
-			done = downward_field(
-				work->pod, work->facts,
-				json_str(json_path(it.value, "fieldRef", "fieldPath", NULL)), &text,
-				err);
-		if (!done || !payload_add(&fill->payload, json_str(json_get(it.value, "path")),
-					  buf_str(&text), mode_of(it.value, fill->mode), err))
+		if (!print_downward(fill->work, it.value, &text, err) ||
+		    !payload_add(&fill->payload, json_str(json_get(it.value, "path")),
+				 buf_str(&text), mode_of(it.value, fill->mode), err))
 			return false;
 	}
 	return true;
 }
 
+/* The user of all containers, when they have one and the same; -1 = not so. */
+static int64_t user_of(const struct json *pod)
+{
+	static const char *const lists[] = { "initContainers", "containers" };
+	const struct json *common = json_path(pod, "spec", "securityContext", "runAsUser", NULL);
+	int64_t user = -1;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		for (struct json_iter it = json_iter(json_path(pod, "spec", lists[i], NULL));
+		     json_next(&it);) {
+			const struct json *own =
+				json_path(it.value, "securityContext", "runAsUser", NULL);
+			const struct json *runs_as = own ? own : common;
+
+			if (!json_is_int(runs_as) || (user >= 0 && user != json_int(runs_as)))
+				return -1;
+			user = json_int(runs_as);
+		}
+	return user;
+}
+
+/* A token is its containers' user's alone; with a group, the group's too. */
 static bool add_token(struct filling *fill, const struct json *part, struct error *err)
 {
 	struct str token = sources_token(fill->work->sources, json_str(json_get(part, "audience")),
 					 json_int(json_get(part, "expirationSeconds")));
+	int64_t user = user_of(fill->work->pod);
+	bool done;
 
-	/* A token is its container's user's alone; with a group, the group's too. */
-	return payload_add(&fill->payload, json_str(json_get(part, "path")), token, fill->mode,
-			   err);
+	if (token.len == 0)
+		return error_set(err, ERROR_NOT_FOUND, "the service account's token is not there");
+	fill->payload.owner = user;
+	done = payload_add(&fill->payload, json_str(json_get(part, "path")), token,
+			   user >= 0 || fill->payload.group >= 0 ? 0600u : fill->mode, err);
+	fill->payload.owner = -1;
+	return done;
 }
 
 static bool add_projected(struct filling *fill, const struct json *part, struct error *err)
@@ -389,7 +455,7 @@ void volumes_release(const char *folder)
 	while (open && (entry = readdir(open))) {
 		auto_free char *below = memory_print("%s/%s", path, entry->d_name);
 
-		if (entry->d_name[0] != '.' && is_tmpfs(below))
+		if (entry->d_name[0] != '.' && is_mounted(below))
 			(void)!umount2(below, MNT_DETACH | UMOUNT_NOFOLLOW);
 	}
 	if (open)
