@@ -16,6 +16,8 @@
 
 #define MOUNTS_MAX 512
 #define GROUPS_MAX 128
+/* 262144 shares are the most the kernel takes. */
+#define CPU_MILLI_MAX 256000
 
 /* --- command --- */
 
@@ -101,14 +103,16 @@ static int propagation_of(const struct json *mount)
 	return str_is(word, "Bidirectional") ? 2 : str_is(word, "HostToContainer") ? 1 : 0;
 }
 
-static const char *sub_path_of(const struct json *mount, const struct environment *env)
+static bool plan_sub_path(const struct json *mount, const struct environment *env, const char **out,
+			  struct error *err)
 {
 	struct str expr = json_str(json_get(mount, "subPathExpr"));
 	struct str plain = json_str(json_get(mount, "subPath"));
 
 	if (expr.len > 0)
-		return environment_expand(env, expr);
-	return plain.len > 0 ? str_copy_arena(plain, env->arena) : NULL;
+		return environment_expand_all(env, expr, out, err);
+	*out = plain.len > 0 ? str_copy_arena(plain, env->arena) : NULL;
+	return true;
 }
 
 /* A relative mount path is below the root, as docker takes it. */
@@ -131,12 +135,11 @@ static bool plan_mount(const struct container_spec_work *work, const struct envi
 		.source = arena_string(env->arena, source, strlen(source)),
 		.target = target_of(json_str(json_get(mount, "mountPath")), env->arena),
 		.type = "bind",
-		.sub_path = sub_path_of(mount, env),
 		.read_only = json_bool(json_get(mount, "readOnly")) ||
 			     volumes_is_read_only(work->volumes, name),
 		.propagation = propagation_of(mount),
 	};
-	return true;
+	return plan_sub_path(mount, env, &out->sub_path, err);
 }
 
 static bool is_mounted(const struct container_mount *mounts, size_t count, const char *target)
@@ -212,9 +215,11 @@ void container_spec_resources(const struct json *resources, struct resources_pla
 	int64_t memory = whole(resources, "limits", "memory");
 
 	*out = (struct resources_plan){ 0 };
-	if (request == 0)
+	if (request <= 0)
 		request = limit;
 	/* 1024 shares are one processor; two are the least the kernel takes. */
+	request = request > CPU_MILLI_MAX ? CPU_MILLI_MAX : request;
+	limit = limit > CPU_MILLI_MAX ? CPU_MILLI_MAX : limit;
 	out->cpu_shares = request * 1024 / 1000 > 2 ? (uint64_t)(request * 1024 / 1000) : 2;
 	if (limit > 0) {
 		out->cpu_period_us = 100000;
@@ -224,19 +229,41 @@ void container_spec_resources(const struct json *resources, struct resources_pla
 		out->memory_bytes = (uint64_t)memory;
 }
 
+static int64_t memory_request(const struct json *container)
+{
+	return whole(json_get(container, "resources"), "requests", "memory");
+}
+
+/* A sidecar shall not be killed before the containers that it serves: the least of theirs. */
+static int64_t least_request(const struct json *pod)
+{
+	int64_t least = INT64_MAX;
+
+	for (struct json_iter it = json_iter(json_path(pod, "spec", "containers", NULL));
+	     json_next(&it);)
+		if (memory_request(it.value) < least)
+			least = memory_request(it.value);
+	return least == INT64_MAX ? 0 : least;
+}
+
 /* Kubernetes: "Node out of memory behaviour", oom_score_adj by quality of service. */
 static int oom_score(const struct container_spec_work *work)
 {
 	struct str class = json_str(json_path(work->pod, "status", "qosClass", NULL));
-	int64_t request = whole(json_get(work->container, "resources"), "requests", "memory");
+	int64_t request = memory_request(work->container);
 	int64_t score;
 
-	if (str_is(class, "Guaranteed"))
+	if (str_is(class, "Guaranteed") ||
+	    str_is(json_str(json_path(work->pod, "spec", "priorityClassName", NULL)),
+		   "system-node-critical"))
 		return -997;
 	if (str_is(class, "BestEffort") || work->node_memory <= 0)
 		return 1000;
+	if (str_is(json_str(json_get(work->container, "restartPolicy")), "Always") &&
+	    least_request(work->pod) > request)
+		request = least_request(work->pod);
 	score = 1000 - (int64_t)(1000.0 * (double)request / (double)work->node_memory);
-	return score < 2 ? 2 : score > 999 ? 999 : (int)score;
+	return score < 3 ? 3 : score > 999 ? 999 : (int)score;
 }
 
 /* --- rights --- */
@@ -252,8 +279,8 @@ static const char *const *caps_of(const struct json *list, struct arena *arena)
 	return caps;
 }
 
-static void plan_rights(const struct container_spec_work *work, struct arena *arena,
-			struct container_plan *out)
+static bool plan_rights(const struct container_spec_work *work, struct arena *arena,
+			struct container_plan *out, struct error *err)
 {
 	const struct json *own = json_get(work->container, "securityContext");
 	const struct json *escalate = json_get(own, "allowPrivilegeEscalation");
@@ -266,6 +293,12 @@ static void plan_rights(const struct container_spec_work *work, struct arena *ar
 	out->caps_drop = caps_of(json_path(own, "capabilities", "drop", NULL), arena);
 	out->seccomp_unconfined =
 		out->privileged || str_is(json_str(json_get(seccomp, "type")), "Unconfined");
+	/* Rather not at all than under other rules than were asked for. */
+	if (str_is(json_str(json_get(seccomp, "type")), "Localhost") && !out->privileged)
+		return error_set(err, ERROR_INVALID,
+				 "this node has no seccomp profile \"" STR_FMT "\"",
+				 STR_ARG(json_str(json_get(seccomp, "localhostProfile"))));
+	return true;
 }
 
 static int signal_number(struct str name)
@@ -276,7 +309,8 @@ static int signal_number(struct str name)
 	} rows[] = {
 		{ "TERM", SIGTERM }, { "INT", SIGINT },     { "QUIT", SIGQUIT },
 		{ "HUP", SIGHUP },   { "KILL", SIGKILL },   { "USR1", SIGUSR1 },
-		{ "USR2", SIGUSR2 }, { "WINCH", SIGWINCH },
+		{ "USR2", SIGUSR2 }, { "WINCH", SIGWINCH }, { "ABRT", SIGABRT },
+		{ "ALRM", SIGALRM }, { "PWR", SIGPWR },     { "RTMIN", 34 },
 	};
 	int64_t number;
 
@@ -284,6 +318,10 @@ static int signal_number(struct str name)
 		return (int)number;
 	if (str_starts(name, STR("SIG")))
 		name = str_from(name.at + 3, name.len - 3);
+	/* Counted from 34, whatever the C library keeps for itself. */
+	if (str_starts(name, STR("RTMIN+")) &&
+	    str_to_i64(str_from(name.at + 6, name.len - 6), 0, 30, &number))
+		return 34 + (int)number;
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
 		if (str_is(name, rows[i].name))
 			return rows[i].number;
@@ -328,8 +366,8 @@ static bool fill(const struct container_spec_work *work, const struct environmen
 	out->stop_signal = signal_number(json_str(json_get(config, "StopSignal")));
 	out->env = environment_list(env);
 	plan_user(work, env->arena, out);
-	plan_rights(work, env->arena, out);
-	return plan_command(work, env, out, err) && plan_mounts(work, env, out, err);
+	return plan_rights(work, env->arena, out, err) && plan_command(work, env, out, err) &&
+	       plan_mounts(work, env, out, err);
 }
 
 bool container_spec_plan(const struct container_spec_work *work, struct arena *arena,
