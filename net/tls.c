@@ -1,8 +1,8 @@
 /*
  * tls.c - TLS over a lower stream.
  *
- * Reading decrypts straight into the owner's buffer; ciphertext waits in a block that exists only
- * while there is some. Writing: small writes of one round of the loop are gathered into one
+ * Reading decrypts straight into the owner's buffer; ciphertext waits in a block that a stream has
+ * only while there is some. Writing: small writes of one round of the loop are gathered into one
  * record; all records of one call go down in one piece. What has been encrypted is the lower
  * stream's to keep.
  *
@@ -86,6 +86,21 @@ static int on_send(void *of, const unsigned char *bytes, size_t len)
 	return (int)len;
 }
 
+/* One block is kept for the next stream: a block of this size comes from the kernel and goes back
+ * to it, which costs more than the decryption of a short request. */
+static char *take_block(struct tls_config *config)
+{
+	return config->spare ? take_ptr(&config->spare) : memory_get(IN_ROOM);
+}
+
+static void give_block(struct tls_config *config, char *block)
+{
+	if (config->spare)
+		free(block);
+	else
+		config->spare = block;
+}
+
 static int on_recv(void *of, unsigned char *to, size_t room)
 {
 	struct tls_stream *tls = of;
@@ -98,7 +113,7 @@ static int on_recv(void *of, unsigned char *to, size_t room)
 			return MBEDTLS_ERR_SSL_WANT_READ; /* announced again from below */
 		tls->refills++;
 		if (!tls->in)
-			tls->in = memory_get(IN_ROOM);
+			tls->in = take_block(tls->config);
 		got = stream_read(tls->lower, tls->in, IN_ROOM);
 		if (got == 0)
 			return MBEDTLS_ERR_SSL_WANT_READ;
@@ -117,10 +132,9 @@ static int on_recv(void *of, unsigned char *to, size_t room)
 
 static void drop_empty_input(struct tls_stream *tls)
 {
-	if (tls->in_start < tls->in_end)
+	if (tls->in_start < tls->in_end || !tls->in)
 		return;
-	free(tls->in);
-	tls->in = NULL;
+	give_block(tls->config, take_ptr(&tls->in));
 }
 
 static void fail(struct tls_stream *tls, const struct error *why)

@@ -46,6 +46,7 @@ static void config_free(struct tls_config *config)
 	mbedtls_x509_crt_free(&config->chain);
 	mbedtls_x509_crt_free(&config->roots);
 	mbedtls_pk_free(&config->key);
+	free(config->spare);
 	free(config);
 }
 

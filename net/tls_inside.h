@@ -16,6 +16,7 @@ struct tls_config {
 	mbedtls_x509_crt chain;
 	mbedtls_pk_context key;
 	mbedtls_x509_crt roots;
+	char *spare; /* a block for ciphertext that no stream uses now; may be NULL */
 };
 
 #endif
