@@ -7,7 +7,8 @@
  *                                             visible state, feed, listeners, each write's on_done
  *
  * While a group is being committed, further writes queue up and make the next group: that is the
- * group commit. When a group fails (disk full), all writes of it and all queued behind it fail,
+ * group commit. The engine's housekeeping is a job of its own, started when no write has come for a
+ * while (or when it cannot wait any longer). When a group fails (disk full), all writes of it and all queued behind it fail,
  * because they may build on it.
  */
 #include "datastore/datastore.h"
@@ -26,6 +27,7 @@
 #define RESERVE_BLOCK    100000 /* revisions; a crash skips at most so many */
 #define RESERVE_MARGIN   10000  /* the next block is taken this long before the end */
 #define GROUP_WRITES_MAX 1024
+#define TIDY_AFTER_MS    100 /* without a write: clients that take turns leave gaps of few ms */
 #define QUEUE_BYTES_MAX                                                                            \
 	(64u * 1024 * 1024) /* beyond that the disk is too slow: refuse, do not pile up */
 
@@ -43,7 +45,7 @@ struct group {
 	struct list writes;
 	struct engine_row *rows;
 	struct engine_group engine;
-	bool idle_after; /* nothing was queued when it was made */
+	enum engine_need need;
 	bool done;
 	struct error err;
 	int64_t took_us;
@@ -58,8 +60,11 @@ struct datastore {
 	struct feed *feed;
 	struct map *newest; /* key -> struct pending, the last one of each key */
 	struct list queue;
-	size_t queue_bytes;
+	size_t queue_bytes, queue_count;
 	struct group *running;
+	struct work_job tidy;
+	struct loop_timer tidy_later;
+	bool tidying;
 	uint64_t committed, taken, submitted, reserved;
 	struct list listeners;
 	struct loop_hook hook;
@@ -91,6 +96,9 @@ static bool load_row(void *of, const struct engine_row *row, struct error *err)
 }
 
 static void on_hook(struct loop_hook *hook);
+static void run_tidy(struct work_job *job);
+static void on_tidied(struct work_job *job);
+static void on_tidy_later(struct loop_timer *timer);
 
 static bool load_all(struct datastore *store, struct error *err)
 {
@@ -124,6 +132,9 @@ bool datastore_open(struct loop *loop, const char *folder, const struct datastor
 	list_init(&store->listeners);
 	store->hook.on_hook = on_hook;
 	list_init(&store->hook.link);
+	store->tidy.run = run_tidy;
+	store->tidy.on_done = on_tidied;
+	store->tidy_later.on_timer = on_tidy_later;
 	if (!engine_open(folder, &store->engine, err) || !load_all(store, err) ||
 	    !work_open(loop, 1, &store->writer, err)) {
 		datastore_close(store);
@@ -233,6 +244,7 @@ bool datastore_write(struct datastore *store, const struct datastore_write *writ
 	if (write->item)
 		store->items.ref(write->item);
 	store->queue_bytes += item_bytes(store, write->item);
+	store->queue_count++;
 	store->submitted = write->revision;
 	list_add(&store->queue, &pending->link);
 	map_put(store->newest, pending->record.key, pending);
@@ -327,6 +339,40 @@ static void group_free(struct group *group)
 	free(group);
 }
 
+/* --- housekeeping --- */
+
+static void run_tidy(struct work_job *job)
+{
+	engine_tidy(CONTAINER_OF(job, struct datastore, tidy)->engine);
+}
+
+static void on_tidied(struct work_job *job)
+{
+	CONTAINER_OF(job, struct datastore, tidy)->tidying = false;
+}
+
+static void start_tidy(struct datastore *store)
+{
+	loop_timer_stop(&store->tidy_later);
+	if (store->tidying)
+		return;
+	store->tidying = true;
+	work_start(store->writer, &store->tidy);
+}
+
+static void on_tidy_later(struct loop_timer *timer)
+{
+	start_tidy(CONTAINER_OF(timer, struct datastore, tidy_later));
+}
+
+static void plan_tidy(struct datastore *store, enum engine_need need)
+{
+	if (need == ENGINE_TIDY_NOW)
+		start_tidy(store);
+	else if (need == ENGINE_TIDY_IDLE)
+		loop_timer_set(store->loop, &store->tidy_later, TIDY_AFTER_MS);
+}
+
 static void on_committed(struct work_job *job)
 {
 	struct group *group = CONTAINER_OF(job, struct group, job);
@@ -352,9 +398,11 @@ static void on_committed(struct work_job *job)
 			list_add(&queued, link);
 		}
 		store->queue_bytes = 0;
+		store->queue_count = 0;
 		fail_writes(store, &group->writes, &group->err);
 		fail_writes(store, &queued, &group->err);
 	}
+	plan_tidy(store, group->need);
 	group_free(group);
 }
 
@@ -367,21 +415,23 @@ static void run_group(struct work_job *job)
 
 	group->done = engine_commit(group->store->engine, &group->engine, &group->err);
 	group->took_us = clock_now_us() - start_us;
-	engine_tidy(group->store->engine, group->idle_after);
+	group->need = engine_need(group->store->engine);
 }
 
 static struct group *group_of_queue(struct datastore *store)
 {
 	struct group *group = memory_new(struct group);
 	size_t count = 0;
+	size_t wanted =
+		store->queue_count < GROUP_WRITES_MAX ? store->queue_count : GROUP_WRITES_MAX;
 	uint64_t last = 0;
 
 	group->store = store;
 	group->job.run = run_group;
 	group->job.on_done = on_committed;
 	list_init(&group->writes);
-	group->rows = memory_get(GROUP_WRITES_MAX * sizeof(*group->rows));
-	while (!list_is_empty(&store->queue) && count < GROUP_WRITES_MAX) {
+	group->rows = memory_get(wanted * sizeof(*group->rows));
+	while (count < wanted) {
 		struct pending *pending = first_of(&store->queue);
 		struct record *record = &pending->record;
 
@@ -400,7 +450,7 @@ static struct group *group_of_queue(struct datastore *store)
 	group->engine.rows = group->rows;
 	if (last + RESERVE_MARGIN > store->reserved)
 		group->engine.reserved = last + RESERVE_BLOCK;
-	group->idle_after = list_is_empty(&store->queue);
+	store->queue_count -= count;
 	return group;
 }
 
@@ -413,6 +463,7 @@ static void on_hook(struct loop_hook *hook)
 
 		if (group->engine.count > 0 || group->engine.reserved > 0) {
 			store->running = group;
+			loop_timer_stop(&store->tidy_later);
 			work_start(store->writer, &group->job);
 		} else { /* volatile writes only: nothing to wait for */
 			succeed_writes(store, &group->writes);
@@ -472,6 +523,7 @@ void datastore_close(struct datastore *store)
 	while (store->feed && (store->running || !list_is_empty(&store->queue)))
 		loop_once(store->loop, -1);
 	list_remove(&store->hook.link);
+	loop_timer_stop(&store->tidy_later);
 	if (store->writer)
 		work_close(store->writer);
 	if (store->engine && store->feed)

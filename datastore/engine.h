@@ -37,8 +37,11 @@ MUST_CHECK bool engine_reserved(struct engine *engine, uint64_t *out, struct err
 /* All of the group or nothing, on disk when it returns true.  One thread at a time, any thread. */
 MUST_CHECK bool engine_commit(struct engine *engine, const struct engine_group *group,
 			      struct error *err);
-/* Housekeeping off the write path (checkpoint) when there is need; `idle`: nothing waits. */
-void engine_tidy(struct engine *engine, bool idle);
+/* Housekeeping (checkpoint): blocks for long, so it is for moments when no write waits, or when the
+ * log has grown so far that it cannot wait for one.  As engine_commit: one thread at a time. */
+enum engine_need { ENGINE_TIDY_NOT, ENGINE_TIDY_IDLE, ENGINE_TIDY_NOW };
+enum engine_need engine_need(const struct engine *engine);
+void engine_tidy(struct engine *engine);
 void engine_close(struct engine *engine); /* NULL is fine */
 
 #endif

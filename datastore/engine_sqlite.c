@@ -265,12 +265,17 @@ bool engine_commit(struct engine *engine, const struct engine_group *group, stru
 	return false;
 }
 
-void engine_tidy(struct engine *engine, bool idle)
+enum engine_need engine_need(const struct engine *engine)
+{
+	if (engine->wal_pages >= WAL_PAGES_MAX)
+		return ENGINE_TIDY_NOW;
+	return engine->wal_pages >= WAL_PAGES_WANTED ? ENGINE_TIDY_IDLE : ENGINE_TIDY_NOT;
+}
+
+void engine_tidy(struct engine *engine)
 {
 	char vacuum[48];
 
-	if (engine->wal_pages < (idle ? WAL_PAGES_WANTED : WAL_PAGES_MAX))
-		return;
 	snprintf(vacuum, sizeof(vacuum), "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
 	sqlite3_exec(engine->db, vacuum, NULL, NULL, NULL);
 	/* A failure here costs only space: the next tidy tries again. */

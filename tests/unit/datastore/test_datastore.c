@@ -5,6 +5,8 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -307,6 +309,40 @@ static void refuses_second(void)
 	close_all(store);
 }
 
+static off_t size_of_database(void)
+{
+	auto_free char *path = memory_print("%s/state.db", harness_folder());
+	struct stat facts;
+
+	CHECK(stat(path, &facts) == 0);
+	return facts.st_size;
+}
+
+/* Goal: what the log has gathered goes into the database when no write comes any more, and not
+ * between writes that follow each other. */
+static void tidies_when_idle(void)
+{
+	enum { WRITES = 40, BYTES = 200 * 1024 }; /* 8 MB: twice what makes a checkpoint wanted */
+	struct datastore *store = open_store(harness_folder());
+	auto_free char *value = memory_zero(BYTES + 1);
+	off_t busy;
+	struct error err;
+
+	memset(value, 'v', BYTES);
+	for (int i = 0; i < WRITES; i++) {
+		auto_free char *key = memory_print("/a/%d", i);
+
+		CHECK_OK(put(store, key, value, DATASTORE_ABSENT, false, &err), &err);
+		wait_done(i + 1);
+	}
+	busy = size_of_database();
+	CHECK(busy < BYTES);
+	for (int i = 0; i < 500 && size_of_database() == busy; i++)
+		loop_once(loop, 10);
+	CHECK(size_of_database() > (off_t)WRITES * BYTES);
+	close_all(store);
+}
+
 static const struct test tests[] = {
 	{ "visible after commit", visible_after_commit },
 	{ "lists in order", lists_in_order },
@@ -314,5 +350,6 @@ static const struct test tests[] = {
 	{ "survives restart", survives_restart },
 	{ "survives kill", survives_kill, .time_limit_s = 60 },
 	{ "refuses second", refuses_second },
+	{ "tidies when idle", tidies_when_idle },
 };
 TEST_MAIN(tests)
