@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # common.sh - where `make up` has its things; sourced by up.sh and down.sh at the top of the checkout, POSIX sh.
 #
 # MOTE_RUN_DIR    another folder than build/run; with a network namespace of its own, another cluster

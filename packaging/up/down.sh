@@ -2,6 +2,7 @@
 # down.sh - ends what up.sh has started, and all that came of it: pods, interfaces, rules, mounts, cgroups, data.
 set -eu
 cd "$(dirname "$0")/../.."
+# shellcheck source=packaging/up/common.sh
 . packaging/up/common.sh
 need_root
 
@@ -14,6 +15,16 @@ end_process() {
 		[ "$tries" -gt 0 ] || { kill -9 "$1" 2> /dev/null || :; break; }
 		sleep 0.02
 	done
+}
+
+# Process numbers of the server on our data, then of its agent, which may have lost its server.
+ours() {
+	grep -lzxF -- "$data" /proc/[0-9]*/cmdline 2> /dev/null | while read -r file; do
+		case $(tr '\0' ' ' 2> /dev/null < "$file") in
+		*"mote server "*) echo "1 $(basename "${file%/cmdline}")" ;;
+		*"mote agent "*) echo "2 $(basename "${file%/cmdline}")" ;;
+		esac
+	done | sort | cut -d ' ' -f 2
 }
 
 # Whoever is still in our group has no one else to end him: a server without its file, a pod without its data.
@@ -48,7 +59,9 @@ if [ ! -d "$data" ] && [ -z "$(group_members)" ]; then
 	echo 'nothing is up'
 	exit 0
 fi
-! is_up || end_process "$(cat "$run/pid")"
+for pid in $(ours); do
+	end_process "$pid"
+done
 status=0
 if [ -d "$data/agent" ]; then
 	build/mote cleanup --data-dir "$data" --pod-logs-dir "$logs" || status=1

@@ -4,6 +4,7 @@
 # Each step says what it does, or that it was done before.  Data, logs and kubeconfig are under build/run.
 set -eu
 cd "$(dirname "$0")/../.."
+# shellcheck source=packaging/up/common.sh
 . packaging/up/common.sh
 need_root
 arch=$(uname -m | sed 's/^\(armv[67]\)l$/\1/')
