@@ -88,10 +88,12 @@ equal() {
 	return 1
 }
 
-# run_tests NAME: every test_* function, each in a subshell that stops at its first failure.
+# run_tests NAME: every test_* function, each in a subshell that stops at its first failure.  TEST=word: only those
+# with the word in their names.
 run_tests() {
 	passed=0
 	for name in $(sed -n 's/^\(test_[a-z_0-9]*\)().*/\1/p' "$0"); do
+		[[ $name == *"${TEST:-}"* ]] || continue
 		( pids=; trap end_processes EXIT; set -e; "$name" ) > "$scratch/out" 2>&1
 		if [ $? = 0 ]; then
 			passed=$((passed + 1))
