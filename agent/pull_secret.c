@@ -5,19 +5,68 @@
 
 #include "runtime/image_name.h"
 
-/* "https://index.docker.io/v1/" -> "docker.io" */
-static struct str host_of(struct str key)
+/* "https://index.docker.io/v1/team" -> "docker.io", "team" */
+static struct str host_of(struct str key, struct str *out_path)
 {
 	static const char *const prefixes[] = { "https://", "http://" };
+	static const char *const versions[] = { "v1/", "v2/" };
 	struct str host;
 
 	for (size_t i = 0; i < ARRAY_LENGTH(prefixes); i++)
 		if (str_starts(key, str_of(prefixes[i])))
 			key = str_from(key.at + strlen(prefixes[i]), key.len - strlen(prefixes[i]));
 	host = str_cut(&key, '/');
+	for (size_t i = 0; i < ARRAY_LENGTH(versions); i++)
+		if (str_starts(key, str_of(versions[i])))
+			key = str_from(key.at + 3, key.len - 3);
+	*out_path = key;
 	if (str_is(host, "index.docker.io") || str_is(host, "registry-1.docker.io"))
 		return STR("docker.io");
 	return host;
+}
+
+/* "*" stands for any letters of one part of the name.  Steps back to the last star only, which is
+ * enough and never slow. */
+static bool part_matches(struct str pattern, struct str part)
+{
+	size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
+
+	while (t < part.len) {
+		if (p < pattern.len && pattern.at[p] == '*') {
+			star = p++;
+			from = t;
+		} else if (p < pattern.len &&
+			   (pattern.at[p] == part.at[t] || pattern.at[p] == '?')) {
+			p++;
+			t++;
+		} else if (star != SIZE_MAX) {
+			p = star + 1;
+			t = ++from;
+		} else {
+			return false;
+		}
+	}
+	while (p < pattern.len && pattern.at[p] == '*')
+		p++;
+	return p == pattern.len;
+}
+
+/* "*.example.com:5000": as many parts, each of which matches, and the same port. */
+static bool host_matches(struct str pattern, struct str host)
+{
+	struct str pattern_port = pattern, port = host;
+
+	pattern = str_cut(&pattern_port, ':');
+	host = str_cut(&port, ':');
+	if (!str_equal(pattern_port, port))
+		return false;
+	while (pattern.len > 0 && host.len > 0) {
+		struct str wanted = str_cut(&pattern, '.');
+
+		if (!part_matches(wanted, str_cut(&host, '.')))
+			return false;
+	}
+	return pattern.len == 0 && host.len == 0;
 }
 
 static bool read_login(const struct json *entry, struct pull_login *out)
@@ -33,20 +82,34 @@ static bool read_login(const struct json *entry, struct pull_login *out)
 	}
 	if (name.len == 0)
 		return false;
+	pull_login_clear(out);
 	out->username = str_copy(name);
 	out->password = str_copy(password);
 	return true;
 }
 
-static bool search(const struct json *auths, const char *host, struct pull_login *out)
+/* The best so far: of what matches, the longest path is meant. */
+struct search {
+	const struct image_name *image;
+	struct pull_login *out;
+	size_t path_len;
+};
+
+static void search(struct search *it, const struct json *auths)
 {
-	for (struct json_iter it = json_iter(auths); json_next(&it);)
-		if (str_is(host_of(it.key), host) && read_login(it.value, out))
-			return true;
-	return false;
+	for (struct json_iter entry = json_iter(auths); json_next(&entry);) {
+		struct str path, host = host_of(entry.key, &path);
+
+		if ((it->out->username && path.len <= it->path_len) ||
+		    !str_starts(str_of(it->image->repository), path) ||
+		    !host_matches(host, str_of(it->image->host)))
+			continue;
+		if (read_login(entry.value, it->out))
+			it->path_len = path.len;
+	}
 }
 
-static bool search_secret(const struct json *secret, const char *host, struct pull_login *out)
+static void search_secret(struct search *it, const struct json *secret)
 {
 	static const char *const keys[] = { ".dockerconfigjson", ".dockercfg" };
 
@@ -61,26 +124,23 @@ static bool search_secret(const struct json *secret, const char *host, struct pu
 		    !json_parse(buf_str(&plain), &doc, NULL, &ignored))
 			continue;
 		auths = json_get(json_root(doc), "auths");
-		if (search(auths ? auths : json_root(doc), host, out))
-			return true;
+		search(it, auths ? auths : json_root(doc));
 	}
-	return false;
 }
 
 void pull_secret_find(const struct json *pod, const struct sources *sources, struct str image,
 		      struct pull_login *out)
 {
 	struct image_name name;
+	struct search it = { .image = &name, .out = out };
 	struct error ignored;
 
 	*out = (struct pull_login){ 0 };
 	if (!image_name_parse(image, &name, &ignored))
 		return;
-	for (struct json_iter it = json_iter(json_path(pod, "spec", "imagePullSecrets", NULL));
-	     json_next(&it);)
-		if (search_secret(sources_secret(sources, json_str(json_get(it.value, "name"))),
-				  name.host, out))
-			return;
+	for (struct json_iter ref = json_iter(json_path(pod, "spec", "imagePullSecrets", NULL));
+	     json_next(&ref);)
+		search_secret(&it, sources_secret(sources, json_str(json_get(ref.value, "name"))));
 }
 
 void pull_login_clear(struct pull_login *login)

@@ -284,20 +284,20 @@ static void fields_and_resources_are_taken(void)
 
 /* --- services --- */
 
+/* clang-format off */
 #define SERVICE(ns, name, ip, ports)                                                               \
 	"{'metadata':{'namespace':'" ns "','name':'" name "','resourceVersion':'1'},"              \
 	"'spec':{'clusterIP':'" ip "','ports':[" ports "]}}"
 
 static const char services_text[] =
-	"{'metadata':{'resourceVersion':'9'},'items':[" SERVICE("default", "kubernetes", "10.43.0.1", "{'name':'https','port':443,'protocol':'TCP'}") "," SERVICE(
-		"shop", "my-db.1", "10.43.0.7",
-		"{'port':5432,'protocol':'TCP'},{'name':'meter-x','port':99,'protocol':'"
-		"UDP'}") "," SERVICE("shop", "headless", "None",
-				     "{'port':1,'protocol':'TCP'}") "," SERVICE("other", "foreign",
-										"10.43.0.8",
-										"{'port':1,"
-										"'protocol'"
-										":'TCP'}") "]}";
+	"{'metadata':{'resourceVersion':'9'},'items':["
+	SERVICE("default", "kubernetes", "10.43.0.1",
+		"{'name':'https','port':443,'protocol':'TCP'}") ","
+	SERVICE("shop", "my-db.1", "10.43.0.7",
+		"{'port':5432,'protocol':'TCP'},{'name':'meter-x','port':99,'protocol':'UDP'}") ","
+	SERVICE("shop", "headless", "None", "{'port':1,'protocol':'TCP'}") ","
+	SERVICE("other", "foreign", "10.43.0.8", "{'port':1,'protocol':'TCP'}") "]}";
+/* clang-format on */
 
 static void on_change(void *owner, const struct object *before, const struct object *after)
 {
