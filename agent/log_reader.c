@@ -23,6 +23,7 @@ struct log_reader {
 	struct buf in;
 	int64_t left; /* of limit_bytes; -1 = none */
 	bool at_line_start, paused, ended;
+	bool moved; /* the name means another file; ours is read to its end */
 	struct loop_task pump;
 	struct loop_fd watch;
 	struct loop_timer look;
@@ -119,40 +120,49 @@ static void give_lines(struct log_reader *it)
 
 /* --- following --- */
 
-/* After a rotation the name means another file; the old one is read to its end first. */
-static bool reopen(struct log_reader *it)
+/* After a rotation the name means another file. */
+static bool is_moved(const struct log_reader *it)
 {
 	struct stat old, now;
-	int fd;
 
-	if (fstat(it->fd, &old) < 0 || stat(it->path, &now) < 0 ||
-	    (old.st_ino == now.st_ino && old.st_dev == now.st_dev))
-		return false;
-	fd = open(it->path, O_RDONLY | O_CLOEXEC);
+	return fstat(it->fd, &old) == 0 && stat(it->path, &now) == 0 &&
+	       (old.st_ino != now.st_ino || old.st_dev != now.st_dev);
+}
+
+static bool reopen(struct log_reader *it)
+{
+	int fd = open(it->path, O_RDONLY | O_CLOEXEC);
+
 	if (fd < 0)
 		return false;
 	close(it->fd);
 	it->fd = fd;
+	it->moved = false;
 	return true;
 }
 
-static void wait_for_more(struct log_reader *it)
-{
-	loop_timer_set(it->loop, &it->look, LOOK_MS);
-}
-
-/* The end of the file: also of the log? */
+/* The end of the file: also of the log?  What was written between our last look and the rotation
+ * is in the old file, so that is read once more after the rotation was seen. */
 static void at_end(struct log_reader *it, bool last_look)
 {
-	if (!it->plan.follow) {
-		it->ended = true;
-	} else if (reopen(it)) {
+	bool moved = it->plan.follow && it->moved;
+
+	if (it->plan.follow && !moved)
+		it->moved = is_moved(it);
+	if (moved ? reopen(it) : it->moved)
 		loop_defer(it->loop, &it->pump);
-	} else if (last_look) {
+	else if (!it->plan.follow || last_look)
 		it->ended = true;
-	} else {
-		wait_for_more(it);
-	}
+	else
+		loop_timer_set(it->loop, &it->look, LOOK_MS);
+}
+
+static void finish(struct log_reader *it)
+{
+	loop_fd_stop(&it->watch);
+	loop_timer_stop(&it->look);
+	loop_task_cancel(&it->pump);
+	it->plan.on_end(it->plan.of);
 }
 
 static void on_pump(struct loop_task *task)
@@ -177,7 +187,7 @@ static void on_pump(struct loop_task *task)
 		at_end(it, over);
 	}
 	if (it->ended)
-		it->plan.on_end(it->plan.of);
+		finish(it);
 }
 
 static void on_watch(struct loop_fd *watch, unsigned events)
@@ -186,10 +196,8 @@ static void on_watch(struct loop_fd *watch, unsigned events)
 	char drop[4096];
 
 	(void)events;
-	while (read(watch->fd, drop, sizeof(drop)) > 0)
-		continue;
-	if (!it->ended)
-		loop_defer(it->loop, &it->pump);
+	(void)!read(watch->fd, drop, sizeof(drop)); /* told again while there is more */
+	loop_defer(it->loop, &it->pump);
 }
 
 static void on_look(struct loop_timer *timer)
@@ -245,7 +253,7 @@ bool log_reader_open(struct loop *loop, const struct log_reader_plan *plan, stru
 
 void log_reader_resume(struct log_reader *it)
 {
-	if (!it->paused)
+	if (!it->paused || it->ended)
 		return;
 	it->paused = false;
 	loop_defer(it->loop, &it->pump);
