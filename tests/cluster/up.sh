@@ -160,6 +160,27 @@ test_down_without_data() {
 	no_traces
 }
 
+test_image_is_the_same_each_time() {
+	for name in a b; do
+		packaging/sample/make_image.sh "$hello" x86_64 "$scratch/$name.tar"
+	done
+	cmp "$scratch/a.tar" "$scratch/b.tar"
+	expect "mote.local/hello:2" tar -xOf "$scratch/a.tar" manifest.json
+	[ ! -e "$scratch/a.tar.parts" ]
+}
+
+# After SIGTERM it serves on and asks its clients to leave; then it ends with 0.
+test_hello_drains() {
+	here "$hello" -p 8099 -d 1 &
+	await 5 here curl -sf http://127.0.0.1:8099/healthz
+	equal "404" here curl -s -o /dev/null -w "%{http_code}" http://127.0.0.1:8099/no
+	kill "$!"
+	await 1 sh -c "nsenter --target $(cat "$scratch/host.pid") --net -- curl -si http://127.0.0.1:8099/ | grep -q '^Connection: close'"
+	wait "$!"
+	! here curl -sf http://127.0.0.1:8099/healthz
+}
+
+hello=build/$(uname -m | sed 's/^\(armv[67]\)l$/\1/')/hello
 make -s sample || exit 1
 open_host
 run_tests up
