@@ -5,6 +5,7 @@
 #include "agent/join.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -35,36 +36,61 @@ struct join {
 
 /* --- tokens --- */
 
+static struct str trim_lines(struct str text)
+{
+	while (text.len > 0 && strchr(" \t\r\n", text.at[text.len - 1]))
+		text.len--;
+	while (text.len > 0 && strchr(" \t\r\n", text.at[0]))
+		text = str_from(text.at + 1, text.len - 1);
+	return text;
+}
+
+/* It goes into a header. */
+static bool take_secret(struct str secret, struct join *join, struct error *err)
+{
+	for (size_t i = 0; i < secret.len; i++)
+		if (secret.at[i] <= ' ' || secret.at[i] > '~')
+			return error_set(
+				err, ERROR_INVALID,
+				"the token is damaged: it has characters that no token has");
+	if (secret.len == 0)
+		return error_set(err, ERROR_INVALID, "the token has no secret");
+	join->secret = str_copy(secret);
+	return true;
+}
+
+static bool is_hash(struct str text)
+{
+	auto_buf bytes = BUF_INIT;
+
+	return text.len == HASH_SHA256_HEX - 1 && buf_add_hex_decoded(&bytes, text);
+}
+
 /* "M10<64 hex>::server:<secret>" or the secret alone. */
 static bool read_token(struct str token, struct join *join, struct error *err)
 {
-	ptrdiff_t at = str_search(token, STR("::"));
-	struct str rest;
+	struct str rest, hash;
+	ptrdiff_t at;
 
-	token = str_trim(token);
-	while (token.len > 0 &&
-	       (token.at[token.len - 1] == '\n' || token.at[token.len - 1] == '\r'))
-		token.len--;
+	token = trim_lines(token);
 	if (token.len == 0)
 		return error_set(err, ERROR_INVALID,
 				 "a token is needed to join: --token or "
 				 "--token-file");
-	if (at < 0) {
-		join->secret = str_copy(token);
-		return true;
-	}
-	if (at != 3 + HASH_SHA256_HEX - 1 || !str_starts(token, STR("M10")))
+	at = str_search(token, STR("::"));
+	if (at < 0)
+		return take_secret(token, join, err);
+	hash = at > 3 ? str_from(token.at + 3, (size_t)at - 3) : STR("");
+	if (!str_starts(token, STR("M10")) || !is_hash(hash))
 		return error_set(
 			err, ERROR_INVALID,
 			"the token is damaged: it should be M10, 64 hex digits, ::, a name, "
 			":, and a secret");
-	memcpy(join->ca_hash, token.at + 3, HASH_SHA256_HEX - 1);
+	for (size_t i = 0; i < hash.len; i++)
+		join->ca_hash[i] = (char)tolower((unsigned char)hash.at[i]);
 	rest = str_from(token.at + at + 2, token.len - (size_t)at - 2);
 	str_cut(&rest, ':');
-	if (rest.len == 0)
-		return error_set(err, ERROR_INVALID, "the token has no secret");
-	join->secret = str_copy(rest);
-	return true;
+	return take_secret(rest, join, err);
 }
 
 /* --- the disk --- */
@@ -215,6 +241,7 @@ static void refusal(const struct http_head *head, struct str body, struct error 
 
 static bool keep_answer(struct join *join, struct str body, struct error *err)
 {
+	auto_free char *path = path_of(join->folder, "tls/client.crt");
 	auto_json_doc doc = NULL;
 	struct str cert, ca;
 
@@ -226,6 +253,8 @@ static bool keep_answer(struct join *join, struct str body, struct error *err)
 		return error_set(err, ERROR_UNAVAILABLE,
 				 "the server's answer has no certificate or "
 				 "another CA");
+	/* A kill in between must not leave a certificate beside another one's key. */
+	unlink(path);
 	/* cluster.json last: it is what join_load needs beside the certificates. */
 	return store(join->folder, "tls/ca.crt", ca, err) &&
 	       store(join->folder, "tls/client.key", buf_str(&join->key), err) &&
@@ -314,11 +343,24 @@ static void ask_to_join(struct join *join)
 	http_call(join->client, &ask);
 }
 
+/* The hash is of the first certificate only, and all would be trusted: there must be no other. */
+static bool is_single(struct str pem)
+{
+	struct str mark = STR("-----BEGIN ");
+	ptrdiff_t first = str_search(pem, mark);
+
+	return first >= 0 &&
+	       str_search(str_from(pem.at + first + 1, pem.len - (size_t)first - 1), mark) < 0;
+}
+
 /* The CA that an unknown server shows: only the token's hash makes it ours. */
 static bool check_ca(struct join *join, struct error *err)
 {
 	char hash[HASH_SHA256_HEX];
 
+	if (!is_single(buf_str(&join->ca)))
+		return error_set(err, ERROR_INVALID, "%s shows no CA, or more than one",
+				 join->server);
 	if (!pki_fingerprint(buf_str(&join->ca), hash, err))
 		return error_context(err, "the server's CA");
 	if (join->ca_hash[0] == '\0') {
