@@ -5,6 +5,10 @@
  * Checkpoints are ours (engine_tidy), so that their 6-40 ms never hit a commit unless the log has
  * grown far. The database is opened with incremental auto-vacuum: freed pages are given back in
  * small steps.
+ *
+ * The keys have an index beside the table of values, because a value inside an index may fill a
+ * quarter of a page only and else takes a page of its own: that is 2.5 times the writing for
+ * objects of the usual 1 to 4 KiB.
  */
 #include "datastore/engine.h"
 
@@ -124,7 +128,7 @@ static bool prepare_schema(struct engine *engine, struct error *err)
 		engine,
 		"BEGIN IMMEDIATE;"
 		"CREATE TABLE objects(key TEXT PRIMARY KEY, revision INTEGER NOT NULL,"
-		" value BLOB NOT NULL) WITHOUT ROWID;"
+		" value BLOB NOT NULL);"
 		"CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 		"INSERT INTO facts VALUES('reserved', 0);"
 		"PRAGMA user_version=1;"
