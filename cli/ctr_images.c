@@ -101,7 +101,7 @@ static bool import_file(struct ctr *ctr, const char *file, struct error *err)
 	if (!realpath(file, path))
 		return error_os(err, "cannot import %s", file);
 	if (!ctr_agent_post(ctr->agent, "/images/import", "path", path, &doc, err))
-		return error_context(err, "cannot import %s", file);
+		return false;
 	print_names(doc);
 	return true;
 }
@@ -120,7 +120,7 @@ static bool pull(struct ctr *ctr, struct error *err)
 		auto_json_doc doc = NULL;
 
 		if (!ctr_agent_post(ctr->agent, "/images/pull", "name", ctr->args[i], &doc, err))
-			return error_context(err, "cannot pull %s", ctr->args[i]);
+			return false;
 		print_names(doc);
 	}
 	return true;

@@ -10,11 +10,12 @@
 #include "base/version.h"
 #include "cli/command.h"
 
-extern const struct command command_server, command_agent, command_monitor, command_version,
-	command_help;
+extern const struct command command_server, command_agent, command_ctr, command_token,
+	command_cleanup, command_monitor, command_version, command_help;
 
 const struct command *const command_list[] = {
-	&command_server, &command_agent, &command_monitor, &command_version, &command_help, NULL,
+	&command_server,  &command_agent,   &command_ctr,  &command_token, &command_cleanup,
+	&command_monitor, &command_version, &command_help, NULL,
 };
 
 const char *command_config_path(int argc, char **argv)
