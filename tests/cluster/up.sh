@@ -69,8 +69,9 @@ no_traces() {
 }
 
 end_agent_and_server() {
-	kill -9 "$(cat "$run/pid")"
-	await 10 sh -c "! tr '\\0' ' ' < /proc/$(cat "$run/pid")/cmdline | grep -q ."
+	pid=$(cat "$run/pid")
+	kill -9 "$pid"
+	await 10 sh -c "[ ! -e /proc/$pid ] || grep -q '^State:.Z' /proc/$pid/status"
 }
 
 # A pod with a file system in memory and one that ended: what needs more than a kill.
@@ -171,12 +172,13 @@ test_image_is_the_same_each_time() {
 
 # After SIGTERM it serves on and asks its clients to leave; then it ends with 0.
 test_hello_drains() {
-	here "$hello" -p 8099 -d 1 &
+	nsenter --target "$(cat "$scratch/host.pid")" --net -- "$hello" -p 8099 -d 1 &
+	pids=$!
 	await 5 here curl -sf http://127.0.0.1:8099/healthz
 	equal "404" here curl -s -o /dev/null -w "%{http_code}" http://127.0.0.1:8099/no
-	kill "$!"
+	kill "$pids"
 	await 1 sh -c "nsenter --target $(cat "$scratch/host.pid") --net -- curl -si http://127.0.0.1:8099/ | grep -q '^Connection: close'"
-	wait "$!"
+	wait "$pids"
 	! here curl -sf http://127.0.0.1:8099/healthz
 }
 
