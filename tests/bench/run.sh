@@ -104,6 +104,7 @@ memory_of() {
 		awk '/^Rss:/ { r += $2 } /^Pss:/ { p += $2 } /^Pss_Anon:/ { a += $2 } END { print r + 0, p + 0, a + 0 }'
 }
 
+mebibytes() { awk -v k="$1" 'BEGIN { printf "%.2f", k / 1024 }'; }
 agents() { pgrep -P "$server"; }
 monitors() { pgrep -f "^[^ ]*mote monitor"; }
 
@@ -118,8 +119,8 @@ measure_idle_memory() {
 	sleep 10
 	# shellcheck disable=SC2046
 	read -r resident proportional anonymous <<< "$(memory_of "$server" $(agents))"
-	row "server and agent idle, resident" "$(awk "BEGIN { printf \"%.1f\", $resident / 1024 }")" MiB "<=" 24 \
-		"about 925 MiB"
+	row "server and agent idle, resident" "$(mebibytes "$resident")" MiB "<=" 24 \
+		"about 970 MB"
 	note "proportional $proportional KiB, anonymous $anonymous KiB"
 }
 
@@ -128,7 +129,7 @@ measure_pods() {
 	row "pod create to Running, p50 of 20" "$(value pod.running.p50 "$scratch/meter")" ms "<=" 100 "1003 ms (to Ready)"
 	row "pod create to Running, p99" "$(value pod.running.p99 "$scratch/meter")" ms "<=" 100 "1004 ms (to Ready)"
 	row "pod create to Ready, p50" "$(value pod.ready.p50 "$scratch/meter")" ms "<=" "" "1003 ms"
-	row "pod delete to gone, p50" "$(value pod.gone.p50 "$scratch/meter")" ms "<=" "" "-"
+	row "pod delete (no grace) to gone, p50" "$(value pod.gone.p50 "$scratch/meter")" ms "<=" "" "-"
 	meter together 30
 	row "30 pods at once, to Ready, p50" "$(value together.ready.p50 "$scratch/meter")" ms "<=" "" "13400 ms"
 	row "30 pods at once, to Ready, max" "$(value together.ready.max "$scratch/meter")" ms "<=" "" "19000 ms (p99)"
@@ -145,19 +146,21 @@ measure_deployment() {
 	read -r after after_pss _ <<< "$(memory_of "$server" $(agents))"
 	# shellcheck disable=SC2046
 	read -r beside beside_pss beside_anon <<< "$(memory_of $(monitors))"
-	# shellcheck disable=SC2046
-	row "memory per running pod beside the app" \
-		"$(awk "BEGIN { printf \"%.2f\", $beside / 30 / 1024 }")" MiB "<=" 1 "14.6 MB (shim, pause)"
-	note "$(monitors | wc -l) monitors: resident $((beside / 30)) KiB a pod, proportional $((beside_pss / 30)) KiB," \
+	# Resident counts the program's pages once a process, as the peer's figure does; proportional counts
+	# them once, and what server and agent have grown is added: that is what one more pod costs.
+	row "memory per running pod, resident" "$(mebibytes $((beside / 30)))" MiB "<=" 1 "14.6 MB (shim, pause)"
+	row "memory per running pod, all that it adds" \
+		"$(mebibytes $(((beside_pss + after_pss - before_pss) / 30)))" MiB "<=" 1 "-"
+	note "$(monitors | wc -l) monitors, a pod: resident $((beside / 30)) KiB, proportional $((beside_pss / 30)) KiB," \
 		"anonymous $((beside_anon / 30)) KiB"
-	note "growth of server and agent: $(((after - before) / 30)) KiB a pod (proportional $(((after_pss - before_pss) / 30)))"
+	note "server and agent have grown by $(((after - before) / 30)) KiB a pod"
 }
 
 cpu_ticks() { for p in "$@"; do sed 's/.*) //' "/proc/$p/stat" 2> /dev/null; done | awk '{ t += $12 + $13 } END { print t + 0 }'; }
 written() { for p in "$@"; do cat "/proc/$p/io" 2> /dev/null; done | awk '/^write_bytes/ { w += $2 } END { print w + 0 }'; }
 switches() { for p in "$@"; do cat /proc/"$p"/task/*/status 2> /dev/null; done | awk '/^voluntary/ { w += $2 } END { print w + 0 }'; }
 
-# idle NAME PROCESSES...: their work within a minute.
+# What all of it does within a minute in which nobody asks for anything.
 measure_idle() {
 	sleep 5
 	node=$(agents)
@@ -207,6 +210,7 @@ inside() {
 	scratch=$1
 	make_network && mount_groups || exit 1
 	start_cluster
+	echo "processors: $(nproc); load when begun: $(cut -d ' ' -f 1-3 /proc/loadavg); mote $("$scratch/mote" --version)"
 	printf '%-44s %12s  %-14s %-12s  %s\n' figure measured bar verdict "the real Kubernetes"
 	measure_start
 	measure_idle_memory
