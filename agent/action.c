@@ -14,9 +14,10 @@
 #include "net/tls.h"
 
 #define SAID_MAX    1024
-#define BODY_MAX    (64u * 1024)
 #define HEADERS_MAX 32
 #define WORDS_MAX   256
+#define SECONDS_MAX 86400
+#define CONNECT_MS  30000 /* where nobody said how long */
 
 struct action {
 	struct loop *loop;
@@ -30,14 +31,36 @@ struct action {
 	struct exec_session exec;
 	bool exec_alive;
 	struct loop_fd out, errors;
+	/* tcpSocket and httpGet */
+	struct socket_dial *dial;
 	/* httpGet */
 	struct http_client *client;
 	struct tls_config *tls;
-	/* tcpSocket */
-	struct socket_dial *dial;
+	char *host;
+	unsigned port;
+	int timeout_ms;
+	/* who waits for the connection: called exactly once */
+	void (*dialled)(void *call, struct stream *stream, const struct error *err);
+	void *call;
 };
 
 /* --- the end --- */
+
+/* Nobody waits for the connection any more; the client wants to hear it all the same. */
+static void release_http(struct action *action)
+{
+	struct error err;
+
+	http_client_free(action->client);
+	action->client = NULL;
+	error_set(&err, ERROR_UNAVAILABLE, "the action is over");
+	if (action->dialled)
+		action->dialled(action->call, NULL, &err);
+	action->dialled = NULL;
+	tls_config_unref(action->tls);
+	action->tls = NULL;
+	free(take_ptr(&action->host));
+}
 
 static void release(struct action *action)
 {
@@ -55,10 +78,7 @@ static void release(struct action *action)
 	if (action->dial)
 		socket_dial_cancel(action->dial);
 	action->dial = NULL;
-	http_client_free(action->client);
-	action->client = NULL;
-	tls_config_unref(action->tls);
-	action->tls = NULL;
+	release_http(action);
 }
 
 static void action_free(struct action *action)
@@ -194,16 +214,13 @@ static void start_exec(struct action *action, const struct action_work *work,
 static unsigned port_of(const struct json *part, const struct json *container)
 {
 	const struct json *port = json_get(part, "port");
-	int64_t number = 0;
+	int64_t number = json_int(port);
 
-	if (json_is_int(port))
-		return (unsigned)json_int(port);
-	if (str_to_i64(json_str(port), 1, 65535, &number))
-		return (unsigned)number;
-	for (struct json_iter it = json_iter(json_get(container, "ports")); json_next(&it);)
-		if (str_equal(json_str(json_get(it.value, "name")), json_str(port)))
-			return (unsigned)json_int(json_get(it.value, "containerPort"));
-	return 0;
+	if (json_type(port) == JSON_STRING && !str_to_i64(json_str(port), 1, 65535, &number))
+		for (struct json_iter it = json_iter(json_get(container, "ports")); json_next(&it);)
+			if (str_equal(json_str(json_get(it.value, "name")), json_str(port)))
+				number = json_int(json_get(it.value, "containerPort"));
+	return number > 0 && number <= 65535 ? (unsigned)number : 0;
 }
 
 static struct str host_of(const struct json *part, const struct action_work *work)
@@ -215,58 +232,127 @@ static struct str host_of(const struct json *part, const struct action_work *wor
 
 /* --- httpGet --- */
 
-static void on_http(void *of, const struct http_head *head, struct str body,
-		    const struct error *err)
+/* The head is all that counts; the body may be as large as it likes. */
+static bool on_head(void *of, const struct http_head *head)
 {
 	struct action *action = of;
 	char text[128];
 
-	(void)body;
-	if (err) {
-		fail(action, str_of(err->text));
-		return;
-	}
 	/* Redirects are answers, not ways: nothing makes us ask another host. */
 	if (head->status >= 200 && head->status < 400) {
 		end(action, true);
-		return;
+		return false;
 	}
 	snprintf(text, sizeof(text), "HTTP probe failed with statuscode: %d", head->status);
 	fail(action, str_of(text));
+	return false;
 }
 
-static size_t take_headers(const struct json *part, struct http_header *headers)
+static void on_http_end(void *of, const struct error *err)
 {
-	size_t count = 1;
+	if (err)
+		fail(of, str_of(err->text));
+}
+
+static void on_connected(void *of, struct stream *stream, const struct error *err)
+{
+	struct action *action = of;
+	void (*dialled)(void *call, struct stream *stream, const struct error *err) =
+		action->dialled;
+
+	action->dial = NULL;
+	action->dialled = NULL;
+	if (stream && action->tls)
+		stream = tls_connect(stream, action->tls, action->host);
+	dialled(action->call, stream, err);
+}
+
+static void dial_http(void *of,
+		      void (*on_done)(void *call, struct stream *stream, const struct error *err),
+		      void *call)
+{
+	struct action *action = of;
+
+	assert(!action->dialled); /* one request, one connection */
+	action->dialled = on_done;
+	action->call = call;
+	action->dial = socket_dial(action->loop, str_of(action->host), action->port,
+				   action->timeout_ms, on_connected, action);
+}
+
+static bool is_plain(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* "Host" is the client's to say, all others are headers; those that would break the request are
+ * left out. */
+static size_t take_headers(const struct json *part, struct http_header *headers,
+			   struct str *out_host)
+{
+	size_t count = 2;
 
 	headers[0] = (struct http_header){ STR("User-Agent"), STR("kube-probe/1.32") };
+	headers[1] = (struct http_header){ STR("Accept"), STR("*/*") };
 	for (struct json_iter it = json_iter(json_get(part, "httpHeaders"));
-	     json_next(&it) && count < HEADERS_MAX;)
-		headers[count++] = (struct http_header){ json_str(json_get(it.value, "name")),
-							 json_str(json_get(it.value, "value")) };
+	     json_next(&it) && count < HEADERS_MAX;) {
+		struct http_header header = { json_str(json_get(it.value, "name")),
+					      json_str(json_get(it.value, "value")) };
+		bool replaced = false;
+
+		if (header.name.len == 0 || !is_plain(header.name) || !is_plain(header.value))
+			continue;
+		for (size_t i = 0; i < 2; i++)
+			if (str_equal_case(headers[i].name, header.name)) {
+				headers[i] = header;
+				replaced = true;
+			}
+		if (str_equal_case(header.name, STR("Host")))
+			*out_host = header.value;
+		else if (!replaced)
+			headers[count++] = header;
+	}
 	return count;
+}
+
+/* A path and perhaps a query: what may not stand in a request line is escaped. */
+static char *target_of(struct str path)
+{
+	auto_buf out = BUF_INIT;
+
+	if (path.len == 0 || path.at[0] != '/')
+		buf_add_byte(&out, '/');
+	for (size_t i = 0; i < path.len; i++)
+		if ((unsigned char)path.at[i] <= ' ' || (unsigned char)path.at[i] >= 0x7f)
+			buf_add_print(&out, "%%%02X", (unsigned)(unsigned char)path.at[i]);
+		else
+			buf_add_byte(&out, path.at[i]);
+	return buf_take(&out);
 }
 
 static void start_http(struct action *action, const struct action_work *work,
 		       const struct json *part)
 {
 	bool secure = str_is(json_str(json_get(part, "scheme")), "HTTPS");
-	struct str host = host_of(part, work), path = json_str(json_get(part, "path"));
-	unsigned port = port_of(part, work->container);
-	auto_free char *url =
-		memory_print("%s://" STR_FMT ":%u", secure ? "https" : "http", STR_ARG(host), port);
-	auto_free char *target = str_copy(path.len > 0 ? path : STR("/"));
+	struct str host = host_of(part, work);
+	auto_free char *target = target_of(json_str(json_get(part, "path")));
+	auto_free char *header = NULL;
 	struct http_header headers[HEADERS_MAX];
 	struct http_ask ask = { .method = "GET",
 				.target = target,
 				.headers = headers,
-				.timeout_ms = (int)work->timeout_ms,
-				.body_max = BODY_MAX,
-				.on_reply = on_http,
+				.timeout_ms = action->timeout_ms,
+				.on_head = on_head,
+				.on_end = on_http_end,
 				.of = action };
+	struct str shown = STR_NONE;
 	struct error why;
 
-	if (port == 0 || host.len == 0) {
+	action->port = port_of(part, work->container);
+	if (action->port == 0 || host.len == 0) {
 		fail(action, STR("the port of the probe is not known"));
 		return;
 	}
@@ -274,12 +360,11 @@ static void start_http(struct action *action, const struct action_work *work,
 		fail(action, str_of(why.text));
 		return;
 	}
-	action->client = http_client_to(action->loop, str_of(url), action->tls, &why);
-	if (!action->client) {
-		fail(action, str_of(why.text));
-		return;
-	}
-	ask.header_count = take_headers(part, headers);
+	action->host = str_copy(host);
+	ask.header_count = take_headers(part, headers, &shown);
+	header = shown.len > 0 ? str_copy(shown)
+			       : memory_print(STR_FMT ":%u", STR_ARG(host), action->port);
+	action->client = http_client_new(action->loop, dial_http, action, header);
 	http_call(action->client, &ask);
 }
 
@@ -308,7 +393,7 @@ static void start_tcp(struct action *action, const struct action_work *work,
 		return;
 	}
 	action->dial =
-		socket_dial(action->loop, host, port, (int)work->timeout_ms, on_dialled, action);
+		socket_dial(action->loop, host, port, action->timeout_ms, on_dialled, action);
 }
 
 /* --- sleep --- */
@@ -316,9 +401,12 @@ static void start_tcp(struct action *action, const struct action_work *work,
 static void start_sleep(struct action *action, const struct action_work *work,
 			const struct json *part)
 {
+	int64_t seconds = json_int(json_get(part, "seconds"));
+
 	(void)work;
 	action->is_sleep = true;
-	loop_timer_set(action->loop, &action->timer, json_int(json_get(part, "seconds")) * 1000);
+	seconds = seconds < 0 ? 0 : seconds > SECONDS_MAX ? SECONDS_MAX : seconds;
+	loop_timer_set(action->loop, &action->timer, seconds * 1000);
 }
 
 /* --- starting --- */
@@ -349,8 +437,13 @@ struct action *action_start(const struct action_work *work,
 
 		if (!part)
 			continue;
-		if (work->timeout_ms > 0)
-			loop_timer_set(action->loop, &action->timer, work->timeout_ms);
+		action->timeout_ms = CONNECT_MS;
+		if (work->timeout_ms > 0) {
+			action->timeout_ms = work->timeout_ms < SECONDS_MAX * 1000
+						     ? (int)work->timeout_ms
+						     : SECONDS_MAX * 1000;
+			loop_timer_set(action->loop, &action->timer, action->timeout_ms);
+		}
 		rows[i].start(action, work, part);
 		return action;
 	}

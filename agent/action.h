@@ -19,7 +19,7 @@ struct action_work {
 		*handler; /* {"exec": ...}, {"httpGet": ...}, {"tcpSocket": ...}, {"sleep": ...} */
 	const struct json *container; /* its spec: named ports */
 	const char *pod_ip;           /* where there is no host in the handler */
-	int64_t timeout_ms;
+	int64_t timeout_ms;           /* 0: as long as it takes (a connection: 30 s) */
 };
 
 struct action;

@@ -5,7 +5,9 @@
 
 #include <assert.h>
 
-#include "base/random.h"
+#include "base/clock.h"
+
+#define SETTING_MAX (30 * 86400)
 
 struct probe {
 	struct probes *probes;
@@ -22,16 +24,20 @@ struct probes {
 	struct probe_events events;
 	void *owner;
 	struct probe probe[PROBE_TYPES];
+	int64_t started_ms; /* monotonic: when the container began to run */
 	struct loop_task change;
 	bool dead, stopped;
 	struct loop_task drop;
 };
 
+/* Seconds or a count; no wait is longer than a month. */
 static int64_t setting(const struct json *spec, const char *field, int64_t fallback)
 {
 	const struct json *value = json_get(spec, field);
 
-	return json_is_int(value) && json_int(value) > 0 ? json_int(value) : fallback;
+	if (!json_is_int(value) || json_int(value) <= 0)
+		return fallback;
+	return json_int(value) < SETTING_MAX ? json_int(value) : SETTING_MAX;
 }
 
 static void told_change(struct loop_task *task)
@@ -82,6 +88,13 @@ static void count_failure(struct probe *probe, struct str said)
 	probes->events.on_dead(probes->owner, probe->type, said);
 }
 
+/* What this node cannot ask says nothing about the container: it is told, not counted. */
+static bool can_ask(const struct probe *probe)
+{
+	return json_get(probe->spec, "exec") || json_get(probe->spec, "httpGet") ||
+	       json_get(probe->spec, "tcpSocket");
+}
+
 static void on_answer(void *of, bool worked, struct str said)
 {
 	struct probe *probe = of;
@@ -90,8 +103,10 @@ static void on_answer(void *of, bool worked, struct str said)
 	probe->action = NULL;
 	if (worked)
 		count_success(probe);
-	else
+	else if (can_ask(probe))
 		count_failure(probe, said);
+	else
+		probes->events.on_failure(probes->owner, probe->type, said);
 	if (probes->stopped || probes->dead || (probe->type == PROBE_STARTUP && probe->passed))
 		return;
 	again(probe);
@@ -107,19 +122,22 @@ static void on_timer(struct loop_timer *timer)
 	probe->action = action_start(&work, on_answer, probe);
 }
 
-static void begin(struct probe *probe, int64_t age_ms)
+/* The first delay is counted from the container's start, also where a startup probe came first. */
+static void begin(struct probe *probe)
 {
-	int64_t delay = setting(probe->spec, "initialDelaySeconds", 0) * 1000 - age_ms;
+	int64_t due_ms =
+		probe->probes->started_ms + setting(probe->spec, "initialDelaySeconds", 0) * 1000;
+	int64_t delay = due_ms - clock_now_ms();
 
 	if (probe->spec)
 		loop_timer_set(probe->probes->work.loop, &probe->timer, delay > 0 ? delay : 0);
 }
 
-/* Those that wait for the startup probe. */
+/* Readiness and liveness: they wait for the startup probe. */
 static void begin_waiting(struct probes *probes)
 {
-	begin(&probes->probe[PROBE_READINESS], 0);
-	begin(&probes->probe[PROBE_LIVENESS], 0);
+	begin(&probes->probe[PROBE_READINESS]);
+	begin(&probes->probe[PROBE_LIVENESS]);
 }
 
 static void on_drop(struct loop_task *task)
@@ -136,6 +154,7 @@ struct probes *probes_start(const struct action_work *work, int64_t age_ms,
 	probes->work = *work;
 	probes->events = *events;
 	probes->owner = owner;
+	probes->started_ms = clock_now_ms() - age_ms;
 	probes->change.on_task = told_change;
 	probes->drop.on_task = on_drop;
 	for (int i = 0; i < PROBE_TYPES; i++) {
@@ -147,12 +166,10 @@ struct probes *probes_start(const struct action_work *work, int64_t age_ms,
 		probe->timer.on_timer = on_timer;
 		probe->passed = !probe->spec;
 	}
-	if (probes->probe[PROBE_STARTUP].spec) {
-		begin(&probes->probe[PROBE_STARTUP], age_ms);
-		return probes;
-	}
-	begin(&probes->probe[PROBE_READINESS], age_ms);
-	begin(&probes->probe[PROBE_LIVENESS], age_ms);
+	if (probes->probe[PROBE_STARTUP].spec)
+		begin(&probes->probe[PROBE_STARTUP]);
+	else
+		begin_waiting(probes);
 	return probes;
 }
 
