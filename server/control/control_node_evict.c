@@ -121,6 +121,15 @@ static void forget(struct self *self, struct str key)
 	free(map_remove(self->waiting, key));
 }
 
+/* The clock ticks only while somebody waits: an idle server sleeps. */
+static void look_again(struct self *self)
+{
+	if (map_count(self->waiting) > 1)
+		return; /* it does */
+	self->looked_ms = clock_now_ms();
+	loop_timer_set(self->control->loop, &self->timer, PERIOD_MS);
+}
+
 static int64_t waits_since(struct self *self, struct str key)
 {
 	int64_t *since = map_find(self->waiting, key);
@@ -129,6 +138,7 @@ static int64_t waits_since(struct self *self, struct str key)
 		since = memory_new(int64_t);
 		*since = clock_now_ms();
 		map_put(self->waiting, key, since);
+		look_again(self);
 	}
 	return *since;
 }
@@ -172,7 +182,8 @@ static void on_timer(struct loop_timer *timer)
 			*since = *since + away < now ? *since + away : now;
 		queue_add(self->queue, key);
 	}
-	loop_timer_set(self->control->loop, timer, PERIOD_MS);
+	if (map_count(self->waiting) > 0)
+		loop_timer_set(self->control->loop, timer, PERIOD_MS);
 }
 
 /* --- the row --- */
@@ -184,9 +195,7 @@ static void *start(struct control *control)
 	self->control = control;
 	self->queue = queue_new(control->loop, on_pass, self);
 	self->waiting = map_new();
-	self->looked_ms = clock_now_ms();
 	self->timer.on_timer = on_timer;
-	loop_timer_set(control->loop, &self->timer, PERIOD_MS);
 	return self;
 }
 
