@@ -74,8 +74,6 @@ static bool lock_folder(struct agent *agent, struct error *err)
 {
 	auto_free char *path = memory_print("%s/lock", agent->folder);
 
-	if (!file_make_dirs(agent->folder, 0700, err))
-		return false;
 	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (agent->lock_fd < 0)
 		return error_os(err, "cannot open %s", path);
@@ -285,9 +283,10 @@ static void on_peers(struct loop_task *task)
 		struct str range = json_str(json_path(json, "spec", "podCIDR", NULL));
 		const char *address = node_address(json, arena);
 
-		if (str_is(object_name(node), agent->name) || range.len == 0 || !address)
-			continue;
-		peers[count++] = (struct pod_network_peer){ str_copy_arena(range, arena), address };
+		if (!str_is(object_name(node), agent->name) && range.len > 0 && address)
+			peers[count++] =
+				(struct pod_network_peer){ str_copy_arena(range, arena), address };
+		object_trim(node);
 	}
 	if (!pod_network_peers(agent->node.network, peers, count, &err))
 		log_error("agent", "the way to other nodes' pods cannot be set", "why=\"%s\"",
@@ -363,6 +362,8 @@ static void on_up(void *owner, struct tunnel *tunnel)
 	log_info("agent", "connected to the server", "server=%s", agent->authority);
 	node_object_poke(agent->object);
 	start_caches(agent);
+	cache_poke(agent->nodes);
+	service_sync_poke(agent->services);
 	pods_poke(agent->pods);
 }
 
@@ -402,6 +403,7 @@ static void connect_now(struct agent *agent)
 {
 	agent->joined = true;
 	agent->node.cluster_domain = agent->facts.cluster_domain;
+	agent->node.api_address = agent->facts.service_address;
 	if (!agent->redial)
 		agent->redial = redial_start(agent->loop, &redial_events, agent);
 	if (!agent->services) {
@@ -548,14 +550,25 @@ static void on_pods(void *of)
 		service_sync_again(agent->services);
 }
 
+/* Pods are found again by absolute paths. */
+static bool find_folder(struct agent *agent, struct error *err)
+{
+	auto_free char *given = memory_print("%s/agent", agent->plan->data_dir);
+
+	if (!file_make_dirs(given, 0700, err))
+		return false;
+	agent->folder = realpath(given, NULL);
+	return agent->folder || error_os(err, "cannot find %s", given);
+}
+
 static bool prepare(struct agent *agent, struct error *err)
 {
 	const struct agent_plan *plan = agent->plan;
 	auto_free char *address = NULL;
 
-	machine_look(plan->data_dir, &agent->machine);
+	machine_look("/", &agent->machine);
 	if (!read_server(agent, err) || !read_token(agent, err) || !read_name(agent, err) ||
-	    !read_registries(agent, err) || !lock_folder(agent, err))
+	    !read_registries(agent, err) || !find_folder(agent, err) || !lock_folder(agent, err))
 		return false;
 	machine_look(plan->data_dir, &agent->machine);
 	address = plan->node_ip && *plan->node_ip ? memory_string(plan->node_ip)
@@ -617,7 +630,6 @@ bool agent_start(struct loop *loop, const struct agent_plan *plan,
 	agent->on_failed = on_failed;
 	agent->of = of;
 	agent->lock_fd = -1;
-	agent->folder = memory_print("%s/agent", plan->data_dir);
 	agent->retry.on_timer = on_retry;
 	agent->renew.on_timer = on_renew;
 	agent->next.on_task = on_next;

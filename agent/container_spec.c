@@ -380,6 +380,7 @@ bool container_spec_plan(const struct container_spec_work *work, struct arena *a
 		.sources = work->volumes->sources,
 		.facts = work->volumes->facts,
 		.services = work->services,
+		.api_address = work->api_address,
 		.hostname = work->hostname,
 	};
 	struct environment env;

@@ -14,9 +14,10 @@ struct container_spec_work {
 	const struct json *pod, *container;
 	const struct image *image;
 	const struct volumes_work *volumes;
-	const struct cache *services;
-	const char *id;       /* "<name>.<attempt>" */
-	const char *log_path; /* "" = none */
+	const struct cache *services; /* may be NULL */
+	const char *api_address;      /* of default/kubernetes; may be NULL */
+	const char *id;               /* "<name>.<attempt>" */
+	const char *log_path;         /* "" = none */
 	const char *hostname;
 	int64_t node_memory; /* bytes: for the order of the kernel's killing */
 };

@@ -85,6 +85,20 @@ static void put_service(struct environment *env, const struct json *service)
 		put_link(env, buf_text(&name), it.value, address, it.index == 0);
 }
 
+/* What every pod may rely on, as the service default/kubernetes would say it. */
+static void put_api(struct environment *env, const char *address)
+{
+	auto_json_doc doc = NULL;
+	auto_free char *text = memory_print("{\"metadata\":{\"name\":\"kubernetes\"},\"spec\":{"
+					    "\"clusterIP\":\"%s\",\"ports\":[{\"name\":\"https\","
+					    "\"port\":443,\"protocol\":\"TCP\"}]}}",
+					    address);
+	struct error ignored;
+
+	if (json_parse(str_of(text), &doc, NULL, &ignored))
+		put_service(env, json_root(doc));
+}
+
 static void put_services(struct environment *env, const struct environment_work *work)
 {
 	const struct json *links = json_path(work->pod, "spec", "enableServiceLinks", NULL);
@@ -92,6 +106,8 @@ static void put_services(struct environment *env, const struct environment_work 
 	struct str namespace = meta_str(work->pod, "namespace");
 	const struct object *object;
 
+	if (work->api_address)
+		put_api(env, work->api_address); /* the list below says the same, once it is here */
 	if (!work->services)
 		return;
 	for (size_t i = 0; (object = cache_next(work->services, &i));) {

@@ -14,7 +14,8 @@ struct environment_work {
 	const struct json *image_env; /* the image configuration's Env; may be NULL */
 	const struct sources *sources;
 	const struct downward_facts *facts;
-	const struct cache *services; /* may be NULL: the server was never reached */
+	const struct cache *services; /* may be NULL or empty: the server was not reached yet */
+	const char *api_address;      /* where pods find the API all the same; NULL = nowhere */
 	const char *hostname;
 };
 

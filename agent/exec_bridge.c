@@ -10,10 +10,12 @@
 #include "base/json.h"
 #include "base/list.h"
 
+#define HEAD_BYTES  5
 #define PIECE_BYTES (16u * 1024)
 #define FRAME_MAX   (1024u * 1024)
 #define STDIN_HELD  (256u * 1024)
 #define LINGER_MS   10000
+#define LAST_MAX    (1024u * 1024) /* the most that a pipe holds (Linux: pipe-max-size) */
 
 enum {
 	CHANNEL_STDIN,
@@ -35,7 +37,7 @@ struct exec_bridge {
 	struct stream *stream;
 	struct buf in;    /* frames from the server that are not whole yet */
 	struct buf input; /* for the process's stdin                       */
-	bool input_ended;
+	bool input_ended, input_closed;
 	struct loop_fd out, errors, feed;
 	struct loop_task bury;
 };
@@ -131,71 +133,100 @@ static bool copy_out(struct exec_bridge *it, struct loop_fd *watch, unsigned cha
 	return false;
 }
 
-static void hold_if_full(struct exec_bridge *it)
+/* A terminal has one descriptor for both ways. */
+static bool is_terminal(const struct exec_bridge *it)
 {
-	if (stream_pending(it->stream) <= STREAM_HIGH)
-		return;
-	if (it->out.active)
-		loop_fd_want(&it->out, 0);
-	if (it->errors.active)
-		loop_fd_want(&it->errors, 0);
+	return it->exec.stdin_fd >= 0 && it->exec.stdin_fd == it->exec.stdout_fd;
 }
+
+/* Who is listened to depends on what waits on either side. */
+static void set_wants(struct exec_bridge *it)
+{
+	unsigned output = stream_pending(it->stream) > STREAM_HIGH ? 0 : LOOP_READ;
+	unsigned input = it->input.len > 0 ? LOOP_WRITE : 0;
+
+	if (it->out.active)
+		loop_fd_want(&it->out, is_terminal(it) ? output | input : output);
+	if (it->errors.active)
+		loop_fd_want(&it->errors, output);
+	if (it->feed.active)
+		loop_fd_want(&it->feed, input);
+}
+
+/* After a hangup there is only what the pipe holds, and waiting would be told again at once. */
+static bool may_copy(const struct exec_bridge *it, unsigned events)
+{
+	return (events & LOOP_HANGUP) || stream_pending(it->stream) <= STREAM_HIGH;
+}
+
+static void feed_process(struct exec_bridge *it);
 
 static void on_out(struct loop_fd *watch, unsigned events)
 {
 	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, out);
 
-	(void)events;
-	copy_out(it, watch, CHANNEL_STDOUT);
-	hold_if_full(it);
+	if ((events & LOOP_WRITE) && it->input.len > 0)
+		feed_process(it);
+	if (may_copy(it, events))
+		copy_out(it, watch, CHANNEL_STDOUT);
+	set_wants(it);
 }
 
 static void on_errors(struct loop_fd *watch, unsigned events)
 {
 	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, errors);
 
-	(void)events;
-	copy_out(it, watch, CHANNEL_STDERR);
-	hold_if_full(it);
+	if (may_copy(it, events))
+		copy_out(it, watch, CHANNEL_STDERR);
+	set_wants(it);
 }
 
 /* --- to the process --- */
 
 static void end_input(struct exec_bridge *it)
 {
-	if (it->exec.stdin_fd < 0)
+	if (it->input_closed)
 		return;
+	it->input_closed = true;
+	buf_reset(&it->input);
 	loop_fd_stop(&it->feed);
-	/* A terminal has one descriptor for both: its end of input is a character. */
-	if (it->exec.stdin_fd == it->exec.stdout_fd) {
+	if (is_terminal(it)) { /* its end of input is a character */
 		(void)!write(it->exec.stdin_fd, "\x04", 1);
-		return;
+	} else if (it->exec.stdin_fd >= 0) {
+		close(it->exec.stdin_fd);
+		it->exec.stdin_fd = -1;
 	}
-	close(it->exec.stdin_fd);
-	it->exec.stdin_fd = -1;
 }
 
 static void feed_process(struct exec_bridge *it)
 {
-	while (it->input.len > 0 && it->exec.stdin_fd >= 0) {
-		ssize_t done = write(it->exec.stdin_fd, it->input.at, it->input.len);
+	size_t fed = 0;
+	bool broken = false;
 
-		if (done < 0 && errno == EINTR)
-			continue;
+	while (fed < it->input.len && !broken) {
+		ssize_t done = write(it->exec.stdin_fd, it->input.at + fed, it->input.len - fed);
+
 		if (done < 0 && errno == EAGAIN)
 			break;
-		if (done < 0) { /* nobody reads it any more */
-			buf_reset(&it->input);
-			end_input(it);
-			return;
-		}
-		buf_drop_front(&it->input, (size_t)done);
+		if (done > 0)
+			fed += (size_t)done;
+		else if (errno != EINTR)
+			broken = true; /* nobody reads it any more */
 	}
-	if (it->feed.active)
-		loop_fd_want(&it->feed, it->input.len > 0 ? LOOP_WRITE : 0);
-	if (it->input.len == 0 && it->input_ended)
+	buf_drop_front(&it->input, fed);
+	if (broken || (it->input.len == 0 && it->input_ended))
 		end_input(it);
 	stream_pause(it->stream, it->input.len > STDIN_HELD);
+}
+
+/* What nobody will read is not kept. */
+static void take_input(struct exec_bridge *it, struct str bytes)
+{
+	if (it->exec.stdin_fd < 0 || it->input_ended || it->input_closed)
+		return;
+	buf_add_str(&it->input, bytes);
+	feed_process(it);
+	set_wants(it);
 }
 
 static void on_feed(struct loop_fd *watch, unsigned events)
@@ -203,10 +234,12 @@ static void on_feed(struct loop_fd *watch, unsigned events)
 	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, feed);
 
 	(void)events;
-	if (it->input.len == 0)
+	if (it->input.len == 0) {
 		loop_fd_stop(watch); /* only a hangup can have woken us */
-	else
-		feed_process(it);
+		return;
+	}
+	feed_process(it);
+	set_wants(it);
 }
 
 static void resize(struct exec_bridge *it, struct str payload)
@@ -226,39 +259,41 @@ static void resize(struct exec_bridge *it, struct str payload)
 static void take_frame(struct exec_bridge *it, unsigned char channel, struct str payload)
 {
 	if (channel == CHANNEL_STDIN) {
-		buf_add_str(&it->input, payload);
-		feed_process(it);
+		take_input(it, payload);
 	} else if (channel == CHANNEL_RESIZE) {
 		resize(it, payload);
-	} else if (channel == CHANNEL_END) {
+	} else if (channel == CHANNEL_END && !it->input_ended) {
 		it->input_ended = true;
 		feed_process(it);
+		set_wants(it);
 	}
 }
 
-/* False: the buffer holds no whole frame. */
-static bool take_next(struct exec_bridge *it)
+/* The frame that begins at `at`: its length with the head; 0 = it is not whole yet. */
+static size_t take_next(struct exec_bridge *it, size_t from)
 {
-	const unsigned char *at = (const unsigned char *)it->in.at;
-	size_t len;
+	const unsigned char *at = (const unsigned char *)it->in.at + from;
+	size_t have = it->in.len - from, len;
 
-	if (it->in.len < 5)
-		return false;
+	if (have < HEAD_BYTES)
+		return 0;
 	len = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
 	if (len > FRAME_MAX) {
+		it->in.len = 0;
+		stream_pause(it->stream, true);
 		bury(it);
-		return false;
+		return 0;
 	}
-	if (it->in.len < 5 + len)
-		return false;
-	take_frame(it, at[0], str_from(it->in.at + 5, len));
-	buf_drop_front(&it->in, 5 + len);
-	return true;
+	if (have < HEAD_BYTES + len)
+		return 0;
+	take_frame(it, at[0], str_from(at + HEAD_BYTES, len));
+	return HEAD_BYTES + len;
 }
 
 static void on_readable(void *owner)
 {
 	struct exec_bridge *it = owner;
+	size_t done = 0, len;
 	ptrdiff_t got;
 
 	buf_reserve(&it->in, PIECE_BYTES);
@@ -268,18 +303,15 @@ static void on_readable(void *owner)
 	if (got <= 0)
 		return;
 	it->in.len += (size_t)got;
-	while (take_next(it))
-		continue;
+	while ((len = take_next(it, done)) > 0)
+		done += len;
+	if (it->in.len > 0)
+		buf_drop_front(&it->in, done);
 }
 
 static void on_writable(void *owner)
 {
-	struct exec_bridge *it = owner;
-
-	if (it->out.active)
-		loop_fd_want(&it->out, LOOP_READ);
-	if (it->errors.active)
-		loop_fd_want(&it->errors, LOOP_READ);
+	set_wants(owner);
 }
 
 static void on_closed(void *owner, const struct error *why)
@@ -329,8 +361,17 @@ static void on_started(struct exec_session *exec, const struct error *err)
 	it->feed.on_event = on_feed;
 	watch_fd(it, &it->out, exec->stdout_fd, LOOP_READ);
 	watch_fd(it, &it->errors, exec->stderr_fd, LOOP_READ);
-	if (exec->stdin_fd != exec->stdout_fd)
+	if (!is_terminal(it))
 		watch_fd(it, &it->feed, exec->stdin_fd, 0);
+}
+
+/* What it said last is in the pipe.  No more than a pipe holds: children that it left behind may
+ * write on for ever. */
+static void copy_last(struct exec_bridge *it, struct loop_fd *watch, unsigned char channel)
+{
+	for (size_t i = 0; i < LAST_MAX / PIECE_BYTES; i++)
+		if (!watch->active || !copy_out(it, watch, channel))
+			return;
 }
 
 static void on_exit_(struct exec_session *exec, int exit_code)
@@ -342,11 +383,9 @@ static void on_exit_(struct exec_session *exec, int exit_code)
 		bury(it);
 		return;
 	}
-	/* What it said last is in the pipes: at most what they hold. */
-	while (it->out.active && copy_out(it, &it->out, CHANNEL_STDOUT))
-		continue;
-	while (it->errors.active && copy_out(it, &it->errors, CHANNEL_STDERR))
-		continue;
+	copy_last(it, &it->out, CHANNEL_STDOUT);
+	copy_last(it, &it->errors, CHANNEL_STDERR);
+	close_fds(it);
 	send_status(it, exit_code);
 	stream_close_after_flush(it->stream, LINGER_MS);
 	it->stream = NULL;

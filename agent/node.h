@@ -21,6 +21,7 @@ struct node {
 	const char *logs_folder; /* /var/log/pods */
 	const char *resolv_conf;
 	const char *cluster_domain;
+	const char *api_address;     /* of the service default/kubernetes; NULL before joining */
 	struct client *client;       /* through the tunnel; calls fail while it is down */
 	struct pod_network *network; /* NULL until the node has a range of addresses */
 	const struct cache *services;

@@ -14,9 +14,12 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#define RETRY_FIRST_MS 500
-#define RETRY_MAX_MS   60000
-#define POD_JSON_MAX   (4u * 1024 * 1024)
+#define RETRY_FIRST_MS    500
+#define RETRY_MAX_MS      60000
+#define STEADY_MS         60000 /* a sandbox that lived so long is no failure */
+#define GRACE_FORGOTTEN_S 2
+#define GRACE_MAX_S       (7 * 24 * 3600)
+#define POD_JSON_MAX      (4u * 1024 * 1024)
 
 /* --- small things --- */
 
@@ -129,6 +132,7 @@ static void on_sources(void *of, const struct error *err)
 		pod->fetch_ms = 0;
 	}
 	pod->fetch_due_ms = again > 0 ? clock_now_ms() + again : INT64_MAX;
+	pod->asked = true;
 	if (fatal)
 		pod_say(pod, NULL, "Warning", "FailedMount", "%s", err->text);
 	else if (pod->volumes_ready)
@@ -139,7 +143,7 @@ static void on_sources(void *of, const struct error *err)
 /* Volumes are there, as fresh as they should be; false: not yet. */
 static bool step_volumes(struct pod *pod)
 {
-	if (!pod->volumes_ready && sources_complete(pod->sources) && !is_waiting(pod))
+	if (!pod->volumes_ready && pod->asked && sources_complete(pod->sources) && !is_waiting(pod))
 		refresh_volumes(pod);
 	if (sources_running(pod->sources))
 		return pod->volumes_ready;
@@ -152,16 +156,31 @@ static bool step_volumes(struct pod *pod)
 
 /* --- the sandbox --- */
 
+/* The next try of a sandbox that did not come up or did not last. */
+static void wait_with_sandbox(struct pod *pod)
+{
+	if (pod->ready_since_ms > 0 && clock_now_ms() - pod->ready_since_ms > STEADY_MS)
+		pod->sandbox_wait_ms = 0;
+	pod->ready_since_ms = 0;
+	pod->sandbox_wait_ms = pod->sandbox_wait_ms ? pod->sandbox_wait_ms * 2 : RETRY_FIRST_MS;
+	if (pod->sandbox_wait_ms > RETRY_MAX_MS)
+		pod->sandbox_wait_ms = RETRY_MAX_MS;
+	pod->sandbox_due_ms = clock_now_ms() + pod->sandbox_wait_ms;
+}
+
 static void on_ready(void *owner, const struct error *err)
 {
 	struct pod *pod = owner;
 
 	if (!err) {
 		pod->phase = SANDBOX_READY;
+		pod->ready_since_ms = clock_now_ms();
 		pod_containers_learn(pod);
 	} else {
-		if (err->kind != ERROR_NOT_FOUND)
+		if (err->kind != ERROR_NOT_FOUND) {
 			pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err->text);
+			wait_with_sandbox(pod);
+		}
 		pod_containers_learn(pod);
 		pod_containers_lost(pod);
 		pod->volumes_ready = false; /* after a reboot memory volumes are gone */
@@ -176,6 +195,16 @@ static void on_container(void *owner, const char *id)
 	pod_again(owner);
 }
 
+/* Who has an address changes what host ports lead to. */
+static void set_attached(struct pod *pod, bool attached)
+{
+	bool changed = pod->attached != attached;
+
+	pod->attached = attached;
+	if (changed && pod->events)
+		pod->events->on_network(pod->owner);
+}
+
 /* Exec sessions end before the handle they use. */
 static void close_sandbox(struct pod *pod)
 {
@@ -184,12 +213,18 @@ static void close_sandbox(struct pod *pod)
 	sandbox_close(pod->sandbox);
 	pod->sandbox = NULL;
 	pod->phase = SANDBOX_NONE;
+	set_attached(pod, false);
 }
 
 static void on_gone(void *owner)
 {
 	struct pod *pod = owner;
 
+	if (pod->phase != SANDBOX_ENDING) {
+		pod_say(pod, NULL, "Warning", "SandboxChanged",
+			"Pod sandbox changed, it will be killed and re-created.");
+		wait_with_sandbox(pod);
+	}
 	pod_containers_lost(pod);
 	close_sandbox(pod);
 	pod_again(pod);
@@ -236,14 +271,15 @@ static void start_sandbox(struct pod *pod)
 		return;
 	}
 	pod->sandbox = NULL;
-	retry_later(pod, "FailedCreatePodSandBox", &err);
+	wait_with_sandbox(pod);
+	pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err.text);
 }
 
 static void destroy_sandbox(struct pod *pod)
 {
 	if (pod->phase == SANDBOX_READY || pod->phase == SANDBOX_LOST) {
 		pod->phase = SANDBOX_ENDING;
-		pod->attached = false;
+		set_attached(pod, false);
 		sandbox_destroy(pod->sandbox);
 	}
 }
@@ -268,20 +304,28 @@ static bool step_sandbox(struct pod *pod)
 		return false;
 	}
 	if (pod->phase == SANDBOX_NONE && (pod_host_network(pod) || pod->node->network)) {
-		if (!is_waiting(pod))
+		if (clock_now_ms() >= pod->sandbox_due_ms)
 			start_sandbox(pod);
+		if (pod->phase == SANDBOX_NONE)
+			pod_again_at(pod, pod->sandbox_due_ms);
 		return false;
 	}
 	if (pod->phase != SANDBOX_READY || (!pod_host_network(pod) && !pod->node->network))
 		return false;
 	if (pod->attached)
 		return true;
-	pod->attached = attach(pod, &err);
-	if (!pod->attached) {
-		pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err.text);
-		pod_again_at(pod, clock_now_ms() + RETRY_FIRST_MS * 4);
+	if (clock_now_ms() < pod->sandbox_due_ms) {
+		pod_again_at(pod, pod->sandbox_due_ms);
+		return false;
 	}
-	return pod->attached;
+	if (attach(pod, &err)) {
+		set_attached(pod, true);
+		return true;
+	}
+	pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err.text);
+	wait_with_sandbox(pod);
+	pod_again_at(pod, pod->sandbox_due_ms);
+	return false;
 }
 
 /* --- going --- */
@@ -374,7 +418,8 @@ static void step_leaving(struct pod *pod)
 	detach(pod);
 }
 
-static void begin_leaving(struct pod *pod)
+/* What the newest word about our end grants. */
+static int64_t grace_s(const struct pod *pod)
 {
 	const struct json *wish =
 		json_get(meta_of(json_root(pod->now)), "deletionGracePeriodSeconds");
@@ -383,8 +428,24 @@ static void begin_leaving(struct pod *pod)
 			  : json_is_int(usual) ? json_int(usual)
 					       : 30;
 
+	if (pod->forgotten && seconds > GRACE_FORGOTTEN_S)
+		seconds = GRACE_FORGOTTEN_S;
+	return seconds < 0 ? 0 : seconds > GRACE_MAX_S ? GRACE_MAX_S : seconds;
+}
+
+/* Asked for again with less grace, or with force: the earlier end counts. */
+static void shorten_grace(struct pod *pod)
+{
+	int64_t due_ms = clock_now_ms() + grace_s(pod) * 1000;
+
+	if (due_ms < pod->stop_due_ms)
+		pod->stop_due_ms = due_ms;
+}
+
+static void begin_leaving(struct pod *pod)
+{
 	pod->leaving = true;
-	pod->stop_due_ms = clock_now_ms() + seconds * 1000;
+	pod->stop_due_ms = clock_now_ms() + grace_s(pod) * 1000;
 }
 
 /* --- finishing --- */
@@ -440,10 +501,12 @@ static void on_pass(struct loop_task *task)
 		begin_leaving(pod);
 	if (!pod->leaving)
 		check_deadline(pod);
-	if (pod->leaving)
+	if (pod->leaving) {
+		shorten_grace(pod);
 		step_leaving(pod);
-	else
+	} else {
 		step_living(pod);
+	}
 	pod_status_step(pod);
 	if (pod->leaving && pod->phase == SANDBOX_NONE && is_deleted(pod) &&
 	    (pod->forgotten || pod_status_is_sent(pod)))
@@ -498,8 +561,6 @@ static void listen(struct pod *pod, const struct pod_events *events, void *owner
 {
 	pod->events = events;
 	pod->owner = owner;
-	if (!*pod->start_time)
-		clock_print(clock_wall_s(), pod->start_time);
 	pod_again(pod);
 }
 
@@ -518,6 +579,7 @@ bool pod_new(struct node *node, const struct json *object, const struct pod_even
 		pod_free(pod);
 		return false;
 	}
+	clock_print(clock_wall_s(), pod->start_time);
 	listen(pod, events, owner);
 	*out = pod;
 	return true;
@@ -542,6 +604,7 @@ bool pod_adopt(struct node *node, const char *folder, const struct pod_events *e
 	else
 		pod->sandbox = NULL; /* it never had one */
 	pod->volumes_ready = pod->sandbox && sources_complete(pod->sources);
+	pod->adopted = true;
 	listen(pod, events, owner);
 	*out = pod;
 	return true;
@@ -572,12 +635,27 @@ void pod_free(struct pod *pod)
 	free(pod);
 }
 
+/* The first word of the API about a pod of an earlier life. */
+static void recall(struct pod *pod)
+{
+	struct str since = json_str(json_path(json_root(pod->now), "status", "startTime", NULL));
+
+	pod->adopted = false;
+	if (!*pod->start_time && since.len > 0)
+		snprintf(pod->start_time, sizeof(pod->start_time), STR_FMT, STR_ARG(since));
+	if (!*pod->start_time)
+		clock_print(clock_wall_s(), pod->start_time);
+	pod_containers_recall(pod);
+}
+
 void pod_update(struct pod *pod, const struct json *object)
 {
 	bool changed = true;
 	struct error err;
 
 	set_object(pod, object);
+	if (pod->adopted)
+		recall(pod);
 	if (!pod_files_keep(pod, &changed, &err))
 		log_warn("agent.pod", "a pod's change cannot be kept", "pod=%s/%s why=\"%s\"",
 			 pod->namespace, pod->name, err.text);
@@ -599,6 +677,7 @@ void pod_poke(struct pod *pod)
 	if (pod->fetch_ms > 0)
 		pod->fetch_due_ms = 0;
 	pod->status_due_ms = 0;
+	pod_containers_poke(pod);
 	pod_again(pod);
 }
 
@@ -622,6 +701,16 @@ struct str pod_name(const struct pod *pod)
 const struct json *pod_object(const struct pod *pod)
 {
 	return json_root(pod->now);
+}
+
+bool pod_is_attached(const struct pod *pod)
+{
+	return pod->attached;
+}
+
+bool pod_is_leaving(const struct pod *pod)
+{
+	return pod->leaving;
 }
 
 struct sandbox *pod_sandbox(const struct pod *pod)

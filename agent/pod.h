@@ -21,6 +21,8 @@ struct pod;
 struct pod_events {
 	/* The pod has left the machine; free it with pod_free. */
 	void (*on_gone)(void *owner, struct pod *pod);
+	/* It got or lost its address on this machine. */
+	void (*on_network)(void *owner);
 };
 
 /* A pod from the API; its folder is made.  ERROR_FULL and others of the disk. */
@@ -45,7 +47,9 @@ struct str pod_namespace(const struct pod *pod);
 struct str pod_name(const struct pod *pod);
 const struct json *pod_object(const struct pod *pod); /* the newest */
 const char *pod_address(const struct pod *pod);       /* "" while it has none */
-struct sandbox *pod_sandbox(const struct pod *pod);   /* NULL while it has none */
+bool pod_is_attached(const struct pod *pod);          /* its address leads to it */
+bool pod_is_leaving(const struct pod *pod);
+struct sandbox *pod_sandbox(const struct pod *pod); /* NULL while it has none */
 /* The container's present id in the sandbox and its log: previous = of the run before. False: there
  * is no such container, or no such run. */
 bool pod_container_id(const struct pod *pod, struct str container, char out[CONTAINER_ID_MAX]);

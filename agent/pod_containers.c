@@ -16,7 +16,10 @@
 #include "base/file.h"
 
 #define IMAGE_BACK_OFF_MAX_MS 300000
-#define HOOK_DEFAULT_MS       30000
+#define GRACE_DEFAULT_S       30
+#define GRACE_MAX_S           (7 * 24 * 3600)
+#define GRACE_AFTER_HOOK_MS   2000 /* what is left after preStop at the least, as with kubelets */
+#define ROTATED_MAX           5
 
 /* --- looking --- */
 
@@ -99,6 +102,29 @@ void pod_containers_make(struct pod *pod)
 		add(pod, it.value, false);
 }
 
+/* Another image: what was begun for the old one is of no use. */
+static void change_image(struct pod_container *c)
+{
+	image_want_cancel(c->want);
+	c->want = NULL;
+	if (!c->created) {
+		image_free(c->pod->node->images, c->image);
+		c->image = NULL;
+	}
+	wait_for(c, NULL, NULL);
+	c->image_due_ms = c->image_back_off_ms = c->due_ms = c->back_off_ms = 0;
+}
+
+static void respec(struct pod_container *c, const struct json *spec)
+{
+	bool same =
+		str_equal(json_str(json_get(c->spec, "image")), json_str(json_get(spec, "image")));
+
+	c->spec = spec;
+	if (!same)
+		change_image(c);
+}
+
 void pod_containers_respec(struct pod *pod)
 {
 	static const char *const lists[] = { "initContainers", "containers" };
@@ -110,7 +136,7 @@ void pod_containers_respec(struct pod *pod)
 				pod_container_find(pod, json_str(json_get(it.value, "name")));
 
 			if (c)
-				c->spec = it.value;
+				respec(c, it.value);
 		}
 }
 
@@ -148,6 +174,7 @@ void pod_containers_free(struct pod *pod)
 static void learn(struct pod_container *c, const struct container_state *states, size_t count)
 {
 	size_t len = strlen(c->name);
+	unsigned known = c->attempt;
 	bool found = false;
 
 	for (size_t i = 0; i < count; i++) {
@@ -162,6 +189,11 @@ static void learn(struct pod_container *c, const struct container_state *states,
 	}
 	name_attempt(c);
 	c->created = found;
+	/* status.json may be of the run before. */
+	if (found && c->attempt != known && c->over) {
+		json_doc_free(c->last);
+		c->last = take_ptr(&c->over);
+	}
 }
 
 /* Which image the present run was made of: its name may mean another one by now.  Two lines: the
@@ -221,6 +253,8 @@ void pod_containers_learn(struct pod *pod)
 		if (!c->created)
 			continue;
 		c->started_hook_done = true; /* of its earlier life */
+		c->adopted = true;
+		pod->initialised = pod->initialised || !c->is_init;
 		if (pod_container_running(c)) {
 			json_doc_free(c->over);
 			c->over = NULL;
@@ -242,17 +276,6 @@ static void end_of(struct pod_container *c, const struct container_state *state)
 		pod_say(c->pod, c, "Warning", "Failed", "Error: %s", state->message);
 }
 
-void pod_containers_lost(struct pod *pod)
-{
-	for (size_t i = 0; i < pod->container_count; i++) {
-		struct pod_container *c = &pod->containers[i];
-
-		end_of(c, pod_container_state(c));
-		/* Init containers run again in a new sandbox. */
-		c->created = false;
-	}
-}
-
 /* --- images --- */
 
 static enum image_policy policy_of(const struct pod_container *c)
@@ -270,12 +293,22 @@ static bool wants_restart(const struct pod_container *c)
 {
 	struct str policy = json_str(json_get(pod_spec(c->pod), "restartPolicy"));
 
-	if (c->is_sidecar || is_outdated(c))
+	if (c->is_sidecar || c->restart_wanted)
 		return true;
 	if (c->is_init)
 		return pod_container_exit_code(c) != 0 && !str_is(policy, "Never");
 	return policy.len == 0 || str_is(policy, "Always") ||
 	       (str_is(policy, "OnFailure") && pod_container_exit_code(c) != 0);
+}
+
+static void remove_log(const char *path)
+{
+	unlink(path);
+	for (int i = 1; i < ROTATED_MAX; i++) {
+		auto_free char *rotated = memory_print("%s.%d", path, i);
+
+		unlink(rotated);
+	}
 }
 
 static void next_attempt(struct pod_container *c)
@@ -290,7 +323,7 @@ static void next_attempt(struct pod_container *c)
 		sandbox_remove_container(c->pod->sandbox, before);
 		pod_files_log_folder(c->pod, c->name, &log);
 		buf_add_print(&log, "/%u.log", c->attempt - 1);
-		unlink(buf_text(&log));
+		remove_log(buf_text(&log));
 	}
 	if (policy_of(c) == IMAGE_ALWAYS || is_outdated(c)) { /* each run asks the registry */
 		image_free(c->pod->node->images, c->image);
@@ -300,7 +333,32 @@ static void next_attempt(struct pod_container *c)
 	c->last = take_ptr(&c->over);
 	c->attempt++;
 	name_attempt(c);
-	c->created = c->stop_sent = c->started_hook_done = c->stop_hook_done = false;
+	c->created = c->restart_wanted = c->adopted = false;
+	c->started_hook_done = c->stop_hook_done = false;
+	c->kill_due_ms = c->stop_sent_ms = c->due_ms = 0;
+}
+
+/* In a new sandbox init containers begin anew, unless the pod is over. */
+static bool runs_again(const struct pod_container *c)
+{
+	return c->is_init && !c->is_sidecar && c->over && !c->pod->leaving && !c->pod->finished &&
+	       !str_is(json_str(json_get(pod_spec(c->pod), "restartPolicy")), "Never");
+}
+
+void pod_containers_lost(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++) {
+		struct pod_container *c = &pod->containers[i];
+
+		end_of(c, pod_container_state(c));
+		c->created = c->adopted = false;
+		if (c->waiting_reason && c->image_due_ms > 0)
+			wait_for(c, NULL, NULL); /* it could not run there; here it may */
+		c->image_due_ms = 0;
+		if (runs_again(c))
+			next_attempt(c);
+	}
+	pod->initialised = false;
 }
 
 static void back_off(struct pod_container *c)
@@ -326,7 +384,7 @@ static void step_over(struct pod_container *c)
 {
 	if (!wants_restart(c) || c->pod->leaving)
 		return;
-	if (c->due_ms == 0 && !is_outdated(c))
+	if (c->due_ms == 0 && !c->restart_wanted)
 		back_off(c);
 	if (clock_now_ms() < c->due_ms) {
 		pod_again_at(c->pod, c->due_ms);
@@ -433,6 +491,7 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 					    .image = c->image,
 					    .volumes = &volumes,
 					    .services = pod->node->services,
+					    .api_address = pod->node->api_address,
 					    .id = c->id,
 					    .node_memory = pod->node->memory };
 	char hostname[64];
@@ -476,13 +535,79 @@ static struct action_work action_work_of(struct pod_container *c)
 				     .pod_ip = pod_address(c->pod) };
 }
 
-static void kill_container(struct pod_container *c, const char *why)
+static int64_t grace_ms_of(const struct json *seconds, int64_t fallback)
 {
-	const struct json *grace = json_get(pod_spec(c->pod), "terminationGracePeriodSeconds");
+	int64_t grace = json_is_int(seconds) ? json_int(seconds) : fallback;
 
-	pod_say(c->pod, c, "Normal", "Killing", "Stopping container %s: %s", c->name, why);
-	sandbox_stop_container(c->pod->sandbox, c->id,
-			       (json_is_int(grace) ? json_int(grace) : 30) * 1000);
+	return (grace < 0 ? 0 : grace > GRACE_MAX_S ? GRACE_MAX_S : grace) * 1000;
+}
+
+static void on_pre_stop(void *of, bool worked, struct str said)
+{
+	struct pod_container *c = of;
+
+	c->hook = NULL;
+	c->stop_hook_done = true;
+	if (!worked)
+		pod_say(c->pod, c, "Warning", "FailedPreStopHook", "PreStopHook failed: " STR_FMT,
+			STR_ARG(said));
+	pod_again(c->pod);
+}
+
+/* preStop counts against the grace period, as everywhere.  False: it is still running. */
+static bool step_pre_stop(struct pod_container *c, int64_t left)
+{
+	const struct json *hook = json_path(c->spec, "lifecycle", "preStop", NULL);
+	struct action_work work = action_work_of(c);
+
+	if (c->hook && (!c->hook_is_stop || left <= 0)) {
+		action_cancel(c->hook);
+		c->hook = NULL;
+		c->stop_hook_done = c->hook_is_stop;
+	}
+	if (!hook || c->stop_hook_done || c->stop_sent_ms > 0 || left <= 0)
+		return true;
+	work.handler = hook;
+	work.timeout_ms = left;
+	c->hook_is_stop = true;
+	if (!c->hook)
+		c->hook = action_start(&work, on_pre_stop, c);
+	pod_again_at(c->pod, c->kill_due_ms);
+	return false;
+}
+
+/* Towards the end of a container that has kill_due_ms: preStop, SIGTERM, and SIGKILL in time. */
+static void step_kill(struct pod_container *c)
+{
+	int64_t left = c->kill_due_ms - clock_now_ms();
+
+	if (!step_pre_stop(c, left) || (c->stop_sent_ms > 0 && c->stop_sent_ms <= c->kill_due_ms))
+		return;
+	if (c->stop_hook_done && left < GRACE_AFTER_HOOK_MS)
+		left = GRACE_AFTER_HOOK_MS;
+	c->stop_sent_ms = c->kill_due_ms;
+	sandbox_stop_container(c->pod->sandbox, c->id, left > 0 ? left : 0);
+}
+
+/* End it by `due_ms`; an earlier time than before counts. */
+static void kill_by(struct pod_container *c, int64_t due_ms, const char *why)
+{
+	if (c->kill_due_ms == 0)
+		pod_say(c->pod, c, "Normal", "Killing", "Stopping container %s%s%s", c->name,
+			*why ? ": " : "", why);
+	if (c->kill_due_ms == 0 || due_ms < c->kill_due_ms)
+		c->kill_due_ms = due_ms;
+	step_kill(c);
+}
+
+/* To be made anew, or because it does not live: its own grace period. */
+static void kill_container(struct pod_container *c, const struct json *probe, const char *why)
+{
+	const struct json *own = json_get(probe, "terminationGracePeriodSeconds");
+	const struct json *usual = json_get(pod_spec(c->pod), "terminationGracePeriodSeconds");
+	int64_t grace_ms = grace_ms_of(own ? own : usual, GRACE_DEFAULT_S);
+
+	kill_by(c, clock_now_ms() + grace_ms, why);
 }
 
 static void on_probe_change(void *owner)
@@ -491,6 +616,7 @@ static void on_probe_change(void *owner)
 }
 
 static const char *const probe_names[] = { "Startup", "Readiness", "Liveness" };
+static const char *const probe_fields[] = { "startupProbe", "readinessProbe", "livenessProbe" };
 
 static void on_probe_dead(void *owner, enum probe_type type, struct str said)
 {
@@ -498,7 +624,7 @@ static void on_probe_dead(void *owner, enum probe_type type, struct str said)
 	auto_free char *why = memory_print("%s probe failed", probe_names[type]);
 
 	(void)said;
-	kill_container(c, why);
+	kill_container(c, json_get(c->spec, probe_fields[type]), why);
 }
 
 static void on_probe_failure(void *owner, enum probe_type type, struct str said)
@@ -522,7 +648,7 @@ static void on_post_start(void *of, bool worked, struct str said)
 	if (!worked) {
 		pod_say(c->pod, c, "Warning", "FailedPostStartHook",
 			"PostStartHook failed: " STR_FMT, STR_ARG(said));
-		kill_container(c, "FailedPostStartHook");
+		kill_container(c, NULL, "FailedPostStartHook");
 	}
 	pod_again(c->pod);
 }
@@ -533,22 +659,33 @@ static void step_running(struct pod_container *c, const struct container_state *
 	struct action_work work = action_work_of(c);
 	int64_t age_ms = clock_wall_us() / 1000 - state->started_us / 1000;
 
+	if (age_ms < 0) /* the clock was set back */
+		age_ms = 0;
+	if (c->kill_due_ms > 0) {
+		step_kill(c);
+		return;
+	}
 	if (!c->started_hook_done && !hook) {
 		c->started_hook_done = true;
 		pod_say(c->pod, c, "Normal", "Started", "Started container %s", c->name);
 	}
 	if (!c->started_hook_done) {
 		work.handler = hook;
+		c->hook_is_stop = false;
 		if (!c->hook)
 			c->hook = action_start(&work, on_post_start, c);
 		return;
 	}
-	if (is_outdated(c) && !c->stop_sent) {
-		c->stop_sent = true;
-		kill_container(c, "its image has changed");
+	if (is_outdated(c)) {
+		c->restart_wanted = true;
+		kill_container(c, NULL, "its image has changed");
 	}
-	if (!c->probes && !c->stop_sent)
+	if (!c->probes && c->kill_due_ms == 0) {
 		c->probes = probes_start(&work, age_ms, &probe_events, c);
+		/* It served before we came: only its probes can say otherwise. */
+		if (c->adopted)
+			probes_recall(c->probes, true, true);
+	}
 }
 
 /* --- one container --- */
@@ -578,64 +715,59 @@ static void step(struct pod_container *c)
 		run(c);
 }
 
-/* Images of all at once; containers in their order. */
+/* Init containers one after the other; once the main ones have begun all are looked after. */
 void pod_containers_step(struct pod *pod)
 {
 	for (size_t i = 0; i < pod->container_count; i++) {
 		struct pod_container *c = &pod->containers[i];
 
+		if (!c->is_init)
+			pod->initialised = true;
 		if (c->is_init && c->over && pod_container_exit_code(c) == 0 && !c->is_sidecar &&
 		    !pod_container_running(c))
 			continue;
 		step(c);
-		if (c->is_sidecar ? !pod_container_started(c) : c->is_init)
+		if (!pod->initialised && (!c->is_sidecar || !pod_container_started(c)))
 			return;
 	}
 }
 
-/* --- stopping --- */
-
-static void on_pre_stop(void *of, bool worked, struct str said)
+/* The API's last word about containers whose probes have not answered yet. */
+void pod_containers_recall(struct pod *pod)
 {
-	struct pod_container *c = of;
+	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
+	const struct json *status = json_get(json_root(pod->now), "status");
 
-	c->hook = NULL;
-	c->stop_hook_done = true;
-	if (!worked)
-		pod_say(c->pod, c, "Warning", "FailedPreStopHook", "PreStopHook failed: " STR_FMT,
-			STR_ARG(said));
-	pod_again(c->pod);
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		for (struct json_iter it = json_iter(json_get(status, lists[i])); json_next(&it);) {
+			struct pod_container *c =
+				pod_container_find(pod, json_str(json_get(it.value, "name")));
+
+			if (c && c->adopted && c->probes)
+				probes_recall(c->probes, json_bool(json_get(it.value, "started")),
+					      json_bool(json_get(it.value, "ready")));
+		}
 }
 
-/* preStop counts against the grace period, as everywhere. */
-static void stop_one(struct pod_container *c)
-{
-	const struct json *hook = json_path(c->spec, "lifecycle", "preStop", NULL);
-	int64_t left = c->pod->stop_due_ms - clock_now_ms();
-	struct action_work work = action_work_of(c);
+/* --- stopping --- */
 
-	probes_stop(c->probes);
-	c->probes = NULL;
-	if (hook && !c->stop_hook_done && !c->stop_sent && left > 0) {
-		work.handler = hook;
-		work.timeout_ms = left;
-		if (!c->hook)
-			c->hook = action_start(&work, on_pre_stop, c);
-		return;
-	}
-	if (c->stop_sent)
-		return;
-	pod_say(c->pod, c, "Normal", "Killing", "Stopping container %s", c->name);
-	c->stop_sent = true;
-	sandbox_stop_container(c->pod->sandbox, c->id, left > 0 ? left : 0);
+/* Sidecars serve until those after them have ended. */
+static bool may_stop(const struct pod *pod, size_t index)
+{
+	if (!pod->containers[index].is_sidecar || clock_now_ms() >= pod->stop_due_ms)
+		return true;
+	for (size_t i = index + 1; i < pod->container_count; i++)
+		if (pod_container_running(&pod->containers[i]))
+			return false;
+	return true;
 }
 
 bool pod_containers_stop(struct pod *pod)
 {
 	bool all_over = true;
 
-	for (size_t i = 0; i < pod->container_count; i++) {
-		struct pod_container *c = &pod->containers[i];
+	for (size_t i = pod->container_count; i > 0; i--) {
+		struct pod_container *c = &pod->containers[i - 1];
 		const struct container_state *state = pod_container_state(c);
 
 		image_want_cancel(c->want);
@@ -645,7 +777,12 @@ bool pod_containers_stop(struct pod *pod)
 		if (!pod_container_running(c))
 			continue;
 		all_over = false;
-		stop_one(c);
+		if (c->probes)
+			probes_leave(c->probes);
+		if (may_stop(pod, i - 1))
+			kill_by(c, pod->stop_due_ms, "");
+		else
+			pod_again_at(pod, pod->stop_due_ms);
 	}
 	return all_over;
 }
@@ -667,4 +804,11 @@ bool pod_containers_finished(const struct pod *pod)
 			return false;
 	}
 	return true;
+}
+
+void pod_containers_poke(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++)
+		if (!pod->containers[i].image)
+			pod->containers[i].image_due_ms = 0;
 }

@@ -12,10 +12,9 @@
 #include "agent/volumes.h"
 #include "base/clock.h"
 
-#define POD_CONTAINERS_MAX 200
-#define BACK_OFF_FIRST_MS  10000
-#define BACK_OFF_MAX_MS    300000
-#define BACK_OFF_RESET_US  600000000ll /* a run of ten minutes is a fresh start */
+#define BACK_OFF_FIRST_MS 10000
+#define BACK_OFF_MAX_MS   300000
+#define BACK_OFF_RESET_US 600000000ll /* a run of ten minutes is a fresh start */
 
 enum pod_sandbox_phase {
 	SANDBOX_NONE,
@@ -32,16 +31,20 @@ struct pod_container {
 	const struct json *spec;  /* in the pod's newest kept spec                        */
 	unsigned attempt;         /* of the present run, = restarts so far                */
 	char id[CONTAINER_ID_MAX];
-	bool created; /* the present run is known to the sandbox              */
-	bool stop_sent;
-	struct image *image; /* held while the container exists                      */
-	char *run_image; /* the name that the present run's spec said; or NULL */
+	bool created;         /* the present run is known to the sandbox              */
+	bool adopted;         /* it ran before this agent came */
+	bool restart_wanted;  /* it was stopped to be made anew */
+	int64_t kill_due_ms;  /* 0, or when it is killed at the latest */
+	int64_t stop_sent_ms; /* the due time that its monitor knows; 0 = none */
+	struct image *image;  /* held while the container exists                      */
+	char *run_image;      /* the name that the present run's spec said; or NULL */
 	struct image_want *want;
 	bool pulling; /* the last want had to fetch it */
 	int64_t image_back_off_ms, image_due_ms;
 	int64_t back_off_ms, due_ms; /* of restarts; due: monotonic clock                  */
 	struct probes *probes;
-	struct action *hook; /* postStart or preStop under way                       */
+	struct action *hook; /* postStart or preStop under way */
+	bool hook_is_stop;
 	bool started_hook_done, stop_hook_done;
 	char *waiting_reason, *waiting_message; /* NULL reason: not waiting               */
 	struct json_doc *over; /* {"terminated": ...} of the present run when it ended */
@@ -60,6 +63,11 @@ struct pod {
 	struct sandbox *sandbox;
 	enum pod_sandbox_phase phase;
 	bool attached, volumes_ready;
+	bool asked;       /* for its sources, with whatever answer */
+	bool initialised; /* its main containers have had their turn in this sandbox */
+	bool adopted;     /* and the API's word about it has not been heard yet */
+	bool own_times;   /* the status that was made last has our own times */
+	int64_t sandbox_wait_ms, sandbox_due_ms, ready_since_ms;
 	char address[POD_NETWORK_ADDRESS];
 	struct pod_container *containers; /* init containers first */
 	size_t container_count;
@@ -108,13 +116,17 @@ void pod_containers_learn(struct pod *pod);
 void pod_containers_lost(struct pod *pod);
 /* The next steps of all; false while init containers are not through. */
 void pod_containers_step(struct pod *pod);
-/* Stop all; true when none runs any more. */
+/* Stop all by stop_due_ms; true when none runs any more. */
 bool pod_containers_stop(struct pod *pod);
+/* What they wait for may have come: images. */
+void pod_containers_poke(struct pod *pod);
 bool pod_containers_finished(const struct pod *pod); /* all are over and none will be restarted */
 /* NULL when it is not known to the sandbox. */
 const struct container_state *pod_container_state(const struct pod_container *container);
 bool pod_container_running(const struct pod_container *container);
 int pod_container_exit_code(const struct pod_container *container); /* of `over` */
+/* What the API knew of a container that was adopted. */
+void pod_containers_recall(struct pod *pod);
 bool pod_container_started(const struct pod_container *container);
 bool pod_container_ready(const struct pod_container *container);
 struct pod_container *pod_container_find(const struct pod *pod, struct str name);

@@ -158,6 +158,16 @@ static void tally_up(const struct pod *pod, struct tally *out)
 			out->waiting++;
 		out->any_created = out->any_created || (!c->is_init && (c->created || c->over));
 	}
+	out->init_done = out->init_done || out->any_created;
+}
+
+/* A sidecar counts too: nobody may take the pod for over while it runs. */
+static bool anything_runs(const struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++)
+		if (pod_container_running(&pod->containers[i]))
+			return true;
+	return false;
 }
 
 static const char *phase_of(const struct pod *pod, const struct tally *tally)
@@ -165,6 +175,8 @@ static const char *phase_of(const struct pod *pod, const struct tally *tally)
 	struct str policy = json_str(json_get(pod_spec(pod), "restartPolicy"));
 	bool always = policy.len == 0 || str_is(policy, "Always");
 
+	if (anything_runs(pod))
+		return tally->any_created ? "Running" : "Pending";
 	if (pod->failed_reason || tally->init_failed)
 		return "Failed";
 	if (!tally->init_done && !tally->any_created)
@@ -203,17 +215,6 @@ static void add_condition(struct json_doc *doc, struct json *list, const struct 
 	json_append(list, out);
 }
 
-static bool is_ours(struct str type)
-{
-	static const char *const types[] = { "PodReadyToStartContainers", "Initialized", "Ready",
-					     "ContainersReady", "PodScheduled" };
-
-	for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
-		if (str_is(type, types[i]))
-			return true;
-	return false;
-}
-
 /* Conditions that somebody else set, as readiness gates are. */
 static bool gates_open(const struct pod *pod)
 {
@@ -239,7 +240,7 @@ static void put_conditions(const struct pod *pod, struct json_doc *doc, struct j
 	struct json *list = json_sub_array(doc, status, "conditions");
 	const struct json *known = json_path(json_root(pod->now), "status", "conditions", NULL);
 	const struct json *before =
-		pod->status ? json_get(json_root(pod->status), "conditions") : known;
+		pod->own_times ? json_get(json_root(pod->status), "conditions") : known;
 	bool over = pod->finished || pod->failed_reason;
 	const char *no = over ? "PodCompleted" : "ContainersNotReady";
 	bool gates = gates_open(pod);
@@ -254,9 +255,6 @@ static void put_conditions(const struct pod *pod, struct json_doc *doc, struct j
 	add_condition(doc, list, before, "ContainersReady", all_ready ? "True" : "False",
 		      all_ready ? NULL : no);
 	add_condition(doc, list, known, "PodScheduled", "True", NULL);
-	for (struct json_iter it = json_iter(known); json_next(&it);)
-		if (!is_ours(json_str(json_get(it.value, "type"))))
-			json_append(list, json_clone(doc, it.value));
 }
 
 /* --- the whole --- */
@@ -288,7 +286,7 @@ static void put_containers(const struct pod *pod, struct json_doc *doc, struct j
 			doc, status, c->is_init ? "initContainerStatuses" : "containerStatuses");
 
 		json_append(list, print_container(doc, c));
-		if (!c->is_init && !pod_container_ready(c))
+		if ((!c->is_init || c->is_sidecar) && !pod_container_ready(c))
 			*all_ready = false;
 	}
 }
@@ -304,7 +302,7 @@ static struct json_doc *make(const struct pod *pod)
 	tally_up(pod, &tally);
 	put_containers(pod, doc, status, &all_ready);
 	put_text(doc, status, "phase", phase_of(pod, &tally));
-	put_conditions(pod, doc, status, &tally, all_ready && !pod->leaving);
+	put_conditions(pod, doc, status, &tally, all_ready);
 	put_addresses(pod, doc, status);
 	if (*pod->start_time)
 		put_text(doc, status, "startTime", pod->start_time);
@@ -408,12 +406,39 @@ static void on_sent(void *of, const struct json *result, const struct error *err
 	pod_again(pod);
 }
 
+static bool is_merged(struct str field)
+{
+	static const char *const fields[] = { "podIPs", "hostIPs" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+		if (str_is(field, fields[i]))
+			return true;
+	return false;
+}
+
+/* Lists of addresses are ours as a whole; conditions are merged: others have theirs. */
+static struct json *patch_of(struct json_doc *doc, const struct json *status)
+{
+	struct json *patch = json_clone(doc, status);
+
+	for (struct json_iter it = json_iter(patch); json_next(&it);) {
+		struct json *replace;
+
+		if (!is_merged(it.key))
+			continue;
+		replace = json_new_object(doc);
+		put_text(doc, replace, "$patch", "replace");
+		json_insert(it.value, 0, replace);
+	}
+	return patch;
+}
+
 static void send(struct pod *pod)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *root = json_new_object(doc);
 	auto_buf body = BUF_INIT;
-	struct client_ask ask = { .verb = CLIENT_PATCH_MERGE,
+	struct client_ask ask = { .verb = CLIENT_PATCH_STRATEGIC,
 				  .kind = kind_find_name(STR("v1"), STR("Pod")),
 				  .namespace = str_of(pod->namespace),
 				  .name = str_of(pod->name),
@@ -422,7 +447,7 @@ static void send(struct pod *pod)
 				  .of = pod };
 
 	put_text(doc, json_sub_object(doc, root, "metadata"), "uid", pod->uid);
-	json_put(doc, root, "status", json_clone(doc, json_root(pod->status)));
+	json_put(doc, root, "status", patch_of(doc, json_root(pod->status)));
 	json_print(root, &body);
 	ask.body = buf_str(&body);
 	pod->status_dirty = false;
@@ -431,8 +456,11 @@ static void send(struct pod *pod)
 
 void pod_status_step(struct pod *pod)
 {
-	struct json_doc *made = make(pod);
+	struct json_doc *made;
 
+	if (pod->adopted) /* the API knows times that we do not */
+		return;
+	made = make(pod);
 	if (pod->status && json_equal(json_root(pod->status), json_root(made))) {
 		json_doc_free(made);
 	} else {
@@ -441,6 +469,7 @@ void pod_status_step(struct pod *pod)
 		pod->status_dirty = true;
 		pod->status_stored = false;
 	}
+	pod->own_times = true;
 	if (!pod->status_stored && is_worth_storing(pod))
 		store(pod);
 	if (!pod->status_dirty || pod->status_call || pod->forgotten)

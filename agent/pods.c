@@ -11,14 +11,25 @@
 #include "base/log.h"
 #include "base/map.h"
 
+#define LOOK_MS 30000 /* until objects without a pod are looked at again */
+
 struct pods {
 	struct node *node;
 	struct map *map; /* uid -> struct pod */
 	struct cache *cache;
 	struct list gone; /* freed outside of their callbacks */
 	struct loop_task bury;
+	struct loop_timer look;
+	struct list confirming;
 	void (*on_change)(void *of);
 	void *of;
+};
+
+/* A deletion that is being confirmed. */
+struct confirming {
+	struct pods *pods;
+	struct client_call *call;
+	struct list link;
 };
 
 struct grave {
@@ -62,7 +73,12 @@ static void on_gone(void *owner, struct pod *pod)
 	loop_defer(pods->node->loop, &pods->bury);
 }
 
-static const struct pod_events events = { .on_gone = on_gone };
+static void on_network(void *owner)
+{
+	changed(owner);
+}
+
+static const struct pod_events events = { .on_gone = on_gone, .on_network = on_network };
 
 /* --- from the API --- */
 
@@ -73,7 +89,23 @@ static bool is_over(const struct json *object)
 	return str_is(phase, "Succeeded") || str_is(phase, "Failed");
 }
 
-/* Over and deleted, and nothing of it here: nobody else will let the API forget it. */
+static void look_again(struct pods *pods)
+{
+	loop_timer_set(pods->node->loop, &pods->look, LOOK_MS);
+}
+
+static void on_confirmed(void *of, const struct json *result, const struct error *err)
+{
+	struct confirming *one = of;
+
+	(void)result;
+	if (err && err->kind != ERROR_NOT_FOUND && err->kind != ERROR_CONFLICT)
+		look_again(one->pods);
+	list_remove(&one->link);
+	free(one);
+}
+
+/* Deleted, and nothing of it here: nobody else will let the API forget it. */
 static void confirm_deletion(struct pods *pods, const struct json *object)
 {
 	auto_free char *body = memory_print("{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":"
@@ -83,9 +115,14 @@ static void confirm_deletion(struct pods *pods, const struct json *object)
 				  .kind = kind_find_name(STR("v1"), STR("Pod")),
 				  .namespace = meta_str(object, "namespace"),
 				  .name = meta_str(object, "name"),
-				  .body = str_of(body) };
+				  .body = str_of(body),
+				  .on_done = on_confirmed };
+	struct confirming *one = memory_new(struct confirming);
 
-	client_call(pods->node->client, &ask);
+	one->pods = pods;
+	list_add(&pods->confirming, &one->link);
+	ask.of = one;
+	one->call = client_call(pods->node->client, &ask);
 }
 
 static void add(struct pods *pods, const struct json *object)
@@ -93,16 +130,18 @@ static void add(struct pods *pods, const struct json *object)
 	struct pod *pod;
 	struct error err;
 
-	if (is_over(object)) {
-		if (meta_str(object, "deletionTimestamp").len > 0)
-			confirm_deletion(pods, object);
+	if (meta_str(object, "deletionTimestamp").len > 0) {
+		confirm_deletion(pods, object);
 		return;
 	}
+	if (is_over(object))
+		return;
 	if (!pod_new(pods->node, object, &events, pods, &pod, &err)) {
-		log_error("agent.pods", "a pod cannot be begun",
+		log_error("agent.pods", "a pod cannot be begun; trying again",
 			  "pod=" STR_FMT "/" STR_FMT " why=\"%s\"",
 			  STR_ARG(meta_str(object, "namespace")), STR_ARG(meta_str(object, "name")),
 			  err.text);
+		look_again(pods);
 		return;
 	}
 	log_info("agent.pods", "pod has come", "pod=" STR_FMT "/" STR_FMT,
@@ -133,6 +172,17 @@ static void on_pod(void *owner, const struct object *before, const struct object
 		add(pods, object_json(after));
 	if (after)
 		object_trim(after);
+}
+
+/* Objects that nothing came of before: a full disk, a lost answer. */
+static void on_look(struct loop_timer *timer)
+{
+	struct pods *pods = CONTAINER_OF(timer, struct pods, look);
+	const struct object *object;
+
+	for (size_t i = 0; pods->cache && (object = cache_next(pods->cache, &i));)
+		if (!map_find(pods->map, object_uid(object)))
+			add(pods, object_json(object));
 }
 
 /* Pods that were deleted while we were away. */
@@ -174,9 +224,13 @@ static void adopt(struct pods *pods, const char *name)
 		map_put(pods->map, pod_uid(pod), pod);
 		return;
 	}
+	if (err.kind != ERROR_NOT_FOUND) { /* it may still run: the next start tries again */
+		log_error("agent.pods", "a pod of an earlier life cannot be adopted",
+			  "folder=%s why=\"%s\"", folder, err.text);
+		return;
+	}
 	/* Without pod.json nobody knows what it was: it was never begun. */
-	log_warn("agent.pods", "a pod's folder makes no sense and is removed",
-		 "folder=%s why=\"%s\"", folder, err.text);
+	log_warn("agent.pods", "a pod's folder makes no sense and is removed", "folder=%s", folder);
 	volumes_release(folder);
 	(void)!file_remove_tree(folder, &ignored);
 }
@@ -206,7 +260,9 @@ bool pods_open(struct node *node, struct pods **out, struct error *err)
 	pods->node = node;
 	pods->map = map_new();
 	list_init(&pods->gone);
+	list_init(&pods->confirming);
 	pods->bury.on_task = on_bury;
+	pods->look.on_timer = on_look;
 	if (!adopt_all(pods, err)) {
 		pods_close(pods);
 		return false;
@@ -226,6 +282,14 @@ void pods_close(struct pods *pods)
 	cache_stop(pods->cache);
 	on_bury(&pods->bury);
 	loop_task_cancel(&pods->bury);
+	loop_timer_stop(&pods->look);
+	LIST_EACH_SAFE(&pods->confirming, link)
+	{
+		struct confirming *one = LIST_OWNER(link, struct confirming, link);
+
+		client_cancel(one->call);
+		free(one);
+	}
 	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
 		pod_free(value);
 	map_free(pods->map);
@@ -237,19 +301,23 @@ void pods_poke(struct pods *pods)
 	struct str uid;
 	void *value;
 
+	cache_poke(pods->cache);
 	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
 		pod_poke(value);
 }
 
+/* While one leaves, another of the same name may have come: that one is meant. */
 struct pod *pods_find(const struct pods *pods, struct str namespace, struct str name)
 {
+	struct pod *found = NULL;
 	struct str uid;
 	void *value;
 
 	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
-		if (str_equal(pod_namespace(value), namespace) && str_equal(pod_name(value), name))
-			return value;
-	return NULL;
+		if (str_equal(pod_namespace(value), namespace) &&
+		    str_equal(pod_name(value), name) && (!found || pod_is_leaving(found)))
+			found = value;
+	return found;
 }
 
 struct pod *pods_next(const struct pods *pods, size_t *at)

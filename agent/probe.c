@@ -197,3 +197,39 @@ bool probes_ready(const struct probes *probes)
 {
 	return probes_started(probes) && probes->probe[PROBE_READINESS].passed;
 }
+
+static bool has_answered(const struct probe *probe)
+{
+	return probe->successes > 0 || probe->failures > 0;
+}
+
+static void hold(struct probe *probe)
+{
+	loop_timer_stop(&probe->timer);
+	action_cancel(probe->action);
+	probe->action = NULL;
+}
+
+void probes_recall(struct probes *probes, bool started, bool ready)
+{
+	struct probe *startup = &probes->probe[PROBE_STARTUP];
+	struct probe *readiness = &probes->probe[PROBE_READINESS];
+
+	if (startup->spec && !has_answered(startup) && startup->passed != started) {
+		startup->passed = started;
+		for (int i = 0; i < PROBE_TYPES; i++)
+			hold(&probes->probe[i]);
+		if (started)
+			begin_waiting(probes);
+		else
+			begin(startup);
+	}
+	if (readiness->spec && !has_answered(readiness))
+		readiness->passed = ready;
+}
+
+void probes_leave(struct probes *probes)
+{
+	hold(&probes->probe[PROBE_STARTUP]);
+	hold(&probes->probe[PROBE_LIVENESS]);
+}

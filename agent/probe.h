@@ -26,6 +26,11 @@ struct probes;
  * must outlive the probes. `age_ms`: how long it runs already (after an adoption). */
 struct probes *probes_start(const struct action_work *work, int64_t age_ms,
 			    const struct probe_events *events, void *owner);
+/* What was known of a container before it was adopted counts until its probes have answered
+ * themselves. */
+void probes_recall(struct probes *probes, bool started, bool ready);
+/* The container is being stopped: only its readiness is asked for any more. */
+void probes_leave(struct probes *probes);
 void probes_stop(struct probes *probes);          /* NULL is fine; inside its callbacks too */
 bool probes_started(const struct probes *probes); /* no startup probe, or it succeeded */
 bool probes_ready(const struct probes *probes);

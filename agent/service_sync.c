@@ -288,7 +288,7 @@ static void gather_host_ports(struct table *table)
 	for (size_t i = 0; (pod = pods_next(table->sync->plan.pods, &i));) {
 		const struct json *spec = json_get(pod_object(pod), "spec");
 
-		if (json_bool(json_get(spec, "hostNetwork")))
+		if (json_bool(json_get(spec, "hostNetwork")) || !pod_is_attached(pod))
 			continue;
 		for (struct json_iter c = json_iter(json_get(spec, "containers")); json_next(&c);)
 			for (struct json_iter p = json_iter(json_get(c.value, "ports"));
@@ -321,6 +321,15 @@ static void write_table(struct service_sync *sync, struct table *table)
 		loop_timer_set(sync->plan.node->loop, &sync->timer, RETRY_MS);
 }
 
+/* Parsed forms are several times as large as the objects' bytes, and needed for a moment. */
+static void trim(const struct cache *cache)
+{
+	const struct object *object;
+
+	for (size_t i = 0; (object = cache_next(cache, &i));)
+		object_trim(object);
+}
+
 static void on_timer(struct loop_timer *timer)
 {
 	struct service_sync *sync = CONTAINER_OF(timer, struct service_sync, timer);
@@ -337,6 +346,8 @@ static void on_timer(struct loop_timer *timer)
 	gather_services(table);
 	gather_host_ports(table);
 	write_table(sync, table);
+	trim(sync->services);
+	trim(sync->slices);
 	map_free(table->slices);
 	free(table->ports);
 	free(table->host_ports);
@@ -397,4 +408,10 @@ void service_sync_network(struct service_sync *sync, const char *pod_cidr,
 	sync->pod_cidr = memory_string(pod_cidr);
 	sync->relay = *relay;
 	service_sync_again(sync);
+}
+
+void service_sync_poke(struct service_sync *sync)
+{
+	cache_poke(sync->services);
+	cache_poke(sync->slices);
 }

@@ -23,6 +23,8 @@ void service_sync_stop(struct service_sync *sync); /* NULL is fine */
 /* The network is up: rules can be written, and pods sent to the API at `relay`. */
 void service_sync_network(struct service_sync *sync, const char *pod_cidr,
 			  const struct service_endpoint *relay);
+/* The server is reached (again). */
+void service_sync_poke(struct service_sync *sync);
 /* Pods came or went. */
 void service_sync_again(struct service_sync *sync);
 

@@ -25,7 +25,7 @@ struct source {
 	int64_t seconds;
 	bool optional, absent;
 	struct json_doc *doc;
-	int64_t renew_ms; /* tokens: wall clock of the next one */
+	int64_t renew_ms; /* tokens: monotonic clock of the next one */
 	struct client_call *call;
 };
 
@@ -180,7 +180,7 @@ static void on_told(struct loop_task *task)
 
 static void set_renewal(struct source *source)
 {
-	int64_t now = clock_wall_s() * 1000;
+	int64_t now = clock_now_ms();
 	int64_t life = source->seconds > 0 ? source->seconds : 3600;
 
 	source->renew_ms = now + life * 800; /* at 80 % of its life, as kubelets do */
@@ -253,7 +253,7 @@ static void fetch_one(struct source *source)
 static bool is_due(const struct source *source)
 {
 	return source->type != SOURCE_TOKEN || !source->doc || source->renew_ms == 0 ||
-	       clock_wall_s() * 1000 >= source->renew_ms;
+	       clock_now_ms() >= source->renew_ms;
 }
 
 void sources_fetch(struct sources *it, void (*on_done)(void *of, const struct error *err), void *of)

@@ -169,8 +169,8 @@ void own_agent_stop(struct own_agent *agent)
 	loop_timer_stop(&agent->again);
 	if (agent->alive)
 		kill(agent->child.pid, SIGTERM);
-	while (agent->alive && clock_now_ms() < until)
-		loop_once(agent->loop, (int)(until - clock_now_ms()));
+	for (int64_t left = END_MS; agent->alive && left > 0; left = until - clock_now_ms())
+		loop_once(agent->loop, (int)left);
 	loop_child_stop(&agent->child);
 	arena_free(agent->arena);
 	free(agent);

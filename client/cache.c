@@ -104,6 +104,14 @@ static void try_later(struct cache *cache)
 		       cache->wait_ms / 2 + (int64_t)random_below((uint64_t)cache->wait_ms));
 }
 
+void cache_poke(struct cache *cache)
+{
+	if (!cache || cache->timer.heap_at == 0)
+		return;
+	cache->wait_ms = 0;
+	loop_timer_set(client_loop(cache->client), &cache->timer, 0);
+}
+
 /* --- list --- */
 
 static void drop_missing(struct cache *cache, const struct map *listed)

@@ -22,6 +22,8 @@ struct cache_events {
 struct cache *cache_start(struct client *client, const struct kind *kind, const char *query,
 			  const struct cache_events *events, void *owner);
 void cache_stop(struct cache *cache); /* NULL is fine */
+/* The way to the API is open again: a cache that waits after a failure tries now. */
+void cache_poke(struct cache *cache); /* NULL is fine */
 bool cache_is_synced(const struct cache *cache);
 /* The newest revision seen: what a change of ours waits for before its effect can be read here. */
 uint64_t cache_revision(const struct cache *cache);
