@@ -33,9 +33,12 @@ struct image_folder {
 	size_t running;
 };
 
+/* A file: an archive is one job, a list as many as it has names. */
 struct arrival {
 	struct image_folder *folder;
 	char *name, *mark;
+	size_t left; /* jobs, and one while a list is read */
+	bool failed;
 };
 
 /* --- what was imported before --- */
@@ -92,32 +95,53 @@ static void folder_free(struct image_folder *it)
 	free(it);
 }
 
+/* One job less; after the last one the file is remembered, unless some of it is to be tried again
+ * when it comes again. */
+static void arrival_end(struct arrival *arrival)
+{
+	if (--arrival->left > 0)
+		return;
+	if (!arrival->failed && !arrival->folder->closed)
+		remember(arrival->folder, arrival->name, arrival->mark);
+	free(arrival->name);
+	free(arrival->mark);
+	free(arrival);
+}
+
 static void on_done(void *of, char **names, const struct error *err)
 {
 	struct arrival *arrival = of;
 	struct image_folder *it = arrival->folder;
 
-	it->running--;
 	if (err)
 		log_error("agent.images", "an archive cannot be imported", "file=%s why=\"%s\"",
 			  arrival->name, err->text);
 	for (size_t i = 0; names && names[i]; i++)
 		log_info("agent.images", "image imported", "image=%s file=%s", names[i],
 			 arrival->name);
-	if (!err && !it->closed) {
-		remember(it, arrival->name, arrival->mark);
+	arrival->failed = arrival->failed || err;
+	arrival_end(arrival);
+	if (!err && !it->closed)
 		it->on_change(it->of);
-	}
-	free(arrival->name);
-	free(arrival->mark);
-	free(arrival);
-	if (it->closed && it->running == 0)
+	if (--it->running == 0 && it->closed)
 		folder_free(it);
 }
 
-static void pull_list(struct image_folder *it, const char *path, const struct arrival *from)
+static struct arrival *arrival_new(struct image_folder *it, const char *name, const char *mark)
+{
+	struct arrival *arrival = memory_new(struct arrival);
+
+	arrival->folder = it;
+	arrival->name = memory_string(name);
+	arrival->mark = memory_string(mark);
+	arrival->left = 1;
+	return arrival;
+}
+
+static void pull_list(struct image_folder *it, const char *path, const char *name, const char *mark)
 {
 	auto_buf text = BUF_INIT;
+	struct arrival *list;
 	struct error err;
 	struct str rest;
 
@@ -126,20 +150,19 @@ static void pull_list(struct image_folder *it, const char *path, const struct ar
 			  err.text);
 		return;
 	}
+	list = arrival_new(it, name, mark);
 	rest = buf_str(&text);
 	while (rest.len > 0) {
-		struct str name = str_trim(str_cut(&rest, '\n'));
-		struct arrival *one;
+		struct str line = str_cut(&rest, '\n');
+		struct str image = str_trim(str_cut(&line, '\r'));
 
-		if (name.len == 0 || name.at[0] == '#')
+		if (image.len == 0 || image.at[0] == '#')
 			continue;
-		one = memory_new(struct arrival);
-		one->folder = it;
-		one->name = memory_string(from->name);
-		one->mark = memory_string(from->mark);
+		list->left++;
 		it->running++;
-		image_getter_pull(it->getter, name, on_done, one);
+		image_getter_pull(it->getter, image, on_done, list);
 	}
+	arrival_end(list);
 }
 
 static bool is_archive(struct str name)
@@ -155,24 +178,16 @@ static bool is_archive(struct str name)
 static void arrive(struct image_folder *it, const char *name)
 {
 	auto_free char *path = memory_print("%s/%s", it->path, name);
-	auto_free char *mark = mark_of(path);
-	struct arrival list = { it, (char *)name, mark };
-	struct arrival *arrival;
+	auto_free char *mark = name[0] == '.' ? NULL : mark_of(path);
 
-	if (name[0] == '.' || !mark || str_is(json_str(json_get(json_root(it->known), name)), mark))
+	if (!mark || str_is(json_str(json_get(json_root(it->known), name)), mark))
 		return;
 	if (str_ends(str_of(name), STR(".txt"))) {
-		pull_list(it, path, &list);
-		return;
+		pull_list(it, path, name, mark);
+	} else if (is_archive(str_of(name))) {
+		it->running++;
+		image_getter_import(it->getter, path, on_done, arrival_new(it, name, mark));
 	}
-	if (!is_archive(str_of(name)))
-		return;
-	arrival = memory_new(struct arrival);
-	arrival->folder = it;
-	arrival->name = memory_string(name);
-	arrival->mark = take_ptr(&mark);
-	it->running++;
-	image_getter_import(it->getter, path, on_done, arrival);
 }
 
 static void look(struct image_folder *it)

@@ -1,5 +1,5 @@
 /*
- * image_getter.c - one job a name; the wants that wait for it.
+ * image_getter.c - one job a name and login; the wants that wait for it.
  */
 #include "agent/image_getter.h"
 
@@ -15,7 +15,7 @@
 struct pull {
 	struct work_job job;
 	struct image_getter *getter;
-	char *name, *username, *password;
+	char *key, *name, *username, *password;
 	bool worked;
 	struct error err;
 	struct list wants;
@@ -38,7 +38,7 @@ struct image_getter {
 	struct images *images;
 	const struct json *registries;
 	struct work_pool *pool;
-	struct map *pulls; /* name -> struct pull */
+	struct map *pulls; /* name and login -> struct pull */
 };
 
 bool image_getter_open(struct loop *loop, struct images *images, const struct json *registries,
@@ -109,6 +109,7 @@ static void run_pull(struct work_job *job)
 
 static void pull_free(struct pull *pull)
 {
+	free(pull->key);
 	free(pull->name);
 	free(pull->username);
 	free(pull->password);
@@ -119,12 +120,11 @@ static void pull_done(struct work_job *job)
 {
 	struct pull *pull = CONTAINER_OF(job, struct pull, job);
 
-	map_remove(pull->getter->pulls, str_of(pull->name));
-	LIST_EACH_SAFE(&pull->wants, link)
-	{
-		struct image_want *want = LIST_OWNER(link, struct image_want, link);
+	map_remove(pull->getter->pulls, str_of(pull->key));
+	while (!list_is_empty(&pull->wants)) { /* a callback may cancel others */
+		struct image_want *want = LIST_OWNER(pull->wants.next, struct image_want, link);
 
-		list_remove(link);
+		list_remove(&want->link);
 		want_end(want, pull->worked ? NULL : &pull->err);
 	}
 	pull_free(pull);
@@ -138,18 +138,22 @@ static char *copy_or_null(struct str text)
 static struct pull *pull_of(struct image_getter *getter, const struct image_want_plan *plan,
 			    const char *name)
 {
-	struct pull *pull = map_find(getter->pulls, str_of(name));
+	/* Who has another password does not get what this one may have, nor its refusal. */
+	auto_free char *key = memory_print("%s\n" STR_FMT "\n" STR_FMT, name,
+					   STR_ARG(plan->username), STR_ARG(plan->password));
+	struct pull *pull = map_find(getter->pulls, str_of(key));
 
 	if (pull)
 		return pull;
 	pull = memory_new(struct pull);
 	pull->getter = getter;
+	pull->key = memory_string(key);
 	pull->name = memory_string(name);
 	pull->username = copy_or_null(plan->username);
 	pull->password = copy_or_null(plan->password);
 	list_init(&pull->wants);
 	pull->job = (struct work_job){ .run = run_pull, .on_done = pull_done };
-	map_put(getter->pulls, str_of(name), pull);
+	map_put(getter->pulls, str_of(key), pull);
 	work_start(getter->pool, &pull->job);
 	return pull;
 }

@@ -1,7 +1,8 @@
 /*
  * image_getter.h - images for containers: those of the store, and pulling what is missing.
  *
- * Pulls run on servant threads, one per name at a time; several who want the same image share one.
+ * Pulls run on servant threads, one per name and login at a time; several who want the same image
+ * with the same login share one.
  * Loop thread only.
  */
 #ifndef AGENT_IMAGE_GETTER_H
@@ -16,6 +17,8 @@ MUST_CHECK bool image_getter_open(struct loop *loop, struct images *images,
 				  const struct json *registries, struct image_getter **out,
 				  struct error *err);
 void image_getter_close(struct image_getter *getter); /* waits for running pulls; NULL is fine */
+/* A servant thread is at work: closing would wait for it, for minutes if a registry is dead. */
+bool image_getter_is_busy(const struct image_getter *getter);
 
 enum image_policy { IMAGE_ALWAYS, IMAGE_IF_NOT_PRESENT, IMAGE_NEVER };
 

@@ -16,6 +16,7 @@
 #include "base/file.h"
 
 #define IMAGE_BACK_OFF_MAX_MS 300000
+#define BUSY_MS               200
 #define GRACE_DEFAULT_S       30
 #define GRACE_MAX_S           (7 * 24 * 3600)
 #define GRACE_AFTER_HOOK_MS   2000 /* what is left after preStop at the least, as with kubelets */
@@ -516,6 +517,10 @@ static void run(struct pod_container *c)
 		note_image(c);
 		wait_for(c, NULL, NULL);
 		pod_say(c->pod, c, "Normal", "Created", "Created container: %s", c->name);
+		return;
+	}
+	if (err.kind == ERROR_UNAVAILABLE) { /* the monitor is busy or gone: it says so itself */
+		pod_again_at(c->pod, clock_now_ms() + BUSY_MS);
 		return;
 	}
 	wait_for(c, "CreateContainerConfigError", err.text);

@@ -23,6 +23,7 @@
 #include "runtime/seccomp.h"
 
 #define RECONNECT_MS 200
+#define UNSENT_MAX   65536 /* bytes; the line is cut for a moment only */
 #define CLEAN_MS     20
 
 static void on_timer(struct loop_timer *timer);
@@ -61,6 +62,7 @@ void sandbox_close(struct sandbox *sandbox)
 	cgroup_close(sandbox->cgroup);
 	free(sandbox->states);
 	free(sandbox->facts);
+	buf_clear(&sandbox->unsent);
 	free(sandbox->folder);
 	free(sandbox);
 }
@@ -197,6 +199,21 @@ static void hear_container(struct sandbox *sandbox, const struct json *message)
 	sandbox->facts[at].untold = sandbox->is_ready;
 }
 
+/* What was asked for while the line was cut. */
+static void send_unsent(struct sandbox *sandbox)
+{
+	struct str rest = buf_str(&sandbox->unsent);
+
+	while (rest.len > 0) {
+		auto_json_doc doc = NULL;
+		struct error ignored;
+
+		if (json_parse(str_cut(&rest, '\n'), &doc, NULL, &ignored))
+			wire_send(&sandbox->wire, json_root(doc), NULL);
+	}
+	buf_clear(&sandbox->unsent);
+}
+
 static void hear_hello(struct sandbox *sandbox, const struct json *message)
 {
 	pid_t pid = (pid_t)json_int(json_get(message, "pid"));
@@ -205,6 +222,7 @@ static void hear_hello(struct sandbox *sandbox, const struct json *message)
 	snprintf(sandbox->netns, sizeof(sandbox->netns), "/proc/%d/ns/net", (int)pid);
 	if (!sandbox->watching && pid > 1 && !sandbox_watch(sandbox, pid, &err))
 		log_warn("runtime.sandbox", "cannot watch a monitor", "why=\"%s\"", err.text);
+	send_unsent(sandbox);
 }
 
 static void hear_broken(struct sandbox *sandbox, const struct json *message)
@@ -404,8 +422,12 @@ static void request(struct sandbox *sandbox, const char *what, const char *id, c
 		json_put(doc, message, "id", json_new_text(doc, id));
 	if (key)
 		json_put(doc, message, key, json_new_int(doc, value));
-	if (sandbox->wired)
+	if (sandbox->wired) {
 		wire_send(&sandbox->wire, message, NULL);
+	} else if (!sandbox->dead && sandbox->unsent.len < UNSENT_MAX) {
+		json_print(message, &sandbox->unsent);
+		buf_add_byte(&sandbox->unsent, '\n');
+	}
 }
 
 bool sandbox_memory_file(struct str bytes, int *out_fd, struct error *err)
@@ -447,6 +469,8 @@ bool sandbox_run(struct sandbox *sandbox, const struct container_plan *plan, str
 		return error_set(err, ERROR_EXISTS, "container %s exists already", plan->id);
 	if (sandbox->dead || sandbox->destroying)
 		return error_set(err, ERROR_UNAVAILABLE, "the pod's monitor is gone");
+	if (!sandbox->wired)
+		return error_set(err, ERROR_UNAVAILABLE, "the pod's monitor is busy");
 	container_plan_print(plan, &text);
 	if (text.len > CONTAINER_PLAN_BYTES_MAX)
 		return error_set(err, ERROR_TOO_LARGE,
@@ -457,8 +481,7 @@ bool sandbox_run(struct sandbox *sandbox, const struct container_plan *plan, str
 	fds = (struct wire_fds){ .at = { file, filter }, .count = filter >= 0 ? 2 : 1 };
 	json_put(doc, message, "do", json_new_text(doc, "run"));
 	json_put(doc, message, "id", json_new_text(doc, plan->id));
-	if (sandbox->wired)
-		wire_send(&sandbox->wire, message, &fds);
+	wire_send(&sandbox->wire, message, &fds);
 	at = sandbox_place(sandbox, plan->id);
 	sandbox->facts[at].tty = plan->tty;
 	sandbox->facts[at].stdin_open = plan->stdin_open;

@@ -70,7 +70,8 @@ const struct container_state *sandbox_container(const struct sandbox *sandbox, c
 void sandbox_writable_folder(const struct sandbox *sandbox, const char *id, char *out, size_t size);
 
 /* Start a container: mounts, namespaces, cgroup, exec.  Told by on_container (RUNNING, or EXITED
- * with StartError).  ERROR_EXISTS when the id is known already. */
+ * with StartError).  ERROR_EXISTS when the id is known already; ERROR_UNAVAILABLE while
+ * the monitor cannot be reached: try again. */
 MUST_CHECK bool sandbox_run(struct sandbox *sandbox, const struct container_plan *plan,
 			    struct error *err);
 /* To the container's first process. */

@@ -33,6 +33,7 @@ struct sandbox {
 	size_t count;
 	/* the monitor */
 	struct wire wire;
+	struct buf unsent; /* requests made while not wired, one JSON text a line */
 	bool wired;
 	struct loop_child monitor;
 	bool watching, dead, destroying;
