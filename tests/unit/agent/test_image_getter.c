@@ -1,0 +1,301 @@
+/*
+ * test_image_getter.c - who waits for which pull, and what each is told.
+ *
+ * The file under test is included, with the store in the test's hands; pulls run on real threads
+ * and wait there until the test lets them go.
+ */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "agent/image_getter.h"
+#include "tests/unit/agent/agent_fixture.h"
+#include "tests/unit/harness.h"
+
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	int allowed; /* pulls that may end */
+	int begun, ended;
+	bool works, here; /* what a pull does; is the image in the store? */
+	enum error_kind kind;
+	char last[300]; /* "name user password" */
+	int images;     /* that are held; loop thread */
+} store = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static bool fake_pull(struct images *images, const struct images_pull_plan *plan, struct error *err)
+{
+	bool works;
+
+	(void)images;
+	pthread_mutex_lock(&store.lock);
+	store.begun++;
+	snprintf(store.last, sizeof(store.last), STR_FMT " " STR_FMT " " STR_FMT,
+		 STR_ARG(plan->name), STR_ARG(plan->username), STR_ARG(plan->password));
+	while (store.ended >= store.allowed)
+		pthread_cond_wait(&store.changed, &store.lock);
+	store.ended++;
+	works = store.works;
+	store.here = store.here || works;
+	error_set(err, store.kind, "cannot pull");
+	pthread_mutex_unlock(&store.lock);
+	return works;
+}
+
+static bool fake_find(struct images *images, struct str name, struct image **out, struct error *err)
+{
+	(void)images;
+	if (!store.here)
+		return error_set(err, ERROR_NOT_FOUND, "no image " STR_FMT, STR_ARG(name));
+	*out = memory_new(struct image);
+	store.images++;
+	return true;
+}
+
+static void fake_free(struct images *images, struct image *image)
+{
+	(void)images;
+	store.images -= image != NULL;
+	free(image);
+}
+
+#define images_pull fake_pull
+#define images_find fake_find
+#define image_free  fake_free
+#include "agent/image_getter.c"
+#undef images_pull
+#undef images_find
+#undef image_free
+
+struct want {
+	struct image_want *handle;
+	bool done, has_image;
+	enum error_kind kind;
+	char fallback[64];
+	struct want *cancels;
+};
+
+static void on_done(void *of, struct image *image, const struct error *err, const char *fallback)
+{
+	struct want *want = of;
+
+	CHECK(!want->done);
+	want->done = true;
+	want->handle = NULL;
+	want->has_image = image != NULL;
+	want->kind = err ? err->kind : ERROR_NONE;
+	CHECK((image != NULL) == (err == NULL));
+	snprintf(want->fallback, sizeof(want->fallback), "%s", fallback ? fallback : "");
+	fake_free(NULL, image);
+	if (want->cancels) {
+		image_want_cancel(want->cancels->handle);
+		want->cancels->handle = NULL;
+	}
+}
+
+static struct loop *loop;
+static struct image_getter *getter;
+
+static void open_getter(bool works, bool here)
+{
+	struct error err;
+
+	store.works = works;
+	store.here = here;
+	store.kind = ERROR_UNAVAILABLE;
+	CHECK_OK(loop_open(&loop, &err), &err);
+	CHECK_OK(image_getter_open(loop, NULL, NULL, &getter, &err), &err);
+}
+
+static void close_getter(void)
+{
+	image_getter_close(getter);
+	loop_close(loop);
+	CHECK_INT(store.images, 0);
+}
+
+static void start(struct want *want, const char *name, enum image_policy policy,
+		  const char *password)
+{
+	struct image_want_plan plan = { .name = str_of(name), .policy = policy };
+
+	*want = (struct want){ 0 };
+	if (password) {
+		plan.username = STR("u");
+		plan.password = str_of(password);
+	}
+	want->handle = image_want_start(getter, &plan, on_done, want);
+	CHECK(!want->done);
+}
+
+static void let_go(int pulls)
+{
+	pthread_mutex_lock(&store.lock);
+	store.allowed += pulls;
+	pthread_cond_broadcast(&store.changed);
+	pthread_mutex_unlock(&store.lock);
+}
+
+/* --- policies --- */
+
+static void what_is_here_is_not_pulled(void)
+{
+	struct want want, never;
+
+	open_getter(true, true);
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, NULL);
+	start(&never, "web", IMAGE_NEVER, NULL);
+	CHECK(!image_want_is_pulling(want.handle));
+	fixture_until(loop, &never.done);
+	CHECK(want.done && want.has_image && never.has_image);
+	CHECK_INT(store.begun, 0);
+	close_getter();
+}
+
+static void what_is_not_here_may_not_be_pulled(void)
+{
+	struct want want;
+
+	open_getter(true, false);
+	start(&want, "web", IMAGE_NEVER, NULL);
+	fixture_until(loop, &want.done);
+	CHECK_INT(want.kind, ERROR_NOT_FOUND);
+	start(&want, "", IMAGE_ALWAYS, NULL);
+	fixture_until(loop, &want.done);
+	CHECK(!want.has_image);
+	start(&want, "NOT a name", IMAGE_ALWAYS, NULL);
+	fixture_until(loop, &want.done);
+	CHECK(!want.has_image);
+	CHECK_INT(store.begun, 0);
+	close_getter();
+}
+
+static void what_is_missing_is_pulled(void)
+{
+	struct want want;
+
+	open_getter(true, false);
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, "p");
+	CHECK(image_want_is_pulling(want.handle));
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK(want.has_image);
+	CHECK_STR(want.fallback, "");
+	CHECK_STR(store.last, "docker.io/library/web:latest u p");
+	start(&want, "web", IMAGE_ALWAYS, NULL);
+	CHECK(image_want_is_pulling(want.handle));
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK_INT(store.begun, 2);
+	close_getter();
+}
+
+static void an_unreachable_registry_is_excused(void)
+{
+	struct want want;
+
+	open_getter(false, true);
+	start(&want, "web", IMAGE_ALWAYS, NULL);
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK(want.has_image);
+	CHECK_STR(want.fallback, "cannot pull");
+	store.kind = ERROR_UNAUTHORIZED; /* a refusal is not */
+	start(&want, "web", IMAGE_ALWAYS, NULL);
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK(!want.has_image);
+	CHECK_INT(want.kind, ERROR_UNAUTHORIZED);
+	close_getter();
+}
+
+static void a_failure_is_told(void)
+{
+	struct want want;
+
+	open_getter(false, false);
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, NULL);
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK_INT(want.kind, ERROR_UNAVAILABLE);
+	close_getter();
+}
+
+/* --- sharing --- */
+
+static void one_pull_serves_all(void)
+{
+	struct want wants[4];
+
+	open_getter(true, false);
+	start(&wants[0], "web", IMAGE_IF_NOT_PRESENT, "p");
+	start(&wants[1], "docker.io/library/web:latest", IMAGE_ALWAYS, "p");
+	start(&wants[2], "web:latest", IMAGE_IF_NOT_PRESENT, "p");
+	start(&wants[3], "web", IMAGE_IF_NOT_PRESENT, "p");
+	image_want_cancel(wants[2].handle);
+	let_go(1);
+	fixture_until(loop, &wants[3].done);
+	CHECK(wants[0].has_image && wants[1].has_image && !wants[2].done);
+	CHECK_INT(store.begun, 1);
+	close_getter();
+}
+
+/* Nobody gets an image, or a refusal, by another one's password. */
+static void logins_are_not_shared(void)
+{
+	struct want mine, yours, nobodys;
+
+	open_getter(true, false);
+	start(&mine, "web", IMAGE_ALWAYS, "p");
+	start(&yours, "web", IMAGE_ALWAYS, "q");
+	start(&nobodys, "web", IMAGE_ALWAYS, NULL);
+	let_go(3);
+	fixture_until(loop, &mine.done);
+	fixture_until(loop, &yours.done);
+	fixture_until(loop, &nobodys.done);
+	CHECK_INT(store.begun, 3);
+	close_getter();
+}
+
+static void a_callback_may_cancel_its_neighbours(void)
+{
+	struct want wants[3];
+
+	open_getter(true, false);
+	for (size_t i = 0; i < 3; i++)
+		start(&wants[i], "web", IMAGE_ALWAYS, NULL);
+	wants[0].cancels = &wants[1];
+	let_go(1);
+	fixture_until(loop, &wants[2].done);
+	CHECK(wants[0].done && !wants[1].done);
+	close_getter();
+}
+
+static void cancelled_at_any_time(void)
+{
+	struct want want;
+
+	open_getter(true, true);
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, NULL);
+	image_want_cancel(want.handle);
+	start(&want, "web", IMAGE_ALWAYS, NULL);
+	image_want_cancel(want.handle);
+	image_want_cancel(NULL);
+	let_go(1);
+	close_getter(); /* waits for the pull that nobody wants */
+	CHECK(!want.done);
+	CHECK_INT(store.ended, 1);
+}
+
+static const struct test tests[] = {
+	{ "what is here is not pulled", what_is_here_is_not_pulled },
+	{ "what is not here may not be pulled", what_is_not_here_may_not_be_pulled },
+	{ "what is missing is pulled", what_is_missing_is_pulled },
+	{ "an unreachable registry is excused", an_unreachable_registry_is_excused },
+	{ "a failure is told", a_failure_is_told },
+	{ "one pull serves all", one_pull_serves_all },
+	{ "logins are not shared", logins_are_not_shared },
+	{ "a callback may cancel its neighbours", a_callback_may_cancel_its_neighbours },
+	{ "cancelled at any time", cancelled_at_any_time },
+};
+
+TEST_MAIN(tests)
