@@ -635,7 +635,7 @@ bool agent_start(struct loop *loop, const struct agent_plan *plan,
 	agent->next.on_task = on_next;
 	agent->peers.on_task = on_peers;
 	if (!prepare(agent, err) || !start_parts(agent, err) || !load_or_join(agent, err)) {
-		agent_stop(agent);
+		(void)!agent_stop(agent); /* nothing has begun that could be waited for */
 		return false;
 	}
 	loop_timer_set(loop, &agent->renew, RENEW_MS);
@@ -644,9 +644,10 @@ bool agent_start(struct loop *loop, const struct agent_plan *plan,
 }
 
 /* Last come first gone; whoever has calls under way goes before the client. */
-void agent_stop(struct agent *agent)
+bool agent_stop(struct agent *agent)
 {
 	struct node *node = &agent->node;
+	bool busy = node->getter && image_getter_is_busy(node->getter);
 
 	loop_timer_stop(&agent->retry);
 	loop_timer_stop(&agent->renew);
@@ -667,6 +668,8 @@ void agent_stop(struct agent *agent)
 	if (agent->redial)
 		redial_stop(agent->redial);
 	pod_network_close(node->network);
+	if (busy)
+		return false;
 	image_getter_close(node->getter);
 	images_close(node->images);
 	json_doc_free(agent->registries);
@@ -680,4 +683,5 @@ void agent_stop(struct agent *agent)
 	free(agent->authority);
 	free(agent->pod_cidr);
 	free(agent);
+	return true;
 }

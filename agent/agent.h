@@ -36,7 +36,9 @@ struct agent_plan {
 MUST_CHECK bool agent_start(struct loop *loop, const struct agent_plan *plan,
 			    void (*on_failed)(void *of, const struct error *why), void *of,
 			    struct agent **out, struct error *err);
-/* Let go: pods live on, for the next agent to adopt. */
-void agent_stop(struct agent *agent);
+/* Let go: pods live on, for the next agent to adopt.  False: a servant thread is still at work on
+ * an image and has kept what it needs; the process is to end without another look at the loop.  The
+ * store of images does not mind. */
+bool agent_stop(struct agent *agent);
 
 #endif

@@ -39,6 +39,7 @@ struct image_getter {
 	const struct json *registries;
 	struct work_pool *pool;
 	struct map *pulls; /* name and login -> struct pull */
+	size_t chores;     /* under way */
 };
 
 bool image_getter_open(struct loop *loop, struct images *images, const struct json *registries,
@@ -65,6 +66,11 @@ void image_getter_close(struct image_getter *getter)
 	work_close(getter->pool);
 	map_free(getter->pulls);
 	free(getter);
+}
+
+bool image_getter_is_busy(const struct image_getter *getter)
+{
+	return getter->chores > 0 || map_count(getter->pulls) > 0;
 }
 
 /* --- a want's end --- */
@@ -231,6 +237,7 @@ static void chore_done(struct work_job *job)
 {
 	struct chore *chore = CONTAINER_OF(job, struct chore, job);
 
+	chore->getter->chores--;
 	chore->on_done(chore->of, chore->names, chore->worked ? NULL : &chore->err);
 	for (size_t i = 0; chore->names && chore->names[i]; i++)
 		free(chore->names[i]);
@@ -250,6 +257,7 @@ static void start_chore(struct image_getter *getter, struct str what,
 	chore->on_done = on_done;
 	chore->of = of;
 	chore->job = (struct work_job){ .run = run, .on_done = chore_done };
+	getter->chores++;
 	work_start(getter->pool, &chore->job);
 }
 

@@ -241,8 +241,11 @@ static void put_conditions(const struct pod *pod, struct json_doc *doc, struct j
 	const struct json *known = json_path(json_root(pod->now), "status", "conditions", NULL);
 	const struct json *before =
 		pod->own_times ? json_get(json_root(pod->status), "conditions") : known;
-	bool over = pod->finished || pod->failed_reason;
-	const char *no = over ? "PodCompleted" : "ContainersNotReady";
+	struct str phase = json_str(json_get(status, "phase"));
+	bool over = str_is(phase, "Succeeded") || str_is(phase, "Failed");
+	const char *no = !over                     ? "ContainersNotReady"
+			 : str_is(phase, "Failed") ? "PodFailed"
+						   : "PodCompleted";
 	bool gates = gates_open(pod);
 
 	add_condition(doc, list, before, "PodReadyToStartContainers",

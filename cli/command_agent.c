@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "base/log.h"
@@ -119,7 +120,8 @@ static int serve(const struct options *options)
 		serving.status = command_fail(&err);
 	} else {
 		loop_run(serving.loop);
-		agent_stop(agent);
+		if (!agent_stop(agent))
+			_exit(serving.status);
 	}
 	loop_signal_stop(&watch);
 	loop_close(serving.loop);
