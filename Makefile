@@ -153,11 +153,11 @@ endif
 
 build/$(ARCH)/mote: $(call room_archives,$(release),$(rooms)) build/deps/$(ARCH).stamp
 	$(if $(call room_sources,cli),,$(error there is no cli/ yet, so there is no binary to link))
-	$(call announce,LINK,$@) $(tools)/cc $(link_release) -s -o $@.new -Lbuild/deps/$(ARCH)/lib -Wl,--start-group \
-		$(filter %.a,$^) $(libraries) -Wl,--end-group
-	@size=$$(wc -c < $@.new) && [ $$size -le $(size_max) ] || \
-		{ echo "$@ has $$size bytes, more than the $(size_max) it may have" >&2; exit 1; }
-	@mv $@.new $@
+	$(call announce,LINK,$@) $(tools)/cc $(link_release) -s -o $@.$$$$ -Lbuild/deps/$(ARCH)/lib -Wl,--start-group \
+		$(filter %.a,$^) $(libraries) -Wl,--end-group && size=$$(wc -c < $@.$$$$) && \
+		{ [ $$size -le $(size_max) ] || \
+		{ echo "$@ has $$size bytes, more than the $(size_max) it may have" >&2; rm -f $@.$$$$; exit 1; }; } && \
+		mv $@.$$$$ $@
 
 build/mote: build/$(machine)/mote
 	@ln -f $< $@ 2>/dev/null || cp $< $@
