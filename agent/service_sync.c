@@ -281,6 +281,20 @@ static void add_host_port(struct table *table, const struct pod *pod, const stru
 	(void)!read_address(json_str(json_get(port, "hostIP")), &out->host_address);
 }
 
+static void add_host_ports(struct table *table, const struct pod *pod, const struct json *container)
+{
+	for (struct json_iter it = json_iter(json_get(container, "ports")); json_next(&it);)
+		add_host_port(table, pod, it.value);
+}
+
+/* A pod that is over has let go of its ports, though its object is still there. */
+static bool is_over(const struct json *pod)
+{
+	struct str phase = json_str(json_path(pod, "status", "phase", NULL));
+
+	return str_is(phase, "Succeeded") || str_is(phase, "Failed");
+}
+
 static void gather_host_ports(struct table *table)
 {
 	const struct pod *pod;
@@ -288,12 +302,15 @@ static void gather_host_ports(struct table *table)
 	for (size_t i = 0; (pod = pods_next(table->sync->plan.pods, &i));) {
 		const struct json *spec = json_get(pod_object(pod), "spec");
 
-		if (json_bool(json_get(spec, "hostNetwork")) || !pod_is_attached(pod))
+		if (json_bool(json_get(spec, "hostNetwork")) || is_over(pod_object(pod)))
 			continue;
 		for (struct json_iter c = json_iter(json_get(spec, "containers")); json_next(&c);)
-			for (struct json_iter p = json_iter(json_get(c.value, "ports"));
-			     json_next(&p);)
-				add_host_port(table, pod, p.value);
+			add_host_ports(table, pod, c.value);
+		/* Sidecars are containers that happen to stand among those that come first. */
+		for (struct json_iter c = json_iter(json_get(spec, "initContainers"));
+		     json_next(&c);)
+			if (str_is(json_str(json_get(c.value, "restartPolicy")), "Always"))
+				add_host_ports(table, pod, c.value);
 	}
 }
 
