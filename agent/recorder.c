@@ -1,5 +1,5 @@
 /*
- * recorder.c - events, counted up when they repeat.
+ * recorder.c - events, counted up when they repeat, held back when they are too many.
  */
 #include "agent/recorder.h"
 
@@ -14,20 +14,31 @@
 #define REMEMBERED_MAX 512
 #define SAME_S         600
 #define MESSAGE_MAX    1024
+#define NAME_MAX_      253
+/* Of one object, as kubelets do: so many at once, then one each five minutes. */
+#define BURST    25
+#define REFILL_S 300
 
 struct said { /* an event that may be counted up */
 	char *namespace, *name;
 	int64_t count, last_s;
 };
 
+struct bucket { /* what an object may still say */
+	int64_t left, since_s;
+};
+
 struct recorder {
 	struct client *client;
 	char *node_name;
-	struct map *said; /* what makes two events the same -> struct said */
+	struct map *said;    /* what makes two events the same -> struct said */
+	struct map *buckets; /* an object's uid -> struct bucket */
 };
 
-static void said_free(struct said *said)
+static void said_free(void *value)
 {
+	struct said *said = value;
+
 	free(said->namespace);
 	free(said->name);
 	free(said);
@@ -40,6 +51,7 @@ struct recorder *recorder_new(struct client *client, const char *node_name)
 	recorder->client = client;
 	recorder->node_name = memory_string(node_name);
 	recorder->said = map_new();
+	recorder->buckets = map_new();
 	return recorder;
 }
 
@@ -52,23 +64,48 @@ void recorder_free(struct recorder *recorder)
 		return;
 	for (size_t i = 0; map_next(recorder->said, &i, &key, &value);)
 		said_free(value);
+	for (size_t i = 0; map_next(recorder->buckets, &i, &key, &value);)
+		free(value);
 	map_free(recorder->said);
+	map_free(recorder->buckets);
 	free(recorder->node_name);
 	free(recorder);
 }
 
 /* The oldest goes: a map keeps the order of arrival. */
-static void make_room(struct recorder *recorder)
+static void make_room(struct map *map, void (*drop)(void *value))
 {
+	auto_free char *oldest = NULL;
 	struct str key;
 	void *value;
 	size_t at = 0;
 
-	if (map_count(recorder->said) < REMEMBERED_MAX ||
-	    !map_next(recorder->said, &at, &key, &value))
+	if (map_count(map) < REMEMBERED_MAX || !map_next(map, &at, &key, &value))
 		return;
-	map_remove(recorder->said, key);
-	said_free(value);
+	oldest = str_copy(key);
+	map_remove(map, str_of(oldest));
+	drop(value);
+}
+
+/* May this object say one thing more? */
+static bool take_turn(struct recorder *recorder, struct str uid)
+{
+	struct bucket *bucket = map_find(recorder->buckets, uid);
+	int64_t now_s = clock_now_ms() / 1000, more;
+
+	if (!bucket) {
+		make_room(recorder->buckets, free);
+		bucket = memory_new(struct bucket);
+		*bucket = (struct bucket){ .left = BURST, .since_s = now_s };
+		map_put(recorder->buckets, uid, bucket);
+	}
+	more = (now_s - bucket->since_s) / REFILL_S;
+	bucket->since_s += more * REFILL_S;
+	bucket->left = bucket->left + more > BURST ? BURST : bucket->left + more;
+	if (bucket->left == 0)
+		return false;
+	bucket->left--;
+	return true;
 }
 
 static void send(struct recorder *recorder, enum client_verb verb, const struct said *said,
@@ -137,20 +174,51 @@ static void say_first(struct recorder *recorder, const struct recorder_about *ab
 		      const char *const words[3])
 {
 	struct str namespace = meta_str(about->object, "namespace");
+	struct str name = meta_str(about->object, "name");
 	struct said *said = memory_new(struct said);
 	auto_buf body = BUF_INIT;
 	uint64_t random;
 
 	random_bytes(&random, sizeof(random));
 	said->namespace = str_copy(namespace.len > 0 ? namespace : STR("default"));
-	said->name = memory_print(STR_FMT ".%016" PRIx64, STR_ARG(meta_str(about->object, "name")),
-				  random);
+	if (name.len > NAME_MAX_ - 17)
+		name.len = NAME_MAX_ - 17;
+	said->name = memory_print(STR_FMT ".%016" PRIx64, STR_ARG(name), random);
 	said->count = 1;
 	said->last_s = clock_wall_s();
 	print_event(recorder, about, said, words, &body);
 	send(recorder, CLIENT_CREATE, said, buf_str(&body));
-	make_room(recorder);
+	make_room(recorder->said, said_free);
 	map_put(recorder->said, key, said);
+}
+
+/* What containers print may be anything, a text of the API may not: other bytes become "?". */
+static void clean(char *text)
+{
+	for (size_t at = 0, len = strlen(text); at < len;) {
+		size_t take = 1;
+
+		while (take < 4 && at + take < len && !str_is_utf8(str_from(text + at, take)))
+			take++;
+		if (str_is_utf8(str_from(text + at, take))) {
+			at += take;
+			continue;
+		}
+		text[at++] = '?';
+	}
+}
+
+/* A character that was cut in the middle goes. */
+static void drop_half(char *text)
+{
+	size_t len = strlen(text);
+
+	for (size_t back = 1; back < 4 && back < len; back++)
+		if (((unsigned char)text[len - back] & 0xc0) == 0xc0) {
+			if (!str_is_utf8(str_from(text + len - back, back)))
+				text[len - back] = '\0';
+			return;
+		}
 }
 
 void recorder_emit(struct recorder *recorder, const struct recorder_about *about, const char *type,
@@ -163,8 +231,12 @@ void recorder_emit(struct recorder *recorder, const struct recorder_about *about
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
+	if (vsnprintf(message, sizeof(message), format, args) >= (int)sizeof(message))
+		drop_half(message);
 	va_end(args);
+	if (!take_turn(recorder, meta_str(about->object, "uid")))
+		return;
+	clean(message);
 	key = memory_print(STR_FMT "\n%s\n%s\n%s", STR_ARG(meta_str(about->object, "uid")), reason,
 			   about->field_path ? about->field_path : "", message);
 	said = map_find(recorder->said, str_of(key));

@@ -2,7 +2,8 @@
  * recorder.h - Kubernetes Events of this node: what `kubectl describe` shows.
  *
  * The same thing said again within ten minutes counts one event up instead of making another.
- * Events are best effort: what cannot be sent is lost.  Loop thread only.
+ * One object says 25 things at once, then one each five minutes.  Events are best effort: what
+ * cannot be sent is lost.  Loop thread only.
  */
 #ifndef AGENT_RECORDER_H
 #define AGENT_RECORDER_H
