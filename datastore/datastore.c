@@ -8,8 +8,8 @@
  *
  * While a group is being committed, further writes queue up and make the next group: that is the
  * group commit. The engine's housekeeping is a job of its own, started when no write has come for a
- * while (or when it cannot wait any longer). When a group fails (disk full), all writes of it and all queued behind it fail,
- * because they may build on it.
+ * while (or when it cannot wait any longer). When a group fails (disk full), all writes of it and
+ * all queued behind it fail, because they may build on it.
  */
 #include "datastore/datastore.h"
 
