@@ -25,11 +25,10 @@ trap 'exit 1' INT TERM
 
 # Wait until a command succeeds: tries every 50 ms for $1 seconds.
 await() {
-	tries=$(($1 * 20))
+	local deadline=$((SECONDS + $1 + 1))
 	shift
 	while ! "$@" > /dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || { echo "never came true: $*" >&2; return 1; }
+		[ "$SECONDS" -lt "$deadline" ] || { echo "never came true: $*" >&2; return 1; }
 		sleep 0.05
 	done
 }
