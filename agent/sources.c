@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "api/names.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -24,6 +25,7 @@ struct source {
 	char *name; /* of a token: its audience, "" = the server's own */
 	int64_t seconds;
 	bool optional, absent;
+	bool mounted; /* by a volume: without it the pod cannot begin */
 	struct json_doc *doc;
 	int64_t renew_ms; /* tokens: monotonic clock of the next one */
 	struct client_call *call;
@@ -49,18 +51,23 @@ static char *key_of(enum source_type type, struct str name, int64_t seconds)
 	return memory_print("%d/%" PRId64 "/" STR_FMT, (int)type, seconds, STR_ARG(name));
 }
 
-static void need(struct sources *it, enum source_type type, struct str name, int64_t seconds,
-		 bool optional)
+static struct source *need(struct sources *it, enum source_type type, struct str name,
+			   int64_t seconds, bool optional)
 {
 	auto_free char *key = key_of(type, name, seconds);
 	struct source *source = map_find(it->map, str_of(key));
 
 	if (source) {
 		source->optional = source->optional && optional;
-		return;
+		return source;
 	}
-	if ((name.len == 0 && type != SOURCE_TOKEN) || map_count(it->map) >= SOURCES_MAX)
-		return;
+	/* It becomes a part of a path that we ask for under the node's name. */
+	if (name_check(NAME_SUBDOMAIN,
+		       type == SOURCE_TOKEN
+			       ? json_str(json_path(it->pod, "spec", "serviceAccountName", NULL))
+			       : name) ||
+	    map_count(it->map) >= SOURCES_MAX)
+		return NULL;
 	source = memory_new(struct source);
 	source->sources = it;
 	source->type = type;
@@ -68,31 +75,42 @@ static void need(struct sources *it, enum source_type type, struct str name, int
 	source->seconds = seconds;
 	source->optional = optional;
 	map_put(it->map, str_of(key), source);
+	return source;
 }
 
-static void need_if(struct sources *it, enum source_type type, const struct json *part,
-		    const char *field)
+static struct source *need_if(struct sources *it, enum source_type type, const struct json *part,
+			      const char *field)
 {
 	int64_t seconds = type == SOURCE_TOKEN ? json_int(json_get(part, "expirationSeconds")) : 0;
 
-	if (json_type(part) == JSON_OBJECT)
-		need(it, type, json_str(json_get(part, field)), seconds,
-		     json_bool(json_get(part, "optional")));
+	return json_type(part) != JSON_OBJECT
+		       ? NULL
+		       : need(it, type, json_str(json_get(part, field)), seconds,
+			      json_bool(json_get(part, "optional")));
+}
+
+static void need_mounted(struct sources *it, enum source_type type, const struct json *part,
+			 const char *field)
+{
+	struct source *source = need_if(it, type, part, field);
+
+	if (source)
+		source->mounted = true;
 }
 
 static void need_for_volumes(struct sources *it)
 {
 	for (struct json_iter v = json_iter(json_path(it->pod, "spec", "volumes", NULL));
 	     json_next(&v);) {
-		need_if(it, SOURCE_CONFIG_MAP, json_get(v.value, "configMap"), "name");
-		need_if(it, SOURCE_SECRET, json_get(v.value, "secret"), "secretName");
-		for (struct json_iter s =
-			     json_iter(json_path(v.value, "projected", "sources", NULL));
-		     json_next(&s);) {
-			need_if(it, SOURCE_CONFIG_MAP, json_get(s.value, "configMap"), "name");
-			need_if(it, SOURCE_SECRET, json_get(s.value, "secret"), "name");
-			need_if(it, SOURCE_TOKEN, json_get(s.value, "serviceAccountToken"),
-				"audience");
+		const struct json *list = json_path(v.value, "projected", "sources", NULL);
+
+		need_mounted(it, SOURCE_CONFIG_MAP, json_get(v.value, "configMap"), "name");
+		need_mounted(it, SOURCE_SECRET, json_get(v.value, "secret"), "secretName");
+		for (struct json_iter s = json_iter(list); json_next(&s);) {
+			need_mounted(it, SOURCE_CONFIG_MAP, json_get(s.value, "configMap"), "name");
+			need_mounted(it, SOURCE_SECRET, json_get(s.value, "secret"), "name");
+			need_mounted(it, SOURCE_TOKEN, json_get(s.value, "serviceAccountToken"),
+				     "audience");
 		}
 	}
 }
@@ -195,6 +213,9 @@ static void on_answer(void *of, const struct json *result, const struct error *e
 		finish_one(source, NULL);
 		return;
 	}
+	/* Its container says so (CreateContainerConfigError); the others may run. */
+	if (err && err->kind == ERROR_NOT_FOUND && !source->mounted)
+		source->absent = true;
 	if (!err) {
 		source->absent = false;
 		keep(source, result);

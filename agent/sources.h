@@ -24,7 +24,8 @@ void sources_free(struct sources *sources); /* a running fetch is dropped; NULL 
 void sources_fetch(struct sources *sources, void (*on_done)(void *of, const struct error *err),
 		   void *of);
 bool sources_running(const struct sources *sources);
-/* Everything that is not optional is known, from the API or from the disk. */
+/* Everything that volumes need and that is not optional is known, from the API or from the disk;
+ * what only environments need is known, or the API said that it is not there. */
 bool sources_complete(const struct sources *sources);
 /* When to fetch again: milliseconds from now; 0 = never (the pod names nothing). */
 int64_t sources_again_ms(const struct sources *sources);

@@ -177,6 +177,7 @@ static void check_table(const char *services, const char *slices, const char *wa
 	scene_close(&scene);
 }
 
+/* clang-format off */
 #define SERVICE(name, ip, ports, more)                                                             \
 	"{'metadata':{'namespace':'shop','name':'" name "','resourceVersion':'1'},'spec':{"        \
 	"'clusterIP':'" ip "','ports':[" ports "]" more "}}"
@@ -193,19 +194,16 @@ static void check_table(const char *services, const char *slices, const char *wa
 
 static void ports_find_their_endpoints(void)
 {
-	check_table(
-		SERVICE("web", "10.43.0.7", HTTP ",{'name':'dns','port':53,'protocol':'UDP'}",
-			"") "," SERVICE("none", "None", "{'port':1}",
-					"") "," SERVICE("lone", "10.43.0.8", "{'port':1}", ""),
-		SLICE("a", "web", HTTP_SLICE ",{'name':'dns','port':5353,'protocol':'UDP'}",
-		      UP("10.42.0.2", "n0") "," DOWN("10.42.0.3") "," LEAVING(
-			      "10.42.0.4")) "," SLICE("b", "web", HTTP_SLICE,
-						      UP("10.42.3.2",
-							 "n1")) "," SLICE("c", "other", HTTP_SLICE,
-									  UP("10.42.9.9", "n1")),
-		"6 10.43.0.7,80 node=30080 -> 10.42.0.2:8080 10.42.3.2:8080\n"
-		"17 10.43.0.7,53 -> 10.42.0.2:5353\n"
-		"6 10.43.0.8,1 ->\n");
+	check_table(SERVICE("web", "10.43.0.7", HTTP ",{'name':'dns','port':53,'protocol':'UDP'}", "")
+		    "," SERVICE("none", "None", "{'port':1}", "")
+		    "," SERVICE("lone", "10.43.0.8", "{'port':1}", ""),
+		    SLICE("a", "web", HTTP_SLICE ",{'name':'dns','port':5353,'protocol':'UDP'}",
+			  UP("10.42.0.2", "n0") "," DOWN("10.42.0.3") "," LEAVING("10.42.0.4"))
+		    "," SLICE("b", "web", HTTP_SLICE, UP("10.42.3.2", "n1"))
+		    "," SLICE("c", "other", HTTP_SLICE, UP("10.42.9.9", "n1")),
+		    "6 10.43.0.7,80 node=30080 -> 10.42.0.2:8080 10.42.3.2:8080\n"
+		    "17 10.43.0.7,53 -> 10.42.0.2:5353\n"
+		    "6 10.43.0.8,1 ->\n");
 }
 
 static void leaving_ones_are_the_last_resort(void)
@@ -248,15 +246,14 @@ static void all_addresses_are_served(void)
 
 static void odd_endpoints_are_left_out(void)
 {
-	check_table(
-		SERVICE("web", "10.43.0.7", HTTP, ""),
-		SLICE("a", "web", HTTP_SLICE, "{'addresses':[]},{},{'addresses':['fd00::1']},{'addresses':['x']}") "," SLICE(
-			"b", "web", "{'name':'other','port':1}",
-			UP("10.42.0.2",
-			   "n0")) "," SLICE("c", "web", "{'name':'http','port':1,'protocol':'UDP'}",
-					    UP("10.42.0.2", "n0")) "," SLICE("d", "", HTTP_SLICE,
-									     UP("10.42.0.2", "n0")),
-		"6 10.43.0.7,80 node=30080 ->\n");
+	check_table(SERVICE("web", "10.43.0.7", HTTP, ""),
+		    SLICE("a", "web", HTTP_SLICE,
+			  "{'addresses':[]},{},{'addresses':['fd00::1']},{'addresses':['x']}")
+		    "," SLICE("b", "web", "{'name':'other','port':1}", UP("10.42.0.2", "n0"))
+		    "," SLICE("c", "web", "{'name':'http','port':1,'protocol':'UDP'}",
+			      UP("10.42.0.2", "n0"))
+		    "," SLICE("d", "", HTTP_SLICE, UP("10.42.0.2", "n0")),
+		    "6 10.43.0.7,80 node=30080 ->\n");
 }
 
 static void the_api_is_at_our_relay(void)
@@ -277,22 +274,20 @@ static void add_pod(const char *address, const char *text)
 static void host_ports_are_the_pods(void)
 {
 	add_pod("10.42.3.2",
-		"{'spec':{'containers':[{'ports':" PORTS(
-			"80") "}],'initContainers':["
-			      "{'ports':" PORTS("81") "},{'restartPolicy':'Always','ports':" PORTS(
-				      "82") "}]}}");
+		"{'spec':{'containers':[{'ports':" PORTS("80") "}],'initContainers':[{'ports':"
+		PORTS("81") "},{'restartPolicy':'Always','ports':" PORTS("82") "}]}}");
 	add_pod("", "{'spec':{'containers':[{'ports':" PORTS("83") "}]}}");
 	add_pod("192.0.2.1",
 		"{'spec':{'hostNetwork':true,'containers':[{'ports':" PORTS("84") "}]}}");
-	add_pod("10.42.3.3",
-		"{'spec':{'containers':[{'ports':" PORTS("85") "}]},'status':{"
-							       "'phase':'Succeeded'}}");
+	add_pod("10.42.3.3", "{'spec':{'containers':[{'ports':" PORTS("85") "}]},'status':{"
+			     "'phase':'Succeeded'}}");
 	check_table("", "",
 		    "host 6 0.0.0.0:80 -> 10.42.3.2:8080\nhost 6 0.0.0.0:82 -> 10.42.3.2:8080\n");
 	add_pod("10.42.3.2", "{'spec':{'containers':[{'ports':[{'containerPort':53,'hostPort':53,"
 			     "'protocol':'UDP','hostIP':'192.0.2.1'}]}]}}");
 	check_table("", "", "host 17 192.0.2.1:53 -> 10.42.3.2:53\n");
 }
+/* clang-format on */
 
 /* --- when --- */
 

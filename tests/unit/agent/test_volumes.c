@@ -24,6 +24,7 @@ static void scene_open(struct scene *scene, const char *volume, const char *more
 {
 	auto_free char *text = memory_print(
 		"{'metadata':{'name':'web','namespace':'shop','labels':{'app':'x'}},'spec':{"
+		"'serviceAccountName':'sa',"
 		"'volumes':[{'name':'v',%s}],'containers':[{'name':'main'}]%s}}",
 		volume, more);
 
