@@ -33,7 +33,6 @@ struct exec_bridge {
 	struct exec_session exec;
 	bool alive; /* the session is the sandbox's: it is cancelled when we go */
 	struct http_request *req;
-	void (*on_refused)(struct http_request *req, const struct error *why);
 	struct stream *stream;
 	struct buf in;    /* frames from the server that are not whole yet */
 	struct buf input; /* for the process's stdin                       */
@@ -335,6 +334,26 @@ static void watch_fd(struct exec_bridge *it, struct loop_fd *watch, int fd, unsi
 		(void)!loop_fd_start(it->loop, watch, wants, &ignored);
 }
 
+/* As kubelets do it: the upgrade stands, and the reason is the session's status. */
+static void say_failed(struct exec_bridge *it, struct http_request *req, const struct error *err)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	auto_buf text = BUF_INIT;
+
+	json_put(doc, root, "metadata", json_new_object(doc));
+	json_put(doc, root, "status", json_new_text(doc, "Failure"));
+	json_put(doc, root, "message", json_new_text(doc, err->text));
+	json_put(doc, root, "reason", json_new_text(doc, "InternalError"));
+	json_put(doc, root, "code", json_new_int(doc, 500));
+	json_print(root, &text);
+	req->on_gone = NULL;
+	it->stream = http_upgrade(req, "mote-exec");
+	send_frame(it, CHANNEL_STATUS, buf_str(&text));
+	stream_close_after_flush(it->stream, LINGER_MS);
+	it->stream = NULL;
+}
+
 static void on_started(struct exec_session *exec, const struct error *err)
 {
 	struct exec_bridge *it = CONTAINER_OF(exec, struct exec_bridge, exec);
@@ -345,7 +364,7 @@ static void on_started(struct exec_session *exec, const struct error *err)
 		it->alive = false;
 		exec->stdin_fd = exec->stdout_fd = exec->stderr_fd = -1;
 		if (req)
-			it->on_refused(req, err);
+			say_failed(it, req, err);
 		bury(it);
 		return;
 	}
@@ -412,7 +431,6 @@ void exec_bridge_start(struct exec_bridges *bridges, struct http_request *req,
 	it->loop = plan->loop;
 	it->sandbox = plan->sandbox;
 	it->req = req;
-	it->on_refused = plan->on_refused;
 	it->bury.on_task = on_bury;
 	it->alive = true;
 	it->exec = (struct exec_session){ .stdin_fd = -1,

@@ -20,8 +20,6 @@ struct exec_bridge_plan {
 	const char *container_id;
 	const char *const *argv; /* NULL: attach */
 	bool tty, stdin_wanted;
-	/* Fails before it begins: the request is still to be answered. */
-	void (*on_refused)(struct http_request *req, const struct error *why);
 };
 
 struct exec_bridges; /* all of a node, so that they can be ended together */
@@ -30,7 +28,8 @@ void exec_bridges_free(struct exec_bridges *bridges); /* NULL is fine */
 /* The sandbox is about to be closed: end what runs in it. */
 void exec_bridges_end(struct exec_bridges *bridges, const struct sandbox *sandbox);
 
-/* Begin; upgrades the request to "mote-exec" once the process runs. */
+/* Begin; upgrades the request to "mote-exec" once the process runs or cannot be started: then the
+ * status is all that comes. */
 void exec_bridge_start(struct exec_bridges *bridges, struct http_request *req,
 		       const struct exec_bridge_plan *plan);
 

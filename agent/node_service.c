@@ -243,17 +243,18 @@ static bool start_bridge(struct asked *asked, const char *const *argv, struct er
 					 .container_id = id,
 					 .argv = argv,
 					 .tty = param_true(asked, "tty"),
-					 .stdin_wanted = param_true(asked, "stdin"),
-					 .on_refused = refuse };
+					 .stdin_wanted = param_true(asked, "stdin") };
 
-	if (!asked->req->head.upgrade)
-		return error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
 	if (!plan.sandbox || !pod_container_id(asked->pod, asked->container, id) ||
 	    !pod_container_runs(asked->pod, asked->container))
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "container \"" STR_FMT "\" of pod \"" STR_FMT "\" is not running",
 				 STR_ARG(asked->container), STR_ARG(asked->name));
-	exec_bridge_start(asked->service->bridges, asked->req, &plan);
+	/* Nothing else is in the way: the server words it for its client. */
+	if (asked->req->head.upgrade)
+		exec_bridge_start(asked->service->bridges, asked->req, &plan);
+	else
+		http_reply(asked->req, 426, "text/plain", STR("an upgrade is required"));
 	return true;
 }
 

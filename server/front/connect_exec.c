@@ -19,6 +19,7 @@
 #define FRAME_MAX   (1024u * 1024)
 #define PENDING_MAX (512u * 1024)
 #define READ_PIECE  16384
+#define NODE_READY  426 /* Upgrade Required: nothing else is in the way */
 
 enum {
 	CHANNEL_STDIN,
@@ -260,6 +261,10 @@ static void on_refused(void *of, const struct http_head *head, struct str body,
 	exec->call = NULL;
 	if (err)
 		why = *err;
+	else if (head->status == NODE_READY)
+		error_set(&why, ERROR_FORBIDDEN,
+			  "only WebSocket upgrades are served; use a client that speaks them "
+			  "(kubectl 1.30 and later do)");
 	else if (json_parse(body, &doc, NULL, &unused))
 		status_to_error(json_root(doc), head->status, &why);
 	else
@@ -298,12 +303,6 @@ enum step exec_start(struct request *req, struct tunnel *tunnel, struct str cont
 		error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
 		return STEP_FAIL;
 	}
-	if (!http_has_token(&req->http->head, "Upgrade", "websocket")) {
-		error_set(err, ERROR_FORBIDDEN,
-			  "only WebSocket upgrades are served; use a client that speaks them "
-			  "(kubectl 1.30 and later do)");
-		return STEP_FAIL;
-	}
 	exec = memory_new(struct exec);
 	exec->req = req;
 	exec->loop = server_loop(req->server);
@@ -315,6 +314,9 @@ enum step exec_start(struct request *req, struct tunnel *tunnel, struct str cont
 			    STR_ARG(req->subresource), STR_ARG(req->namespace), STR_ARG(req->name),
 			    STR_ARG(container), STR_ARG(req->http->query));
 	ask.of = exec;
+	/* Clients fall back to SPDY when a WebSocket was refused: they are told the node's reason. */
+	if (!http_has_token(&req->http->head, "Upgrade", "websocket"))
+		ask.header_count = 0;
 	exec->call = http_call(exec->client, &ask);
 	return STEP_DONE;
 }

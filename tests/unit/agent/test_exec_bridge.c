@@ -76,8 +76,6 @@ struct scene {
 	struct buf got, plain, wrong, status;
 	size_t statuses;
 	bool upgraded, tty, input, attach;
-	struct error why;
-	bool refused;
 };
 
 /* --- the client --- */
@@ -172,15 +170,6 @@ static void send_one(struct scene *scene, unsigned char channel, struct str payl
 
 /* --- the server --- */
 
-static void on_refused(struct http_request *req, const struct error *why)
-{
-	struct scene *scene = CONTAINER_OF(req->identity, struct scene, service);
-
-	scene->refused = true;
-	scene->why = *why;
-	http_reply(req, 500, "text/plain", str_of(why->text));
-}
-
 static void on_request(struct http_service *service, struct http_request *req)
 {
 	static const char *const argv[] = { "sh", NULL };
@@ -189,8 +178,7 @@ static void on_request(struct http_service *service, struct http_request *req)
 					 .container_id = "main.0",
 					 .argv = scene->attach ? NULL : argv,
 					 .tty = scene->tty,
-					 .stdin_wanted = scene->input,
-					 .on_refused = on_refused };
+					 .stdin_wanted = scene->input };
 
 	exec_bridge_start(scene->bridges, req, &plan);
 }
@@ -652,7 +640,6 @@ static void a_client_may_leave_before_the_start(void)
 	process.exec->on_started(process.exec, &why);
 	fixture_turn(scene.loop, 10);
 	CHECK(!process.cancelled);
-	CHECK(!scene.refused);
 	scene_close(&scene);
 	scene_begin(&scene);
 	stream_close(scene.client);
@@ -664,7 +651,8 @@ static void a_client_may_leave_before_the_start(void)
 	scene_close(&scene);
 }
 
-static void a_refused_start_is_answered(void)
+/* The upgrade stands, and the reason is the session's status. */
+static void a_refused_start_is_told(void)
 {
 	struct scene scene = { 0 };
 	struct error why;
@@ -673,8 +661,8 @@ static void a_refused_start_is_answered(void)
 	error_set(&why, ERROR_NOT_FOUND, "no such program");
 	process.exec->on_started(process.exec, &why);
 	fixture_turn(scene.loop, 10);
-	CHECK(scene.refused);
-	CHECK(str_starts(buf_str(&scene.got), STR("HTTP/1.1 500 ")));
+	CHECK(str_starts(buf_str(&scene.got), STR("HTTP/1.1 101 ")));
+	CHECK(str_search(buf_str(&scene.got), STR("no such program")) > 0);
 	CHECK(!process.cancelled);
 	scene_close(&scene);
 }
@@ -753,7 +741,7 @@ static const struct test tests[] = {
 	{ "unwanted input is thrown away", unwanted_input_is_thrown_away },
 	{ "a leaving client kills", a_leaving_client_kills },
 	{ "a client may leave before the start", a_client_may_leave_before_the_start },
-	{ "a refused start is answered", a_refused_start_is_answered },
+	{ "a refused start is told", a_refused_start_is_told },
 	{ "a large frame ends it", a_large_frame_ends_it },
 	{ "many small frames are quick", many_small_frames_are_quick },
 	{ "all of a sandbox end", all_of_a_sandbox_end },
