@@ -69,24 +69,21 @@ struct pod {
 	bool own_times;   /* the status that was made last has our own times */
 	int64_t sandbox_wait_ms, sandbox_due_ms, ready_since_ms;
 	char address[POD_NETWORK_ADDRESS];
-	struct pod_container *containers; /* init containers first */
+	struct pod_container *containers; /* container_count of them, init containers first */
 	size_t container_count;
 	char start_time[CLOCK_TEXT]; /* "" until it is ours */
-
 	bool leaving;   /* deleted, evicted, over its deadline: containers are stopped */
 	bool forgotten; /* gone from the API: nobody is told                            */
 	bool finished;  /* phase Succeeded or Failed for good                           */
 	const char *failed_reason; /* "DeadlineExceeded"; NULL                             */
 	int64_t stop_due_ms;
 	bool told_gone, delete_sent, delete_done;
-
 	int64_t fetch_ms, fetch_due_ms; /* of sources: wait after a failure, next time     */
 	int64_t retry_ms, retry_due_ms; /* of volumes and sandbox                          */
 	uint64_t kept_hash;             /* of what pod.json holds                          */
 	struct loop_timer timer;
 	struct loop_task pass;
-	/* status */
-	struct json_doc *status; /* last made                                               */
+	struct json_doc *status; /* last made */
 	bool status_dirty, status_stored;
 	struct client_call *status_call, *delete_call;
 	int64_t status_wait_ms, status_due_ms;
