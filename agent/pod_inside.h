@@ -62,7 +62,7 @@ struct pod {
 	struct sources *sources;
 	struct sandbox *sandbox;
 	enum pod_sandbox_phase phase;
-	bool attached, volumes_ready;
+	bool attached, volumes_ready, told_gone, delete_sent, delete_done;
 	bool asked;       /* for its sources, with whatever answer */
 	bool initialised; /* its main containers have had their turn in this sandbox */
 	bool adopted;     /* and the API's word about it has not been heard yet */
@@ -77,7 +77,6 @@ struct pod {
 	bool finished;  /* phase Succeeded or Failed for good                           */
 	const char *failed_reason; /* "DeadlineExceeded"; NULL                             */
 	int64_t stop_due_ms;
-	bool told_gone, delete_sent, delete_done;
 	int64_t fetch_ms, fetch_due_ms; /* of sources: wait after a failure, next time     */
 	int64_t retry_ms, retry_due_ms; /* of volumes and sandbox                          */
 	uint64_t kept_hash;             /* of what pod.json holds                          */
