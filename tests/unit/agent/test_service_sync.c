@@ -194,7 +194,8 @@ static void check_table(const char *services, const char *slices, const char *wa
 
 static void ports_find_their_endpoints(void)
 {
-	check_table(SERVICE("web", "10.43.0.7", HTTP ",{'name':'dns','port':53,'protocol':'UDP'}", "")
+	check_table(SERVICE("web", "10.43.0.7",
+			    HTTP ",{'name':'dns','port':53,'protocol':'UDP'}", "")
 		    "," SERVICE("none", "None", "{'port':1}", "")
 		    "," SERVICE("lone", "10.43.0.8", "{'port':1}", ""),
 		    SLICE("a", "web", HTTP_SLICE ",{'name':'dns','port':5353,'protocol':'UDP'}",

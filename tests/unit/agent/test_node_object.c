@@ -1,0 +1,248 @@
+/*
+ * test_node_object.c - a machine registers, keeps its status and its lease alive, and comes back
+ * when somebody deletes it.
+ */
+#include "agent/node_object.h"
+
+#include "base/map.h"
+#include "tests/unit/agent/agent_fixture.h"
+#include "tests/unit/harness.h"
+
+#define NODE   "/api/v1/nodes/n1"
+#define STATUS NODE "/status"
+#define LEASES "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+
+struct scene {
+	struct loop *loop;
+	struct fixture_api api;
+	struct node node;
+	struct machine machine;
+	struct option_list labels, taints;
+	struct node_object *object;
+	int told;
+};
+
+static void on_object(void *owner, const struct json *object)
+{
+	CHECK(object);
+	((struct scene *)owner)->told++;
+}
+
+static void scene_open(struct scene *scene)
+{
+	static const char *labels[] = { "zone=east", "plain" };
+	static const char *taints[] = { "a=b:NoSchedule", "c:NoExecute" };
+	struct node_object_plan plan = { .node = &scene->node,
+					 .machine = &scene->machine,
+					 .labels = &scene->labels,
+					 .taints = &scene->taints,
+					 .on_object = on_object,
+					 .owner = scene };
+	struct error err;
+
+	*scene = (struct scene){ .labels = { labels, 2 }, .taints = { taints, 2 } };
+	CHECK_OK(loop_open(&scene->loop, &err), &err);
+	fixture_api_open(&scene->api, scene->loop);
+	machine_look(harness_folder(), &scene->machine);
+	scene->machine.cpu_milli = 4000;
+	scene->machine.memory = 2048 * 1024;
+	scene->node = (struct node){ .loop = scene->loop,
+				     .client = scene->api.client,
+				     .name = "n1",
+				     .ip = "192.0.2.1",
+				     .folder = harness_folder(),
+				     .max_pods = 110 };
+	scene->object = node_object_start(&plan);
+}
+
+static void scene_close(struct scene *scene)
+{
+	node_object_stop(scene->object);
+	fixture_api_close(&scene->api);
+	loop_close(scene->loop);
+}
+
+/* Turn until the API was asked for `what`; gives the body of the newest such call. */
+static struct json_doc *asked(struct scene *scene, const char *what)
+{
+	auto_free char *head = memory_print("%s ", what);
+
+	for (int i = 0; i < 800; i++) {
+		struct str rest = buf_str(&scene->api.asked), found = STR_NONE;
+		struct json_doc *doc = NULL;
+		struct error err;
+
+		while (rest.len > 0) {
+			struct str line = str_cut(&rest, '\n');
+
+			if (str_starts(line, str_of(head)))
+				found = str_from(line.at + strlen(head), line.len - strlen(head));
+		}
+		if (found.at) {
+			if (found.len > 0)
+				CHECK_OK(json_parse(found, &doc, NULL, &err), &err);
+			return doc;
+		}
+		loop_once(scene->loop, 10);
+	}
+	harness_fail(__FILE__, __LINE__, "nobody asked %s, but: %s", what,
+		     buf_text(&scene->api.asked));
+}
+
+static void check_asked(struct scene *scene, const char *what)
+{
+	json_doc_free(asked(scene, what));
+}
+
+static void check_text(const struct json *value, const char *want)
+{
+	auto_free char *have = str_copy(json_str(value));
+
+	CHECK_STR(have, want);
+}
+
+static const struct json *condition(const struct json *status, const char *type)
+{
+	for (struct json_iter it = json_iter(json_get(status, "conditions")); json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "type")), type))
+			return it.value;
+	harness_fail(__FILE__, __LINE__, "no condition %s", type);
+}
+
+static void a_new_node_is_made(void)
+{
+	struct scene scene;
+	auto_json_doc doc = NULL;
+	const struct json *root, *status, *taints;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "POST /api/v1/nodes", "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "POST " LEASES, "{}");
+	node_object_poke(scene.object);
+	doc = asked(&scene, "POST /api/v1/nodes");
+	root = json_root(doc);
+	status = json_get(root, "status");
+	taints = json_path(root, "spec", "taints", NULL);
+	check_text(json_path(root, "metadata", "labels", "zone", NULL), "east");
+	check_text(json_path(root, "metadata", "labels", "plain", NULL), "");
+	check_text(json_path(root, "metadata", "labels", "kubernetes.io/hostname", NULL), "n1");
+	check_text(json_get(json_at(taints, 0), "value"), "b");
+	check_text(json_get(json_at(taints, 1), "effect"), "NoExecute");
+	check_text(json_path(status, "capacity", "cpu", NULL), "4");
+	check_text(json_path(status, "allocatable", "memory", NULL), "2048Ki");
+	check_text(json_path(status, "capacity", "pods", NULL), "110");
+	check_text(json_get(condition(status, "Ready"), "status"), "False");
+	check_text(json_get(condition(status, "MemoryPressure"), "status"), "False");
+	check_asked(&scene, "PATCH " STATUS);
+	check_asked(&scene, "POST " LEASES);
+	fixture_turn(scene.loop, 10);
+	CHECK_INT(scene.told, 2);
+	scene_close(&scene);
+}
+
+static void an_old_node_is_taken_over(void)
+{
+	struct scene scene;
+	auto_json_doc doc = NULL;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene.object);
+	check_asked(&scene, "PATCH " STATUS);
+	CHECK(str_search(buf_str(&scene.api.asked), STR("POST /api/v1/nodes ")) < 0);
+	fixture_turn(scene.loop, 10);
+	buf_reset(&scene.api.asked);
+	node_object_ready(scene.object, NULL);
+	node_object_ready(scene.object, NULL); /* is no news */
+	doc = asked(&scene, "PATCH " STATUS);
+	check_text(json_get(condition(json_get(json_root(doc), "status"), "Ready"), "status"),
+		   "True");
+	scene_close(&scene);
+}
+
+static void a_change_on_the_way_is_not_lost(void)
+{
+	struct scene scene;
+	auto_json_doc doc = NULL;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene.object);
+	check_asked(&scene, "PATCH " STATUS);
+	fixture_turn(scene.loop, 10);
+	node_object_ready(scene.object, "first"); /* this call runs when the next one comes */
+	node_object_ready(scene.object, NULL);
+	fixture_turn(scene.loop, 20);
+	doc = asked(&scene, "PATCH " STATUS);
+	check_text(json_get(condition(json_get(json_root(doc), "status"), "Ready"), "status"),
+		   "True");
+	scene_close(&scene);
+}
+
+static void a_deleted_node_registers_again(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene.object); /* its status is not found: somebody deleted it */
+	check_asked(&scene, "PATCH " STATUS);
+	map_remove(scene.api.answers, STR("GET " NODE));
+	fixture_api_answer(&scene.api, "POST /api/v1/nodes", "{'metadata':{'name':'n1'}}");
+	check_asked(&scene, "POST /api/v1/nodes");
+	scene_close(&scene);
+}
+
+static void leases_are_renewed(void)
+{
+	struct scene scene;
+	auto_json_doc doc = NULL;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "POST " LEASES, "{}");
+	fixture_api_answer(&scene.api, "PATCH " LEASES "/n1", "{}");
+	node_object_poke(scene.object);
+	doc = asked(&scene, "POST " LEASES);
+	check_text(json_path(json_root(doc), "spec", "holderIdentity", NULL), "n1");
+	fixture_turn(scene.loop, 10);
+	node_object_poke(scene.object); /* as when the tunnel is up again */
+	check_asked(&scene, "PATCH " LEASES "/n1");
+	map_remove(scene.api.answers, STR("PATCH " LEASES "/n1")); /* the server forgot it */
+	fixture_turn(scene.loop, 10);
+	node_object_poke(scene.object);
+	fixture_turn(scene.loop, 10);
+	buf_reset(&scene.api.asked);
+	check_asked(&scene, "POST " LEASES);
+	scene_close(&scene);
+}
+
+static void stopped_at_any_time(void)
+{
+	for (int rounds = 0; rounds < 15; rounds++) {
+		struct scene scene;
+
+		scene_open(&scene);
+		scene.api.down = rounds % 2;
+		fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+		node_object_poke(scene.object);
+		fixture_turn(scene.loop, rounds);
+		scene_close(&scene);
+	}
+	node_object_stop(NULL);
+}
+
+static const struct test tests[] = {
+	{ "a new node is made", a_new_node_is_made },
+	{ "an old node is taken over", an_old_node_is_taken_over },
+	{ "a change on the way is not lost", a_change_on_the_way_is_not_lost },
+	{ "a deleted node registers again", a_deleted_node_registers_again },
+	{ "leases are renewed", leases_are_renewed },
+	{ "stopped at any time", stopped_at_any_time },
+};
+
+TEST_MAIN(tests)
