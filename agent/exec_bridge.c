@@ -232,9 +232,8 @@ static void on_feed(struct loop_fd *watch, unsigned events)
 {
 	struct exec_bridge *it = CONTAINER_OF(watch, struct exec_bridge, feed);
 
-	(void)events;
-	if (it->input.len == 0) {
-		loop_fd_stop(watch); /* only a hangup can have woken us */
+	if (it->input.len == 0 && (events & LOOP_HANGUP)) {
+		loop_fd_stop(watch); /* nobody will read from it any more */
 		return;
 	}
 	feed_process(it);
