@@ -101,9 +101,8 @@ bool cgroup_file_field(const char *folder, const char *file, const char *name, u
 
 /* --- making --- */
 
-/* Controllers that exist are handed to the children, one by one: an unknown one spoils the
- * whole write. */
-static void hand_down_controllers(const char *folder)
+/* One by one: an unknown one spoils the whole write. */
+void cgroup_hand_down(const char *folder)
 {
 	static const char *const wanted[] = { "+memory", "+cpu", "+pids" };
 
@@ -125,7 +124,7 @@ static bool make_folders(const char *parent, const char *path, bool unified, cha
 		if (name.len == 0)
 			continue;
 		if (unified)
-			hand_down_controllers(folder);
+			cgroup_hand_down(folder);
 		longer = memory_print("%s/" STR_FMT, folder, STR_ARG(name));
 		free(folder);
 		folder = longer;

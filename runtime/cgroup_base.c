@@ -199,6 +199,31 @@ static bool unified_parent(const struct search *search, char **own, struct error
 	return is_true_root(*own) || empty_into_leaf(*own, err);
 }
 
+/* Version 2: the groups above ours, from the top on, let the controllers through.  Where one has
+ * processes of its own it cannot, and we do with what comes. */
+static void open_way_down(const char *mount, const char *own)
+{
+	size_t len = strlen(mount);
+
+	while (strncmp(own, mount, strlen(mount)) == 0 && own[len] == '/') {
+		auto_free char *above = memory_print("%.*s", (int)len, own);
+
+		cgroup_hand_down(above);
+		len += 1 + strcspn(own + len + 1, "/");
+	}
+}
+
+static bool fill_unified(const struct search *search, char **own, struct error *err)
+{
+	*own = own_folder(search, CGROUP_UNIFIED);
+	if (!*own)
+		return error_set(err, ERROR_UNAVAILABLE, "our cgroup is not known");
+	if (!unified_parent(search, own, err))
+		return false;
+	open_way_down(search->found[CGROUP_UNIFIED].mount, *own);
+	return true;
+}
+
 static bool is_unified(const struct search *search)
 {
 	return search->found[CGROUP_UNIFIED].mount && !search->found[CGROUP_MEMORY].mount &&
@@ -209,12 +234,8 @@ static bool fill(const struct search *search, struct cgroup *parent, struct erro
 {
 	size_t count = 0;
 
-	if (is_unified(search)) {
-		parent->folders[CGROUP_UNIFIED] = own_folder(search, CGROUP_UNIFIED);
-		return parent->folders[CGROUP_UNIFIED]
-			       ? unified_parent(search, &parent->folders[CGROUP_UNIFIED], err)
-			       : error_set(err, ERROR_UNAVAILABLE, "our cgroup is not known");
-	}
+	if (is_unified(search))
+		return fill_unified(search, &parent->folders[CGROUP_UNIFIED], err);
 	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++) {
 		parent->folders[i] = own_folder(search, (enum cgroup_part)i);
 		count += parent->folders[i] != NULL;

@@ -18,6 +18,9 @@ bool cgroup_file_number(const char *folder, const char *file, uint64_t *out);
 /* The number after "name " at a line's begin of a flat file such as memory.stat. */
 bool cgroup_file_field(const char *folder, const char *file, const char *name, uint64_t *out);
 
+/* Version 2: the group's children get the controllers we use, as far as it has them and may. */
+void cgroup_hand_down(const char *folder);
+
 /* cgroup_devices.c, version 2: load and attach a program; errno tells why not. */
 bool cgroup_devices_attach(const char *folder);
 /* The rules as lines for version 1's devices.allow, ends with NULL. */

@@ -161,13 +161,30 @@ static bool open_in(const char *folder, const char *name, int *out_fd, struct er
 
 static bool mount_failed(struct error *err)
 {
-	if (errno == EINVAL)
+	if (errno == EINVAL || errno == ENODEV)
 		return error_set(
 			err, ERROR_BROKEN,
 			"mount the layers: the kernel has no overlay file system, or the pod "
 			"folder lies on one that cannot carry it (an overlay itself, for one): "
 			"move the data folder to ext4, xfs or tmpfs");
 	return error_os(err, "mount the layers");
+}
+
+/*
+ * ENODEV is a kernel without overlay, or one whose module is just being loaded for another pod: a
+ * module loader may find it underway and not wait (busybox's does).  After a boot all pods come at
+ * once.
+ */
+static bool mount_overlay(const char *target, const char *options)
+{
+	int tries = 20;
+
+	while (mountfd_classic("overlay", target, "overlay", 0, options) != 0) {
+		if (errno != ENODEV || --tries == 0)
+			return false;
+		usleep(50000);
+	}
+	return true;
 }
 
 /* "volatile": what is written is gone after a power cut anyway, so it is not synced to the disk. */
@@ -192,7 +209,7 @@ static bool mount_layers(const struct launch *launch, struct error *err)
 		snprintf(target, sizeof(target), "%d", root);
 		snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%d,workdir=%d%s", layers,
 			 upper, work, attempt == 0 ? ",volatile" : "");
-		if (mountfd_classic("overlay", target, "overlay", 0, options) == 0)
+		if (mount_overlay(target, options))
 			return true;
 		if (errno != EINVAL)
 			break; /* only an unknown option is worth a second attempt */
