@@ -11,6 +11,13 @@ test:
 cluster: build/mote
 	@tests/run_cluster.sh
 
+#: make test-long             a server and its node in an emulated machine: cgroup 2, nftables, a power cut
+.PHONY: test-long
+vm_programs := $(patsubst %,$(release)/tests/unit/runtime/test_%,capability cgroup images pathfd sandbox \
+	sandbox_exec sandbox_modes seccomp)
+test-long: build/mote $(vm_programs)
+	@tests/vm/run.sh $(vm_programs)
+
 #: make bench                 figures beside their bars
 .PHONY: bench
 bench: build/mote
