@@ -317,7 +317,7 @@ gone() {
 }
 
 no_pods() {
-	[ -z "$(k get pods -l "$1" -o name)" ]
+	[ -z "$(k get pods --selector="$1" -o name)" ]
 }
 
 # shell TEXT: in a shell that has k.
