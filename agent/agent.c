@@ -599,7 +599,8 @@ static bool start_parts(struct agent *agent, struct error *err)
 					   .on_object = on_object,
 					   .owner = agent };
 
-	if (!images_open(store, &node->images, err) ||
+	if (!work_open(agent->loop, 1, &node->chores, err) ||
+	    !images_open(store, &node->images, err) ||
 	    !image_getter_open(agent->loop, node->images,
 			       agent->registries ? json_root(agent->registries) : NULL,
 			       &node->getter, err))
@@ -660,6 +661,8 @@ bool agent_stop(struct agent *agent)
 	service_sync_stop(agent->services);
 	cache_stop(agent->nodes);
 	pods_close(agent->pods);
+	if (node->chores)
+		work_close(node->chores);
 	exec_bridges_free(node->bridges);
 	node_object_stop(agent->object);
 	recorder_free(node->recorder);

@@ -274,3 +274,19 @@ void log_reader_free(struct log_reader *it)
 	free(it->path);
 	free(it);
 }
+
+void log_reader_plain(struct str lines, bool cut, struct buf *out)
+{
+	if (cut)
+		str_cut(&lines, '\n');
+	while (lines.len > 0) {
+		struct str text = str_cut(&lines, '\n'), tag;
+
+		str_cut(&text, ' '); /* time */
+		str_cut(&text, ' '); /* stdout or stderr */
+		tag = str_cut(&text, ' ');
+		buf_add_str(out, text);
+		if (!str_is(tag, "P"))
+			buf_add_byte(out, '\n');
+	}
+}

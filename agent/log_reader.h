@@ -35,4 +35,8 @@ MUST_CHECK bool log_reader_open(struct loop *loop, const struct log_reader_plan 
 void log_reader_resume(struct log_reader *stream);
 void log_reader_free(struct log_reader *stream); /* no callback after it; NULL is fine */
 
+/* The text of CRI lines without their heads, appended; `cut`: the first line is not whole and is
+ * left out. */
+void log_reader_plain(struct str lines, bool cut, struct buf *out);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "agent/container_spec.h"
 #include "agent/exec_bridge.h"
+#include "agent/pod_files.h"
 #include "agent/pod_inside.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -44,6 +45,15 @@ const struct json *pod_spec(const struct pod *pod)
 bool pod_host_network(const struct pod *pod)
 {
 	return json_bool(json_get(pod_spec(pod), "hostNetwork"));
+}
+
+/* A pod in the host's network has the host's name. */
+void pod_hostname(const struct pod *pod, char out[64])
+{
+	if (pod_host_network(pod))
+		snprintf(out, 64, "%.63s", pod->node->name);
+	else
+		container_spec_hostname(json_root(pod->now), out);
 }
 
 const char *pod_address(const struct pod *pod)
@@ -265,7 +275,7 @@ static void start_sandbox(struct pod *pod)
 	};
 	struct error err;
 
-	container_spec_hostname(json_root(pod->now), hostname);
+	pod_hostname(pod, hostname);
 	if (sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
 		pod->phase = SANDBOX_STARTING;
 		return;
@@ -346,7 +356,6 @@ static void on_deleted(void *of, const struct json *result, const struct error *
 	pod_again(pod);
 }
 
-/* The API forgets the pod only when nothing of it is left here. */
 static void say_deleted(struct pod *pod)
 {
 	auto_free char *body = memory_print("{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\","
@@ -369,25 +378,34 @@ static void say_deleted(struct pod *pod)
 	pod->delete_call = client_call(pod->node->client, &ask);
 }
 
+/* The API forgets the pod only when nothing of it is left here. */
 static void leave(struct pod *pod)
 {
-	struct error err;
-
-	if (pod->told_gone)
+	if (!pod->files_gone) {
+		if (!pod->removal && clock_now_ms() >= pod->retry_due_ms)
+			pod_files_remove(pod);
 		return;
+	}
 	if (!pod->forgotten && !pod->delete_done) {
 		if (!pod->delete_sent)
 			say_deleted(pod);
 		return;
 	}
-	if (!pod_files_remove(pod, &err)) {
-		log_warn("agent.pod", "a pod's folder cannot be removed; trying again",
-			 "pod=%s/%s why=\"%s\"", pod->namespace, pod->name, err.text);
-		pod_again_at(pod, clock_now_ms() + RETRY_FIRST_MS * 10);
-		return;
-	}
 	pod->told_gone = true;
 	pod->events->on_gone(pod->owner, pod);
+}
+
+void pod_files_removed(struct pod *pod, const struct error *err)
+{
+	if (err) {
+		log_warn("agent.pod", "a pod's folder cannot be removed; trying again",
+			 "pod=%s/%s why=\"%s\"", pod->namespace, pod->name, err->text);
+		pod->retry_due_ms = clock_now_ms() + RETRY_FIRST_MS * 10;
+		pod_again_at(pod, pod->retry_due_ms);
+		return;
+	}
+	pod->files_gone = true;
+	pod_again(pod);
 }
 
 static bool is_deleted(const struct pod *pod)
@@ -445,6 +463,7 @@ static void shorten_grace(struct pod *pod)
 static void begin_leaving(struct pod *pod)
 {
 	pod->leaving = true;
+	pod->retry_due_ms = 0;
 	pod->stop_due_ms = clock_now_ms() + grace_s(pod) * 1000;
 }
 
@@ -520,6 +539,18 @@ static void on_timer(struct loop_timer *timer)
 
 /* --- life --- */
 
+/* Probes and hooks point into the spec they began with: without any, only the newest is needed. */
+static void drop_old_specs(struct pod *pod)
+{
+	for (size_t i = 0; i < pod->container_count; i++)
+		if (pod->containers[i].probes || pod->containers[i].hook)
+			return;
+	for (size_t i = 0; i + 1 < pod->spec_count; i++)
+		json_doc_free(pod->specs[i]);
+	pod->specs[0] = pod->specs[pod->spec_count - 1];
+	pod->spec_count = 1;
+}
+
 static void set_object(struct pod *pod, const struct json *object)
 {
 	const struct json *spec = pod->spec_count ? pod_spec(pod) : NULL;
@@ -535,6 +566,7 @@ static void set_object(struct pod *pod, const struct json *object)
 			memory_grow(pod->specs, (pod->spec_count + 1) * sizeof(struct json_doc *));
 		pod->specs[pod->spec_count++] = kept;
 		pod_containers_respec(pod);
+		drop_old_specs(pod);
 	}
 	if (pod->sources)
 		sources_pod(pod->sources, json_root(pod->now));
@@ -620,6 +652,7 @@ void pod_free(struct pod *pod)
 		client_cancel(pod->status_call);
 	if (pod->delete_call)
 		client_cancel(pod->delete_call);
+	pod_files_let_go(pod);
 	pod_containers_free(pod);
 	close_sandbox(pod);
 	sources_free(pod->sources);
@@ -656,7 +689,7 @@ void pod_update(struct pod *pod, const struct json *object)
 	set_object(pod, object);
 	if (pod->adopted)
 		recall(pod);
-	if (!pod_files_keep(pod, &changed, &err))
+	if (!pod->files_gone && !pod_files_keep(pod, &changed, &err))
 		log_warn("agent.pod", "a pod's change cannot be kept", "pod=%s/%s why=\"%s\"",
 			 pod->namespace, pod->name, err.text);
 	if (changed && pod->volumes_ready && !pod->leaving)

@@ -11,11 +11,14 @@
 #include <stdio.h>
 
 #include "agent/container_spec.h"
+#include "agent/log_reader.h"
+#include "agent/pod_files.h"
 #include "agent/pod_inside.h"
 #include "agent/pull_secret.h"
 #include "base/file.h"
 
 #define IMAGE_BACK_OFF_MAX_MS 300000
+#define LOG_TAIL_MAX          2048
 #define BUSY_MS               200
 #define GRACE_DEFAULT_S       30
 #define GRACE_MAX_S           (7 * 24 * 3600)
@@ -63,12 +66,16 @@ struct pod_container *pod_container_find(const struct pod *pod, struct str name)
 	return NULL;
 }
 
+/* The texts may be those that are replaced. */
 static void wait_for(struct pod_container *c, const char *reason, const char *message)
 {
+	char *new_reason = reason ? memory_string(reason) : NULL;
+	char *new_message = message && *message ? memory_string(message) : NULL;
+
 	free(c->waiting_reason);
 	free(c->waiting_message);
-	c->waiting_reason = reason ? memory_string(reason) : NULL;
-	c->waiting_message = message && *message ? memory_string(message) : NULL;
+	c->waiting_reason = new_reason;
+	c->waiting_message = new_message;
 }
 
 static void name_attempt(struct pod_container *c)
@@ -265,12 +272,41 @@ void pod_containers_learn(struct pod *pod)
 
 /* --- ends --- */
 
+/* What it said last, in place of a termination message: at most 2 KiB, as with kubelets. */
+static void add_log_tail(struct pod_container *c)
+{
+	struct json *over = json_get(json_root(c->over), "terminated");
+	auto_buf path = BUF_INIT, text = BUF_INIT;
+	auto_fd fd = -1;
+	char bytes[LOG_TAIL_MAX * 2];
+	ssize_t got;
+	off_t end;
+
+	pod_files_log_folder(c->pod, c->name, &path);
+	buf_add_print(&path, "/%u.log", c->attempt);
+	fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || (end = lseek(fd, 0, SEEK_END)) < 0)
+		return;
+	got = pread(fd, bytes, sizeof(bytes),
+		    end > (off_t)sizeof(bytes) ? end - (off_t)sizeof(bytes) : 0);
+	if (got <= 0)
+		return;
+	log_reader_plain(str_from(bytes, (size_t)got), end > (off_t)sizeof(bytes), &text);
+	if (text.len > LOG_TAIL_MAX)
+		buf_drop_front(&text, text.len - LOG_TAIL_MAX);
+	json_put(c->over, over, "message", json_new_str(c->over, buf_str(&text)));
+}
+
 static void end_of(struct pod_container *c, const struct container_state *state)
 {
 	let_go(c);
 	if (c->over || !state)
 		return;
 	c->over = pod_status_terminated(c, state);
+	if (state->exit_code != 0 && !*state->message &&
+	    str_is(json_str(json_get(c->spec, "terminationMessagePolicy")),
+		   "FallbackToLogsOnError"))
+		add_log_tail(c);
 	if (state->finished_us - state->started_us > BACK_OFF_RESET_US)
 		c->back_off_ms = 0;
 	if (strcmp(state->reason, "StartError") == 0)
@@ -497,7 +533,7 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 					    .node_memory = pod->node->memory };
 	char hostname[64];
 
-	container_spec_hostname(json_root(pod->now), hostname);
+	pod_hostname(pod, hostname);
 	pod_files_log_folder(pod, c->name, &log);
 	if (!file_make_dirs(buf_text(&log), 0755, err))
 		return false;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/container_spec.h"
-#include "agent/pod_inside.h"
+#include "agent/pod_files.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -56,7 +56,7 @@ bool pod_files_keep(struct pod *pod, bool *out_changed, struct error *err)
 
 /* --- /etc --- */
 
-/* Written in place: it is mounted into containers as a file. */
+/* A container that runs keeps the file it was given; the next one gets the new one. */
 static bool put(const struct pod *pod, const char *name, const struct buf *text, struct error *err)
 {
 	auto_free char *path = memory_print("%s/etc/%s", pod->folder, name);
@@ -105,16 +105,21 @@ static void add_list(const struct json *list, const char *word, struct buf *out)
 		buf_add_print(out, "%s " STR_FMT "\n", word, STR_ARG(json_str(it.value)));
 }
 
-static void add_dns_config(const struct json *config, struct buf *out)
+static void add_search(const struct json *searches, struct str known, struct buf *out)
 {
-	add_list(json_get(config, "nameservers"), "nameserver", out);
-	if (json_count(json_get(config, "searches")) > 0) {
-		buf_add_text(out, "search");
-		for (struct json_iter it = json_iter(json_get(config, "searches")); json_next(&it);)
-			buf_add_print(out, " " STR_FMT, STR_ARG(json_str(it.value)));
-		buf_add_byte(out, '\n');
-	}
-	for (struct json_iter it = json_iter(json_get(config, "options")); json_next(&it);) {
+	if (known.len == 0 && json_count(searches) == 0)
+		return;
+	buf_add_text(out, "search");
+	if (known.len > 0)
+		buf_add_print(out, " " STR_FMT, STR_ARG(known));
+	for (struct json_iter it = json_iter(searches); json_next(&it);)
+		buf_add_print(out, " " STR_FMT, STR_ARG(json_str(it.value)));
+	buf_add_byte(out, '\n');
+}
+
+static void add_options(const struct json *options, struct buf *out)
+{
+	for (struct json_iter it = json_iter(options); json_next(&it);) {
 		struct str value = json_str(json_get(it.value, "value"));
 
 		buf_add_print(out, "options " STR_FMT "%s" STR_FMT "\n",
@@ -123,19 +128,38 @@ static void add_dns_config(const struct json *config, struct buf *out)
 	}
 }
 
-/* The machine's own resolver, then what the pod adds; a pod with dnsPolicy None has only the
- * latter. */
-static bool put_resolv(const struct pod *pod, struct error *err)
+/* The machine's lines but "search", of which there may be one only: its words are given back. */
+static struct str copy_machine(const struct pod *pod, struct buf *keep, struct buf *out)
 {
-	auto_buf text = BUF_INIT;
-	struct str policy = json_str(json_get(pod_spec(pod), "dnsPolicy"));
+	struct str search = STR_NONE, rest;
 	struct error ignored;
 
-	if (!str_is(policy, "None"))
-		(void)!file_read(pod->node->resolv_conf, RESOLV_MAX, &text, &ignored);
-	if (text.len > 0 && text.at[text.len - 1] != '\n')
-		buf_add_byte(&text, '\n');
-	add_dns_config(json_get(pod_spec(pod), "dnsConfig"), &text);
+	if (!file_read(pod->node->resolv_conf, RESOLV_MAX, keep, &ignored))
+		return search;
+	rest = buf_str(keep);
+	while (rest.len > 0) {
+		struct str line = str_cut(&rest, '\n'), words = line;
+
+		if (str_is(str_cut(&words, ' '), "search"))
+			search = str_trim(words);
+		else if (line.len > 0)
+			buf_add_print(out, STR_FMT "\n", STR_ARG(line));
+	}
+	return search;
+}
+
+/* The machine's own resolver and what the pod adds; with dnsPolicy None only the latter. */
+static bool put_resolv(const struct pod *pod, struct error *err)
+{
+	const struct json *config = json_get(pod_spec(pod), "dnsConfig");
+	auto_buf text = BUF_INIT, machine = BUF_INIT;
+	struct str search = STR_NONE;
+
+	if (!str_is(json_str(json_get(pod_spec(pod), "dnsPolicy")), "None"))
+		search = copy_machine(pod, &machine, &text);
+	add_list(json_get(config, "nameservers"), "nameserver", &text);
+	add_search(json_get(config, "searches"), search, &text);
+	add_options(json_get(config, "options"), &text);
 	return put(pod, "resolv.conf", &text, err);
 }
 
@@ -145,7 +169,7 @@ bool pod_files_etc(struct pod *pod, struct error *err)
 	auto_buf name = BUF_INIT;
 	char hostname[64];
 
-	container_spec_hostname(json_root(pod->now), hostname);
+	pod_hostname(pod, hostname);
 	buf_add_print(&name, "%s\n", hostname);
 	return file_make_dirs(folder, 0755, err) && put_hosts(pod, hostname, err) &&
 	       put_resolv(pod, err) && put(pod, "hostname", &name, err);
@@ -162,11 +186,53 @@ void pod_files_log_folder(const struct pod *pod, const char *container, struct b
 		buf_add_print(out, "/%s", container);
 }
 
-bool pod_files_remove(struct pod *pod, struct error *err)
+struct pod_removal {
+	struct work_job job;
+	struct pod *pod; /* NULL: it did not wait */
+	char *folder, *logs;
+	bool worked;
+	struct error err;
+};
+
+static void run_removal(struct work_job *job)
 {
+	struct pod_removal *removal = CONTAINER_OF(job, struct pod_removal, job);
+
+	volumes_release(removal->folder);
+	removal->worked = file_remove_tree(removal->logs, &removal->err) &&
+			  file_remove_tree(removal->folder, &removal->err);
+}
+
+static void removal_done(struct work_job *job)
+{
+	struct pod_removal *removal = CONTAINER_OF(job, struct pod_removal, job);
+
+	if (removal->pod) {
+		removal->pod->removal = NULL;
+		pod_files_removed(removal->pod, removal->worked ? NULL : &removal->err);
+	}
+	free(removal->folder);
+	free(removal->logs);
+	free(removal);
+}
+
+void pod_files_remove(struct pod *pod)
+{
+	struct pod_removal *removal = memory_new(struct pod_removal);
 	auto_buf logs = BUF_INIT;
 
-	volumes_release(pod->folder);
 	pod_files_log_folder(pod, NULL, &logs);
-	return file_remove_tree(buf_text(&logs), err) && file_remove_tree(pod->folder, err);
+	removal->job = (struct work_job){ .run = run_removal, .on_done = removal_done };
+	removal->pod = pod;
+	removal->folder = memory_string(pod->folder);
+	removal->logs = buf_take(&logs);
+	pod->removal = removal;
+	work_start(pod->node->chores, &removal->job);
+}
+
+void pod_files_let_go(struct pod *pod)
+{
+	if (pod->removal)
+		pod->removal->pod = NULL;
+	pod->removal = NULL;
 }

@@ -85,6 +85,8 @@ struct pod {
 	struct json_doc *status; /* last made */
 	bool status_dirty, status_stored;
 	struct client_call *status_call, *delete_call;
+	struct pod_removal *removal; /* of its folder, under way */
+	bool files_gone;
 	int64_t status_wait_ms, status_due_ms;
 };
 
@@ -97,6 +99,7 @@ struct volumes_work pod_volumes_work(const struct pod *pod, struct downward_fact
 void pod_say(struct pod *pod, const struct pod_container *container, const char *type,
 	     const char *reason, const char *format, ...) PRINTF_LIKE(5, 6);
 bool pod_host_network(const struct pod *pod);
+void pod_hostname(const struct pod *pod, char out[64]);
 
 /* --- containers (pod_containers.c) --- */
 
@@ -137,14 +140,5 @@ void pod_status_load(struct pod *pod);
 struct json_doc *pod_status_terminated(const struct pod_container *container,
 				       const struct container_state *state);
 bool pod_status_is_sent(const struct pod *pod);
-
-/* --- files (pod_files.c) --- */
-
-/* pod.json: written where it differs from what is there; *out_changed. */
-MUST_CHECK bool pod_files_keep(struct pod *pod, bool *out_changed, struct error *err);
-/* hosts, resolv.conf, hostname below etc/ */
-MUST_CHECK bool pod_files_etc(struct pod *pod, struct error *err);
-void pod_files_log_folder(const struct pod *pod, const char *container, struct buf *out);
-MUST_CHECK bool pod_files_remove(struct pod *pod, struct error *err); /* folder and logs */
 
 #endif

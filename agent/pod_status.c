@@ -473,7 +473,7 @@ void pod_status_step(struct pod *pod)
 		pod->status_stored = false;
 	}
 	pod->own_times = true;
-	if (!pod->status_stored && is_worth_storing(pod))
+	if (!pod->status_stored && !pod->files_gone && is_worth_storing(pod))
 		store(pod);
 	if (!pod->status_dirty || pod->status_call || pod->forgotten)
 		return;
