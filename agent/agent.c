@@ -15,6 +15,7 @@
 #include <sys/file.h>
 
 #include "agent/api_relay.h"
+#include "agent/flush.h"
 #include "agent/image_folder.h"
 #include "agent/image_getter.h"
 #include "agent/join.h"
@@ -600,6 +601,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 					   .owner = agent };
 
 	if (!work_open(agent->loop, 1, &node->chores, err) ||
+	    !flush_open(agent->loop, node->chores, agent->folder, &node->flush, err) ||
 	    !images_open(store, &node->images, err) ||
 	    !image_getter_open(agent->loop, node->images,
 			       agent->registries ? json_root(agent->registries) : NULL,
@@ -663,6 +665,7 @@ bool agent_stop(struct agent *agent)
 	pods_close(agent->pods);
 	if (node->chores)
 		work_close(node->chores);
+	flush_close(node->flush);
 	exec_bridges_free(node->bridges);
 	node_object_stop(agent->object);
 	recorder_free(node->recorder);

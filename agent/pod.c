@@ -10,6 +10,7 @@
 
 #include "agent/container_spec.h"
 #include "agent/exec_bridge.h"
+#include "agent/flush.h"
 #include "agent/pod_files.h"
 #include "agent/pod_inside.h"
 #include "base/file.h"
@@ -143,6 +144,7 @@ static void on_sources(void *of, const struct error *err)
 	}
 	pod->fetch_due_ms = again > 0 ? clock_now_ms() + again : INT64_MAX;
 	pod->asked = true;
+	flush_soon(pod->node->flush); /* of the kept copies */
 	if (fatal)
 		pod_say(pod, NULL, "Warning", "FailedMount", "%s", err->text);
 	else if (pod->volumes_ready)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/container_spec.h"
+#include "agent/flush.h"
 #include "agent/pod_files.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -48,9 +49,10 @@ bool pod_files_keep(struct pod *pod, bool *out_changed, struct error *err)
 	*out_changed = hash != pod->kept_hash;
 	if (!*out_changed)
 		return true;
-	if (!file_replace(path, buf_str(&text), 0600, err))
+	if (!file_put(path, buf_str(&text), 0600, err))
 		return false;
 	pod->kept_hash = hash;
+	flush_soon(pod->node->flush);
 	return true;
 }
 
@@ -61,7 +63,7 @@ static bool put(const struct pod *pod, const char *name, const struct buf *text,
 {
 	auto_free char *path = memory_print("%s/etc/%s", pod->folder, name);
 
-	return file_replace(path, buf_str(text), 0644, err);
+	return file_put(path, buf_str(text), 0644, err);
 }
 
 static void add_aliases(const struct pod *pod, struct buf *out)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "agent/flush.h"
 #include "agent/pod_inside.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -336,7 +337,8 @@ static void store(struct pod *pod)
 
 	json_print(json_root(pod->status), &text);
 	/* A full disk costs memory of restarts after the next reboot, not the pod. */
-	pod->status_stored = file_replace(path, buf_str(&text), 0600, &ignored);
+	pod->status_stored = file_put(path, buf_str(&text), 0600, &ignored);
+	flush_soon(pod->node->flush);
 }
 
 static void load_container(struct pod *pod, const struct json *known)

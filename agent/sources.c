@@ -168,7 +168,7 @@ static void keep(struct source *source, const struct json *value)
 	json_set_root(source->doc, json_clone(source->doc, value));
 	json_print(value, &text);
 	if (file_make_dirs(source->sources->folder, 0700, &ignored))
-		(void)!file_replace(path, buf_str(&text), 0600, &ignored);
+		(void)!file_put(path, buf_str(&text), 0600, &ignored);
 }
 
 /* --- fetching --- */

@@ -73,9 +73,9 @@ static bool sync_folder_of(const char *path, struct error *err)
 	return true;
 }
 
-bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *err)
+static bool write_part(const char *part, struct str bytes, mode_t mode, int *out_fd,
+		       struct error *err)
 {
-	auto_free char *part = memory_print("%s.tmp", path);
 	auto_fd fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 
 	if (fd < 0)
@@ -84,6 +84,27 @@ bool file_replace(const char *path, struct str bytes, mode_t mode, struct error 
 		return error_os(err, "chmod %s", part);
 	if (!file_write_all(fd, bytes.at, bytes.len, err))
 		return error_context(err, "%s", part);
+	*out_fd = take_fd(&fd);
+	return true;
+}
+
+bool file_put(const char *path, struct str bytes, mode_t mode, struct error *err)
+{
+	auto_free char *part = memory_print("%s.tmp", path);
+	auto_fd fd = -1;
+
+	if (!write_part(part, bytes, mode, &fd, err))
+		return false;
+	return rename(part, path) == 0 || error_os(err, "rename %s to %s", part, path);
+}
+
+bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *err)
+{
+	auto_free char *part = memory_print("%s.tmp", path);
+	auto_fd fd = -1;
+
+	if (!write_part(part, bytes, mode, &fd, err))
+		return false;
 	if (fsync(fd) != 0)
 		return error_os(err, "sync %s", part);
 	if (rename(part, path) != 0)

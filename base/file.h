@@ -13,6 +13,9 @@
 MUST_CHECK bool file_read(const char *path, size_t max, struct buf *out, struct error *err);
 /* write to path.tmp, fsync, rename, fsync of the folder */
 MUST_CHECK bool file_replace(const char *path, struct str bytes, mode_t mode, struct error *err);
+/* The same without waiting for the disk: after a power cut the file may be the old one, empty or
+ * missing, until somebody has synced the file system.  For what can be made again. */
+MUST_CHECK bool file_put(const char *path, struct str bytes, mode_t mode, struct error *err);
 /* mkdir -p; existing is fine */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
 /* rm -rf of a tree of any depth: with few descriptors and 8 bytes of memory a level.  Does not

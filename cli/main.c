@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/error.h"
 #include "base/version.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv)
 	const struct command *command = find(argc > 1 ? argv[1] : "help");
 
 	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_NAME, "mote"); /* also where we were started as /proc/self/exe */
 	if (!command) {
 		fprintf(stderr, "mote: there is no command \"%s\"; see mote help\n", argv[1]);
 		return 2;

@@ -83,7 +83,8 @@ MUST_CHECK static bool save(struct pod_address *book, struct error *err)
 		json_append(resting, json_new_int(doc, book->resting[i]));
 	json_print(root, &bytes);
 	buf_add_byte(&bytes, '\n');
-	if (!file_replace(book->path, buf_str(&bytes), 0600, err))
+	/* Not synced: after a power cut there are no pods either, and they ask anew. */
+	if (!file_put(book->path, buf_str(&bytes), 0600, err))
 		return error_context(err, "keep the pods' addresses");
 	book->is_unsaved = false;
 	return true;

@@ -13,8 +13,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +33,7 @@ enum { LISTENER_FD = 3, PROGRAM_FD = 4 };
 #define DESTROY_MS       10
 #define DESTROY_AGAIN_MS 1000
 #define FAREWELL_MS      5000
+#define QUIET_MS         500
 /* The agent's and the containers' scores are higher: the monitor is killed last. */
 #define OOM_SCORE "-999"
 
@@ -57,6 +60,33 @@ static void send_word(struct client *client, const char *word)
 	wire_send(&client->wire, message, NULL);
 }
 
+/* --- memory --- */
+
+/* Pages of the program file that only starting needed: the kernel reads them again if it must. */
+static int shed(struct dl_phdr_info *info, size_t size, void *of)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)of;
+	for (size_t i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		uintptr_t begin = (uintptr_t)info->dlpi_addr + part->p_vaddr;
+		uintptr_t end = (begin + part->p_memsz) & ~(page - 1);
+
+		begin = (begin + page - 1) & ~(page - 1);
+		if (part->p_type == PT_LOAD && !(part->p_flags & PF_W) && end > begin)
+			(void)!madvise((void *)begin, end - begin, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+static void on_quiet(struct loop_timer *timer)
+{
+	(void)timer;
+	dl_iterate_phdr(shed, NULL);
+}
+
 static void save(struct monitor *monitor, bool sync)
 {
 	auto_free const struct container_state **states =
@@ -64,6 +94,7 @@ static void save(struct monitor *monitor, bool sync)
 	struct error err;
 	size_t count = 0;
 
+	loop_timer_set(monitor->loop, &monitor->quiet_timer, QUIET_MS);
 	LIST_EACH(&monitor->containers, link)
 	states[count++] = &LIST_OWNER(link, struct monitor_container, link)->state;
 	if (!container_state_save(monitor->folder, states, count, sync, &err))
@@ -427,6 +458,7 @@ int monitor_main(int argc, char **argv)
 	monitor.listener = (struct loop_fd){ .on_event = on_connect, .fd = LISTENER_FD };
 	monitor.child_signal.on_signal = on_child_signal;
 	monitor.destroy_timer.on_timer = on_destroy_timer;
+	monitor.quiet_timer.on_timer = on_quiet;
 	list_init(&monitor.clients);
 	list_init(&monitor.containers);
 	list_init(&monitor.sessions);

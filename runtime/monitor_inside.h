@@ -39,6 +39,7 @@ struct monitor {
 	size_t container_count;
 	bool destroying;
 	struct loop_timer destroy_timer;
+	struct loop_timer quiet_timer; /* nothing has happened for a moment */
 };
 
 struct client {
