@@ -288,10 +288,13 @@ test_power_is_cut_and_all_comes_back() {
 	: > "$scratch/acknowledged"
 	keep_creating &
 	await 60 sh -c "[ \$(wc -l < $scratch/acknowledged) -ge 10 ]"
+	vm 'echo not synced > /var/lib/mote/canary'
 	vm_cut
 	: > "$scratch/stop"
 	wait $! || true
 	vm_boot
+	# The cut was a real one: what was only in memory is lost.
+	vm '[ ! -s /var/lib/mote/canary ]'
 	# This time as a service: its group is the service manager's, the pods' must be elsewhere.
 	server_start system.slice/mote.service
 	k get configmap -o name | sed 's,.*/,,' | sort > "$scratch/found"
