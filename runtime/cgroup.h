@@ -7,9 +7,9 @@
  *
  * All that is made lies below "mote" in the group the agent itself runs in.  In version 2 a group
  * with processes can have no children with controllers, so cgroup_open_base moves the processes of
- * the agent's group (unless that is the root) into a leaf "agent" beside "mote", and makes the groups
- * above hand their controllers down.  In a service of systemd that would keep the service from
- * starting again: there "mote" is made at the top.
+ * the agent's group (unless that is the root) into a leaf "agent" beside "mote", and makes the
+ * groups above hand their controllers down.  In a service of systemd that would keep the service
+ * from starting again: there "mote" is made at the top.
  *
  * Everything blocks only as long as the kernel's own files do.
  */

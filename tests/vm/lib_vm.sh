@@ -65,6 +65,7 @@ line_drain() {
 
 # Switches the power on and waits for the shell.  It stays on when a test's subshell ends.
 vm_boot() {
+	vm_cut # never two at once
 	line_drain
 	"$machine/bin/qemu" -nodefaults -no-reboot -display none -M q35 -m 1024 -smp 2 -cpu max \
 		-accel tcg,thread=multi,tb-size=512 -serial "file:$vm_log" \
