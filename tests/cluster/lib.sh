@@ -76,14 +76,14 @@ expect() {
 	return 1
 }
 
-# equal WANTED COMMAND...: the command succeeds and prints exactly that.
+# equal WANTED COMMAND...: the command succeeds and prints exactly that; what it says aside does not count.
 equal() {
 	wanted=$1
 	shift
-	output=$("$@" 2>&1) || { echo "failed: $* : $output" >&2; return 1; }
+	output=$("$@" 2> "$scratch/aside") || { echo "failed: $* : $output $(cat "$scratch/aside")" >&2; return 1; }
 	[ "$output" = "$wanted" ] && return 0
 	echo "expected: $wanted" >&2
-	echo "     got: $output" >&2
+	echo "     got: $output $(cat "$scratch/aside")" >&2
 	return 1
 }
 

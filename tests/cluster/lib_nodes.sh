@@ -99,6 +99,16 @@ agent_start() {
 	await 20 k wait --for=condition=Ready "node/$1" --timeout=15s
 }
 
+# What a test that failed left dead or cut is whole again.
+mend_cluster() {
+	is_gone "$(cat "$lab/server.pid" 2>/dev/null || echo none)" && server_start
+	for node in n1 n2; do
+		in_lab ip link set $node up
+		is_gone "$(cat "$lab/agent-$node.pid" 2>/dev/null || echo none)" && agent_run $node
+	done
+	k wait --for=condition=Ready node/n1 node/n2 --timeout=30s > /dev/null
+}
+
 # stop NAME [SIGNAL]: server, agent-n1 ...; waits until it has ended.
 stop() {
 	pid=$(cat "$lab/$1.pid" 2>/dev/null) || return 0

@@ -30,6 +30,7 @@ first_process() {
 }
 
 test_agent_killed() {
+	mend_cluster
 	web stays 2
 	pod client n1
 	pod old n1
@@ -41,7 +42,7 @@ test_agent_killed() {
 	stop agent-n1 -KILL
 	stop agent-n2 -KILL
 	service_answers "$process" "$service"
-	await 20 node_is n1 Unknown
+	await 60 node_is n1 Unknown
 	service_answers "$process" "$service"
 	# What is deleted meanwhile is gone when the agent is back.
 	k delete pod old --wait=false
@@ -62,6 +63,7 @@ test_agent_killed() {
 }
 
 test_container_ends_while_the_agent_is_dead() {
+	mend_cluster
 	k apply -f - <<- 'END'
 	apiVersion: v1
 	kind: Pod
@@ -90,6 +92,7 @@ ended" k logs ends
 }
 
 test_monitor_killed() {
+	mend_cluster
 	pod lost n1
 	uid=$(of pod/lost '{.metadata.uid}')
 	k exec lost -- true
@@ -119,6 +122,7 @@ created() {
 }
 
 test_server_killed_in_the_middle_of_creates() {
+	mend_cluster
 	# The administrator's certificate, for curl: a kubectl for each of 1000 objects would take minutes.
 	for part in certificate-authority:ca.pem client-certificate:client.pem client-key:client.key; do
 		sed -n "s/.*${part%:*}-data: *//p" "$KUBECONFIG" | tr -d '"' | base64 -d > "$lab/${part#*:}"
@@ -164,6 +168,7 @@ pods_go_on_without_the_server() {
 }
 
 test_cut_link() {
+	mend_cluster
 	web linked 2
 	pod client n2
 	before=$(life_of client)
@@ -186,6 +191,7 @@ test_cut_link() {
 
 # The whole cluster stands still and comes back: nothing restarts that need not.
 test_everything_restarts() {
+	mend_cluster
 	pod lives n1
 	before=$(life_of lives)
 	stop agent-n1
@@ -201,6 +207,7 @@ test_everything_restarts() {
 
 # A machine that lost power: agent and pods are all gone at once.
 test_power_cut() {
+	mend_cluster
 	pod risen n2
 	k exec risen -- true
 	stop agent-n2 -KILL

@@ -377,7 +377,8 @@ test_nothing_is_left_of_pods() {
 	pod one n2
 	remember_pods
 	[ -n "$(leftovers)" ]
-	k delete deployment/many service/many pod/one --wait=false > /dev/null
+	k delete service many gated --ignore-not-found
+	k delete deployment,pod --all --wait=false > /dev/null
 	await 30 no_pods ''
 	await 10 nothing_left || { leftovers; false; }
 	for node in n1 n2; do
