@@ -9,8 +9,11 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "base/process.h"
 #include "flannel-lite/pod_network_inside.h"
 
 /* The settings that both devices have. */
@@ -198,6 +201,29 @@ MUST_CHECK static bool switch_on(const char *path, bool *out_missing, struct err
 	return true;
 }
 
+/* As the kernel itself does for what it misses: the program that /proc names.  Most kernels have
+ * br_netfilter as a module that nothing asks for. */
+static void load_module(const char *name)
+{
+	auto_buf program = BUF_INIT;
+	const char *argv[] = { "modprobe", "-q", "--", name, NULL };
+	struct process_plan plan = { .argv = argv, .stdio = { -1, -1, -1 } };
+	struct error ignored;
+	int status;
+	pid_t pid;
+
+	if (!file_read("/proc/sys/kernel/modprobe", 4096, &program, &ignored))
+		return;
+	while (program.len > 0 && program.at[program.len - 1] == '\n')
+		program.at[--program.len] = '\0';
+	plan.path = buf_text(&program);
+	if (*plan.path == '/' && process_start(&plan, &pid, &ignored))
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			continue;
+}
+
+#define BRIDGE_SWITCH "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
 bool pod_device_forwarding(struct error *err)
 {
 	bool missing;
@@ -208,5 +234,17 @@ bool pod_device_forwarding(struct error *err)
 		return error_set(err, ERROR_BROKEN, "/proc/sys/net/ipv4/ip_forward is missing");
 	/* Without it a pod that calls a service and is answered by a pod of the same bridge never
 	 * sees the answer's address turned back.  A kernel without br_netfilter has no switch. */
-	return switch_on("/proc/sys/net/bridge/bridge-nf-call-iptables", &missing, err);
+	if (!switch_on(BRIDGE_SWITCH, &missing, err))
+		return false;
+	if (!missing)
+		return true;
+	load_module("br_netfilter");
+	if (!switch_on(BRIDGE_SWITCH, &missing, err))
+		return false;
+	if (missing)
+		log_warn("network",
+			 "this kernel has no br_netfilter: pods of one node cannot reach each "
+			 "other through a service",
+			 "remedy=\"modprobe br_netfilter\"");
+	return true;
 }
