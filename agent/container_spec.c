@@ -94,6 +94,25 @@ static void plan_user(const struct container_spec_work *work, struct arena *aren
 	out->group_count = count;
 }
 
+/* Said before the start, with the words of kubelets: starting again would not help.  A name that
+ * the image's own files make root is found out at the start. */
+static bool check_not_root(const struct container_plan *plan, struct error *err)
+{
+	struct str user = str_of(plan->user), name = str_cut(&user, ':');
+	int64_t number;
+
+	if (!plan->run_as_non_root)
+		return true;
+	if (plan->uid == 0)
+		return error_set(err, ERROR_INVALID,
+				 "container's runAsUser breaks non-root policy");
+	if (plan->uid > 0 || (name.len > 0 && !str_is(name, "root") &&
+			      !(str_to_i64(name, 0, INT64_MAX, &number) && number == 0)))
+		return true;
+	return error_set(err, ERROR_INVALID,
+			 "container has runAsNonRoot and image will run as root");
+}
+
 /* --- mounts --- */
 
 static int propagation_of(const struct json *mount)
@@ -366,8 +385,8 @@ static bool fill(const struct container_spec_work *work, const struct environmen
 	out->stop_signal = signal_number(json_str(json_get(config, "StopSignal")));
 	out->env = environment_list(env);
 	plan_user(work, env->arena, out);
-	return plan_rights(work, env->arena, out, err) && plan_command(work, env, out, err) &&
-	       plan_mounts(work, env, out, err);
+	return check_not_root(out, err) && plan_rights(work, env->arena, out, err) &&
+	       plan_command(work, env, out, err) && plan_mounts(work, env, out, err);
 }
 
 bool container_spec_plan(const struct container_spec_work *work, struct arena *arena,

@@ -27,8 +27,8 @@ struct node {
 	const struct cache *services;
 	struct images *images;
 	struct exec_bridges *bridges; /* exec and attach sessions: they end before their sandbox */
-	struct flush *flush;      /* after files were put below the folder */
-	struct work_pool *chores; /* one servant thread: removing folders */
+	struct flush *flush;          /* after files were put below the folder */
+	struct work_pool *chores;     /* one servant thread: removing folders */
 	struct image_getter *getter;
 	struct recorder *recorder;
 	int64_t cpu_milli, memory, ephemeral, max_pods;

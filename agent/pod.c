@@ -691,6 +691,7 @@ void pod_update(struct pod *pod, const struct json *object)
 	set_object(pod, object);
 	if (pod->adopted)
 		recall(pod);
+	pod_status_compare(pod);
 	if (!pod->files_gone && !pod_files_keep(pod, &changed, &err))
 		log_warn("agent.pod", "a pod's change cannot be kept", "pod=%s/%s why=\"%s\"",
 			 pod->namespace, pod->name, err.text);

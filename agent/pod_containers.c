@@ -486,6 +486,20 @@ static void on_image(void *of, struct image *image, const struct error *err, con
 	pod_again(c->pod);
 }
 
+/* As kubelets word it. */
+static void wait_with_image(struct pod_container *c)
+{
+	struct str name = json_str(json_get(c->spec, "image"));
+	auto_free char *why =
+		memory_print("Back-off pulling image \"" STR_FMT "\": ErrImagePull: %s",
+			     STR_ARG(name), c->waiting_message ? c->waiting_message : "");
+
+	wait_for(c, "ImagePullBackOff", why);
+	pod_say(c->pod, c, "Normal", "BackOff", "Back-off pulling image \"" STR_FMT "\"",
+		STR_ARG(name));
+	pod_say(c->pod, c, "Warning", "Failed", "Error: ImagePullBackOff");
+}
+
 static void want_image(struct pod_container *c)
 {
 	struct image_want_plan plan = { .name = json_str(json_get(c->spec, "image")),
@@ -495,7 +509,7 @@ static void want_image(struct pod_container *c)
 	if (clock_now_ms() < c->image_due_ms) {
 		/* The second look at a failure is the waiting for the next try. */
 		if (c->waiting_reason && strcmp(c->waiting_reason, "ErrImagePull") == 0)
-			wait_for(c, "ImagePullBackOff", c->waiting_message);
+			wait_with_image(c);
 		pod_again_at(c->pod, c->image_due_ms);
 		return;
 	}

@@ -79,6 +79,7 @@ struct pod {
 	int64_t stop_due_ms;
 	int64_t fetch_ms, fetch_due_ms; /* of sources: wait after a failure, next time     */
 	int64_t retry_ms, retry_due_ms; /* of volumes and sandbox                          */
+	uint64_t sent_revision;         /* of the object that our last status made */
 	uint64_t kept_hash;             /* of what pod.json holds                          */
 	struct loop_timer timer;
 	struct loop_task pass;
@@ -139,6 +140,8 @@ void pod_status_load(struct pod *pod);
 /* {"terminated": {...}} of an exited state */
 struct json_doc *pod_status_terminated(const struct pod_container *container,
 				       const struct container_state *state);
+/* The object has changed: somebody else (the node controller) may have said otherwise of us. */
+void pod_status_compare(struct pod *pod);
 bool pod_status_is_sent(const struct pod *pod);
 
 #endif

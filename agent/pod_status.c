@@ -211,8 +211,9 @@ static void add_condition(struct json_doc *doc, struct json *list, const struct 
 	json_put(doc, out, "lastProbeTime", json_new_null(doc));
 	json_put(doc, out, "lastTransitionTime",
 		 since.len > 0 ? json_new_str(doc, since) : json_new_text(doc, now));
-	if (reason)
-		put_text(doc, out, "reason", reason);
+	/* Said also where there is none: lists of conditions are merged. */
+	json_put(doc, out, "reason", reason ? json_new_text(doc, reason) : json_new_null(doc));
+	json_put(doc, out, "message", json_new_null(doc));
 	json_append(list, out);
 }
 
@@ -390,14 +391,22 @@ void pod_status_load(struct pod *pod)
 
 /* --- the API --- */
 
+static uint64_t revision_of(const struct json *object)
+{
+	uint64_t revision = 0;
+
+	(void)!str_to_u64(meta_str(object, "resourceVersion"), UINT64_MAX, &revision);
+	return revision;
+}
+
 static void on_sent(void *of, const struct json *result, const struct error *err)
 {
 	struct pod *pod = of;
 
-	(void)result;
 	pod->status_call = NULL;
 	if (!err) {
 		pod->status_wait_ms = 0;
+		pod->sent_revision = revision_of(result);
 	} else if (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_CONFLICT) {
 		/* Gone, or another pod of the same name: the watch tells us. */
 		pod->status_dirty = false;
@@ -483,6 +492,32 @@ void pod_status_step(struct pod *pod)
 		pod_again_at(pod, pod->status_due_ms);
 	else
 		send(pod);
+}
+
+static const struct json *condition_of(const struct json *status, struct str type)
+{
+	for (struct json_iter it = json_iter(json_get(status, "conditions")); json_next(&it);)
+		if (str_equal(json_str(json_get(it.value, "type")), type))
+			return it.value;
+	return NULL;
+}
+
+void pod_status_compare(struct pod *pod)
+{
+	const struct json *ours = pod->status ? json_root(pod->status) : NULL;
+	const struct json *theirs = json_get(json_root(pod->now), "status");
+
+	if (pod->adopted || pod->status_call ||
+	    revision_of(json_root(pod->now)) <= pod->sent_revision)
+		return;
+	for (struct json_iter it = json_iter(json_get(ours, "conditions")); json_next(&it);) {
+		const struct json *other =
+			condition_of(theirs, json_str(json_get(it.value, "type")));
+
+		if (!str_equal(json_str(json_get(other, "status")),
+			       json_str(json_get(it.value, "status"))))
+			pod->status_dirty = true;
+	}
 }
 
 bool pod_status_is_sent(const struct pod *pod)

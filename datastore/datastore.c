@@ -113,9 +113,12 @@ static bool load_all(struct datastore *store, struct error *err)
 	store->taken = store->committed;
 	store->submitted = store->committed;
 	first.reserved = store->committed + RESERVE_BLOCK;
-	if (!engine_commit(store->engine, &first, err))
+	if (!engine_commit(store->engine, &first, err) &&
+	    (err->kind != ERROR_FULL || !engine_use_reserve(store->engine) ||
+	     !engine_commit(store->engine, &first, err)))
 		return false;
 	store->reserved = first.reserved;
+	engine_keep_reserve(store->engine);
 	return true;
 }
 

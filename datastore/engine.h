@@ -27,6 +27,10 @@ struct engine_group {
 
 /* Blocking.  Locks the folder against a second process. */
 MUST_CHECK bool engine_open(const char *folder, struct engine **out, struct error *err);
+/* Keep some space, so that a full disk does not keep the next start from opening; and give it free
+ * (false: it was not kept).  engine_open does the latter by itself. */
+void engine_keep_reserve(const struct engine *engine);
+bool engine_use_reserve(struct engine *engine);
 /* All rows; visit gives false and fills err to stop. */
 MUST_CHECK bool engine_load(struct engine *engine,
 			    bool (*visit)(void *of, const struct engine_row *row,

@@ -19,6 +19,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -27,12 +28,15 @@
 #define WAL_PAGES_WANTED 1000 /* 4 MiB: checkpoint when idle        */
 #define WAL_PAGES_MAX    8000 /* 32 MiB: checkpoint also when busy  */
 #define VACUUM_PAGES     64   /* given back after a checkpoint      */
+#define RESERVE_BYTES    (512 * 1024)
+#define RESERVE_SPARE    (8u * 1024 * 1024) /* kept only where this much is free */
 
 struct engine {
 	sqlite3 *db;
 	sqlite3_stmt *put;
 	sqlite3_stmt *remove;
 	sqlite3_stmt *reserve;
+	char *folder, *reserve_path; /* of the file that keeps space */
 	int lock_fd;
 	int wal_pages;
 };
@@ -108,6 +112,8 @@ static bool prepare_schema(struct engine *engine, struct error *err)
 
 	if (!run(engine,
 		 "PRAGMA auto_vacuum=INCREMENTAL;"
+		 /* One connection: the index of the log is kept in memory, not in a file. */
+		 "PRAGMA locking_mode=EXCLUSIVE;"
 		 "PRAGMA journal_mode=WAL;"
 		 "PRAGMA synchronous=FULL;"
 		 "PRAGMA wal_autocheckpoint=0;"
@@ -155,6 +161,17 @@ static bool prepare_statements(struct engine *engine, struct error *err)
 	return true;
 }
 
+static void close_database(struct engine *engine)
+{
+	sqlite3_finalize(engine->put);
+	sqlite3_finalize(engine->remove);
+	sqlite3_finalize(engine->reserve);
+	engine->put = engine->remove = engine->reserve = NULL;
+	if (sqlite3_close(engine->db) != SQLITE_OK)
+		assert(!"a statement was left open");
+	engine->db = NULL;
+}
+
 static bool open_database(struct engine *engine, const char *folder, struct error *err)
 {
 	auto_free char *path = memory_print("%s/state.db", folder);
@@ -172,12 +189,47 @@ static bool open_database(struct engine *engine, const char *folder, struct erro
 	return prepare_statements(engine, err);
 }
 
+/* --- a disk that is full --- */
+
+/* Space that is kept, so that a full disk can be opened and recovered: once it is needed, it goes,
+ * and comes back at a start with room to spare. */
+void engine_keep_reserve(const struct engine *engine)
+{
+	struct statvfs fs;
+	auto_fd fd = -1;
+
+	if (access(engine->reserve_path, F_OK) == 0 || statvfs(engine->folder, &fs) != 0 ||
+	    (uint64_t)fs.f_bavail * fs.f_frsize < RESERVE_SPARE)
+		return;
+	fd = open(engine->reserve_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+		unlink(engine->reserve_path);
+}
+
+bool engine_use_reserve(struct engine *engine)
+{
+	return unlink(engine->reserve_path) == 0;
+}
+
+static bool open_with_reserve(struct engine *engine, const char *folder, struct error *err)
+{
+	if (open_database(engine, folder, err))
+		return true;
+	if (err->kind != ERROR_FULL || !engine_use_reserve(engine))
+		return false;
+	close_database(engine);
+	return open_database(engine, folder, err);
+}
+
 bool engine_open(const char *folder, struct engine **out, struct error *err)
 {
 	struct engine *engine = memory_new(struct engine);
 
 	engine->lock_fd = -1;
-	if (!lock_folder(folder, &engine->lock_fd, err) || !open_database(engine, folder, err)) {
+	engine->folder = memory_string(folder);
+	engine->reserve_path = memory_print("%s/state.reserve", folder);
+	if (!lock_folder(folder, &engine->lock_fd, err) ||
+	    !open_with_reserve(engine, folder, err)) {
 		engine_close(engine);
 		return false;
 	}
@@ -291,12 +343,10 @@ void engine_close(struct engine *engine)
 {
 	if (!engine)
 		return;
-	sqlite3_finalize(engine->put);
-	sqlite3_finalize(engine->remove);
-	sqlite3_finalize(engine->reserve);
-	if (sqlite3_close(engine->db) != SQLITE_OK)
-		assert(!"a statement was left open");
+	close_database(engine);
 	if (engine->lock_fd >= 0)
 		close(engine->lock_fd);
+	free(engine->folder);
+	free(engine->reserve_path);
 	free(engine);
 }
