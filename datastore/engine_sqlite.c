@@ -29,7 +29,8 @@
 #define WAL_PAGES_MAX    8000 /* 32 MiB: checkpoint also when busy  */
 #define VACUUM_PAGES     64   /* given back after a checkpoint      */
 #define RESERVE_BYTES    (512 * 1024)
-#define RESERVE_SPARE    (8u * 1024 * 1024) /* kept only where this much is free */
+#define RESERVE_SPARE    (4u * 1024 * 1024) /* kept only where this much is free */
+#define FULL_BELOW       (128u * 1024)      /* too little for the log of one start */
 
 struct engine {
 	sqlite3 *db;
@@ -191,15 +192,20 @@ static bool open_database(struct engine *engine, const char *folder, struct erro
 
 /* --- a disk that is full --- */
 
+static bool has_less_than(const struct engine *engine, uint64_t bytes)
+{
+	struct statvfs fs;
+
+	return statvfs(engine->folder, &fs) != 0 || (uint64_t)fs.f_bavail * fs.f_frsize < bytes;
+}
+
 /* Space that is kept, so that a full disk can be opened and recovered: once it is needed, it goes,
  * and comes back at a start with room to spare. */
 void engine_keep_reserve(const struct engine *engine)
 {
-	struct statvfs fs;
 	auto_fd fd = -1;
 
-	if (access(engine->reserve_path, F_OK) == 0 || statvfs(engine->folder, &fs) != 0 ||
-	    (uint64_t)fs.f_bavail * fs.f_frsize < RESERVE_SPARE)
+	if (access(engine->reserve_path, F_OK) == 0 || has_less_than(engine, RESERVE_SPARE))
 		return;
 	fd = open(engine->reserve_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
@@ -215,7 +221,9 @@ static bool open_with_reserve(struct engine *engine, const char *folder, struct 
 {
 	if (open_database(engine, folder, err))
 		return true;
-	if (err->kind != ERROR_FULL || !engine_use_reserve(engine))
+	/* SQLite calls some of it an I/O error. */
+	if ((err->kind != ERROR_FULL && !has_less_than(engine, FULL_BELOW)) ||
+	    !engine_use_reserve(engine))
 		return false;
 	close_database(engine);
 	return open_database(engine, folder, err);

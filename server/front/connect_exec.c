@@ -314,7 +314,7 @@ enum step exec_start(struct request *req, struct tunnel *tunnel, struct str cont
 			    STR_ARG(req->subresource), STR_ARG(req->namespace), STR_ARG(req->name),
 			    STR_ARG(container), STR_ARG(req->http->query));
 	ask.of = exec;
-	/* Clients fall back to SPDY when a WebSocket was refused: they are told the node's reason. */
+	/* Clients fall back to SPDY after a refusal: they are told the node's reason. */
 	if (!http_has_token(&req->http->head, "Upgrade", "websocket"))
 		ask.header_count = 0;
 	exec->call = http_call(exec->client, &ask);

@@ -327,7 +327,7 @@ test_security_contexts() {
 	expect "not permitted" k exec bound -c b -- chown 1 /tmp
 	await 20 state_is CreateContainerConfigError root-refused .state.waiting.reason ||
 		{ of pod/root-refused '{.status}'; false; }
-	expect "non-root" state root-refused .state.waiting.message
+	expect "runAsNonRoot" state root-refused .state.waiting.message
 	gone pod/bound pod/root-refused
 }
 

@@ -195,13 +195,33 @@ static void the_containers_user_wins(void)
 	CHECK_INT(scene.plan.groups[0], 7);
 	CHECK_INT(scene.plan.groups[2], 9);
 	scene_clear(&scene);
-	scene_plan(&scene, "", ",'securityContext':{'runAsNonRoot':true}}", "'Cmd':['x']");
+	scene_plan(&scene, "", ",'securityContext':{'runAsNonRoot':true}}",
+		   "'Cmd':['x'],'User':'app'");
 	CHECK_OK(scene.planned, &scene.err);
-	CHECK_STR(scene.plan.user, "");
+	CHECK_STR(scene.plan.user, "app");
 	CHECK_INT(scene.plan.uid, -1);
 	CHECK_INT(scene.plan.gid, -1);
 	CHECK(scene.plan.run_as_non_root);
 	CHECK_INT(scene.plan.group_count, 0);
+	scene_clear(&scene);
+}
+
+/* Said before the start: starting again would not help. */
+static void root_is_refused_where_it_must_not_be(void)
+{
+	static const char *const images[] = { "'Cmd':['x']", "'Cmd':['x'],'User':'0:5'",
+					      "'Cmd':['x'],'User':'root'" };
+	struct scene scene;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(images); i++) {
+		scene_plan(&scene, "", ",'securityContext':{'runAsNonRoot':true}}", images[i]);
+		CHECK(!scene.planned);
+		CHECK_STR(scene.err.text, "container has runAsNonRoot and image will run as root");
+		scene_clear(&scene);
+	}
+	scene_plan(&scene, ",'securityContext':{'runAsUser':0}",
+		   ",'securityContext':{'runAsNonRoot':true}}", "'Cmd':['x'],'User':'app'");
+	CHECK(!scene.planned);
 	scene_clear(&scene);
 }
 
@@ -423,6 +443,7 @@ static const struct test tests[] = {
 	{ "plain fields are taken", plain_fields_are_taken },
 	{ "signals have names", signals_have_names },
 	{ "the container's user wins", the_containers_user_wins },
+	{ "root is refused where it must not be", root_is_refused_where_it_must_not_be },
 	{ "groups are limited", groups_are_limited },
 	{ "rights are taken", rights_are_taken },
 	{ "system calls are filtered", system_calls_are_filtered },
