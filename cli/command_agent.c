@@ -8,9 +8,8 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/node_options.h"
 
 struct options {
@@ -22,15 +21,7 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-	{ .flag = "config",
-	  .letter = 'c',
-	  .env = "MOTE_CONFIG_FILE",
-	  .type = OPTION_TEXT,
-	  .at = AT(config),
-	  .value_name = "FILE",
-	  .fallback = COMMAND_CONFIG_FILE,
-	  .group = "Configuration",
-	  .help = "configuration file; FILE.d/*.yaml is read after it" },
+	COMMAND_ROW_CONFIG,
 	{ .flag = "server",
 	  .letter = 's',
 	  .env = "MOTE_URL",
@@ -64,16 +55,7 @@ static const struct option_row rows[] = {
 	  .group = "Storage",
 	  .help = "where all state lives" },
 	NODE_OPTION_ROWS(plan),
-	{ .flag = "debug",
-	  .type = OPTION_BOOL,
-	  .at = AT(debug),
-	  .group = "Logging",
-	  .help = "log more" },
-	{ .flag = "log-json",
-	  .type = OPTION_BOOL,
-	  .at = AT(log_json),
-	  .group = "Logging",
-	  .help = "log lines as JSON" },
+	COMMAND_ROWS_LOG,
 	{ 0 },
 };
 
@@ -132,20 +114,13 @@ static int run(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	struct options options = { 0 };
-	struct option_result result;
-	auto_buf help = BUF_INIT;
-	struct error err;
+	struct command_line line = { .set = &set,
+				     .config = command_config_path(argc, argv),
+				     .arena = arena,
+				     .target = &options };
 
-	if (!options_parse(&set, argc, argv, command_config_path(argc, argv), arena, &options,
-			   &result, &err)) {
-		command_fail(&err);
-		return 2;
-	}
-	if (result.help_wanted) {
-		options_help(&set, &help);
-		fputs(buf_text(&help), stdout);
-		return 0;
-	}
+	if (!command_line_read(&line, argc, argv))
+		return line.status;
 	log_set(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json);
 	return serve(&options);
 }

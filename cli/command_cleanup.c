@@ -4,10 +4,8 @@
 #include <stdio.h>
 
 #include "agent/cleanup.h"
-#include "base/log.h"
 #include "base/memory.h"
-#include "base/options.h"
-#include "cli/command.h"
+#include "cli/command_line.h"
 
 #define PATIENCE_MS 10000
 
@@ -49,20 +47,12 @@ static int run(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	struct options options = { 0 };
-	struct option_result result;
-	auto_buf help = BUF_INIT;
+	struct command_line line = { .set = &set, .arena = arena, .target = &options };
 	struct error err;
 	size_t pods;
 
-	if (!options_parse(&set, argc, argv, NULL, arena, &options, &result, &err)) {
-		command_fail(&err);
-		return 2;
-	}
-	if (result.help_wanted) {
-		options_help(&set, &help);
-		fputs(buf_text(&help), stdout);
-		return 0;
-	}
+	if (!command_line_read(&line, argc, argv))
+		return line.status;
 	log_set(LOG_WARN, false);
 	options.plan.patience_ms = PATIENCE_MS;
 	if (!cleanup_run(&options.plan, &pods, &err))

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/ctr_data_dir.h"
 #include "cli/ctr_verb.h"
 
@@ -121,26 +121,21 @@ static int run_verb(const struct ctr_verb *verb, int argc, char **argv)
 				  .rows = rows,
 				  .args_max = verb->args_max };
 	struct ctr ctr = { 0 };
-	struct option_result result;
-	auto_buf help = BUF_INIT;
+	struct command_line line = { .set = &set, .arena = arena, .target = &ctr.options };
 	struct error err;
 
 	gather_rows(verb, rows);
 	argv = split_letters(rows, &argc, argv, arena);
-	if (!options_parse(&set, argc, argv, NULL, arena, &ctr.options, &result, &err) ||
-	    !ctr_data_dir_find(arena, &ctr.options.data_dir, &err))
+	if (!command_line_read(&line, argc, argv))
+		return line.status;
+	if (!ctr_data_dir_find(arena, &ctr.options.data_dir, &err))
 		return refuse(&err);
-	if (result.help_wanted) {
-		options_help(&set, &help);
-		fputs(buf_text(&help), stdout);
-		return 0;
-	}
-	if (result.arg_count < verb->args_min) {
+	if (line.result.arg_count < verb->args_min) {
 		error_set(&err, ERROR_INVALID, "something is missing; usage: %s", set.usage);
 		return refuse(&err);
 	}
-	ctr.args = result.args;
-	ctr.arg_count = result.arg_count;
+	ctr.args = line.result.args;
+	ctr.arg_count = line.result.arg_count;
 	return serve(verb, &ctr);
 }
 

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/log.h"
 #include "base/memory.h"
-#include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/node_options.h"
 #include "cli/own_agent.h"
 #include "server/server.h"
@@ -23,15 +22,7 @@ struct options {
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
-	{ .flag = "config",
-	  .letter = 'c',
-	  .env = "MOTE_CONFIG_FILE",
-	  .type = OPTION_TEXT,
-	  .at = AT(config),
-	  .value_name = "FILE",
-	  .fallback = COMMAND_CONFIG_FILE,
-	  .group = "Configuration",
-	  .help = "configuration file; FILE.d/*.yaml is read after it" },
+	COMMAND_ROW_CONFIG,
 	{ .flag = "bind-address",
 	  .env = "MOTE_BIND_ADDRESS",
 	  .type = OPTION_TEXT,
@@ -143,16 +134,7 @@ static const struct option_row rows[] = {
 	  .group = "Node",
 	  .help = "do not run pods on this machine" },
 	NODE_OPTION_ROWS(node),
-	{ .flag = "debug",
-	  .type = OPTION_BOOL,
-	  .at = AT(debug),
-	  .group = "Logging",
-	  .help = "log more" },
-	{ .flag = "log-json",
-	  .type = OPTION_BOOL,
-	  .at = AT(log_json),
-	  .group = "Logging",
-	  .help = "log lines as JSON" },
+	COMMAND_ROWS_LOG,
 	{ 0 },
 };
 
@@ -206,20 +188,13 @@ static int run(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	struct options options = { 0 };
-	struct option_result result;
-	auto_buf help = BUF_INIT;
-	struct error err;
+	struct command_line line = { .set = &set,
+				     .config = command_config_path(argc, argv),
+				     .arena = arena,
+				     .target = &options };
 
-	if (!options_parse(&set, argc, argv, command_config_path(argc, argv), arena, &options,
-			   &result, &err)) {
-		command_fail(&err);
-		return 2;
-	}
-	if (result.help_wanted) {
-		options_help(&set, &help);
-		fputs(buf_text(&help), stdout);
-		return 0;
-	}
+	if (!command_line_read(&line, argc, argv))
+		return line.status;
 	log_set(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json);
 	return serve(&options);
 }

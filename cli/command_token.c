@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/ctr_data_dir.h"
 
 #define SECRET_MAX 256 /* a header carries it; nobody's is longer than some dozen letters */
@@ -172,20 +172,13 @@ static int run_verb(size_t verb, int argc, char **argv)
 				  .about = arena_print(arena, "To %s.", verbs[verb].help),
 				  .rows = rows };
 	struct options options = { 0 };
-	struct option_result result;
-	auto_buf help = BUF_INIT;
+	struct command_line line = { .set = &set, .arena = arena, .target = &options };
 	struct error err;
 
-	if (!options_parse(&set, argc, argv, NULL, arena, &options, &result, &err) ||
-	    !ctr_data_dir_find(arena, &options.data_dir, &err)) {
-		command_fail(&err);
-		return 2;
-	}
-	if (result.help_wanted) {
-		options_help(&set, &help);
-		fputs(buf_text(&help), stdout);
-		return 0;
-	}
+	if (!command_line_read(&line, argc, argv))
+		return line.status;
+	if (!ctr_data_dir_find(arena, &options.data_dir, &err))
+		return command_fail(&err);
 	return verbs[verb].run(&options, &err) ? 0 : command_fail(&err);
 }
 
