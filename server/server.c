@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -17,6 +18,8 @@
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
+#define GUARD_MS 10000 /* between two looks at the objects every cluster has */
+
 struct server {
 	struct loop *loop;
 	struct server_plan plan;
@@ -27,6 +30,7 @@ struct server {
 	struct nodes *nodes;
 	struct front *front;
 	struct bootstrap_objects *objects;
+	struct loop_timer guard; /* of these objects */
 	struct control *control;
 };
 
@@ -56,11 +60,48 @@ static bool open_registry(struct server *server, struct error *err)
 	       file_make_dirs(folder, 0700, err) && registry_open(&plan, &server->registry, err);
 }
 
+/* The way to the API is no user's to delete for long: both objects are made again. */
+static bool misses_objects(const struct server *server)
+{
+	static const struct {
+		const char *api_version, *kind;
+	} rows[] = { { "v1", "Service" }, { "discovery.k8s.io/v1", "EndpointSlice" } };
+	bool loopback = strncmp(server->secrets.address, "127.", 4) == 0;
+
+	for (size_t i = 0; i < (loopback ? 1 : ARRAY_LENGTH(rows)); i++)
+		if (!registry_find(server->registry,
+				   kind_find_name(str_of(rows[i].api_version), str_of(rows[i].kind)),
+				   STR("default"), STR("kubernetes")))
+			return true;
+	return false;
+}
+
+static void on_objects_again(struct server *server, const struct error *err)
+{
+	(void)server;
+	if (err)
+		log_error("server", "the service kubernetes could not be made again",
+			  "why=\"%s\"", err->text);
+}
+
+static void on_guard(struct loop_timer *timer)
+{
+	struct server *server = CONTAINER_OF(timer, struct server, guard);
+
+	loop_timer_set(server->loop, &server->guard, GUARD_MS);
+	if (!misses_objects(server))
+		return;
+	bootstrap_objects_stop(server->objects);
+	server->objects = bootstrap_objects_start(server, &server->secrets, on_objects_again);
+}
+
 static void on_objects(struct server *server, const struct error *err)
 {
 	if (err)
 		log_error("server", "the first objects could not be made", "why=\"%s\"", err->text);
 	server->control = control_start(server);
+	server->guard.on_timer = on_guard;
+	loop_timer_set(server->loop, &server->guard, GUARD_MS);
 }
 
 static bool open_all(struct server *server, struct error *err)
@@ -102,6 +143,7 @@ void server_stop(struct server *server)
 	if (!server)
 		return;
 	control_stop(server->control);
+	loop_timer_stop(&server->guard);
 	bootstrap_objects_stop(server->objects);
 	if (server->registry)
 		registry_stop_watches(server->registry);

@@ -129,4 +129,11 @@ test_unschedulable_says_why() {
 	k delete pod waits --force --grace-period=0 2> /dev/null
 }
 
+# The way to the API is no user's to delete for long.
+test_kubernetes_service_comes_back() {
+	k delete service kubernetes
+	await 20 k get service kubernetes
+	equal 10.43.0.1 k get service kubernetes -o "jsonpath={.spec.clusterIP}"
+}
+
 run_tests controllers
