@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/spare.h"
 
 /* Up to so many keys are searched one by one, more by sorting or hashing. */
 #define SMALL_OBJECT 16
@@ -27,6 +28,28 @@ static yyjson_mut_val *val_of(const struct json *value)
 {
 	return (yyjson_mut_val *)(void *)(uintptr_t)value;
 }
+
+static void *take(void *of, size_t size)
+{
+	(void)of;
+	return spare_get(size);
+}
+
+static void *grow(void *of, void *old, size_t old_size, size_t size)
+{
+	(void)of;
+	(void)old_size;
+	return spare_grow(old, size);
+}
+
+static void give(void *of, void *old)
+{
+	(void)of;
+	spare_free(old);
+}
+
+/* A document lives for a request: its pools come from what the last one gave back. */
+static const yyjson_alc memory = { take, grow, give, NULL };
 
 static struct json *json_of(yyjson_mut_val *value)
 {
@@ -44,7 +67,7 @@ struct json_doc *json_doc_new(void)
 {
 	struct json_doc *doc = memory_new(struct json_doc);
 
-	doc->mut = yyjson_mut_doc_new(NULL);
+	doc->mut = yyjson_mut_doc_new(&memory);
 	if (!doc->mut)
 		abort();
 	return doc;
@@ -266,7 +289,7 @@ static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_
 		return error_set(err, ERROR_BAD_REQUEST, "JSON is nested deeper than %d levels",
 				 LIMIT_JSON_DEPTH);
 	doc = memory_new(struct json_doc);
-	doc->mut = yyjson_doc_mut_copy(read, NULL);
+	doc->mut = yyjson_doc_mut_copy(read, &memory);
 	if (!doc->mut)
 		abort();
 	if (duplicate.len > 0)
@@ -284,7 +307,7 @@ bool json_parse(struct str text, struct json_doc **out, const char **out_duplica
 {
 	yyjson_read_err read_err;
 	yyjson_doc *read =
-		yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, NULL, &read_err);
+		yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, &memory, &read_err);
 	bool done;
 
 	if (!read)
@@ -300,14 +323,14 @@ bool json_parse(struct str text, struct json_doc **out, const char **out_duplica
 static void print_with(const struct json *value, yyjson_write_flag flags, struct buf *out)
 {
 	size_t len = 0;
-	char *text = yyjson_mut_val_write_opts(val_of(value), flags, NULL, &len, NULL);
+	char *text = yyjson_mut_val_write_opts(val_of(value), flags, &memory, &len, NULL);
 
 	if (!text) { /* absent, or a number that is not finite: JSON has no word for it */
 		buf_add_text(out, "null");
 		return;
 	}
 	buf_add(out, text, len);
-	free(text);
+	spare_free(text);
 }
 
 void json_print(const struct json *value, struct buf *out)

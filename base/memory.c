@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/spare.h"
+
 #define ARENA_FIRST     1024
 #define ARENA_BLOCK_MAX (64u * 1024)
 #define ALIGNMENT       16u
@@ -92,8 +94,10 @@ struct arena {
 
 static struct block *block_new(size_t room)
 {
-	struct block *block = memory_get(sizeof(*block) + room);
+	struct block *block = spare_get(sizeof(*block) + room);
 
+	if (!block)
+		die_without_memory(sizeof(*block) + room);
 	block->next = NULL;
 	block->used = 0;
 	block->room = room;
@@ -111,7 +115,7 @@ void arena_free(struct arena *arena)
 		return;
 	for (struct block *block = arena->blocks, *next; block; block = next) {
 		next = block->next;
-		free(block);
+		spare_free(block);
 	}
 	free(arena);
 }

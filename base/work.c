@@ -12,6 +12,7 @@
 #include <signal.h>
 
 #include "base/memory.h"
+#include "base/spare.h"
 
 #define STACK_SIZE (256u * 1024) /* SQLite, zstd and mbedTLS stay well below */
 
@@ -86,6 +87,7 @@ static void *run_thread(void *of)
 		add_idle(pool, 1);
 		loop_post(pool->loop, &job->post);
 	}
+	spare_end_thread();
 	return NULL;
 }
 
