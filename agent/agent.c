@@ -43,7 +43,7 @@ struct agent {
 	const struct agent_plan *plan;
 	void (*on_failed)(void *of, const struct error *why);
 	void *of;
-	char *folder, *name, *token, *host, *authority;
+	char *folder, *logs_folder, *name, *token, *host, *authority;
 	unsigned port;
 	int lock_fd;
 	struct node node;
@@ -551,15 +551,21 @@ static void on_pods(void *of)
 		service_sync_again(agent->services);
 }
 
-/* Pods are found again by absolute paths. */
-static bool find_folder(struct agent *agent, struct error *err)
+/* Made when missing; absolute: pods are found again by these paths, and monitors live elsewhere. */
+static bool find_folder(const char *given, mode_t mode, char **out, struct error *err)
 {
-	auto_free char *given = memory_print("%s/agent", agent->plan->data_dir);
-
-	if (!file_make_dirs(given, 0700, err))
+	if (!file_make_dirs(given, mode, err))
 		return false;
-	agent->folder = realpath(given, NULL);
-	return agent->folder || error_os(err, "cannot find %s", given);
+	*out = realpath(given, NULL);
+	return *out || error_os(err, "cannot find %s", given);
+}
+
+static bool find_folders(struct agent *agent, struct error *err)
+{
+	auto_free char *own = memory_print("%s/agent", agent->plan->data_dir);
+
+	return find_folder(own, 0700, &agent->folder, err) &&
+	       find_folder(agent->plan->pod_logs_dir, 0755, &agent->logs_folder, err);
 }
 
 static bool prepare(struct agent *agent, struct error *err)
@@ -569,7 +575,7 @@ static bool prepare(struct agent *agent, struct error *err)
 
 	machine_look("/", &agent->machine);
 	if (!read_server(agent, err) || !read_token(agent, err) || !read_name(agent, err) ||
-	    !read_registries(agent, err) || !find_folder(agent, err) || !lock_folder(agent, err))
+	    !read_registries(agent, err) || !find_folders(agent, err) || !lock_folder(agent, err))
 		return false;
 	machine_look(plan->data_dir, &agent->machine);
 	address = plan->node_ip && *plan->node_ip ? memory_string(plan->node_ip)
@@ -577,7 +583,7 @@ static bool prepare(struct agent *agent, struct error *err)
 	agent->node = (struct node){ .loop = agent->loop,
 				     .name = agent->name,
 				     .folder = agent->folder,
-				     .logs_folder = plan->pod_logs_dir,
+				     .logs_folder = agent->logs_folder,
 				     .resolv_conf = plan->resolv_conf,
 				     .cluster_domain = "cluster.local",
 				     .cpu_milli = agent->machine.cpu_milli,
@@ -683,6 +689,7 @@ bool agent_stop(struct agent *agent)
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
 	free(agent->folder);
+	free(agent->logs_folder);
 	free(agent->name);
 	free(agent->token);
 	free(agent->host);
