@@ -69,9 +69,10 @@ static bool misses_objects(const struct server *server)
 	bool loopback = strncmp(server->secrets.address, "127.", 4) == 0;
 
 	for (size_t i = 0; i < (loopback ? 1 : ARRAY_LENGTH(rows)); i++)
-		if (!registry_find(server->registry,
-				   kind_find_name(str_of(rows[i].api_version), str_of(rows[i].kind)),
-				   STR("default"), STR("kubernetes")))
+		if (!registry_find(
+			    server->registry,
+			    kind_find_name(str_of(rows[i].api_version), str_of(rows[i].kind)),
+			    STR("default"), STR("kubernetes")))
 			return true;
 	return false;
 }
@@ -80,8 +81,8 @@ static void on_objects_again(struct server *server, const struct error *err)
 {
 	(void)server;
 	if (err)
-		log_error("server", "the service kubernetes could not be made again",
-			  "why=\"%s\"", err->text);
+		log_error("server", "the service kubernetes could not be made again", "why=\"%s\"",
+			  err->text);
 }
 
 static void on_guard(struct loop_timer *timer)
