@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/map.h"
 #include "server/control/controller.h"
+#include "server/control/seen.h"
 #include "server/control/rolling.h"
 
 #define COMPONENT  "deployment-controller"
@@ -20,7 +20,7 @@
 struct self {
 	struct control *control;
 	struct queue *queue;
-	struct map *seen; /* key -> uint64_t *: sets must have been seen up to this revision */
+	struct seen *seen; /* of sets */
 };
 
 struct view {
@@ -440,15 +440,8 @@ static void on_end(struct batch *batch)
 {
 	struct self *self = batch->owner;
 	struct str key = str_of(batch->key);
-	uint64_t *kept = map_find(self->seen, key);
 
-	if (batch->revision > 0) {
-		if (!kept) {
-			kept = memory_new(uint64_t);
-			map_put(self->seen, key, kept);
-		}
-		*kept = batch->revision;
-	}
+	seen_note(self->seen, key, batch->revision);
 	queue_done(self->queue, key, !batch->failed);
 	batch_free(batch);
 }
@@ -459,14 +452,14 @@ static void on_pass(void *owner, struct str key)
 	struct str rest = key, namespace = str_cut(&rest, '/');
 	const struct object *deployment =
 		cache_find(self->control->caches[CONTROL_DEPLOYMENTS], namespace, rest);
-	const uint64_t *seen = map_find(self->seen, key);
 	struct batch *batch;
 	struct view view;
 
 	if (!deployment || object_is_deleting(deployment) ||
-	    (seen && *seen > cache_revision(self->control->caches[CONTROL_REPLICASETS]))) {
+	    seen_is_behind(self->seen, key,
+			   cache_revision(self->control->caches[CONTROL_REPLICASETS]))) {
 		if (!deployment)
-			free(map_remove(self->seen, key));
+			seen_forget(self->seen, key);
 		queue_done(self->queue, key, true);
 		return;
 	}
@@ -487,19 +480,15 @@ static void *start(struct control *control)
 
 	self->control = control;
 	self->queue = queue_new(control->loop, on_pass, self);
-	self->seen = map_new();
+	self->seen = seen_new();
 	return self;
 }
 
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *value;
 
-	for (size_t i = 0; map_next(self->seen, &i, &key, &value);)
-		free(value);
-	map_free(self->seen);
+	seen_free(self->seen);
 	queue_free(self->queue);
 	free(self);
 }

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
-#include "base/map.h"
 #include "server/control/controller.h"
+#include "server/control/seen.h"
 
 #define BURST_MAX 500
 #define COMPONENT "replicaset-controller"
@@ -18,7 +18,7 @@
 struct self {
 	struct control *control;
 	struct queue *queue;
-	struct map *seen; /* key -> uint64_t *: pods must have been seen up to this revision */
+	struct seen *seen; /* of pods */
 };
 
 /* --- what is there --- */
@@ -178,24 +178,13 @@ static void tell_status(struct batch *batch, const struct object *set, const str
 
 /* --- passes --- */
 
-static void remember(struct self *self, struct str key, uint64_t revision)
-{
-	uint64_t *kept = map_find(self->seen, key);
-
-	if (!kept) {
-		kept = memory_new(uint64_t);
-		map_put(self->seen, key, kept);
-	}
-	*kept = revision;
-}
-
 static void on_end(struct batch *batch)
 {
 	struct self *self = batch->owner;
+	struct str key = str_of(batch->key);
 
-	if (batch->revision > 0)
-		remember(self, str_of(batch->key), batch->revision);
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
+	seen_note(self->seen, key, batch->revision);
+	queue_done(self->queue, key, !batch->failed);
 	batch_free(batch);
 }
 
@@ -205,14 +194,13 @@ static void on_pass(void *owner, struct str key)
 	struct str rest = key, namespace = str_cut(&rest, '/');
 	const struct object *set =
 		cache_find(self->control->caches[CONTROL_REPLICASETS], namespace, rest);
-	const uint64_t *seen = map_find(self->seen, key);
 	struct family family;
 	struct batch *batch;
 
 	if (!set || object_is_deleting(set) ||
-	    (seen && *seen > cache_revision(self->control->caches[CONTROL_PODS]))) {
+	    seen_is_behind(self->seen, key, cache_revision(self->control->caches[CONTROL_PODS]))) {
 		if (!set)
-			free(map_remove(self->seen, key));
+			seen_forget(self->seen, key);
 		queue_done(self->queue, key, true);
 		return;
 	}
@@ -231,19 +219,15 @@ static void *start(struct control *control)
 
 	self->control = control;
 	self->queue = queue_new(control->loop, on_pass, self);
-	self->seen = map_new();
+	self->seen = seen_new();
 	return self;
 }
 
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *value;
 
-	for (size_t i = 0; map_next(self->seen, &i, &key, &value);)
-		free(value);
-	map_free(self->seen);
+	seen_free(self->seen);
 	queue_free(self->queue);
 	free(self);
 }
