@@ -117,7 +117,7 @@ static void send_status(struct exec_bridge *it, int exit_code)
 	send_frame(it, CHANNEL_STATUS, str_of(text));
 }
 
-/* One piece of output; false: nothing more for now. */
+/* One piece of output; false: the pipe is empty, or its last writer has gone. */
 static bool copy_out(struct exec_bridge *it, struct loop_fd *watch, unsigned char channel)
 {
 	char piece[PIECE_BYTES];

@@ -486,7 +486,7 @@ static size_t input_limit(const struct http_conn *conn)
 	return conn->phase == PHASE_ANSWER ? AHEAD_MAX : LIMIT_HTTP_HEAD + READ_PIECE;
 }
 
-/* Read what is there; false = nothing more for now. */
+/* Read what is there; false = the stream has no more bytes here. */
 static bool read_some(struct http_conn *conn)
 {
 	ptrdiff_t got;

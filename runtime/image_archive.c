@@ -73,18 +73,6 @@ static bool copy_out(struct tar_source *source, int fd, struct error *err)
 	return true;
 }
 
-static bool open_nameless(struct images *images, int *out_fd, struct error *err)
-{
-	auto_free char *path = memory_print("%s/import.XXXXXX", images->root);
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	if (fd < 0)
-		return error_os(err, "cannot make a temporary file in %s", images->root);
-	unlink(path);
-	*out_fd = fd;
-	return true;
-}
-
 /* A descriptor on the plain tar: the file itself, or what it decompresses to. */
 static bool open_plain(struct images *images, const char *path, int *out_fd, struct error *err)
 {
@@ -107,7 +95,8 @@ static bool open_plain(struct images *images, const char *path, int *out_fd, str
 		*out_fd = take_fd(&fd);
 		return true;
 	}
-	if (!open_nameless(images, &plain, err) || !copy_out(inflate_source(inflate), plain, err))
+	if (!images_nameless_file(images, &plain, err) ||
+	    !copy_out(inflate_source(inflate), plain, err))
 		return false;
 	*out_fd = take_fd(&plain);
 	return true;

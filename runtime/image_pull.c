@@ -2,9 +2,6 @@
  * image_pull.c - an image from its registry: manifest, configuration, then each layer that is not
  * here into a nameless file, from which image_install unpacks it.
  */
-#include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -96,10 +93,8 @@ static bool fetch_layer(struct image_pull *it, size_t index, struct error *err)
 	if (layer->size > LAYER_WIRE_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "layer %s has %" PRIu64 " bytes", digest,
 				 layer->size);
-	source->fd = openat(it->images->root_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (source->fd < 0)
-		return error_os(err, "cannot make a temporary file in %s", it->images->root);
-	if (!registry_session_blob(it->session, &blob, err))
+	if (!images_nameless_file(it->images, &source->fd, err) ||
+	    !registry_session_blob(it->session, &blob, err))
 		return false;
 	source->len = layer->size;
 	memcpy(source->digest, layer->digest, HASH_SHA256_HEX);

@@ -35,6 +35,9 @@ void image_store_unsettle(struct images *images);
 /* Names in archives are any bytes: what is not printable becomes '?'.  Returns false. */
 bool image_error_print(struct error *err);
 
+/* A file of the store's disk that goes with its descriptor: for bytes on their way in. */
+MUST_CHECK bool images_nameless_file(struct images *images, int *out_fd, struct error *err);
+
 /* --- one image on its way in --- */
 
 struct image_source { /* a layer's bytes: a piece of a file */

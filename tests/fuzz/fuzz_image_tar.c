@@ -21,8 +21,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len);
 
-static char home[] = "/tmp/mote-fuzz-XXXXXX";
-static char layer[64], canary[64], outside[64];
+static char home[48], layer[64], canary[64], outside[64];
 
 static void must(bool fine)
 {
@@ -41,7 +40,9 @@ static void begin(void)
 {
 	struct error err;
 
-	must(mkdtemp(home) != NULL);
+	snprintf(home, sizeof(home), "/tmp/mote-fuzz-%d", (int)getpid());
+	remove_home(); /* of a crashed run that had this number */
+	must(mkdir(home, 0700) == 0);
 	atexit(remove_home);
 	snprintf(layer, sizeof(layer), "%s/layer", home);
 	snprintf(canary, sizeof(canary), "%s/canary", home);
