@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/map.h"
+#include "flannel-lite/pod_network_inside.h"
 
 enum {
 	/* The most an entry takes: an id may be escaped to six times its length. */
@@ -41,20 +42,13 @@ static uint32_t place_of(const void *value)
 	return (uint32_t)((uintptr_t)value - 1);
 }
 
-static const char *print(uint32_t address, char text[INET_ADDRSTRLEN])
-{
-	struct in_addr bytes = { htonl(address) };
-
-	return inet_ntop(AF_INET, &bytes, text, INET_ADDRSTRLEN);
-}
-
 static const char *print_range(const struct pod_address *book, char text[2 * INET_ADDRSTRLEN])
 {
 	char first[INET_ADDRSTRLEN];
 	char last[INET_ADDRSTRLEN];
 
-	snprintf(text, 2 * INET_ADDRSTRLEN, "%s-%s", print(book->first, first),
-		 print(book->first + book->size - 1, last));
+	snprintf(text, 2 * INET_ADDRSTRLEN, "%s-%s", pod_address_print(book->first, first),
+		 pod_address_print(book->first + book->size - 1, last));
 	return text;
 }
 
@@ -77,8 +71,9 @@ MUST_CHECK static bool save(struct pod_address *book, struct error *err)
 	struct json *resting = json_sub_array(doc, root, "resting");
 
 	for (size_t i = 0; map_next(book->pods, &i, &id, &value);)
-		json_put_str(doc, pods, id,
-			     json_new_text(doc, print(book->first + place_of(value), text)));
+		json_put_str(
+			doc, pods, id,
+			json_new_text(doc, pod_address_print(book->first + place_of(value), text)));
 	for (uint32_t i = 0; i < book->resting_count; i++)
 		json_append(resting, json_new_int(doc, book->resting[i]));
 	json_print(root, &bytes);

@@ -2,8 +2,7 @@
  * pod_network.h - this machine's part of the pod network: a bridge, one veth pair a pod, addresses,
  * and VXLAN to the other machines.
  *
- *   pod eth0 --veth-- cni0 (first address of our range, /24) --route-- flannel.1 (VXLAN 1, UDP
- * 8472)
+ *   pod eth0 --veth-- cni0 (our range's first address) --route-- flannel.1 (VXLAN 1, UDP 8472)
  *
  * Every machine has one range of pod addresses ("10.42.1.0/24").  Its VXLAN device has the range's
  * own address (10.42.1.0/32) and the hardware address 0a:58 followed by that address, so that two

@@ -5,7 +5,6 @@
  * that stay goes on.  All three entries of a peer carry its range's address (as neighbour, as the
  * last bytes of the hardware address, as destination), by which they are found in the sorted list.
  */
-#include <assert.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>

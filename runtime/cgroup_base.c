@@ -8,9 +8,7 @@
  */
 #include "runtime/cgroup_inside.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -6,7 +6,6 @@
  */
 #include "runtime/cgroup_inside.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  */
 #include "runtime/container_plan.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 

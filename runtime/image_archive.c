@@ -10,7 +10,6 @@
  *
  * Newer docker writes both; manifest.json is taken then, since it has all the names.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,6 @@
  * image_manifest.c - manifests and indexes (OCI image spec 1.1, Docker schema 2): which blobs an
  * image is made of, and which of several images fits this machine.
  */
-#include <assert.h>
 
 #include "runtime/image_name.h"
 #include "runtime/images_inside.h"

@@ -12,11 +12,6 @@
 #include "net/hash.h"
 #include "runtime/images.h"
 
-#define IMAGE_MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
-#define IMAGE_MEDIA_OCI       "application/vnd.oci.image.manifest.v1+json"
-#define IMAGE_MEDIA_LIST      "application/vnd.docker.distribution.manifest.list.v2+json"
-#define IMAGE_MEDIA_DOCKER    "application/vnd.docker.distribution.manifest.v2+json"
-
 struct images {
 	char *root;
 	int root_fd, layers_fd;

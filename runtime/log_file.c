@@ -189,11 +189,15 @@ void log_stream_add(struct log_stream *stream, struct str bytes)
 	struct batch batch = { .file = stream->file, .len = 0 };
 	char full_room[64];
 	char part_room[64];
-	struct str full = print_head(stream->name, 'F', full_room, sizeof(full_room));
-	struct str part = print_head(stream->name, 'P', part_room, sizeof(part_room));
+	struct str full, part;
 
 	if (!stream->file)
 		return;
+	full = print_head(stream->name, 'F', full_room, sizeof(full_room));
+	/* The same head, and so the same time, but for its letter. */
+	memcpy(part_room, full_room, full.len);
+	part_room[full.len - 2] = 'P';
+	part = str_from(part_room, full.len);
 	while (bytes.len > 0) {
 		ptrdiff_t end = str_find(bytes, '\n');
 		struct str line = str_from(bytes.at, end >= 0 ? (size_t)end : bytes.len);

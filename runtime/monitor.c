@@ -10,7 +10,6 @@
  */
 #include "runtime/monitor_inside.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>

@@ -9,7 +9,6 @@
  */
 #include "runtime/monitor_inside.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

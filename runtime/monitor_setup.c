@@ -23,7 +23,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "runtime/container_plan.h"
 #include "runtime/mountfd.h"
 #include "runtime/pathfd.h"

@@ -6,7 +6,6 @@
  */
 #include "runtime/pathfd.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

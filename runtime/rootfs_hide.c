@@ -7,7 +7,6 @@
  */
 #include "runtime/rootfs.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,10 +1,9 @@
 /*
  * sandbox.c - the handle of a pod: hears its monitor, keeps the states, tells the owner.
  *
- * comes from: messages of the monitor (docs/decisions/0006-monitor.md) and the end of its
- * process. goes to:    the owner's callbacks, one for each task of the loop, never from inside a
- * call; so an owner
- *             may close the handle in any of them.
+ * comes from: messages of the monitor (docs/decisions/0006-monitor.md), the end of its process.
+ * goes to:    the owner's callbacks, one for each task of the loop, never from inside a call; so an
+ *             owner may close the handle in any of them.
  */
 #include "runtime/sandbox_inside.h"
 
