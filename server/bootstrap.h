@@ -32,6 +32,8 @@ MUST_CHECK bool bootstrap_kubeconfig(const struct server_plan *plan, const struc
 
 /* Namespaces, the service `kubernetes` and its endpoints: made if they are missing, through the API
  * itself. */
+/* Has the server an IPv4 address that others can reach, so that the service has an endpoint? */
+bool bootstrap_has_endpoint(const struct secrets *secrets);
 struct bootstrap_objects;
 struct bootstrap_objects *
 bootstrap_objects_start(struct server *server, const struct secrets *secrets,

@@ -77,6 +77,11 @@ static void add(struct bootstrap_objects *objects, const char *path, char *body)
 	objects->wishes[objects->count++] = (struct wish){ .path = path, .body = body };
 }
 
+bool bootstrap_has_endpoint(const struct secrets *secrets)
+{
+	return strncmp(secrets->address, "127.", 4) != 0 && !strchr(secrets->address, ':');
+}
+
 struct bootstrap_objects *
 bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			void (*on_done)(struct server *server, const struct error *err))
@@ -105,7 +110,7 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			 address, plan->https_listen_port));
 	/* Endpoints are IPv4 addresses that others can reach: a server on loopback has none.  Nodes
 	 * lead their pods to the API through the tunnel in any case. */
-	if (strncmp(secrets->address, "127.", 4) != 0 && !strchr(secrets->address, ':'))
+	if (bootstrap_has_endpoint(secrets))
 		add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
 		    memory_print(
 			    "{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"

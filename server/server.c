@@ -66,9 +66,9 @@ static bool misses_objects(const struct server *server)
 	static const struct {
 		const char *api_version, *kind;
 	} rows[] = { { "v1", "Service" }, { "discovery.k8s.io/v1", "EndpointSlice" } };
-	bool loopback = strncmp(server->secrets.address, "127.", 4) == 0;
+	bool reachable = bootstrap_has_endpoint(&server->secrets);
 
-	for (size_t i = 0; i < (loopback ? 1 : ARRAY_LENGTH(rows)); i++)
+	for (size_t i = 0; i < (reachable ? ARRAY_LENGTH(rows) : 1); i++)
 		if (!registry_find(
 			    server->registry,
 			    kind_find_name(str_of(rows[i].api_version), str_of(rows[i].kind)),

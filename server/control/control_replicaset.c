@@ -13,6 +13,7 @@
 #include "server/control/seen.h"
 
 #define BURST_MAX 500
+#define YOUNG_MS  1000 /* between two looks at pods that are ready but too young */
 #define COMPONENT "replicaset-controller"
 
 struct self {
@@ -121,12 +122,13 @@ static void adjust(struct batch *batch, const struct object *set, struct family 
 {
 	int64_t wanted = json_int(json_path(object_json(set), "spec", "replicas", NULL));
 	int64_t missing = wanted - (int64_t)family->count;
+	int64_t more = missing < BURST_MAX ? missing : BURST_MAX;
 	char text[128];
 
-	for (int64_t i = 0; i < missing && i < BURST_MAX; i++)
+	for (int64_t i = 0; i < more; i++)
 		create_pod(batch, set);
 	if (missing > 0) {
-		snprintf(text, sizeof(text), "Created %" PRId64 " pods", missing);
+		snprintf(text, sizeof(text), "Created %" PRId64 " pods", more);
 		control_event(batch->control, set, COMPONENT, "Normal", "SuccessfulCreate", text);
 	}
 	if (missing >= 0)
@@ -207,6 +209,9 @@ static void on_pass(void *owner, struct str key)
 	batch = batch_new(self->control, key, self, on_end);
 	batch->watched = "Pod";
 	gather(self, set, &family);
+	/* minReadySeconds: only the clock makes these available, no change tells of it. */
+	if (family.ready > family.available)
+		queue_add_after(self->queue, key, YOUNG_MS);
 	adjust(batch, set, &family);
 	tell_status(batch, set, &family);
 	free(family.pods);
