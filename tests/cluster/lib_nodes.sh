@@ -239,7 +239,9 @@ trap 'lab_close; finish' EXIT
 
 # A server and the nodes n1 and n2, ready, with the images web:1 and web:2.
 open_two_nodes() {
-	( set -e; two_nodes_up ) || { cat "$lab"/*/log; exit 1; }
+	# Not in a condition: bash would go on after a failure in it.
+	( set -e; two_nodes_up )
+	[ $? = 0 ] || { cat "$lab"/*/log; exit 1; }
 	export KUBECONFIG="$lab/kubeconfig"
 }
 
@@ -319,7 +321,7 @@ of() {
 
 # is WANTED KIND/NAME JSONPATH
 is() {
-	[ "$(of "$2" "$3")" = "$1" ]
+	have=$(of "$2" "$3") && [ "$have" = "$1" ]
 }
 
 gone() {
@@ -327,7 +329,7 @@ gone() {
 }
 
 no_pods() {
-	[ -z "$(k get pods --selector="$1" -o name)" ]
+	left=$(k get pods --selector="$1" -o name) && [ -z "$left" ]
 }
 
 # shell TEXT: in a shell that has k.

@@ -28,7 +28,7 @@ range_is() {
 }
 
 taints_are() {
-	[ "$(k get node "$1" -o 'jsonpath={range .spec.taints[*]}{.key}:{.effect} {end}')" = "$2" ]
+	taints=$(k get node "$1" -o 'jsonpath={range .spec.taints[*]}{.key}:{.effect} {end}') && [ "$taints" = "$2" ]
 }
 
 test_nodes_get_ranges() {

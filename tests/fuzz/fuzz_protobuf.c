@@ -34,6 +34,7 @@ static void write_back(const struct type *type, const struct json *root)
 	must(protobuf_open(buf_str(&first), &version, &kind, &raw, &err));
 	must(protobuf_to_json(type, raw, doc, &again, &err));
 	must(protobuf_from_json(type, again, &second, &err));
+	must(str_equal(buf_str(&first), buf_str(&second)));
 }
 
 static void try_type(const struct type *type, struct str raw)

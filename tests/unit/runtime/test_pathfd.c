@@ -172,7 +172,7 @@ static void wins_every_race(void)
 		if (!pathfd_make(root, "swap/evil", rounds % 2 ? PATHFD_BELOW : PATHFD_IN_ROOT,
 				 PATHFD_FOLDER, &fd, &why))
 			continue;
-		CHECK(fstat(fd, &there) == 0);
+		CHECK(fstatat(fd, "..", &there, 0) == 0); /* where it was made */
 		close(fd);
 		CHECK(there.st_ino != real.st_ino);
 		unlinkat(root, "swap/evil", AT_REMOVEDIR);
