@@ -14,7 +14,7 @@
 #define STATUS_MS    300000
 #define RETRY_MS     1000
 #define LEASE_S      40
-#define KUBE_VERSION "v1.32.4+mote"
+#define KUBE_VERSION VERSION_KUBERNETES "+mote"
 
 struct node_object {
 	struct node_object_plan plan;

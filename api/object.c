@@ -245,11 +245,6 @@ struct str meta_str(const struct json *object, const char *field)
 	return json_str(json_get(meta_of(object), field));
 }
 
-struct str meta_label(const struct json *object, const char *key)
-{
-	return json_str(json_get(json_get(meta_of(object), "labels"), key));
-}
-
 struct str meta_annotation(const struct json *object, const char *key)
 {
 	return json_str(json_get(json_get(meta_of(object), "annotations"), key));

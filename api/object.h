@@ -46,7 +46,6 @@ void object_key(const struct object *object, struct buf *out);
 /* Shorthands on plain JSON used everywhere. */
 struct json *meta_of(const struct json *object);                   /* .metadata or NULL */
 struct str meta_str(const struct json *object, const char *field); /* .metadata.<field> */
-struct str meta_label(const struct json *object, const char *key); /* .metadata.labels[key] */
 struct str meta_annotation(const struct json *object, const char *key);
 /* The entry of metadata.ownerReferences with controller: true, or NULL. */
 const struct json *meta_controller(const struct json *object);

@@ -11,6 +11,7 @@
 #include "api/field.h"
 #include "api/kind.h"
 #include "base/map.h"
+#include "base/version.h"
 
 struct document {
 	struct json_doc *doc;
@@ -294,7 +295,7 @@ static struct json *info_of(struct json_doc *doc)
 	struct json *info = json_new_object(doc);
 
 	put_text(doc, info, "title", "Kubernetes");
-	put_text(doc, info, "version", "v1.32.4");
+	put_text(doc, info, "version", VERSION_KUBERNETES);
 	return info;
 }
 

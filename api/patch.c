@@ -94,7 +94,7 @@ static void decode_token(struct str token, struct buf *out)
 	for (size_t i = 0; i < token.len; i++) {
 		char c = token.at[i];
 
-		if (c == '~' && i + 1 < token.len)
+		if (c == '~' && i + 1 < token.len && strchr("01", token.at[i + 1]))
 			c = token.at[++i] == '1' ? '/' : '~';
 		buf_add_byte(out, c);
 	}
@@ -286,11 +286,21 @@ static bool op_replace(const struct op *op, struct error *err)
 	return add_value(op, json_clone(op->doc, value), err);
 }
 
+static bool read_from(const struct op *op, struct str *out, struct error *err)
+{
+	const struct json *from = json_get(op->body, "from");
+
+	*out = json_str(from);
+	return json_type(from) == JSON_STRING || malformed(err, "an operation has no from");
+}
+
 static bool op_move(const struct op *op, struct error *err)
 {
-	struct str from = json_str(json_get(op->body, "from"));
 	struct json *value;
+	struct str from;
 
+	if (!read_from(op, &from, err))
+		return false;
 	if (str_starts(op->path, from) && op->path.len > from.len && op->path.at[from.len] == '/')
 		return failed(err, "a value cannot be moved into itself", op->path);
 	return remove_at(op, from, &value, err) && add_value(op, value, err);
@@ -299,11 +309,11 @@ static bool op_move(const struct op *op, struct error *err)
 /* Copies may double the document each time: what they add has a limit of its own. */
 static bool op_copy(const struct op *op, struct error *err)
 {
-	struct str from = json_str(json_get(op->body, "from"));
 	struct json *value;
 	struct spot spot;
+	struct str from;
 
-	if (!find_value(op, from, &spot, &value, err))
+	if (!read_from(op, &from, err) || !find_value(op, from, &spot, &value, err))
 		return false;
 	buf_clear(&spot.key);
 	*op->copied += measure_size(value, LIMIT_BODY);

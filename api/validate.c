@@ -43,15 +43,23 @@ void validate_not_negative(const struct kind_work *work, const struct json *valu
 		validate_invalid(work, path, value, "must be greater than or equal to 0");
 }
 
+/* The value that is wrong is a key. */
+static void invalid_key(const struct kind_work *work, const char *path, struct str key,
+			const char *why)
+{
+	auto_json_doc doc = json_doc_new();
+
+	validate_invalid(work, path, json_new_str(doc, key), why);
+}
+
 void validate_labels(const struct kind_work *work, const struct json *labels, const char *path)
 {
 	for (struct json_iter it = json_iter(labels); json_next(&it);) {
 		const char *key = name_check_label_key(it.key),
 			   *value = name_check_label_value(json_str(it.value));
-		auto_json_doc doc = json_doc_new();
 
 		if (key)
-			validate_invalid(work, path, json_new_str(doc, it.key), key);
+			invalid_key(work, path, it.key, key);
 		if (value)
 			validate_invalid(work, path, it.value, value);
 	}
@@ -63,12 +71,10 @@ static void check_annotations(const struct kind_work *work, const struct json *a
 
 	for (struct json_iter it = json_iter(annotations); json_next(&it);) {
 		const char *why = name_check_qualified(it.key);
-		auto_json_doc doc = json_doc_new();
 
 		total += it.key.len + json_str(it.value).len;
 		if (why)
-			validate_invalid(work, "metadata.annotations", json_new_str(doc, it.key),
-					 why);
+			invalid_key(work, "metadata.annotations", it.key, why);
 	}
 	if (total > ANNOTATIONS_MAX)
 		field_errors_add(work->errors, FIELD_TOO_LONG, "metadata.annotations", NULL,

@@ -81,17 +81,6 @@ void json_doc_free(struct json_doc *doc)
 	free(doc);
 }
 
-size_t json_doc_size(const struct json_doc *doc)
-{
-	size_t size = sizeof(*doc) + sizeof(*doc->mut);
-
-	for (yyjson_val_chunk *chunk = doc->mut->val_pool.chunks; chunk; chunk = chunk->next)
-		size += chunk->chunk_size;
-	for (yyjson_str_chunk *chunk = doc->mut->str_pool.chunks; chunk; chunk = chunk->next)
-		size += chunk->chunk_size;
-	return size;
-}
-
 struct json *json_root(const struct json_doc *doc)
 {
 	return json_of(doc->mut->root);
@@ -245,12 +234,13 @@ static bool has_duplicates(const struct json *object)
 
 struct str json_drop_duplicates(struct json *object)
 {
-	auto_map seen = map_new(); /* key -> its first yyjson_mut_val */
 	yyjson_mut_obj_iter it = yyjson_mut_obj_iter_with(val_of(object));
+	auto_map seen = NULL; /* key -> its first yyjson_mut_val */
 	struct str duplicate = STR_NONE;
 
 	if (!has_duplicates(object))
 		return STR_NONE;
+	seen = map_new();
 	while (it.idx < it.max) {
 		yyjson_mut_val *key = yyjson_mut_obj_iter_next(&it), *first;
 		struct str name = json_str(json_of(key));

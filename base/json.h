@@ -33,7 +33,6 @@ struct json_doc *json_doc_new(void);
 void json_doc_free(struct json_doc *doc); /* NULL is fine */
 DEFINE_AUTO(struct json_doc *, json_doc_free)
 #define auto_json_doc AUTO(json_doc_free) struct json_doc *
-size_t json_doc_size(const struct json_doc *doc); /* bytes of memory, about */
 
 /* Parse a whole text: depth <= LIMIT_JSON_DEPTH, valid UTF-8, finite numbers, no trailing garbage.
  * Duplicate keys: the last one wins, and the first duplicate's dotted path is given in

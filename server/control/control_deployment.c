@@ -251,6 +251,18 @@ static void renew_revision(struct batch *batch, const struct view *view)
 	patch_set(batch, view->fresh, body);
 }
 
+/* Not a part of the template: the set that is there takes it over. */
+static void renew_min_ready(struct batch *batch, const struct view *view)
+{
+	int64_t wanted = json_int(json_get(view->spec, "minReadySeconds"));
+	char body[96];
+
+	if (!view->fresh || number(view->fresh, "spec", "minReadySeconds") == wanted)
+		return;
+	snprintf(body, sizeof(body), "{\"spec\":{\"minReadySeconds\":%" PRId64 "}}", wanted);
+	patch_set(batch, view->fresh, body);
+}
+
 static void roll(struct batch *batch, const struct view *view)
 {
 	struct rolling rolling;
@@ -264,6 +276,7 @@ static void roll(struct batch *batch, const struct view *view)
 		return;
 	}
 	renew_revision(batch, view);
+	renew_min_ready(batch, view);
 	if (at_once) {
 		recreate(batch, view, &rolling);
 		return;

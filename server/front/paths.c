@@ -21,10 +21,9 @@
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
-#define KUBERNETES_MINOR   "32"
-#define KUBERNETES_VERSION "v1.32.4"
-#define JSON_TYPE          "application/json"
-#define DISCOVERY_TYPE     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+#define KUBERNETES_MINOR "32"
+#define JSON_TYPE        "application/json"
+#define DISCOVERY_TYPE   "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 /* --- documents that are printed once --- */
 
@@ -84,7 +83,7 @@ static enum step version_path(struct request *req, struct error *err)
 	(void)err;
 	buf_add_print(&text,
 		      "{\"major\":\"1\",\"minor\":\"" KUBERNETES_MINOR
-		      "\",\"gitVersion\":\"" KUBERNETES_VERSION
+		      "\",\"gitVersion\":\"" VERSION_KUBERNETES
 		      "+mote%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
 		      "\"1970-01-01T00:00:00Z\","
 		      "\"goVersion\":\"none\",\"compiler\":\"gcc\",\"platform\":\"linux\"}",

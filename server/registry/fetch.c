@@ -66,9 +66,7 @@ static bool check_not_future(struct request *req, uint64_t wanted, struct error 
 
 	if (wanted <= now)
 		return true;
-	return error_set(err, ERROR_TIMEOUT,
-			 "Timeout: Too large resource version: %" PRIu64 ", current: %" PRIu64,
-			 wanted, now);
+	return status_too_large_revision(err, wanted, now);
 }
 
 static bool check_match(struct request *req, struct error *err)

@@ -72,6 +72,8 @@ test_pods_become_available_by_age() {
 	k patch pod "$pod" --subresource=status --type=merge -p "{\"status\":{\"phase\":\"Running\",\"podIP\":\"10.42.0.9\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"$(date -u +%FT%TZ)\"}]}}"
 	equal "" k get deployment young -o 'jsonpath={.status.availableReplicas}'
 	k rollout status deployment young --timeout=15s
+	k patch deployment young --type=merge -p '{"spec":{"minReadySeconds":7}}'
+	await 10 sh -c "timeout 9 $kubectl get rs -l app=young -o 'jsonpath={.items[*].spec.minReadySeconds}' | grep -qx 7"
 	k delete deployment young
 	k delete pods -l app=young --force --grace-period=0 2> /dev/null
 }

@@ -71,6 +71,9 @@ static void json_patches(void)
 	run(JSON, "[1]", "[{\"op\":\"add\",\"path\":\"/01\",\"value\":9}]", NULL, ERROR_INVALID);
 	run(JSON, "{\"a\":{}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/b\"}]", NULL,
 	    ERROR_INVALID);
+	run(JSON, "{\"a~2\":1}", "[{\"op\":\"remove\",\"path\":\"/a~2\"}]", "{}", 0);
+	run(JSON, "{}", "[{\"op\":\"copy\",\"path\":\"/a\"}]", NULL, ERROR_BAD_REQUEST);
+	run(JSON, "{}", "[{\"op\":\"move\",\"from\":1,\"path\":\"/a\"}]", NULL, ERROR_BAD_REQUEST);
 	run(JSON, "{}", "[{\"op\":\"fly\",\"path\":\"/a\"}]", NULL, ERROR_BAD_REQUEST);
 	run(JSON, "{}", "{}", NULL, ERROR_BAD_REQUEST);
 }
