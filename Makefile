@@ -128,7 +128,7 @@ room_objects = $(patsubst %.c,$(1)/obj/%.o,$(call room_sources,$(2))) \
 room_archives = $(foreach r,$(2),$(if $(call room_sources,$(r)),$(1)/obj/$(r).a))
 
 define flavour_rules
-$(1)/obj/%.o: %.c build/deps/$(2).stamp $(1)/flags | $$$$(if $$$$(filter-out base net datastore tunnel runtime flannel-lite,$$$$(firstword $$$$(subst /, ,$$$$*))),$$(generated))
+$(1)/obj/%.o: %.c build/deps/$(2).stamp $(1)/flags | $$$$(if $$$$(filter-out base net datastore tunnel runtime flannel-lite ota,$$$$(firstword $$$$(subst /, ,$$$$*))),$$(generated))
 	$$(call compile,$(3),$$($(4)),$(2))
 $(1)/gen/%.o: build/gen/%.c build/deps/$(2).stamp $(1)/flags | $$(generated)
 	$$(call compile,$(3),$$($(4)),$(2))
@@ -197,7 +197,7 @@ unit: unit-build
 
 #: make unit-cross ARCH=armv7 unit tests of the portable rooms, emulated (also aarch64, armv6)
 .PHONY: unit-cross
-cross_rooms := $(filter base net api datastore client tunnel,$(unit_rooms))
+cross_rooms := $(filter base net api datastore client tunnel ota,$(unit_rooms))
 cross_programs := $(foreach p,$(call unit_programs,$(release),$(cross_rooms)),$(if $(call has_word,$(TEST),$(p)),$(p)))
 unit-cross: $(cross_programs)
 	@HARNESS_TIME_FACTOR=10 packaging/build/run_unit.sh -n unit-$(ARCH) \

@@ -12,11 +12,11 @@
 #include "cli/command.h"
 
 extern const struct command command_server, command_agent, command_ctr, command_token,
-	command_cleanup, command_monitor, command_version, command_help;
+	command_ota, command_cleanup, command_monitor, command_version, command_help;
 
 const struct command *const command_list[] = {
-	&command_server,  &command_agent,   &command_ctr,  &command_token, &command_cleanup,
-	&command_monitor, &command_version, &command_help, NULL,
+	&command_server,  &command_agent,   &command_ctr,     &command_token, &command_ota,
+	&command_cleanup, &command_monitor, &command_version, &command_help,  NULL,
 };
 
 const char *command_config_path(int argc, char **argv)

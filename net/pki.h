@@ -48,6 +48,19 @@ MUST_CHECK bool pki_key_id(struct str key_pem, char out[65], struct error *err);
 /* x and y of the public point, 32 bytes each: for the JWKS document */
 MUST_CHECK bool pki_key_point(struct str key_pem, unsigned char out[64], struct error *err);
 
+/* Signatures over bytes: ECDSA P-256 with SHA-256 in DER, deterministic (RFC 6979).  Public keys
+ * are DER SPKI in the one form that pki_public_der writes; any other form is refused. */
+#define PKI_PUBLIC_DER 91
+MUST_CHECK bool pki_public_pem(struct str key_pem, struct buf *out_pem, struct error *err);
+MUST_CHECK bool pki_public_der(struct str public_pem, unsigned char out[PKI_PUBLIC_DER],
+			       struct error *err);
+MUST_CHECK bool pki_check_public_der(struct str der, struct error *err);
+MUST_CHECK bool pki_sign_bytes(struct str key_pem, struct str bytes, struct buf *out_der,
+			       struct error *err);
+/* ERROR_FORBIDDEN: not the signature of these bytes by this key. */
+MUST_CHECK bool pki_verify_bytes(struct str public_der, struct str bytes, struct str signature_der,
+				 struct error *err);
+
 /* JWT ES256: header {alg,kid,typ} is made here. Verify checks form, alg, kid and signature only;
  * claims are the caller's. A pki_signer holds the parsed key: signing costs about 0.4 ms,
  * verifying 1 ms. */
