@@ -24,7 +24,6 @@ static_assert(sizeof(struct nlmsghdr) == NLMSG_HDRLEN, "the head needs no paddin
 struct netlink {
 	int fd;
 	uint32_t sequence; /* the next one to be used */
-	uint32_t failed_at;
 	char receive[RECEIVE_MAX] __attribute__((aligned(8)));
 };
 
@@ -59,11 +58,6 @@ void netlink_close(struct netlink *netlink)
 		return;
 	close(netlink->fd);
 	free(netlink);
-}
-
-uint32_t netlink_failed_at(const struct netlink *netlink)
-{
-	return netlink->failed_at;
 }
 
 /* Number the messages and send them all.  *out_last is the place of the last that wants an
@@ -157,8 +151,8 @@ struct outcome {
 };
 
 /* An NLMSG_ERROR or NLMSG_DONE: an answer's end.  The first failure is kept in *err. */
-static void settle(struct netlink *netlink, struct outcome *outcome, const struct nlmsghdr *head,
-		   struct str body, struct error *err)
+static void settle(struct outcome *outcome, const struct nlmsghdr *head, struct str body,
+		   struct error *err)
 {
 	uint32_t place = head->nlmsg_seq - outcome->first;
 	int32_t code = 0;
@@ -175,7 +169,6 @@ static void settle(struct netlink *netlink, struct outcome *outcome, const struc
 	struct str why = reason(head, body);
 
 	outcome->failed = true;
-	netlink->failed_at = place;
 	errno = -code;
 	if (why.len > 0)
 		error_os(err, "the kernel refuses (" STR_FMT ")", STR_ARG(why));
@@ -220,7 +213,7 @@ MUST_CHECK static bool collect(struct netlink *netlink, struct outcome *outcome,
 			if (head.nlmsg_flags & NLM_F_DUMP_INTR)
 				*out_disturbed = true;
 			if (head.nlmsg_type == NLMSG_ERROR || head.nlmsg_type == NLMSG_DONE)
-				settle(netlink, outcome, &head, body, err);
+				settle(outcome, &head, body, err);
 			else if (out != NULL && head.nlmsg_seq == outcome->first)
 				buf_add(out, body.at - sizeof(head),
 					NLMSG_ALIGN(sizeof(head) + body.len));
@@ -241,7 +234,6 @@ MUST_CHECK static bool exchange(struct netlink *netlink, struct netlink_batch *b
 {
 	struct outcome outcome = { .first = netlink->sequence, .count = batch->count };
 
-	netlink->failed_at = 0;
 	if (!transmit(netlink, batch, &outcome.last, err))
 		return false;
 	netlink->sequence += batch->count;

@@ -61,7 +61,6 @@ void netlink_add_u32(struct netlink_batch *batch, uint16_t type, uint32_t value)
 /* Given in host order, sent in network order. */
 void netlink_add_be16(struct netlink_batch *batch, uint16_t type, uint16_t value);
 void netlink_add_be32(struct netlink_batch *batch, uint16_t type, uint32_t value);
-void netlink_add_be64(struct netlink_batch *batch, uint16_t type, uint64_t value);
 /* What is added until nest_end lies inside; over 65535 bytes in all is the caller's bug (assert):
  * see netlink_nest_len. */
 size_t netlink_nest(struct netlink_batch *batch, uint16_t type); /* sets NLA_F_NESTED */
@@ -87,8 +86,6 @@ DEFINE_AUTO(struct netlink *, netlink_close)
  */
 MUST_CHECK bool netlink_send(struct netlink *netlink, struct netlink_batch *batch,
 			     struct error *err);
-/* After a send that failed: the place in the batch (0 = first) of the first message that failed. */
-uint32_t netlink_failed_at(const struct netlink *netlink);
 
 /*
  * A batch of one question with NLM_F_DUMP, or with NLM_F_ACK for a single thing.  The answers,

@@ -5,7 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <assert.h>
-#include <endian.h>
 
 #include "flannel-lite/netlink.h"
 
@@ -87,13 +86,6 @@ void netlink_add_be16(struct netlink_batch *batch, uint16_t type, uint16_t value
 void netlink_add_be32(struct netlink_batch *batch, uint16_t type, uint32_t value)
 {
 	netlink_add_u32(batch, type, htonl(value));
-}
-
-void netlink_add_be64(struct netlink_batch *batch, uint16_t type, uint64_t value)
-{
-	uint64_t bytes = htobe64(value);
-
-	netlink_add(batch, type, &bytes, sizeof(bytes));
 }
 
 size_t netlink_nest(struct netlink_batch *batch, uint16_t type)

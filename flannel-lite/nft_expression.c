@@ -104,15 +104,6 @@ void nft_expression_load_destination_kind(struct nft_batch *batch, unsigned reg)
 	end(batch, expression);
 }
 
-void nft_expression_set(struct nft_batch *batch, unsigned reg, const void *at, size_t len)
-{
-	struct expression expression = begin(batch, "immediate");
-
-	add_register(batch, NFTA_IMMEDIATE_DREG, reg);
-	nft_message_add_value(batch, NFTA_IMMEDIATE_DATA, at, len);
-	end(batch, expression);
-}
-
 void nft_expression_random(struct nft_batch *batch, uint32_t modulus, unsigned reg)
 {
 	struct expression expression = begin(batch, "numgen");

@@ -25,7 +25,6 @@ void nft_expression_load_mark(struct nft_batch *batch, unsigned reg);     /* of 
 void nft_expression_load_state(struct nft_batch *batch, unsigned reg);    /* of the connection */
 /* RTN_LOCAL ...: what kind of address the destination is to this machine. */
 void nft_expression_load_destination_kind(struct nft_batch *batch, unsigned reg);
-void nft_expression_set(struct nft_batch *batch, unsigned reg, const void *at, size_t len);
 /* A number below `modulus`, by chance; the same number for the same 4 bytes in `from`. */
 void nft_expression_random(struct nft_batch *batch, uint32_t modulus, unsigned reg);
 void nft_expression_hash(struct nft_batch *batch, unsigned from, uint32_t modulus, unsigned reg);

@@ -19,6 +19,8 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include "flannel-lite/netlink.h"
+
 enum {
 	ANSWER_MAX = 8192,        /* an answer is an errno, the head of the request, a sentence */
 	ANSWERS_BUFFER = 1 << 20, /* a thousand refusals; the first is the one we want          */
@@ -257,38 +259,6 @@ void nft_message_element_verdict(struct nft_batch *batch, const struct nft_set *
 
 /* --- what was refused, in words --- */
 
-/* Take the first attribute off *rest; false at the end. */
-static bool next_attribute(struct str *rest, uint16_t *out_type, struct str *out_value)
-{
-	struct nlattr head;
-
-	if (rest->len < sizeof(head))
-		return false;
-	memcpy(&head, rest->at, sizeof(head));
-	if (head.nla_len < sizeof(head) || head.nla_len > rest->len)
-		return false;
-
-	size_t padded = NLMSG_ALIGN((size_t)head.nla_len);
-	size_t step = padded < rest->len ? padded : rest->len;
-
-	*out_type = (uint16_t)(head.nla_type & NLA_TYPE_MASK);
-	*out_value = str_from(rest->at + sizeof(head), head.nla_len - sizeof(head));
-	*rest = str_from(rest->at + step, rest->len - step);
-	return true;
-}
-
-static struct str find_attribute(struct str rest, uint16_t type)
-{
-	uint16_t found;
-	struct str value;
-
-	while (next_attribute(&rest, &found, &value)) {
-		if (found == type)
-			return value;
-	}
-	return STR_NONE;
-}
-
 /* The text in an attribute without its NUL; empty if it is none that can be shown. */
 static struct str shown(struct str value, size_t max)
 {
@@ -338,7 +308,7 @@ static void describe(struct str message, struct buf *out)
 	}
 
 	struct str attributes = str_from(message.at + skip, message.len - skip);
-	struct str name = shown(find_attribute(attributes, rows[verb].name), NAME_SHOWN);
+	struct str name = shown(netlink_find(attributes, rows[verb].name), NAME_SHOWN);
 
 	buf_add_print(out, "%s " STR_FMT, rows[verb].what, STR_ARG(name));
 }
@@ -349,10 +319,10 @@ static void describe_part(struct str rest, struct buf *out)
 	uint16_t type;
 	struct str part;
 
-	if (!next_attribute(&rest, &type, &part))
+	if (!netlink_next_attribute(&rest, &type, &part))
 		return;
 	if (shown(part, NAME_SHOWN).len == 0)
-		part = find_attribute(part, NFTA_EXPR_NAME);
+		part = netlink_find(part, NFTA_EXPR_NAME);
 	if (shown(part, NAME_SHOWN).len > 0)
 		buf_add_print(out, " (" STR_FMT ")", STR_ARG(shown(part, NAME_SHOWN)));
 }
@@ -360,8 +330,8 @@ static void describe_part(struct str rest, struct buf *out)
 /* The kernel's own words and the part it means, as far as it says so. */
 static void describe_reason(struct str message, struct str facts, struct buf *out)
 {
-	struct str words = shown(find_attribute(facts, NLMSGERR_ATTR_MSG), 256);
-	struct str offset = find_attribute(facts, NLMSGERR_ATTR_OFFS);
+	struct str words = shown(netlink_find(facts, NLMSGERR_ATTR_MSG), 256);
+	struct str offset = netlink_find(facts, NLMSGERR_ATTR_OFFS);
 	uint32_t at;
 
 	if (offset.len == sizeof(at)) {
