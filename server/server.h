@@ -25,6 +25,7 @@ struct server_plan {
 	const char *write_kubeconfig_mode;
 	const char *token, *token_file, *agent_token;
 	struct option_list tls_san;
+	struct option_list disable; /* names of server/manifests that are not deployed */
 	int64_t watchers_max;
 };
 
