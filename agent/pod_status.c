@@ -220,19 +220,11 @@ static void add_condition(struct json_doc *doc, struct json *list, const struct 
 /* Conditions that somebody else set, as readiness gates are. */
 static bool gates_open(const struct pod *pod)
 {
-	const struct json *known = json_path(json_root(pod->now), "status", "conditions", NULL);
-
 	for (struct json_iter g = json_iter(json_get(pod_spec(pod), "readinessGates"));
-	     json_next(&g);) {
-		bool open = false;
-
-		for (struct json_iter it = json_iter(known); json_next(&it);)
-			if (str_equal(json_str(json_get(it.value, "type")),
-				      json_str(json_get(g.value, "conditionType"))))
-				open = str_is(json_str(json_get(it.value, "status")), "True");
-		if (!open)
+	     json_next(&g);)
+		if (!meta_condition_is_true(json_root(pod->now),
+					    json_str(json_get(g.value, "conditionType"))))
 			return false;
-	}
 	return true;
 }
 
@@ -494,25 +486,17 @@ void pod_status_step(struct pod *pod)
 		send(pod);
 }
 
-static const struct json *condition_of(const struct json *status, struct str type)
-{
-	for (struct json_iter it = json_iter(json_get(status, "conditions")); json_next(&it);)
-		if (str_equal(json_str(json_get(it.value, "type")), type))
-			return it.value;
-	return NULL;
-}
-
 void pod_status_compare(struct pod *pod)
 {
 	const struct json *ours = pod->status ? json_root(pod->status) : NULL;
-	const struct json *theirs = json_get(json_root(pod->now), "status");
+	const struct json *theirs = json_root(pod->now);
 
 	if (pod->adopted || pod->status_call ||
 	    revision_of(json_root(pod->now)) <= pod->sent_revision)
 		return;
 	for (struct json_iter it = json_iter(json_get(ours, "conditions")); json_next(&it);) {
 		const struct json *other =
-			condition_of(theirs, json_str(json_get(it.value, "type")));
+			meta_condition(theirs, json_str(json_get(it.value, "type")));
 
 		if (!str_equal(json_str(json_get(other, "status")),
 			       json_str(json_get(it.value, "status"))))

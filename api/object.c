@@ -250,6 +250,20 @@ struct str meta_annotation(const struct json *object, const char *key)
 	return json_str(json_get(json_get(meta_of(object), "annotations"), key));
 }
 
+struct json *meta_condition(const struct json *object, struct str type)
+{
+	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL));
+	     json_next(&it);)
+		if (str_equal(json_str(json_get(it.value, "type")), type))
+			return it.value;
+	return NULL;
+}
+
+bool meta_condition_is_true(const struct json *object, struct str type)
+{
+	return str_is(json_str(json_get(meta_condition(object, type), "status")), "True");
+}
+
 const struct json *meta_controller(const struct json *object)
 {
 	for (struct json_iter it = json_iter(json_get(meta_of(object), "ownerReferences"));

@@ -47,6 +47,9 @@ void object_key(const struct object *object, struct buf *out);
 struct json *meta_of(const struct json *object);                   /* .metadata or NULL */
 struct str meta_str(const struct json *object, const char *field); /* .metadata.<field> */
 struct str meta_annotation(const struct json *object, const char *key);
+/* The entry of .status.conditions of this type, or NULL; and whether its status is "True". */
+struct json *meta_condition(const struct json *object, struct str type);
+bool meta_condition_is_true(const struct json *object, struct str type);
 /* The entry of metadata.ownerReferences with controller: true, or NULL. */
 const struct json *meta_controller(const struct json *object);
 

@@ -5,23 +5,11 @@
 #include "api/object.h"
 #include "api/validate.h"
 
-static struct str condition_status(const struct json *object, const char *type)
-{
-	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), type))
-			return json_str(json_get(it.value, "status"));
-	return STR_NONE;
-}
-
 static void print_status(const struct json *object, struct buf *out)
 {
-	struct str ready = condition_status(object, "Ready");
+	struct str ready = json_str(json_get(meta_condition(object, STR("Ready")), "status"));
 
-	buf_add_text(out, str_is(ready, "True")                    ? "Ready"
-			  : ready.len && !str_is(ready, "Unknown") ? "NotReady"
-			  : ready.len                              ? "NotReady"
-								   : "Unknown");
+	buf_add_text(out, str_is(ready, "True") ? "Ready" : ready.len ? "NotReady" : "Unknown");
 	if (json_bool(json_path(object, "spec", "unschedulable", NULL)))
 		buf_add_text(out, ",SchedulingDisabled");
 }

@@ -195,12 +195,7 @@ bool control_pod_is_active(const struct object *pod)
 
 bool control_pod_is_ready(const struct object *pod)
 {
-	for (struct json_iter it =
-		     json_iter(json_path(object_json(pod), "status", "conditions", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), "Ready"))
-			return str_is(json_str(json_get(it.value, "status")), "True");
-	return false;
+	return meta_condition_is_true(object_json(pod), STR("Ready"));
 }
 
 struct json *control_owner_reference(struct json_doc *doc, const struct object *owner)

@@ -323,18 +323,10 @@ struct sums {
 	int64_t replicas, ready, available, updated, wanted;
 };
 
-static struct json *find_condition(const struct json *status, const char *type)
-{
-	for (struct json_iter it = json_iter(json_get(status, "conditions")); json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), type))
-			return it.value;
-	return NULL;
-}
-
-static struct json *condition(struct json_doc *doc, const struct json *old_status, const char *type,
+static struct json *condition(struct json_doc *doc, const struct json *before, const char *type,
 			      bool is_true, const char *reason, const char *message)
 {
-	const struct json *old = find_condition(old_status, type);
+	const struct json *old = meta_condition(before, str_of(type));
 	struct json *made = json_new_object(doc);
 	const char *status = is_true ? "True" : "False";
 	bool same_status = str_is(json_str(json_get(old, "status")), status);
@@ -357,7 +349,7 @@ static struct json *condition(struct json_doc *doc, const struct json *old_statu
 static void put_conditions(struct json_doc *doc, struct json *status, const struct view *view,
 			   const struct sums *sums)
 {
-	const struct json *old = json_get(object_json(view->deployment), "status");
+	const struct json *old = object_json(view->deployment);
 	struct json *list = json_sub_array(doc, status, "conditions");
 	int64_t surge, missing;
 	bool enough, complete = sums->updated == sums->wanted && sums->replicas == sums->wanted &&

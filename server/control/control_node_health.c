@@ -42,12 +42,7 @@ struct self {
 
 static const struct json *condition_of(const struct object *object, const char *type)
 {
-	for (struct json_iter it =
-		     json_iter(json_path(object_json(object), "status", "conditions", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), type))
-			return it.value;
-	return NULL;
+	return meta_condition(object_json(object), str_of(type));
 }
 
 static bool condition_is(const struct object *object, const char *type, const char *status)

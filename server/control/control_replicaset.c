@@ -31,18 +31,15 @@ struct family {
 
 static bool is_available(const struct object *pod, int64_t min_ready_s)
 {
-	const struct json *conditions = json_path(object_json(pod), "status", "conditions", NULL);
+	const struct json *ready = meta_condition(object_json(pod), STR("Ready"));
 	int64_t since;
 
 	if (!control_pod_is_ready(pod))
 		return false;
 	if (min_ready_s == 0)
 		return true;
-	for (struct json_iter it = json_iter(conditions); json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), "Ready") &&
-		    clock_parse(json_str(json_get(it.value, "lastTransitionTime")), &since, NULL))
-			return since + min_ready_s <= clock_wall_s();
-	return false;
+	return clock_parse(json_str(json_get(ready, "lastTransitionTime")), &since, NULL) &&
+	       since + min_ready_s <= clock_wall_s();
 }
 
 static void gather(struct self *self, const struct object *set, struct family *out)

@@ -144,12 +144,9 @@ static void print_refusals(const struct choice *choice, struct buf *out)
 
 static bool says_already(const struct object *pod, struct str message)
 {
-	for (struct json_iter it =
-		     json_iter(json_path(object_json(pod), "status", "conditions", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), "PodScheduled"))
-			return str_equal(json_str(json_get(it.value, "message")), message);
-	return false;
+	const struct json *condition = meta_condition(object_json(pod), STR("PodScheduled"));
+
+	return condition && str_equal(json_str(json_get(condition, "message")), message);
 }
 
 static void tell_unschedulable(struct self *self, struct batch *batch, const struct object *pod,

@@ -89,15 +89,6 @@ static bool selector_fits(const struct json *pod, const struct json *node)
 	return true;
 }
 
-static bool is_ready(const struct json *node)
-{
-	for (struct json_iter it = json_iter(json_path(node, "status", "conditions", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), "Ready"))
-			return str_is(json_str(json_get(it.value, "status")), "True");
-	return false;
-}
-
 const char *fit_check(const struct json *pod, const struct json *node,
 		      const struct fit_amount *used, char text[FIT_TEXT])
 {
@@ -106,7 +97,7 @@ const char *fit_check(const struct json *pod, const struct json *node,
 
 	fit_request(pod, &wants);
 	fit_allocatable(node, &has);
-	if (!is_ready(node))
+	if (!meta_condition_is_true(node, STR("Ready")))
 		return "node(s) were not ready";
 	if (json_bool(json_path(node, "spec", "unschedulable", NULL)))
 		return "node(s) were unschedulable";
