@@ -40,4 +40,20 @@
 /* One configuration or token file. */
 #define LIMIT_CONFIG_FILE (1024u * 1024)
 
+/* An update (docs/decisions/0010-update.md): binary and images of one processor. */
+#define LIMIT_BUNDLE (4ull * 1024 * 1024 * 1024)
+/* Its list of contents, and how many lines that may have. */
+#define LIMIT_BUNDLE_MANIFEST (256u * 1024)
+#define LIMIT_BUNDLE_ENTRIES  4096
+/* Signatures and roots beside it: read before anything is proved.  Each check costs tens of
+ * milliseconds on the smallest boards. */
+#define LIMIT_SIGNATURE_BYTES (64u * 1024)
+#define LIMIT_SIGNATURES      64
+#define LIMIT_ROOTS           16
+/* One root of trust: 16 keys and as many signatures have 8 KiB. */
+#define LIMIT_ROOT      (16u * 1024)
+#define LIMIT_ROOT_KEYS 16
+/* Old and new file of a delta: the decoder needs the new one in memory. */
+#define LIMIT_DELTA_FILE (32u * 1024 * 1024)
+
 #endif
