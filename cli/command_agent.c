@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "cli/command_line.h"
 #include "cli/node_options.h"
+#include "net/service_notify.h"
 
 struct options {
 	struct agent_plan plan;
@@ -91,20 +92,26 @@ static int serve(const struct options *options)
 	static const int signals[] = { SIGTERM, SIGINT };
 	struct loop_signal watch = { .on_signal = on_signal };
 	struct serving serving = { 0 };
+	struct service_notify notify;
 	struct agent *agent = NULL;
 	struct error err;
 
 	umask(0022);
 	if (!loop_open(&serving.loop, &err))
 		return command_fail(&err);
+	if (!service_notify_open(&notify, serving.loop, &err))
+		log_warn("agent", "the supervisor cannot be told", "why=\"%s\"", err.text);
 	if (!loop_signal_start(serving.loop, &watch, signals, ARRAY_LENGTH(signals), &err) ||
 	    !agent_start(serving.loop, &options->plan, on_failed, &serving, &agent, &err)) {
 		serving.status = command_fail(&err);
 	} else {
+		service_notify_ready(&notify, "the node runs");
 		loop_run(serving.loop);
+		service_notify_stopping(&notify);
 		if (!agent_stop(agent))
 			_exit(serving.status);
 	}
+	service_notify_close(&notify);
 	loop_signal_stop(&watch);
 	loop_close(serving.loop);
 	return serving.status;

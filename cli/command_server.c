@@ -10,6 +10,7 @@
 #include "cli/command_line.h"
 #include "cli/node_options.h"
 #include "cli/own_agent.h"
+#include "net/service_notify.h"
 #include "server/server.h"
 
 struct options {
@@ -160,6 +161,7 @@ static int serve(const struct options *options)
 				      .node = &options->node,
 				      .debug = options->debug,
 				      .log_json = options->log_json };
+	struct service_notify notify;
 	struct own_agent *agent = NULL;
 	struct server *server = NULL;
 	struct loop *loop = NULL;
@@ -169,16 +171,21 @@ static int serve(const struct options *options)
 	umask(0077);
 	if (!loop_open(&loop, &err))
 		return command_fail(&err);
+	if (!service_notify_open(&notify, loop, &err))
+		log_warn("server", "the supervisor cannot be told", "why=\"%s\"", err.text);
 	if (!loop_signal_start(loop, &watch, signals, ARRAY_LENGTH(signals), &err) ||
 	    !server_start(loop, &options->plan, &server, &err)) {
 		status = command_fail(&err);
 	} else {
 		if (!options->disable_agent)
 			agent = own_agent_start(loop, &own);
+		service_notify_ready(&notify, "the API answers");
 		loop_run(loop);
+		service_notify_stopping(&notify);
 		own_agent_stop(agent);
 		server_stop(server);
 	}
+	service_notify_close(&notify);
 	loop_signal_stop(&watch);
 	loop_close(loop);
 	return status;
