@@ -23,7 +23,7 @@ size_max := 6291456
 rooms := $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' LAYERS)
 $(foreach line,$(shell awk -f packaging/build/rooms.awk LAYERS),$(eval $(subst +, ,$(line))))
 host_tools := api/schema/compile_fields.c
-sources := $(filter-out $(host_tools),$(shell find $(wildcard $(rooms)) -maxdepth 3 -name '*.c'))
+sources := $(filter-out $(host_tools) ota/stage0/%,$(shell find $(wildcard $(rooms)) -maxdepth 3 -name '*.c'))
 room_sources = $(filter $(1)/%,$(sources))
 # Is the word $(1) (or none) in the file name of $(2)?
 has_word = $(if $(1),$(findstring $(1),$(notdir $(2))),yes)
@@ -150,6 +150,23 @@ $(eval $(call flavour_rules,$(release),$(ARCH),$(tools)/cc,flags_release,$(tools
 $(eval $(call flavour_rules,build/unit,host,$(HOSTCC),flags_unit,ar))
 $(eval $(call flavour_rules,build/fuzz,host,$(FUZZCC),flags_fuzz,ar))
 endif
+
+# The launcher of versions: a program of its own, which the binary carries (ota/launcher.c).
+launcher_max := 65536
+launcher_parts := ota/stage0/stage0.c ota/launch.c ota/slot_state.c ota/digest.c base/error.c
+define launcher_rule
+build/$(1)/launcher: $(launcher_parts) ota/launch.h ota/slot_state.h ota/digest.h base/error.h build/deps/$(1).stamp
+	$$(call announce,LINK,$$@) mkdir -p $$(@D) && build/deps/$(1)/bin/cc $$(flags_release) -Werror $$(link_release) -s -o $$@.$$$$$$$$ \
+		$(launcher_parts) && size=$$$$(wc -c < $$@.$$$$$$$$) && { [ $$$$size -le $(launcher_max) ] || \
+		{ echo "$$@ has $$$$size bytes, more than the $(launcher_max) it may have" >&2; rm -f $$@.$$$$$$$$; exit 1; }; } && \
+		mv $$@.$$$$$$$$ $$@
+endef
+$(foreach a,$(sort $(ARCH) $(machine)),$(eval $(call launcher_rule,$(a))))
+$(release)/obj/ota/launcher.o: $(release)/launcher
+build/unit/obj/ota/launcher.o build/fuzz/obj/ota/launcher.o: build/$(machine)/launcher
+$(release)/obj/ota/launcher.o: flags_release += -DLAUNCHER_FILE='"$(release)/launcher"'
+build/unit/obj/ota/launcher.o: flags_unit += -DLAUNCHER_FILE='"build/$(machine)/launcher"'
+build/fuzz/obj/ota/launcher.o: flags_fuzz += -DLAUNCHER_FILE='"build/$(machine)/launcher"'
 
 build/$(ARCH)/mote: $(call room_archives,$(release),$(rooms)) build/deps/$(ARCH).stamp
 	$(if $(call room_sources,cli),,$(error there is no cli/ yet, so there is no binary to link))
