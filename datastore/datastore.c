@@ -34,7 +34,8 @@
 struct pending {
 	struct list link;
 	struct record record; /* item NULL = removed; key is owned */
-	bool in_memory;
+	struct buf sealed;    /* what the disk is given, when it is not the item's bytes */
+	bool in_memory, again;
 	void (*on_done)(void *of, const struct error *err);
 	void *of;
 };
@@ -51,6 +52,15 @@ struct group {
 	int64_t took_us;
 };
 
+struct scrubbing {
+	struct work_job job;
+	struct engine *engine;
+	bool running, done;
+	struct error err;
+	void (*on_done)(void *of, const struct error *err);
+	void *of;
+};
+
 struct datastore {
 	struct loop *loop;
 	struct datastore_items items;
@@ -65,6 +75,7 @@ struct datastore {
 	struct work_job tidy;
 	struct loop_timer tidy_later;
 	bool tidying;
+	struct scrubbing scrub;
 	uint64_t committed, taken, submitted, reserved;
 	struct list listeners;
 	struct loop_hook hook;
@@ -90,6 +101,7 @@ static bool load_row(void *of, const struct engine_row *row, struct error *err)
 	record = skiplist_put(loading->store->visible, row->key);
 	record->item = item;
 	record->revision = row->revision;
+	record->on_disk = true;
 	if (row->revision > loading->newest)
 		loading->newest = row->revision;
 	return true;
@@ -215,8 +227,18 @@ static void pending_free(struct datastore *store, struct pending *pending)
 {
 	if (pending->record.item)
 		store->items.unref(pending->record.item);
+	buf_clear(&pending->sealed);
 	free((char *)pending->record.key.at);
 	free(pending);
+}
+
+static void queue(struct datastore *store, struct pending *pending)
+{
+	if (pending->record.item)
+		store->items.ref(pending->record.item);
+	store->queue_bytes += item_bytes(store, pending->record.item);
+	store->queue_count++;
+	list_add(&store->queue, &pending->link);
 }
 
 bool datastore_write(struct datastore *store, const struct datastore_write *write,
@@ -244,13 +266,27 @@ bool datastore_write(struct datastore *store, const struct datastore_write *writ
 	pending->in_memory = write->in_memory;
 	pending->on_done = write->on_done;
 	pending->of = write->of;
-	if (write->item)
-		store->items.ref(write->item);
-	store->queue_bytes += item_bytes(store, write->item);
-	store->queue_count++;
 	store->submitted = write->revision;
-	list_add(&store->queue, &pending->link);
+	queue(store, pending);
 	map_put(store->newest, pending->record.key, pending);
+	return true;
+}
+
+bool datastore_write_again(struct datastore *store, struct str key,
+			   void (*on_done)(void *of, const struct error *err), void *of)
+{
+	const struct record *newest = datastore_find_latest(store, key);
+	struct pending *pending;
+
+	if (!newest)
+		return false;
+	pending = memory_new(struct pending);
+	pending->record = *newest;
+	pending->record.key = str_from(str_copy(key), key.len);
+	pending->again = true;
+	pending->on_done = on_done;
+	pending->of = of;
+	queue(store, pending);
 	return true;
 }
 
@@ -275,6 +311,8 @@ static void publish(struct datastore *store, struct pending *pending)
 			record = skiplist_put(store->visible, change.key);
 		record->item = change.after;
 		record->revision = change.revision;
+		record->behind = pending->in_memory && record->on_disk;
+		record->on_disk = record->on_disk || !pending->in_memory;
 		pending->record.item = NULL; /* the record has its reference now */
 	} else {
 		skiplist_remove(store->visible, change.key);
@@ -326,7 +364,12 @@ static void fail_writes(struct datastore *store, struct list *writes, const stru
 static void succeed_writes(struct datastore *store, struct list *writes)
 {
 	LIST_EACH(writes, link)
-	publish(store, LIST_OWNER(link, struct pending, link));
+	{
+		struct pending *pending = LIST_OWNER(link, struct pending, link);
+
+		if (!pending->again)
+			publish(store, pending);
+	}
 	tell_batch(store);
 	while (!list_is_empty(writes)) {
 		struct pending *pending = first_of(writes);
@@ -343,6 +386,38 @@ static void group_free(struct group *group)
 }
 
 /* --- housekeeping --- */
+
+static void run_scrub(struct work_job *job)
+{
+	struct scrubbing *scrub = CONTAINER_OF(job, struct scrubbing, job);
+
+	scrub->done = engine_scrub(scrub->engine, &scrub->err);
+}
+
+static void on_scrubbed(struct work_job *job)
+{
+	struct scrubbing *scrub = CONTAINER_OF(job, struct scrubbing, job);
+
+	scrub->running = false;
+	scrub->on_done(scrub->of, scrub->done ? NULL : &scrub->err);
+}
+
+void datastore_scrub(struct datastore *store, void (*on_done)(void *of, const struct error *err),
+		     void *of)
+{
+	assert(!store->scrub.running);
+	store->scrub = (struct scrubbing){ .job = { .run = run_scrub, .on_done = on_scrubbed },
+					   .engine = store->engine,
+					   .running = true,
+					   .on_done = on_done,
+					   .of = of };
+	work_start(store->writer, &store->scrub.job);
+}
+
+bool datastore_needs_scrub(const struct datastore *store)
+{
+	return !store->scrub.running && !engine_is_scrubbed(store->engine);
+}
 
 static void run_tidy(struct work_job *job)
 {
@@ -421,6 +496,21 @@ static void run_group(struct work_job *job)
 	group->need = engine_need(group->store->engine);
 }
 
+/* The row of a write; what is sealed belongs to it. */
+static struct engine_row row_of(struct datastore *store, struct pending *pending)
+{
+	const struct datastore_items *items = &store->items;
+	const struct record *record = &pending->record;
+	struct engine_row row = { .key = record->key, .revision = record->revision };
+
+	if (!record->item)
+		return row;
+	row.bytes = items->bytes(record->item);
+	if (items->seal && items->seal(items->of, record->key, row.bytes, &pending->sealed))
+		row.bytes = buf_str(&pending->sealed);
+	return row;
+}
+
 static struct group *group_of_queue(struct datastore *store)
 {
 	struct group *group = memory_new(struct group);
@@ -442,13 +532,10 @@ static struct group *group_of_queue(struct datastore *store)
 		store->queue_bytes -= item_bytes(store, record->item);
 		store->figures.writes++;
 		count++;
-		last = record->revision;
+		if (!pending->again)
+			last = record->revision;
 		if (!pending->in_memory)
-			group->rows[group->engine.count++] = (struct engine_row){
-				.key = record->key,
-				.revision = record->revision,
-				.bytes = record->item ? store->items.bytes(record->item) : STR_NONE,
-			};
+			group->rows[group->engine.count++] = row_of(store, pending);
 	}
 	group->engine.rows = group->rows;
 	if (last + RESERVE_MARGIN > store->reserved)
@@ -509,14 +596,37 @@ void datastore_figures(const struct datastore *store, struct datastore_figures *
 
 /* --- closing --- */
 
-/* A clean stop gives unused revisions back, so that watchers can go on after a restart. */
-static void give_back_revisions(struct datastore *store)
+/* A clean stop writes what stayed in memory of keys that the disk knows, and gives unused revisions
+ * back, so that watchers can go on after a restart. */
+static void write_last(struct datastore *store)
 {
 	struct engine_group last = { .reserved = store->committed };
+	struct list writes = LIST_INIT(writes);
+	struct engine_row *rows = NULL;
 	struct error err;
 
-	if (store->feed && !engine_commit(store->engine, &last, &err))
-		return; /* the ceiling stays where it was: only a gap */
+	for (struct record *record = skiplist_from(store->visible, STR("")); record;
+	     record = skiplist_next(record)) {
+		struct pending *pending;
+
+		if (!record->behind)
+			continue;
+		pending = memory_new(struct pending);
+		pending->record = *record;
+		rows = memory_grow(rows, (last.count + 1) * sizeof(*rows));
+		rows[last.count++] = row_of(store, pending);
+		list_add(&writes, &pending->link);
+	}
+	last.rows = rows;
+	/* When it fails, the ceiling stays where it was: only a gap. */
+	(void)!engine_commit(store->engine, &last, &err);
+	while (!list_is_empty(&writes)) {
+		struct pending *pending = first_of(&writes);
+
+		buf_clear(&pending->sealed);
+		free(pending);
+	}
+	free(rows);
 }
 
 void datastore_close(struct datastore *store)
@@ -530,7 +640,7 @@ void datastore_close(struct datastore *store)
 	if (store->writer)
 		work_close(store->writer);
 	if (store->engine && store->feed)
-		give_back_revisions(store);
+		write_last(store);
 	engine_close(store->engine);
 	feed_free(store->feed);
 	for (struct record *record = skiplist_from(store->visible, STR("")); record;

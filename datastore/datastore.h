@@ -6,7 +6,8 @@
  * Current state is kept whole in memory and on disk, one row a key.  A write is compared against
  * the newest state at once, joins the running group, and is told done after the group is on disk
  * (SQLite WAL, synchronous=FULL).  Readers, lists and the feed see committed state only.  Writes of
- * volatile keys share the order and the revisions but never touch the disk.
+ * volatile keys share the order and the revisions but never touch the disk.  What the disk is
+ * given may be sealed (items.seal); memory holds it open.
  *
  * Promises: an acknowledged write survives kill -9 and power cuts; revisions never go back, also
  * across restarts; the feed gives every change once, in order of revision.
@@ -27,6 +28,9 @@ struct datastore_items {
 	/* Make an item from stored bytes at start; NULL + err stops the start. */
 	void *(*load)(void *of, struct str key, struct str bytes, struct error *err);
 	struct str (*bytes)(const void *item); /* stable as long as the item lives */
+	/* Append what the disk is given in place of `bytes`; false: the bytes themselves.  NULL:
+	 * always those. */
+	bool (*seal)(void *of, struct str key, struct str bytes, struct buf *out);
 	void (*ref)(void *item);
 	void (*unref)(void *item);
 	void *of;
@@ -45,6 +49,8 @@ struct record {
 	struct str key;
 	uint64_t revision; /* of the last change */
 	void *item;
+	bool on_disk; /* some state of it is */
+	bool behind;  /* and that is an older one */
 };
 /* Committed state; NULL when absent. */
 const struct record *datastore_find(const struct datastore *store, struct str key);
@@ -71,6 +77,8 @@ struct datastore_write {
 	uint64_t expected; /* revision that the newest state must have   */
 	uint64_t revision; /* from datastore_reserve, the last one taken */
 	void *item;        /* NULL = remove; a reference is taken        */
+	/* Not on the disk; of a key that is there: not before its next other write or a clean stop.
+	 * No way to remove such a key. */
 	bool in_memory;
 	/* err NULL = it is on disk and published. */
 	void (*on_done)(void *of, const struct error *err);
@@ -80,6 +88,17 @@ struct datastore_write {
  * follows. */
 MUST_CHECK bool datastore_write(struct datastore *store, const struct datastore_write *write,
 				struct error *err);
+
+/* Give the disk the newest state of a key again, as items.seal has it now: no revision, no change
+ * in the feed.  False: the key is absent and on_done not called. */
+bool datastore_write_again(struct datastore *store, struct str key,
+			   void (*on_done)(void *of, const struct error *err), void *of);
+/* Written by a version that knew no items.seal, and not scrubbed since. */
+bool datastore_needs_scrub(const struct datastore *store);
+/* Make the files anew, so that nothing is left in them of what was overwritten or removed; takes as
+ * long as writing all of them.  Writes wait.  One at a time; on_done as above. */
+void datastore_scrub(struct datastore *store, void (*on_done)(void *of, const struct error *err),
+		     void *of);
 
 /* --- the feed --- */
 struct change {

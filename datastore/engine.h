@@ -46,6 +46,11 @@ MUST_CHECK bool engine_commit(struct engine *engine, const struct engine_group *
 enum engine_need { ENGINE_TIDY_NOT, ENGINE_TIDY_IDLE, ENGINE_TIDY_NOW };
 enum engine_need engine_need(const struct engine *engine);
 void engine_tidy(struct engine *engine);
+/* Write all anew into files without a past: what was there before is in none of them.  As
+ * engine_commit: one thread at a time. */
+MUST_CHECK bool engine_scrub(struct engine *engine, struct error *err);
+/* Made by this version, or scrubbed by it once; read when the database was opened. */
+bool engine_is_scrubbed(const struct engine *engine);
 void engine_close(struct engine *engine); /* NULL is fine */
 
 #endif

@@ -40,6 +40,7 @@ struct engine {
 	char *folder, *reserve_path; /* of the file that keeps space */
 	int lock_fd;
 	int wal_pages;
+	bool scrubbed;
 };
 
 static bool fail(struct error *err, sqlite3 *db, const char *what)
@@ -138,6 +139,7 @@ static bool prepare_schema(struct engine *engine, struct error *err)
 		" value BLOB NOT NULL);"
 		"CREATE TABLE facts(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 		"INSERT INTO facts VALUES('reserved', 0);"
+		"INSERT INTO facts VALUES('scrubbed', 1);"
 		"PRAGMA user_version=1;"
 		"COMMIT",
 		err);
@@ -176,6 +178,7 @@ static void close_database(struct engine *engine)
 static bool open_database(struct engine *engine, const char *folder, struct error *err)
 {
 	auto_free char *path = memory_print("%s/state.db", folder);
+	int64_t scrubbed = 0;
 
 	if (sqlite3_initialize() != SQLITE_OK)
 		return error_set(err, ERROR_BROKEN, "SQLite does not start");
@@ -184,8 +187,10 @@ static bool open_database(struct engine *engine, const char *folder, struct erro
 			    NULL) != SQLITE_OK)
 		return fail(err, engine->db, path);
 	sqlite3_busy_timeout(engine->db, 5000);
-	if (!prepare_schema(engine, err))
+	if (!prepare_schema(engine, err) ||
+	    !read_int(engine, "SELECT count(*) FROM facts WHERE name='scrubbed'", &scrubbed, err))
 		return error_context(err, "open %s", path);
+	engine->scrubbed = scrubbed > 0;
 	sqlite3_wal_hook(engine->db, on_wal, engine);
 	return prepare_statements(engine, err);
 }
@@ -345,6 +350,32 @@ void engine_tidy(struct engine *engine)
 	/* A failure here costs only space: the next tidy tries again. */
 	sqlite3_wal_checkpoint_v2(engine->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	engine->wal_pages = 0;
+}
+
+/* A database of one table is small beside the memory that its temporary copy would take: the copy
+ * goes to a file.  It holds what is to stay, and nothing else. */
+bool engine_scrub(struct engine *engine, struct error *err)
+{
+	bool done = run(engine,
+			"PRAGMA temp_store=FILE;"
+			"VACUUM;"
+			"INSERT OR REPLACE INTO facts VALUES('scrubbed', 1);",
+			err);
+
+	sqlite3_exec(engine->db, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
+	if (!done)
+		return false;
+	if (sqlite3_wal_checkpoint_v2(engine->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+	    SQLITE_OK)
+		return fail(err, engine->db, "empty the log of the database");
+	engine->wal_pages = 0;
+	engine->scrubbed = true;
+	return true;
+}
+
+bool engine_is_scrubbed(const struct engine *engine)
+{
+	return engine->scrubbed;
 }
 
 void engine_close(struct engine *engine)

@@ -341,6 +341,145 @@ static void tidies_when_idle(void)
 	close_all(store);
 }
 
+/* A seal that anybody sees through: what is stored is "S" + the bytes, for keys below /s/. */
+static bool text_seal(void *of, struct str key, struct str bytes, struct buf *out)
+{
+	if (!*(bool *)of || !str_starts(key, STR("/s/")))
+		return false;
+	buf_add_text(out, "S");
+	for (size_t i = 0; i < bytes.len; i++)
+		buf_add_byte(out, (char)(bytes.at[i] ^ 1));
+	return true;
+}
+
+static void *text_unseal(void *of, struct str key, struct str bytes, struct error *err)
+{
+	auto_buf value = BUF_INIT;
+
+	if (bytes.len == 0 || bytes.at[0] != 'S')
+		return text_load(of, key, bytes, err);
+	for (size_t i = 1; i < bytes.len; i++)
+		buf_add_byte(&value, (char)(bytes.at[i] ^ 1));
+	return text_load(of, key, buf_str(&value), err);
+}
+
+static bool sealing;
+
+static struct datastore *open_sealed_store(bool seal)
+{
+	static const struct datastore_items sealed = { .load = text_unseal,
+						       .bytes = text_bytes,
+						       .seal = text_seal,
+						       .ref = text_ref,
+						       .unref = text_unref,
+						       .of = &sealing };
+	struct datastore *store;
+	struct error err;
+
+	sealing = seal;
+	if (!loop)
+		CHECK_OK(loop_open(&loop, &err), &err);
+	CHECK_OK(datastore_open(loop, harness_folder(), &sealed, &store, &err), &err);
+	return store;
+}
+
+/* Is the text in any file of the database? */
+static bool is_in_files(const char *text)
+{
+	auto_free char *command =
+		memory_print("cat %s/* | grep -qaF -e '%s'", harness_folder(), text);
+
+	return system(command) == 0;
+}
+
+/* Goal: sealed values are open in memory and sealed in all files; older ones are gone from the
+ * files once they were written again and the store was scrubbed; no revision is used for that. */
+static void seals_and_scrubs(void)
+{
+	struct datastore *store = open_sealed_store(false);
+	struct heard heard = { .listener = { .on_change = on_change } };
+	uint64_t revision;
+	struct error err;
+
+	CHECK_OK(put(store, "/s/1", "the-first-marker", DATASTORE_ABSENT, false, &err), &err);
+	CHECK_OK(put(store, "/s/2", "the-second-marker", DATASTORE_ABSENT, false, &err), &err);
+	wait_done(2);
+	close_all(store);
+	CHECK(is_in_files("the-first-marker"));
+	store = open_sealed_store(true);
+	check_value(store, "/s/1", "the-first-marker");
+	revision = datastore_find(store, STR("/s/1"))->revision;
+	datastore_listen(store, &heard.listener);
+	CHECK(datastore_write_again(store, STR("/s/1"), on_done, NULL));
+	CHECK(!datastore_write_again(store, STR("/s/none"), on_done, NULL));
+	CHECK_OK(
+		put(store, "/s/2", NULL, datastore_find(store, STR("/s/2"))->revision, false, &err),
+		&err);
+	wait_done(4);
+	CHECK_INT(heard.count, 1); /* the removal */
+	datastore_scrub(store, on_done, NULL);
+	wait_done(5);
+	CHECK_INT(last_error.kind, ERROR_NONE);
+	CHECK(!is_in_files("the-first-marker"));
+	CHECK(!is_in_files("the-second-marker"));
+	datastore_unlisten(&heard.listener);
+	close_all(store);
+	store = open_sealed_store(true);
+	check_value(store, "/s/1", "the-first-marker");
+	check_value(store, "/s/2", NULL);
+	CHECK_INT(datastore_find(store, STR("/s/1"))->revision, revision);
+	CHECK(!is_in_files("the-first-marker"));
+	close_all(store);
+}
+
+/* Goal: writing again takes the newest state, also one on its way, and never an older one. */
+static void writes_newest_again(void)
+{
+	struct datastore *store = open_sealed_store(true);
+	struct error err;
+
+	CHECK_OK(put(store, "/s/1", "one", DATASTORE_ABSENT, false, &err), &err);
+	CHECK(datastore_write_again(store, STR("/s/1"), on_done, NULL));
+	CHECK_OK(put(store, "/s/1", "two", datastore_find_latest(store, STR("/s/1"))->revision,
+		     false, &err),
+		 &err);
+	wait_done(3);
+	check_value(store, "/s/1", "two");
+	close_all(store);
+	store = open_sealed_store(true);
+	check_value(store, "/s/1", "two");
+	close_all(store);
+}
+
+/* Goal: volatile states of a durable key are lost by a crash alone; a clean stop writes them. */
+static void volatile_states_of_durable_keys(void)
+{
+	struct datastore *store = open_store(harness_folder());
+	struct datastore_figures before, after;
+	uint64_t revision;
+	struct error err;
+
+	CHECK_OK(put(store, "/l", "durable", DATASTORE_ABSENT, false, &err), &err);
+	wait_done(1);
+	datastore_figures(store, &before);
+	CHECK_OK(
+		put(store, "/l", "renewed", datastore_find(store, STR("/l"))->revision, true, &err),
+		&err);
+	CHECK_OK(put(store, "/m", "memory", DATASTORE_ABSENT, true, &err), &err);
+	loop_once(loop, 0); /* nothing to wait for */
+	CHECK_INT(done_count, 3);
+	datastore_figures(store, &after);
+	CHECK_INT(after.groups, before.groups);
+	revision = datastore_find(store, STR("/l"))->revision;
+	close_all(store);
+	store = open_store(harness_folder());
+	check_value(store, "/l", "renewed");
+	check_value(store, "/m", NULL);
+	CHECK_INT(datastore_find(store, STR("/l"))->revision, revision);
+	CHECK(datastore_revision(store) > revision);
+	close_all(store);
+}
+
 static const struct test tests[] = {
 	{ "visible after commit", visible_after_commit },
 	{ "lists in order", lists_in_order },
@@ -349,5 +488,8 @@ static const struct test tests[] = {
 	{ "survives kill", survives_kill, .time_limit_s = 60 },
 	{ "refuses second", refuses_second },
 	{ "tidies when idle", tidies_when_idle },
+	{ "seals and scrubs", seals_and_scrubs },
+	{ "writes newest again", writes_newest_again },
+	{ "volatile states of durable keys", volatile_states_of_durable_keys },
 };
 TEST_MAIN(tests)
