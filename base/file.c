@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -303,6 +304,20 @@ bool file_remove_tree(const char *path, struct error *err)
 	if (!remove_entry(AT_FDCWD, path, &full, err))
 		return false;
 	return !full || remove_full(path, err);
+}
+
+/* The kernel grants a lease for reading only where nobody writes.  Whoever opens the file to write
+ * while we hold it makes the kernel send us a signal: one that is ignored. */
+bool file_has_writer(const char *path)
+{
+	auto_fd fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool written;
+
+	if (fd < 0 || fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	written = fcntl(fd, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return written;
 }
 
 bool file_exists(const char *path)

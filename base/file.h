@@ -22,6 +22,9 @@ MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err)
  * follow links; stops with an error at a mount point, `path` itself included; missing is fine. */
 MUST_CHECK bool file_remove_tree(const char *path, struct error *err);
 bool file_exists(const char *path);
+/* Has somebody the regular file open for writing at this moment?  False too where the file system
+ * or our rights cannot tell. */
+bool file_has_writer(const char *path);
 /* Writes all of it (retries EINTR and short writes). */
 MUST_CHECK bool file_write_all(int fd, const void *at, size_t len, struct error *err);
 

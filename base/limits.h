@@ -55,5 +55,13 @@
 #define LIMIT_ROOT_KEYS 16
 /* Old and new file of a delta: the decoder needs the new one in memory. */
 #define LIMIT_DELTA_FILE (32u * 1024 * 1024)
+/* One file of manifests: two and a half objects of the largest size; parsed in a thread of its own.
+ */
+#define LIMIT_MANIFEST_FILE (8u * 1024 * 1024)
+/* Objects of one such file, and files in the folder: their names are kept in one object a file. */
+#define LIMIT_MANIFEST_OBJECTS 2000
+#define LIMIT_MANIFEST_FILES   1000
+/* Folders in folders below it. */
+#define LIMIT_MANIFEST_DEPTH 8
 
 #endif
