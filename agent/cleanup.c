@@ -305,13 +305,25 @@ static bool run(struct cleanup *cleanup, size_t *out_pods, struct error *err)
 	return !cleanup->failed;
 }
 
+/* As the agent found it: monitors are known by their absolute path, without links in it. */
+static char *find_folder(const char *data_dir)
+{
+	auto_free char *given = memory_print("%s/agent", data_dir);
+	char *found = realpath(given, NULL);
+	auto_free char *above = found ? NULL : realpath(data_dir, NULL);
+
+	if (found)
+		return found;
+	return above ? memory_print("%s/agent", above) : take_ptr(&given);
+}
+
 bool cleanup_run(const struct cleanup_plan *plan, size_t *out_pods, struct error *err)
 {
 	struct cleanup cleanup = { .plan = plan };
 	bool fine;
 
 	list_init(&cleanup.pods);
-	cleanup.folder = memory_print("%s/agent", plan->data_dir);
+	cleanup.folder = find_folder(plan->data_dir);
 	fine = run(&cleanup, out_pods, err);
 	free(cleanup.folder);
 	return fine;

@@ -7,7 +7,7 @@
 # again however the machine's sessions and services are grouped, and the caller's shell is not moved anywhere.
 
 mkdir -p "${MOTE_RUN_DIR:=build/run}"
-run=$(cd "$MOTE_RUN_DIR" && pwd)
+run=$(cd "$MOTE_RUN_DIR" && pwd -P)
 data=$run/data
 logs=$run/logs
 kubeconfig=$run/mote.yaml
