@@ -149,8 +149,7 @@ bool bundle_feed(struct bundle *bundle, struct str bytes, struct error *err)
 	return true;
 }
 
-/* Append what is there, up to `size`: less at the end of the file. */
-static bool read_range(int fd, struct bundle_range range, struct buf *out, struct error *err)
+bool bundle_read_range(int fd, struct bundle_range range, struct buf *out, struct error *err)
 {
 	buf_reserve(out, (size_t)range.size);
 	while (out->len < range.size) {
@@ -165,6 +164,7 @@ static bool read_range(int fd, struct bundle_range range, struct buf *out, struc
 			break;
 		out->len += (size_t)got;
 	}
+	out->at[out->len] = '\0';
 	return true;
 }
 
@@ -189,7 +189,7 @@ bool bundle_read_fd(struct bundle *bundle, int fd, struct error *err)
 	while (bundle_needs(bundle, &range)) {
 		auto_buf bytes = BUF_INIT;
 
-		if (!read_range(fd, range, &bytes, err) ||
+		if (!bundle_read_range(fd, range, &bytes, err) ||
 		    !bundle_feed(bundle, buf_str(&bytes), err))
 			return false;
 	}

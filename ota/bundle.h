@@ -87,6 +87,9 @@ bool bundle_needs(const struct bundle *bundle, struct bundle_range *out);
 MUST_CHECK bool bundle_feed(struct bundle *bundle, struct str bytes, struct error *err);
 /* All of it from a file or block device; it must have the length that the header says. */
 MUST_CHECK bool bundle_read_fd(struct bundle *bundle, int fd, struct error *err);
+/* Append a range of the file to *out: fewer bytes where the file ends. */
+MUST_CHECK bool bundle_read_range(int fd, struct bundle_range range, struct buf *out,
+				  struct error *err);
 
 /* Of a whole bundle. */
 const struct bundle_header *bundle_header(const struct bundle *bundle);
