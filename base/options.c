@@ -24,6 +24,7 @@ struct parsing {
 	struct option_result *result;
 	bool *list_touched; /* by the current source, one a row */
 	size_t *list_room;  /* of the items made here, one a row */
+	size_t notice_room;
 	size_t row_count;
 	bool only_args; /* after "--" */
 };
@@ -89,11 +90,19 @@ static bool set_value(struct parsing *parsing, const struct option_row *row, str
 			parsing->list_room[index] = 0;
 		}
 		parsing->list_touched[index] = true;
-		list_add_text(parsing, list, &parsing->list_room[index],
-			      str_copy_arena(text, parsing->arena));
+		do
+			list_add_text(parsing, list, &parsing->list_room[index],
+				      str_copy_arena(row->commas ? str_cut(&text, ',') : text,
+						     parsing->arena));
+		while (row->commas && text.len > 0);
 		return true;
 	}
 	return false;
+}
+
+static void notice(struct parsing *parsing, const char *text)
+{
+	list_add_text(parsing, &parsing->result->notices, &parsing->notice_room, text);
 }
 
 static void next_source(struct parsing *parsing)
@@ -170,6 +179,31 @@ static bool refuse_name(struct parsing *parsing, const char *where, struct str n
 			 parsing->set->usage);
 }
 
+/* --- flags that are not ours --- */
+
+static const struct option_absent *find_absent(const struct option_set *set, struct str name,
+					       char letter)
+{
+	for (const struct option_absent *row = set->absent; row && row->flag; row++)
+		if (letter ? row->letter == letter : str_is(name, row->flag))
+			return row;
+	return NULL;
+}
+
+/* `from` as for set_value.  A switch that is off asks for nothing. */
+static bool pass_over(struct parsing *parsing, const struct option_absent *row, struct str value,
+		      const char *from, struct error *err)
+{
+	bool on = true;
+
+	if (row->is_switch && parse_bool(value, &on) && !on)
+		return true;
+	if (!row->harmless)
+		return error_set(err, ERROR_INVALID, "%s is not offered: %s", from, row->why);
+	notice(parsing, arena_print(parsing->arena, "%s has no effect: %s", from, row->why));
+	return true;
+}
+
 /* --- sources --- */
 
 static bool apply_defaults(struct parsing *parsing, struct error *err)
@@ -213,6 +247,22 @@ static struct str scalar_text(struct parsing *parsing, const struct json *value)
 	return str_from(arena_string(parsing->arena, text.at, text.len), text.len);
 }
 
+static bool apply_strange_key(struct parsing *parsing, const char *path, struct str key,
+			      const struct json *value, struct error *err)
+{
+	const struct option_absent *absent = find_absent(parsing->set, key, 0);
+	const char *from = arena_print(parsing->arena, "%s: " STR_FMT, path, STR_ARG(key));
+	struct error unknown;
+
+	if (absent)
+		return pass_over(parsing, absent, scalar_text(parsing, value), from, err);
+	if (parsing->set->other && find_flag(parsing->set->other, key))
+		return true;
+	(void)refuse_name(parsing, arena_print(parsing->arena, "key in %s: ", path), key, &unknown);
+	notice(parsing, arena_print(parsing->arena, "passed over: %s", unknown.text));
+	return true;
+}
+
 static bool apply_key(struct parsing *parsing, const char *path, struct str key,
 		      const struct json *value, struct error *err)
 {
@@ -224,8 +274,7 @@ static bool apply_key(struct parsing *parsing, const char *path, struct str key,
 		key.len--;
 	row = find_flag(parsing->set, key);
 	if (!row)
-		return refuse_name(parsing, arena_print(parsing->arena, "key in %s: ", path), key,
-				   err);
+		return apply_strange_key(parsing, path, key, value, err);
 	from = arena_print(parsing->arena, "%s: " STR_FMT, path, STR_ARG(key));
 	if (append && row->type != OPTION_LIST)
 		return error_set(err, ERROR_INVALID,
@@ -313,23 +362,81 @@ static bool add_arg(struct parsing *parsing, char *arg, struct error *err)
 	return true;
 }
 
-static const struct option_row *row_of_word(struct parsing *parsing, struct str word)
+/* A word of the command line, taken apart: "--name=value", "-n=value", "-nvalue", or without value.
+ */
+struct flag {
+	struct str name; /* without dashes */
+	char letter;     /* of one dash, else 0 */
+	bool has_value;
+	struct str value;
+};
+
+static struct flag read_flag(const struct option_set *set, const char *arg)
 {
-	if (str_starts(word, STR("--")))
-		return find_flag(parsing->set, str_from(word.at + 2, word.len - 2));
-	for (const struct option_row *row = parsing->set->rows; row->flag; row++)
-		if (row->letter && word.len == 2 && row->letter == word.at[1])
+	struct flag flag = { 0 };
+	struct str rest = str_of(arg);
+
+	flag.has_value = str_find(rest, '=') >= 0;
+	flag.name = str_cut(&rest, '=');
+	flag.value = rest;
+	if (str_starts(flag.name, STR("--"))) {
+		flag.name = str_from(arg + 2, flag.name.len - 2);
+		return flag;
+	}
+	flag.letter = arg[1];
+	flag.name = str_from(arg + 1, flag.name.len - 1);
+	if (find_flag(set, flag.name) || find_absent(set, flag.name, 0)) {
+		flag.letter = 0; /* "-token", as programs written in Go take it */
+	} else if (flag.name.len > 1) {
+		flag.has_value = true;
+		flag.value = str_of(arg + 2);
+	}
+	return flag;
+}
+
+static const struct option_row *row_of_flag(const struct option_set *set, const struct flag *flag)
+{
+	if (!flag->letter)
+		return find_flag(set, flag->name);
+	for (const struct option_row *row = set->rows; row->flag; row++)
+		if (row->letter == flag->letter)
 			return row;
 	return NULL;
+}
+
+static bool needs_value(const struct flag *flag, bool is_switch, const char *name,
+			const char *value_name, bool is_last, struct error *err)
+{
+	if (flag->has_value || is_switch || !is_last)
+		return true;
+	return error_set(err, ERROR_INVALID, "--%s needs a value (%s)", name,
+			 value_name ? value_name : "VALUE");
+}
+
+static bool apply_strange_flag(struct parsing *parsing, struct flag *flag, int argc, char **argv,
+			       int *at, struct error *err)
+{
+	const struct option_absent *absent = find_absent(parsing->set, flag->name, flag->letter);
+
+	if (!absent && parsing->set->other && row_of_flag(parsing->set->other, flag))
+		return error_set(err, ERROR_INVALID, "%s is a flag of another command: %s",
+				 argv[*at - 1], parsing->set->other->usage);
+	if (!absent)
+		return refuse_name(parsing, "-", flag->name, err);
+	if (!needs_value(flag, absent->is_switch, absent->flag, NULL, *at == argc, err))
+		return false;
+	if (!flag->has_value)
+		flag->value = absent->is_switch ? STR("true") : str_of(argv[(*at)++]);
+	return pass_over(parsing, absent, flag->value,
+			 arena_print(parsing->arena, "--%s", absent->flag), err);
 }
 
 /* One word of the command line; *at moves on by the words used. */
 static bool apply_word(struct parsing *parsing, int argc, char **argv, int *at, struct error *err)
 {
 	char *arg = argv[(*at)++];
-	struct str rest = str_of(arg), word;
 	const struct option_row *row;
-	bool has_value = strchr(arg, '=') != NULL;
+	struct flag flag;
 
 	if (parsing->only_args || arg[0] != '-' || arg[1] == '\0')
 		return add_arg(parsing, arg, err);
@@ -337,26 +444,21 @@ static bool apply_word(struct parsing *parsing, int argc, char **argv, int *at, 
 		parsing->only_args = true;
 		return true;
 	}
-	word = str_cut(&rest, '=');
-	if (str_is(word, "--help") || str_is(word, "-h")) {
+	flag = read_flag(parsing->set, arg);
+	if (str_is(flag.name, flag.letter ? "h" : "help")) {
 		parsing->result->help_wanted = true;
 		return true;
 	}
-	row = row_of_word(parsing, word);
-	if (!row)
-		return refuse_name(parsing, "-",
-				   str_from(word.at + (word.len > 2 ? 2 : 1),
-					    word.len - (word.len > 2 ? 2 : 1)),
-				   err);
-	if (!has_value && row->type == OPTION_BOOL)
-		rest = STR("true");
-	else if (!has_value) {
-		if (*at == argc)
-			return error_set(err, ERROR_INVALID, "--%s needs a value (%s)", row->flag,
-					 row->value_name ? row->value_name : "VALUE");
-		rest = str_of(argv[(*at)++]);
-	}
-	return set_value(parsing, row, rest, arena_print(parsing->arena, "--%s", row->flag), err);
+	row = row_of_flag(parsing->set, &flag);
+	if (!row || (flag.letter && row->type == OPTION_BOOL && flag.name.len > 1))
+		return apply_strange_flag(parsing, &flag, argc, argv, at, err);
+	if (!needs_value(&flag, row->type == OPTION_BOOL, row->flag, row->value_name, *at == argc,
+			 err))
+		return false;
+	if (!flag.has_value)
+		flag.value = row->type == OPTION_BOOL ? STR("true") : str_of(argv[(*at)++]);
+	return set_value(parsing, row, flag.value, arena_print(parsing->arena, "--%s", row->flag),
+			 err);
 }
 
 bool options_parse(const struct option_set *set, int argc, char **argv, const char *config_path,
@@ -380,6 +482,25 @@ bool options_parse(const struct option_set *set, int argc, char **argv, const ch
 		if (!apply_word(&parsing, argc, argv, &at, err))
 			return false;
 	return true;
+}
+
+const char *options_value(const struct option_set *set, int argc, char **argv, const char *name)
+{
+	const char *value = NULL;
+
+	for (int at = 1; at < argc && strcmp(argv[at], "--") != 0; at++) {
+		bool is_flag = argv[at][0] == '-' && argv[at][1];
+		struct flag flag = is_flag ? read_flag(set, argv[at]) : (struct flag){ 0 };
+		const struct option_row *row = is_flag ? row_of_flag(set, &flag) : NULL;
+
+		if (!row || row->type == OPTION_BOOL)
+			continue;
+		if (!flag.has_value && ++at == argc)
+			break;
+		if (strcmp(row->flag, name) == 0) /* a value ends with its word */
+			value = flag.has_value ? flag.value.at : argv[at];
+	}
+	return value;
 }
 
 /* --- help --- */

@@ -16,11 +16,6 @@ struct command {
 
 extern const struct command *const command_list[]; /* NULL-terminated */
 
-#define COMMAND_CONFIG_FILE "/etc/mote/config.yaml"
-/* The configuration file: --config or -c, MOTE_CONFIG_FILE, or the usual one.  It is asked for
- * before everything else, because it names where the rest comes from. */
-const char *command_config_path(int argc, char **argv);
-
 /* Print "mote: <text>" to standard error; gives 1, the exit status of a failure. */
 struct error;
 int command_fail(const struct error *err);

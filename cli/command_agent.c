@@ -122,7 +122,7 @@ static int run(int argc, char **argv)
 	auto_arena arena = arena_new();
 	struct options options = { 0 };
 	struct command_line line = { .set = &set,
-				     .config = command_config_path(argc, argv),
+				     .config = config_path(&set, argc, argv),
 				     .arena = arena,
 				     .target = &options };
 

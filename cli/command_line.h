@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/command.h"
+#include "cli/config_path.h"
 
 struct command_line {
 	const struct option_set *set;
@@ -17,7 +18,8 @@ struct command_line {
 	struct option_result result;
 	int status; /* to leave with */
 };
-/* True: go on.  False: help was wanted (and printed, status 0), or something is wrong (said, 2). */
+/* True: go on.  False: help was wanted (and printed, status 0), or something is wrong (said, 2).
+ * What was passed over is said on standard error. */
 bool command_line_read(struct command_line *line, int argc, char **argv);
 
 /* Rows for a `struct options` with const char *config; bool debug, log_json. */
@@ -25,7 +27,7 @@ bool command_line_read(struct command_line *line, int argc, char **argv);
 /* clang-format off */
 #define COMMAND_ROW_CONFIG                                                                         \
 	{ .flag = "config", .letter = 'c', .env = "MOTE_CONFIG_FILE", .type = OPTION_TEXT,         \
-	  .at = COMMAND_OPTION(config), .value_name = "FILE", .fallback = COMMAND_CONFIG_FILE,     \
+	  .at = COMMAND_OPTION(config), .value_name = "FILE", .fallback = CONFIG_PATH_USUAL,       \
 	  .group = "Configuration", .help = "configuration file; FILE.d/*.yaml is read after it" }
 #define COMMAND_ROWS_LOG                                                                           \
 	{ .flag = "debug", .type = OPTION_BOOL, .at = COMMAND_OPTION(debug), .group = "Logging",   \

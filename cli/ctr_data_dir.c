@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/yaml.h"
-#include "cli/command.h"
+#include "cli/config_path.h"
 
 #define USUAL "/var/lib/mote"
 
@@ -54,7 +54,7 @@ static int only_yaml(const struct dirent *entry)
 
 bool ctr_data_dir_find(struct arena *arena, const char **data_dir, struct error *err)
 {
-	const char *path = command_config_path(0, NULL), *found = USUAL, *folder;
+	const char *path = config_path(NULL, 0, NULL), *found = USUAL, *folder;
 	struct dirent **entries = NULL;
 	int count;
 	bool done;

@@ -19,16 +19,6 @@ const struct command *const command_list[] = {
 	&command_cleanup, &command_monitor, &command_version, &command_help,  NULL,
 };
 
-const char *command_config_path(int argc, char **argv)
-{
-	const char *path = getenv("MOTE_CONFIG_FILE");
-
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0)
-			path = argv[i + 1];
-	return path && *path ? path : COMMAND_CONFIG_FILE;
-}
-
 int command_fail(const struct error *err)
 {
 	fprintf(stderr, "mote: %s\n", err->text);

@@ -13,7 +13,7 @@ struct target {
 	const char *data_dir;
 	bool debug;
 	int64_t port;
-	struct option_list san;
+	struct option_list san, disable;
 };
 
 static const struct option_row rows[] = {
@@ -42,15 +42,31 @@ static const struct option_row rows[] = {
 	  .at = offsetof(struct target, san),
 	  .value_name = "NAME",
 	  .help = "names" },
+	{ .flag = "disable",
+	  .type = OPTION_LIST,
+	  .at = offsetof(struct target, disable),
+	  .commas = true,
+	  .help = "names" },
 	{ 0 },
 };
-static const struct option_set set = { .usage = "x", .about = "y", .rows = rows, .args_max = 1 };
+static const struct option_absent absent[] = {
+	{ .flag = "endpoint", .why = "all is here" },
+	{ .flag = "docker", .is_switch = true, .why = "there is none" },
+	{ .flag = "quiet", .letter = 'q', .is_switch = true, .harmless = true, .why = "it is" },
+	{ 0 },
+};
+static const struct option_row other_rows[] = { { .flag = "server" }, { 0 } };
+static const struct option_set other = { .usage = "other", .rows = other_rows };
+static const struct option_set set = {
+	.usage = "x", .about = "y", .rows = rows, .args_max = 1, .absent = absent, .other = &other
+};
+
+static struct option_result last;
 
 static bool parse(const char *config, const char *const *argv, struct target *out,
 		  struct error *err)
 {
 	static struct arena *arena;
-	struct option_result result;
 	int argc = 0;
 
 	arena_free(arena);
@@ -58,8 +74,7 @@ static bool parse(const char *config, const char *const *argv, struct target *ou
 	while (argv[argc])
 		argc++;
 	*out = (struct target){ 0 };
-	return options_parse(&set, argc, (char **)(uintptr_t)argv, config, arena, out, &result,
-			     err);
+	return options_parse(&set, argc, (char **)(uintptr_t)argv, config, arena, out, &last, err);
 }
 
 /* Goal: command line beats environment beats files beats defaults; lists are replaced or appended
@@ -132,9 +147,119 @@ static void says_what_is_wrong(void)
 	CHECK_STR(err.text, "unexpected argument \"b\"; usage: x");
 }
 
+/* Goal: every way to write a flag and its value. */
+static void ways_to_write(void)
+{
+	static const char *const ways[][3] = {
+		{ "-d", "/x" },         { "-d=/x" },         { "-d/x" },
+		{ "--data-dir", "/x" }, { "--data-dir=/x" }, { "-data-dir", "/x" },
+		{ "-data-dir=/x" },
+	};
+	struct target target;
+	struct error err;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		const char *argv[] = { "x", ways[i][0], ways[i][1], NULL };
+		int argc = ways[i][1] ? 3 : 2;
+
+		CHECK_OK(parse(NULL, argv, &target, &err), &err);
+		CHECK_STR(target.data_dir, "/x");
+		CHECK_STR(options_value(&set, argc, (char **)(uintptr_t)argv, "data-dir"), "/x");
+	}
+	CHECK_OK(parse(NULL, (const char *[]){ "x", "--disable", "a,b", "--disable=c", NULL },
+		       &target, &err),
+		 &err);
+	CHECK_INT(target.disable.count, 3);
+	CHECK_STR(target.disable.items[1], "b");
+}
+
+/* Goal: a value that looks like the flag is none, nor is what stands behind "--". */
+static void value_of_a_flag(void)
+{
+	const char *argv[] = { "x", "--tls-san", "-d=/no", "--debug", "--", "-d", "/no", NULL };
+
+	CHECK_STR(options_value(&set, 7, (char **)(uintptr_t)argv, "data-dir"), NULL);
+	CHECK_STR(options_value(&set, 2, (char **)(uintptr_t)argv, "tls-san"), NULL);
+}
+
+/* Goal: flags that are not offered are told apart: those that would be missed are refused. */
+static void absent_flags(void)
+{
+	struct target target;
+	struct error err;
+
+	CHECK(!parse(NULL, (const char *[]){ "x", "--endpoint", "y", NULL }, &target, &err));
+	CHECK_STR(err.text, "--endpoint is not offered: all is here");
+	CHECK(!parse(NULL, (const char *[]){ "x", "--endpoint", NULL }, &target, &err));
+	CHECK(!parse(NULL, (const char *[]){ "x", "--docker", NULL }, &target, &err));
+	CHECK_OK(parse(NULL, (const char *[]){ "x", "--docker=false", NULL }, &target, &err), &err);
+	CHECK_INT(last.notices.count, 0);
+	CHECK_OK(parse(NULL, (const char *[]){ "x", "-q", "arg", NULL }, &target, &err), &err);
+	CHECK_INT(last.notices.count, 1);
+	CHECK_STR(last.notices.items[0], "--quiet has no effect: it is");
+	CHECK_INT(last.arg_count, 1);
+	CHECK(!parse(NULL, (const char *[]){ "x", "--server", "y", NULL }, &target, &err));
+	CHECK_STR(err.text, "--server is a flag of another command: other");
+}
+
+/* Goal: keys of files: strange ones are told, refused ones are errors, another command's are fine.
+ */
+static void strange_keys(void)
+{
+	auto_free char *path = memory_print("%s/k.yaml", harness_folder());
+	auto_free char *wish =
+		memory_print("passed over: unknown key in %s: prot; did you mean port?", path);
+	const char *argv[] = { "x", NULL };
+	struct target target;
+	struct error err;
+
+	CHECK_OK(
+		file_replace(path, STR("prot: 1\nserver: x\ndocker: false\nport: 2\n"), 0600, &err),
+		&err);
+	CHECK_OK(parse(path, argv, &target, &err), &err);
+	CHECK_INT(target.port, 2);
+	CHECK_INT(last.notices.count, 1);
+	CHECK_STR(last.notices.items[0], wish);
+	CHECK_OK(file_replace(path, STR("endpoint: x\n"), 0600, &err), &err);
+	CHECK(!parse(path, argv, &target, &err));
+	CHECK(str_ends(str_of(err.text), STR("endpoint is not offered: all is here")));
+}
+
+/* Goal: files are read in the order of their names; a later one replaces a key, "key+" adds. */
+static void folder_of_files(void)
+{
+	static const char *const files[][2] = {
+		{ "20-b.yaml", "port: 20\ntls-san+: [b]\ndisable: x,y\n" },
+		{ "10-a.yaml", "port: 10\ntls-san: [a]\n" },
+		{ "30-c.yml", "disable+: z\n" },
+		{ ".hidden.yaml", "port: 99\n" },
+		{ "note.txt", "port: 98\n" },
+	};
+	auto_free char *path = memory_print("%s/f.yaml", harness_folder());
+	auto_free char *folder = memory_print("%s.d", path);
+	const char *argv[] = { "x", NULL };
+	struct target target;
+	struct error err;
+
+	CHECK_OK(file_make_dirs(folder, 0700, &err), &err);
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		auto_free char *file = memory_print("%s/%s", folder, files[i][0]);
+
+		CHECK_OK(file_replace(file, str_of(files[i][1]), 0600, &err), &err);
+	}
+	CHECK_OK(parse(path, argv, &target, &err), &err);
+	CHECK_INT(target.port, 20);
+	CHECK_INT(target.san.count, 2);
+	CHECK_STR(target.san.items[0], "a");
+	CHECK_STR(target.san.items[1], "b");
+	CHECK_INT(target.disable.count, 3);
+	CHECK_STR(target.disable.items[2], "z");
+}
+
 static const struct test tests[] = {
-	{ "strength", strength },
-	{ "reads long lists", reads_long_lists },
-	{ "says what is wrong", says_what_is_wrong },
+	{ "ways to write", ways_to_write },       { "value of a flag", value_of_a_flag },
+	{ "absent flags", absent_flags },         { "strange keys", strange_keys },
+	{ "folder of files", folder_of_files },   { "strength", strength },
+	{ "reads long lists", reads_long_lists }, { "says what is wrong", says_what_is_wrong },
 };
 TEST_MAIN(tests)

@@ -20,13 +20,6 @@ int command_fail(const struct error *err)
 	return 1;
 }
 
-const char *command_config_path(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	return "/nonexistent";
-}
-
 static void write_file(const char *name, const char *text)
 {
 	auto_free char *folder = memory_print("%s/server", harness_folder());

@@ -2,19 +2,8 @@
  * test_ctr_data_dir.c - the folder of the state comes from where the server takes it.
  */
 #include "base/file.h"
-#include "cli/command.h"
 #include "cli/ctr_data_dir.h"
 #include "tests/unit/harness.h"
-
-static const char *config = "/nonexistent";
-
-/* In the place of main.c, which has a main(). */
-const char *command_config_path(int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	return config;
-}
 
 static const char *found(struct arena *arena, const char *given)
 {
@@ -35,6 +24,7 @@ static void usual_place(void)
 {
 	auto_arena arena = arena_new();
 
+	CHECK(setenv("MOTE_CONFIG_FILE", "/nonexistent", 1) == 0);
 	CHECK_STR(found(arena, NULL), "/var/lib/mote");
 	CHECK_STR(found(arena, ""), "/var/lib/mote");
 	CHECK_STR(found(arena, "/mine"), "/mine");
@@ -51,7 +41,7 @@ static void configuration_is_asked(void)
 	auto_free char *other = memory_print("%s/30-other.txt", folder);
 	struct error err;
 
-	config = path;
+	CHECK(setenv("MOTE_CONFIG_FILE", path, 1) == 0);
 	write_file(path, "token: x\nnode-label: [a=b]\ndata-dir: /from/config\n");
 	CHECK_STR(found(arena, NULL), "/from/config");
 	CHECK_OK(file_make_dirs(folder, 0700, &err), &err);
@@ -69,7 +59,7 @@ static void broken_configuration_is_told(void)
 	const char *data_dir = NULL;
 	struct error err;
 
-	config = path;
+	CHECK(setenv("MOTE_CONFIG_FILE", path, 1) == 0);
 	write_file(path, "data-dir: [\n");
 	CHECK(!ctr_data_dir_find(arena, &data_dir, &err));
 	CHECK(str_search(str_of(err.text), STR("config.yaml")) >= 0);
