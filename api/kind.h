@@ -61,9 +61,11 @@ struct kind {
 	const char *singular;           /* NULL = lower-case name */
 	const char *const *short_names; /* NULL-terminated or NULL */
 	const char *const *categories;
+	const char *const
+		*pulse;        /* an update of these paths only is not written to disk; or NULL */
 	const char *type_name; /* field table "io.k8s.api.core.v1.Pod" */
 	bool namespaced;
-	bool in_memory;      /* Lease, Event: not written to disk */
+	bool in_memory;      /* Event: not written to disk */
 	bool has_generation; /* starts 1, +1 when anything but metadata and status changes */
 	bool put_creates;    /* PUT of a missing object makes it */
 	bool needs_revision; /* an update must name its resourceVersion */

@@ -1,6 +1,8 @@
 /*
- * kind_lease.c - the Lease kind: how a node says "I am alive".  Kept in memory: it is renewed all
- * the time.
+ * kind_lease.c - the Lease kind: how a node says "I am alive", and how one of many becomes leader.
+ *
+ * Who holds it is on the disk; that it was renewed, which is said all the time, is in memory.  That
+ * is safe: who wants a lease waits from the moment in which it has itself seen the last change.
  */
 #include "api/validate.h"
 
@@ -22,6 +24,8 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
+static const char *const pulse[] = { "spec.renewTime", NULL };
+
 const struct kind kind_lease = {
 	.group = "coordination.k8s.io",
 	.version = "v1",
@@ -29,7 +33,7 @@ const struct kind kind_lease = {
 	.plural = "leases",
 	.type_name = "io.k8s.api.coordination.v1.Lease",
 	.namespaced = true,
-	.in_memory = true,
+	.pulse = pulse,
 	.put_creates = true,
 	.needs_revision = true,
 	.name_rule = NAME_SUBDOMAIN,

@@ -89,12 +89,15 @@ static const struct subresource subresources[] = {
 	{ 0 },
 };
 
+static const char *const pulse[] = { "status.conditions.*.lastHeartbeatTime", NULL };
+
 const struct kind kind_node = {
 	.group = "",
 	.version = "v1",
 	.name = "Node",
 	.plural = "nodes",
 	.short_names = short_names,
+	.pulse = pulse,
 	.type_name = "io.k8s.api.core.v1.Node",
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,

@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "api/pulse.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "server/registry/admit.h"
@@ -184,6 +185,13 @@ static void on_written(void *of, const struct error *err)
 	finish(change, err ? NULL : change->result, err);
 }
 
+static bool stays_in_memory(const struct kind *kind, const struct object *old,
+			    const struct object *item)
+{
+	return kind->in_memory || (kind->pulse && old && item &&
+				   pulse_check(object_json(old), object_json(item), kind->pulse));
+}
+
 /* item NULL: remove.  change->result holds the reference of what is answered. */
 static bool write_record(struct changing *change, struct object *item, uint64_t revision,
 			 const struct object *old, struct error *err)
@@ -193,7 +201,7 @@ static bool write_record(struct changing *change, struct object *item, uint64_t 
 		.expected = old ? object_revision(old) : DATASTORE_ABSENT,
 		.revision = revision,
 		.item = item,
-		.in_memory = change->kind->in_memory,
+		.in_memory = stays_in_memory(change->kind, old, item),
 		.on_done = on_written,
 		.of = change,
 	};

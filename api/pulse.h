@@ -1,0 +1,13 @@
+/*
+ * pulse.h - updates that say "still alive" and nothing else: they need not survive a power cut.
+ */
+#ifndef API_PULSE_H
+#define API_PULSE_H
+
+#include "base/json.h"
+
+/* Do both objects say the same but for what stands at these paths ("spec.renewTime", "*" is any
+ * entry of an array; NULL-terminated, at most 4) and the resourceVersion? */
+bool pulse_check(const struct json *before, const struct json *after, const char *const *paths);
+
+#endif
