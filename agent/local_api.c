@@ -61,6 +61,19 @@ static struct json *texts_of(struct json_doc *doc, char **texts)
 	return array;
 }
 
+/* --- the node --- */
+
+static void show_node(struct local_api *api, struct http_request *req)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+
+	json_put(doc, root, "name", json_new_text(doc, api->node->name));
+	json_put(doc, root, "connected", json_new_bool(doc, api->node->connected));
+	json_put(doc, root, "ready", json_new_bool(doc, api->node->ready));
+	answer(req, root);
+}
+
 /* --- images --- */
 
 static void list_images(struct local_api *api, struct http_request *req)
@@ -348,9 +361,13 @@ static void on_request(struct http_service *http, struct http_request *req)
 		const char *method, *path;
 		void (*serve)(struct local_api *api, struct http_request *req);
 	} rows[] = {
-		{ "GET", "/images", list_images }, { "POST", "/images/import", import },
-		{ "POST", "/images/pull", pull },  { "POST", "/images/remove", remove_image },
-		{ "GET", "/pods", list_pods },     { "POST", "/pods/stop", stop_pod },
+		{ "GET", "/node", show_node },
+		{ "GET", "/images", list_images },
+		{ "POST", "/images/import", import },
+		{ "POST", "/images/pull", pull },
+		{ "POST", "/images/remove", remove_image },
+		{ "GET", "/pods", list_pods },
+		{ "POST", "/pods/stop", stop_pod },
 	};
 	struct local_api *api = CONTAINER_OF(http, struct local_api, http);
 

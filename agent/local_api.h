@@ -1,6 +1,7 @@
 /*
  * local_api.h - the agent's own socket, for `mote ctr` on this machine (HTTP, JSON).
  *
+ *   GET    /node                       {name, connected, ready}
  *   GET    /images                     [{id, names, digests, size}]
  *   POST   /images/import              {"path": "/absolute/archive"}   -> {"names": [...]}
  *   POST   /images/pull                {"name": "..."}

@@ -32,6 +32,8 @@ struct node {
 	struct image_getter *getter;
 	struct recorder *recorder;
 	int64_t cpu_milli, memory, ephemeral, max_pods;
+	bool connected; /* the server took the node's last sign of life */
+	bool ready;     /* and accepted last that the node is ready (node_object.h) */
 };
 
 /* The node's part of what pods may ask about themselves. */

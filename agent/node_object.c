@@ -20,6 +20,7 @@ struct node_object {
 	struct node_object_plan plan;
 	struct loop *loop;
 	bool registered, lease_made;
+	bool posted_ready; /* what the status on its way says */
 	char *why_not;
 	struct loop_timer status_timer, lease_timer, retry_timer;
 	struct client_call *node_call, *lease_call;
@@ -179,6 +180,7 @@ static void on_posted(void *of, const struct json *result, const struct error *e
 		retry(it);
 		return;
 	}
+	it->plan.node->ready = it->posted_ready;
 	it->plan.on_object(it->plan.owner, result);
 	if (it->status_waiting)
 		post_status(it);
@@ -203,6 +205,7 @@ static void post_status(struct node_object *it)
 	json_put(doc, root, "status", status);
 	json_print(root, &body);
 	ask.body = buf_str(&body);
+	it->posted_ready = !it->why_not;
 	call_node(it, &ask, on_posted);
 	loop_timer_set(it->loop, &it->status_timer, STATUS_MS);
 }
@@ -329,6 +332,7 @@ static void on_lease(void *of, const struct json *result, const struct error *er
 	it->lease_call = NULL;
 	/* Leases live in the server's memory: after its restart ours is made anew. */
 	it->lease_made = !err || err->kind == ERROR_EXISTS;
+	it->plan.node->connected = it->lease_made;
 	loop_timer_set(it->loop, &it->lease_timer, err ? RETRY_MS : LEASE_MS);
 }
 
