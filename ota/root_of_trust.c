@@ -175,6 +175,49 @@ struct root_of_trust *root_copy(const struct root_of_trust *root)
 	return copy;
 }
 
+const struct signature_list *root_signatures(const struct root_of_trust *root)
+{
+	return &root->signatures;
+}
+
+struct str root_signed_text(const struct root_of_trust *root)
+{
+	return str_from(root->text.at, root->signed_len);
+}
+
+bool root_print(const struct root_plan *plan, struct buf *out, struct error *err)
+{
+	buf_add_print(out, "mote-root 1\nversion %u\nthreshold %zu\n", plan->version,
+		      plan->threshold);
+	for (size_t i = 0; i < plan->key_count; i++) {
+		unsigned char der[PKI_PUBLIC_DER];
+		char id[HASH_SHA256_HEX];
+
+		if (!pki_public_der(plan->public_pems[i], der, err))
+			return false;
+		hash_sha256_hex(str_from(der, sizeof(der)), id);
+		buf_add_print(out, "key %s ", id);
+		buf_add_base64(out, str_from(der, sizeof(der)));
+		buf_add_byte(out, '\n');
+	}
+	return true;
+}
+
+bool root_sign(const struct root_of_trust *root, struct str key_pem, struct root_of_trust **out,
+	       struct error *err)
+{
+	auto_signatures list = SIGNATURE_LIST_INIT;
+	auto_buf text = BUF_INIT, lines = BUF_INIT;
+
+	signature_list_print(&root->signatures, &lines);
+	if (!signature_list_parse(buf_str(&lines), &list, err) ||
+	    !signature_list_sign(&list, root_signed_text(root), key_pem, err))
+		return false;
+	buf_add_str(&text, root_signed_text(root));
+	signature_list_print(&list, &text);
+	return root_parse(buf_str(&text), out, err);
+}
+
 static bool is_good(const struct root_key *key, struct str bytes, const struct signature *signature)
 {
 	struct error why;
@@ -203,7 +246,7 @@ bool root_verify(const struct root_of_trust *root, struct str bytes,
 bool root_follows(const struct root_of_trust *root, const struct root_of_trust *next,
 		  struct error *err)
 {
-	struct str bytes = str_from(next->text.at, next->signed_len);
+	struct str bytes = root_signed_text(next);
 
 	if (next->version != root->version + 1)
 		return error_set(err, ERROR_FORBIDDEN, "root %u does not come right after root %u",

@@ -32,6 +32,20 @@ const char *root_key_id(const struct root_of_trust *root, size_t i);
 struct str root_text(const struct root_of_trust *root); /* as it was parsed, to be kept as N.root */
 struct root_of_trust *root_copy(const struct root_of_trust *root);
 
+/* Append the text of a new root: PEM public keys, no signature yet. */
+struct root_plan {
+	uint32_t version;
+	size_t threshold, key_count;
+	const struct str *public_pems;
+};
+MUST_CHECK bool root_print(const struct root_plan *plan, struct buf *out, struct error *err);
+/* Another root: this one with a signature by the key more. */
+MUST_CHECK bool root_sign(const struct root_of_trust *root, struct str key_pem,
+			  struct root_of_trust **out, struct error *err);
+const struct signature_list *root_signatures(const struct root_of_trust *root);
+/* What its signatures are over. */
+struct str root_signed_text(const struct root_of_trust *root);
+
 /* Does `next` come right after `root`: version + 1, signed by the threshold of both?
  * ERROR_FORBIDDEN says which of these is missing. */
 MUST_CHECK bool root_follows(const struct root_of_trust *root, const struct root_of_trust *next,
