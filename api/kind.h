@@ -66,6 +66,7 @@ struct kind {
 	const char *type_name; /* field table "io.k8s.api.core.v1.Pod" */
 	bool namespaced;
 	bool in_memory;      /* Event: not written to disk */
+	bool sealed;         /* Secret: encrypted on the disk */
 	bool has_generation; /* starts 1, +1 when anything but metadata and status changes */
 	bool put_creates;    /* PUT of a missing object makes it */
 	bool needs_revision; /* an update must name its resourceVersion */

@@ -12,11 +12,21 @@
 #include "cli/command.h"
 
 extern const struct command command_server, command_agent, command_ctr, command_token,
-	command_ota, command_cleanup, command_monitor, command_version, command_help;
+	command_secrets_encrypt, command_ota, command_cleanup, command_monitor, command_version,
+	command_help;
 
 const struct command *const command_list[] = {
-	&command_server,  &command_agent,   &command_ctr,     &command_token, &command_ota,
-	&command_cleanup, &command_monitor, &command_version, &command_help,  NULL,
+	&command_server,
+	&command_agent,
+	&command_ctr,
+	&command_token,
+	&command_secrets_encrypt,
+	&command_ota,
+	&command_cleanup,
+	&command_monitor,
+	&command_version,
+	&command_help,
+	NULL,
 };
 
 int command_fail(const struct error *err)
@@ -43,6 +53,9 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, "mote"); /* also where we were started as /proc/self/exe */
+	/* Memory holds keys and secrets: no core files, no debuggers but root's.  Programs that are
+	 * executed (containers) are as they would be. */
+	prctl(PR_SET_DUMPABLE, 0);
 	if (!command) {
 		fprintf(stderr, "mote: there is no command \"%s\"; see mote help\n", argv[1]);
 		return 2;

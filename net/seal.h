@@ -40,6 +40,7 @@ const char *seal_keys_made(const struct seal_keys *keys, size_t at);
 void seal_keys_print_new(struct buf *out);
 /* buf_clear, and nothing of it is left in memory. */
 void seal_wipe(struct buf *buf);
+#define auto_wiped __attribute__((cleanup(seal_wipe))) struct buf
 
 /* Append the sealed form of `value`, kept under `name`. */
 void seal_close(struct seal_keys *keys, struct str name, struct str value, struct buf *out);

@@ -15,8 +15,6 @@
 static const char head[] = "# Keys of what is kept sealed here: the first one writes, all read.\n"
 			   "# Without this file that is lost; who reads it can read that.\n";
 
-#define auto_wiped __attribute__((cleanup(seal_wipe))) struct buf
-
 static bool check_mode(const char *path, const struct stat *st, struct error *err)
 {
 	if (!S_ISREG(st->st_mode))
@@ -120,14 +118,24 @@ bool seal_file_add(const char *path, struct seal_keys **out, struct error *err)
 	return replace(path, &text, out, err);
 }
 
-bool seal_file_prune(const char *path, struct seal_keys **out, struct error *err)
+static bool check_first(const char *path, const struct buf *text, const char *id, struct error *err)
+{
+	AUTO(seal_keys_free) struct seal_keys *keys = NULL;
+
+	if (!parse(path, text, &keys, err))
+		return false;
+	return strcmp(seal_keys_id(keys, 0), id) == 0 ||
+	       error_set(err, ERROR_CONFLICT, "the first key of %s has changed", path);
+}
+
+bool seal_file_prune(const char *path, const char *id, struct seal_keys **out, struct error *err)
 {
 	auto_wiped known = BUF_INIT;
 	auto_wiped text = BUF_INIT;
 	bool kept = false;
 	struct str rest;
 
-	if (!read_text(path, &known, err))
+	if (!read_text(path, &known, err) || !check_first(path, &known, id, err))
 		return false;
 	buf_reserve(&text, FILE_BYTES_MAX + 256);
 	rest = buf_str(&known);

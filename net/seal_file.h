@@ -15,7 +15,8 @@ MUST_CHECK bool seal_file_read(const char *path, struct seal_keys **out, struct 
 MUST_CHECK bool seal_file_make(const char *path, struct seal_keys **out, struct error *err);
 /* Put a fresh key before the others.  With SEAL_KEYS_MAX of them: ERROR_INVALID. */
 MUST_CHECK bool seal_file_add(const char *path, struct seal_keys **out, struct error *err);
-/* Keep the first key only. */
-MUST_CHECK bool seal_file_prune(const char *path, struct seal_keys **out, struct error *err);
+/* Keep the first key only.  ERROR_CONFLICT when that is not `id`: somebody has added another. */
+MUST_CHECK bool seal_file_prune(const char *path, const char *id, struct seal_keys **out,
+				struct error *err);
 
 #endif

@@ -51,8 +51,11 @@ static bool parse_ports(const char *range, int *out_min, int *out_max, struct er
 static bool open_registry(struct server *server, struct error *err)
 {
 	auto_free char *folder = memory_print("%s/server/db", server->plan.data_dir);
+	auto_free char *key_file =
+		memory_print("%s/server/cred/encryption-key", server->plan.data_dir);
 	struct registry_plan plan = { .loop = server->loop,
 				      .folder = folder,
+				      .key_file = key_file,
 				      .service_cidr = str_of(server->plan.service_cidr) };
 
 	return parse_ports(server->plan.node_port_range, &plan.node_port_min, &plan.node_port_max,
@@ -90,6 +93,7 @@ static void on_guard(struct loop_timer *timer)
 	struct server *server = CONTAINER_OF(timer, struct server, guard);
 
 	loop_timer_set(server->loop, &server->guard, GUARD_MS);
+	registry_look(server->registry);
 	if (!misses_objects(server))
 		return;
 	bootstrap_objects_stop(server->objects);

@@ -84,6 +84,7 @@ const struct kind kind_secret = {
 	.plural = "secrets",
 	.type_name = "io.k8s.api.core.v1.Secret",
 	.namespaced = true,
+	.sealed = true,
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,
 	.fill = fill,

@@ -7,15 +7,14 @@
 
 #include "base/limits.h"
 #include "server/registry/registry_inside.h"
+#include "server/registry/sealing.h"
 #include "server/registry/service_address.h"
 
 static void *load_item(void *of, struct str key, struct str bytes, struct error *err)
 {
 	struct object *object;
 
-	(void)of;
-	(void)key;
-	return object_from_bytes(bytes, &object, err) ? object : NULL;
+	return sealing_open(of, key, bytes, &object, err) ? object : NULL;
 }
 
 static struct str item_bytes(const void *item)
@@ -33,19 +32,25 @@ static void item_unref(void *item)
 	object_unref(item);
 }
 
-static const struct datastore_items items = {
-	.load = load_item,
-	.bytes = item_bytes,
-	.ref = item_ref,
-	.unref = item_unref,
-};
-
 bool registry_open(const struct registry_plan *plan, struct registry **out, struct error *err)
 {
 	struct registry *registry = memory_new(struct registry);
+	struct datastore_items items = {
+		.load = load_item,
+		.bytes = item_bytes,
+		.seal = sealing_close,
+		.ref = item_ref,
+		.unref = item_unref,
+	};
 
 	registry->loop = plan->loop;
+	if (!sealing_new(plan->key_file, &registry->sealing, err)) {
+		registry_close(registry);
+		return false;
+	}
+	items.of = registry->sealing;
 	if (!datastore_open(plan->loop, plan->folder, &items, &registry->store, err) ||
+	    !sealing_start(registry->sealing, plan->loop, registry->store, err) ||
 	    !addresses_open(registry->store, plan->service_cidr, plan->node_port_min,
 			    plan->node_port_max, &registry->addresses, err)) {
 		registry_close(registry);
@@ -63,6 +68,7 @@ void registry_close(struct registry *registry)
 	hub_free(registry->hub);
 	addresses_close(registry->addresses);
 	datastore_close(registry->store);
+	sealing_free(registry->sealing);
 	free(registry);
 }
 
@@ -106,6 +112,11 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 	record = datastore_first(registry->store, buf_str(&prefix), STR_NONE);
 	while (record && visit(of, record->item))
 		record = datastore_next(record, buf_str(&prefix));
+}
+
+void registry_look(struct registry *registry)
+{
+	sealing_look(registry->sealing);
 }
 
 void registry_stop_watches(struct registry *registry)

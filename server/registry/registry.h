@@ -21,6 +21,7 @@ struct registry;
 struct registry_plan {
 	struct loop *loop;
 	const char *folder;      /* of the database */
+	const char *key_file;    /* what its secrets are sealed with */
 	struct str service_cidr; /* "10.43.0.0/16" */
 	int node_port_min, node_port_max;
 };
@@ -41,6 +42,8 @@ void registry_each(struct registry *registry, const struct kind *kind, struct st
 		   bool (*visit)(void *of, const struct object *object), void *of);
 void registry_key(const struct kind *kind, struct str namespace, struct str name, struct buf *out);
 
+/* Every few seconds: is there a new key for secrets? */
+void registry_look(struct registry *registry);
 /* Watches stop with the server: ends all streams cleanly. */
 void registry_stop_watches(struct registry *registry);
 size_t registry_watch_count(const struct registry *registry);

@@ -11,12 +11,14 @@
 
 struct hub;       /* watch_hub.c */
 struct addresses; /* service_address.c */
+struct sealing;   /* sealing.c */
 
 struct registry {
 	struct loop *loop;
 	struct datastore *store;
 	struct hub *hub;
 	struct addresses *addresses;
+	struct sealing *sealing;
 };
 
 static inline struct registry *registry_of(struct request *req)

@@ -47,7 +47,9 @@ static void make_add_prune(void)
 	CHECK_STR(seal_keys_id(two, 1), seal_keys_id(one, 0));
 	CHECK(seal_file_read(path, &again, &err));
 	CHECK_STR(seal_keys_id(again, 0), seal_keys_id(two, 0));
-	CHECK(seal_file_prune(path, &pruned, &err));
+	CHECK(!seal_file_prune(path, seal_keys_id(one, 0), &pruned, &err));
+	CHECK_INT(err.kind, ERROR_CONFLICT);
+	CHECK(seal_file_prune(path, seal_keys_id(two, 0), &pruned, &err));
 	CHECK_INT(seal_keys_count(pruned), 1);
 	CHECK_STR(seal_keys_id(pruned, 0), seal_keys_id(two, 0));
 	drop(at);
