@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "cli/command_line.h"
 #include "cli/node_options.h"
+#include "cli/ota_daemon.h"
 #include "net/service_notify.h"
 
 struct options {
@@ -87,14 +88,29 @@ static void on_failed(void *of, const struct error *why)
 	loop_stop(serving->loop);
 }
 
+/* Until the loop is stopped; then the agent is, and its pods run on. */
+static bool serve_until_stopped(struct serving *serving, struct agent *agent,
+				struct service_notify *notify, struct ota_daemon *ota)
+{
+	service_notify_ready(notify, "the node runs");
+	loop_run(serving->loop);
+	if (!ota_daemon_wants_restart(ota))
+		service_notify_stopping(notify);
+	ota_daemon_close(ota);
+	return agent_stop(agent);
+}
+
 static int serve(const struct options *options)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
+	struct ota_daemon_plan plan = { .part = "agent", .data_dir = options->plan.data_dir };
 	struct loop_signal watch = { .on_signal = on_signal };
 	struct serving serving = { 0 };
 	struct service_notify notify;
+	struct ota_daemon *ota = NULL;
 	struct agent *agent = NULL;
 	struct error err;
+	bool stopped = true;
 
 	umask(0022);
 	if (!loop_open(&serving.loop, &err))
@@ -105,13 +121,18 @@ static int serve(const struct options *options)
 	    !agent_start(serving.loop, &options->plan, on_failed, &serving, &agent, &err)) {
 		serving.status = command_fail(&err);
 	} else {
-		service_notify_ready(&notify, "the node runs");
-		loop_run(serving.loop);
-		service_notify_stopping(&notify);
-		if (!agent_stop(agent))
-			_exit(serving.status);
+		ota = ota_daemon_open(serving.loop, &plan);
+		stopped = serve_until_stopped(&serving, agent, &notify, ota);
 	}
+	if (ota_daemon_wants_restart(ota)) {
+		ota_daemon_restart(ota, &notify);
+		serving.status = 1;
+	}
+	/* A servant thread that is still at work has what we would free. */
+	if (!stopped)
+		_exit(serving.status);
 	service_notify_close(&notify);
+	ota_daemon_free(ota);
 	loop_signal_stop(&watch);
 	loop_close(serving.loop);
 	return serving.status;

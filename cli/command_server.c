@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "cli/command_line.h"
 #include "cli/node_options.h"
+#include "cli/ota_daemon.h"
 #include "cli/own_agent.h"
 #include "net/service_notify.h"
 #include "server/server.h"
@@ -153,16 +154,42 @@ static void on_signal(struct loop_signal *watch, int number)
 	loop_stop(watch->watch.loop);
 }
 
-static int serve(const struct options *options)
+/* Until the loop is stopped; then all of it is. */
+static void serve_until_stopped(struct loop *loop, const struct options *options,
+				struct server *server, struct service_notify *notify,
+				struct ota_daemon *ota)
 {
-	static const int signals[] = { SIGTERM, SIGINT };
-	struct loop_signal watch = { .on_signal = on_signal };
 	struct own_agent_plan own = { .server = &options->plan,
 				      .node = &options->node,
 				      .debug = options->debug,
 				      .log_json = options->log_json };
+	struct own_agent *agent = options->disable_agent ? NULL : own_agent_start(loop, &own);
+
+	service_notify_ready(notify, "the API answers");
+	loop_run(loop);
+	if (!ota_daemon_wants_restart(ota))
+		service_notify_stopping(notify);
+	ota_daemon_close(ota);
+	own_agent_stop(agent);
+	server_stop(server);
+}
+
+static struct ota_daemon *open_ota(struct loop *loop, const struct options *options)
+{
+	auto_arena arena = arena_new();
+	struct ota_daemon_plan plan = { .part = "server",
+					.data_dir = options->plan.data_dir,
+					.api_url = own_agent_url(&options->plan, arena) };
+
+	return ota_daemon_open(loop, &plan);
+}
+
+static int serve(const struct options *options)
+{
+	static const int signals[] = { SIGTERM, SIGINT };
+	struct loop_signal watch = { .on_signal = on_signal };
 	struct service_notify notify;
-	struct own_agent *agent = NULL;
+	struct ota_daemon *ota = NULL;
 	struct server *server = NULL;
 	struct loop *loop = NULL;
 	struct error err;
@@ -177,15 +204,15 @@ static int serve(const struct options *options)
 	    !server_start(loop, &options->plan, &server, &err)) {
 		status = command_fail(&err);
 	} else {
-		if (!options->disable_agent)
-			agent = own_agent_start(loop, &own);
-		service_notify_ready(&notify, "the API answers");
-		loop_run(loop);
-		service_notify_stopping(&notify);
-		own_agent_stop(agent);
-		server_stop(server);
+		ota = open_ota(loop, options);
+		serve_until_stopped(loop, options, server, &notify, ota);
+	}
+	if (ota_daemon_wants_restart(ota)) {
+		ota_daemon_restart(ota, &notify);
+		status = 1;
 	}
 	service_notify_close(&notify);
+	ota_daemon_free(ota);
 	loop_signal_stop(&watch);
 	loop_close(loop);
 	return status;

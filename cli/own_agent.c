@@ -54,13 +54,12 @@ static void add_list(struct words *words, const char *flag, const struct option_
 }
 
 /* The way to our own port: loopback, unless we listen at one address only. */
-static const char *own_url(const struct own_agent *agent)
+const char *own_agent_url(const struct server_plan *server, struct arena *arena)
 {
-	const struct server_plan *server = agent->plan.server;
 	const char *bind = server->bind_address;
 	bool all = !bind || !*bind || strcmp(bind, "0.0.0.0") == 0 || strcmp(bind, "::") == 0;
 
-	return arena_print(agent->arena,
+	return arena_print(arena,
 			   strchr(all ? "" : bind, ':') ? "https://[%s]:%" PRId64
 							: "https://%s:%" PRId64,
 			   all ? "127.0.0.1" : bind, server->https_listen_port);
@@ -77,7 +76,7 @@ static void make_words(const struct own_agent *agent, struct words *words)
 	add(words, "agent");
 	/* All is said here: the configuration file is the server's. */
 	add_text(words, "--config", "/dev/null");
-	add_text(words, "--server", own_url(agent));
+	add_text(words, "--server", own_agent_url(server, agent->arena));
 	add_text(words, "--token-file",
 		 arena_print(agent->arena, "%s/server/node-token", server->data_dir));
 	add_text(words, "--data-dir", server->data_dir);
@@ -127,7 +126,8 @@ static void start(struct own_agent *agent)
 	struct process_plan plan = { .path = "/proc/self/exe",
 				     .argv = words.list,
 				     .stdio = { -1, STDOUT_FILENO, STDERR_FILENO },
-				     .die_with_parent = SIGTERM };
+				     /* SIGTERM would not end one that hangs. */
+				     .die_with_parent = SIGKILL };
 	struct error err;
 
 	make_words(agent, &words);
@@ -171,6 +171,11 @@ void own_agent_stop(struct own_agent *agent)
 		kill(agent->child.pid, SIGTERM);
 	for (int64_t left = END_MS; agent->alive && left > 0; left = until - clock_now_ms())
 		loop_once(agent->loop, (int)left);
+	if (agent->alive) {
+		kill(agent->child.pid, SIGKILL);
+		while (agent->alive)
+			loop_once(agent->loop, -1);
+	}
 	loop_child_stop(&agent->child);
 	arena_free(agent->arena);
 	free(agent);

@@ -15,9 +15,12 @@ struct own_agent_plan {
 	const struct agent_plan *node; /* what the command line says of this machine as a node */
 	bool debug, log_json;
 };
+/* Where a program of this machine reaches this server. */
+const char *own_agent_url(const struct server_plan *server, struct arena *arena);
+
 struct own_agent;
 struct own_agent *own_agent_start(struct loop *loop, const struct own_agent_plan *plan);
-/* Ends it and waits for its end, at most two seconds.  NULL is fine. */
+/* Ends it and waits for its end; one that does not end in two seconds is killed.  NULL is fine. */
 void own_agent_stop(struct own_agent *agent);
 
 #endif
