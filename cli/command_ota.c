@@ -9,10 +9,10 @@
 #include "cli/command_line.h"
 #include "cli/ota_verb.h"
 
-extern const struct ota_verb ota_keygen;
+extern const struct ota_verb ota_build, ota_sign, ota_verify, ota_keygen, ota_root;
 
 static const struct ota_verb *const verbs[] = {
-	&ota_keygen,
+	&ota_build, &ota_sign, &ota_verify, &ota_keygen, &ota_root,
 };
 
 static void print_help(FILE *to)
