@@ -22,17 +22,20 @@ struct manifest_change {
 	struct manifest_text text; /* what stands in it; cleared with the change */
 	struct map *done; /* borrowed: keys that were applied of these bytes before, and are
 			     left alone; the round adds to it */
-	/* The round's: */
-	struct map *wished; /* key -> struct manifest_object * */
-	size_t failed;      /* things that are to be tried again */
-	size_t applied, gone;
-	bool is_over; /* record of a removed file: it is deleted */
+	/* Filled by the round: */
+	struct map *wished;      /* key -> struct manifest_object *, each once */
+	struct map *doomed;      /* keys of objects that go */
+	struct buf notes;        /* what could not be done: the record's problems afterwards */
+	size_t failed;           /* things that are to be tried again */
+	size_t applied, deleted; /* how many calls did that */
+	bool blocked;            /* its record could not be written: nothing is done */
+	bool is_over;            /* its objects and its record are gone */
 };
 
 struct manifest_round;
 struct manifest_round_plan {
 	struct client *client;
-	struct manifest_change *changes; /* one memory block with all that is in it: taken over */
+	struct manifest_change *changes; /* on the heap, with all that is in them: taken over */
 	size_t count;
 	/* Is this a file that is there and has this object?  Not asked for files of the round. */
 	bool (*has_object)(void *of, struct str file, struct str key);
