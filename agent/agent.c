@@ -28,6 +28,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/yaml.h"
 #include "net/http_client.h"
 #include "net/local_address.h"
@@ -37,6 +38,8 @@
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS   15000
 #define RENEW_MS       (12 * 3600 * 1000) /* between two looks at the certificate's age */
+#define RENEW_FIRST_MS 15000              /* after a renewal that failed, doubling */
+#define RENEW_LAST_MS  300000
 
 struct agent {
 	struct loop *loop;
@@ -54,6 +57,7 @@ struct agent {
 	struct loop_timer renew; /* of the certificate */
 	struct loop_task next;   /* what a callback may not do itself */
 	int64_t retry_ms;
+	int64_t renew_wait_ms; /* 0 = the last renewal did not fail */
 	bool joined;
 	struct json_doc *registries;
 	struct redial *redial;
@@ -156,6 +160,37 @@ static char *network_path(const struct agent *agent)
 	return memory_print("%s/pod-cidr", agent->folder);
 }
 
+/* The node's address of the last life: at a boot the interface may come later than we do. */
+static char *ip_path(const struct agent *agent)
+{
+	return memory_print("%s/node-ip", agent->folder);
+}
+
+static char *find_ip(const struct agent *agent)
+{
+	char *address = local_address(str_of(agent->host));
+	auto_free char *path = ip_path(agent);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+
+	if (strncmp(address, "127.", 4) != 0 || !file_read(path, 64, &text, &ignored))
+		return address;
+	free(address);
+	return buf_take(&text);
+}
+
+static void keep_ip(const struct agent *agent)
+{
+	auto_free char *path = ip_path(agent);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+
+	if (file_read(path, 64, &text, &ignored) && str_is(buf_str(&text), agent->node.ip))
+		return;
+	(void)!file_put(path, str_of(agent->node.ip), 0600, &ignored);
+	flush_soon(agent->node.flush);
+}
+
 static void load_range(struct agent *agent)
 {
 	auto_free char *path = network_path(agent);
@@ -225,6 +260,7 @@ static void bring_network_up(struct agent *agent)
 	agent->retry_ms = 0;
 	relay = api_relay_endpoint(agent->relay);
 	keep_addresses(agent);
+	keep_ip(agent);
 	service_sync_network(agent->services, agent->pod_cidr, &relay);
 	node_object_ready(agent->object, NULL);
 	loop_defer(agent->loop, &agent->peers);
@@ -458,18 +494,37 @@ static bool is_final(const struct error *err)
 	       err->kind == ERROR_INVALID;
 }
 
+/* Spread, so that a fleet whose server was away does not ask in the same second. */
+static void renew_later(struct agent *agent, const struct error *why)
+{
+	int64_t wait = agent->renew_wait_ms ? agent->renew_wait_ms * 2 : RENEW_FIRST_MS;
+
+	agent->renew_wait_ms = wait > RENEW_LAST_MS ? RENEW_LAST_MS : wait;
+	wait = agent->renew_wait_ms * 3 / 4 +
+	       (int64_t)random_below((uint64_t)agent->renew_wait_ms / 2);
+	log_warn("agent", "the node's certificate cannot be renewed yet; trying again",
+		 "server=%s again_ms=%lld why=\"%s\"", agent->authority, (long long)wait,
+		 why->text);
+	loop_timer_set(agent->loop, &agent->renew, wait);
+}
+
 static void on_join(void *of, const struct error *err)
 {
 	struct agent *agent = of;
 
 	loop_defer(agent->loop, &agent->next);
 	if (!err) {
+		agent->renew_wait_ms = 0;
 		log_info("agent", "joined the cluster", "server=%s node=%s", agent->authority,
 			 agent->name);
 		return;
 	}
 	if (is_final(err) && !agent->joined) {
 		agent->on_failed(agent->of, err);
+		return;
+	}
+	if (agent->joined) {
+		renew_later(agent, err);
 		return;
 	}
 	log_warn("agent", "cannot join yet; trying again", "server=%s why=\"%s\"", agent->authority,
@@ -578,8 +633,7 @@ static bool prepare(struct agent *agent, struct error *err)
 	    !read_registries(agent, err) || !find_folders(agent, err) || !lock_folder(agent, err))
 		return false;
 	machine_look(plan->data_dir, &agent->machine);
-	address = plan->node_ip && *plan->node_ip ? memory_string(plan->node_ip)
-						  : local_address(str_of(agent->host));
+	address = plan->node_ip && *plan->node_ip ? memory_string(plan->node_ip) : find_ip(agent);
 	agent->node = (struct node){ .loop = agent->loop,
 				     .name = agent->name,
 				     .folder = agent->folder,

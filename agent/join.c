@@ -89,7 +89,8 @@ static bool read_token(struct str token, struct join *join, struct error *err)
 	for (size_t i = 0; i < hash.len; i++)
 		join->ca_hash[i] = (char)tolower((unsigned char)hash.at[i]);
 	rest = str_from(token.at + at + 2, token.len - (size_t)at - 2);
-	str_cut(&rest, ':');
+	if (str_find(rest, ':') >= 0) /* one for a time has no name: "id.secret" */
+		str_cut(&rest, ':');
 	return take_secret(rest, join, err);
 }
 
@@ -151,7 +152,8 @@ static bool load_facts(const char *folder, struct cluster_facts *out)
 	return *out->cluster_cidr && *out->service_address;
 }
 
-/* Of this node, of the CA that the token names, and not over. */
+/* Of this node and of the CA that the token names.  A certificate that is over still says what the
+ * node must run; only the server refuses it. */
 static bool still_ours(const struct join_plan *plan, const struct cluster_facts *facts,
 		       bool *out_fresh)
 {
@@ -171,7 +173,7 @@ static bool still_ours(const struct join_plan *plan, const struct cluster_facts 
 		       strcmp(hash, token.ca_hash) == 0;
 	free(token.secret);
 	*out_fresh = info.not_after_s - now > (info.not_after_s - info.not_before_s) / 3;
-	return ours && info.not_after_s > now;
+	return ours;
 }
 
 bool join_load(const struct join_plan *plan, struct cluster_facts *out, bool *out_usable)

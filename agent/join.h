@@ -26,8 +26,8 @@ struct cluster_facts {
 };
 void cluster_facts_clear(struct cluster_facts *facts);
 
-/* From the disk; false when a new join is due.  *out_usable: the old facts still work meanwhile
- * (a certificate that is to be renewed). */
+/* From the disk; false when a new join is due.  *out_usable: the old facts serve meanwhile, also
+ * when the certificate is over: pods run by them, though the server will not hear us. */
 bool join_load(const struct join_plan *plan, struct cluster_facts *out, bool *out_usable);
 
 struct join;

@@ -513,6 +513,10 @@ static void want_image(struct pod_container *c)
 		pod_again_at(c->pod, c->image_due_ms);
 		return;
 	}
+	/* It ran before the power went, and the server has not been heard yet: no registry needs to
+	 * answer for it to run again. */
+	if (c->pod->adopted && plan.policy == IMAGE_ALWAYS)
+		plan.policy = IMAGE_IF_NOT_PRESENT;
 	pull_secret_find(json_root(c->pod->now), c->pod->sources, plan.name, &login);
 	if (login.username) {
 		plan.username = str_of(login.username);

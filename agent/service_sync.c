@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 
+#include "agent/kept_list.h"
 #include "base/log.h"
 #include "base/map.h"
 
@@ -15,6 +16,8 @@
 struct service_sync {
 	struct service_sync_plan plan;
 	struct cache *services, *slices;
+	struct kept_list *kept_services, *kept_slices;
+	bool remembered; /* both are known from the disk */
 	char *pod_cidr;
 	struct service_endpoint relay;
 	struct loop_timer timer;
@@ -347,14 +350,20 @@ static void trim(const struct cache *cache)
 		object_trim(object);
 }
 
+/* Half of the lists would be worse than the table of an earlier life. */
+static bool may_write(const struct service_sync *sync)
+{
+	return (cache_is_synced(sync->services) && cache_is_synced(sync->slices)) ||
+	       sync->remembered;
+}
+
 static void on_timer(struct loop_timer *timer)
 {
 	struct service_sync *sync = CONTAINER_OF(timer, struct service_sync, timer);
 	auto_arena arena = arena_new();
 	struct table *table = arena_zero(arena, sizeof(*table));
 
-	/* Before the first lists the old table knows better. */
-	if (!sync->pod_cidr || !cache_is_synced(sync->services) || !cache_is_synced(sync->slices))
+	if (!sync->pod_cidr || !may_write(sync))
 		return;
 	table->sync = sync;
 	table->arena = arena;
@@ -376,16 +385,38 @@ void service_sync_again(struct service_sync *sync)
 		loop_timer_set(sync->plan.node->loop, &sync->timer, GATHER_MS);
 }
 
+static void keep(struct service_sync *sync)
+{
+	if (sync->kept_slices) { /* not while the caches are being seeded */
+		kept_list_changed(sync->kept_services);
+		kept_list_changed(sync->kept_slices);
+	}
+	service_sync_again(sync);
+}
+
 static void on_change(void *owner, const struct object *before, const struct object *after)
 {
 	(void)before;
 	(void)after;
-	service_sync_again(owner);
+	keep(owner);
 }
 
 static void on_synced(void *owner)
 {
-	service_sync_again(owner);
+	keep(owner);
+}
+
+/* What was true last, for a start without the server. */
+static void remember(struct service_sync *sync)
+{
+	struct node *node = sync->plan.node;
+	struct kept_list *services = kept_list_open(node, "services", sync->services);
+	struct kept_list *slices = kept_list_open(node, "endpointslices", sync->slices);
+	bool all = kept_list_load(services);
+
+	sync->remembered = kept_list_load(slices) && all;
+	sync->kept_services = services;
+	sync->kept_slices = slices;
 }
 
 struct service_sync *service_sync_start(const struct service_sync_plan *plan)
@@ -402,6 +433,7 @@ struct service_sync *service_sync_start(const struct service_sync_plan *plan)
 	sync->slices = cache_start(client,
 				   kind_find_name(STR("discovery.k8s.io/v1"), STR("EndpointSlice")),
 				   NULL, &events, sync);
+	remember(sync);
 	plan->node->services = sync->services;
 	return sync;
 }
@@ -411,6 +443,8 @@ void service_sync_stop(struct service_sync *sync)
 	if (!sync)
 		return;
 	sync->plan.node->services = NULL;
+	kept_list_close(sync->kept_services);
+	kept_list_close(sync->kept_slices);
 	loop_timer_stop(&sync->timer);
 	cache_stop(sync->services);
 	cache_stop(sync->slices);

@@ -3,7 +3,8 @@
  *
  * Changes are gathered for a moment and written as one table (flannel-lite/service_rules.h).  The
  * service default/kubernetes leads to this node's own relay to the API, wherever the server is.
- * The last table stays when the agent goes.  Loop thread only.
+ * The last table stays when the agent goes, and after a reboot without the server it is made of
+ * what both lists said last (agent/kept_list.h).  Loop thread only.
  */
 #ifndef AGENT_SERVICE_SYNC_H
 #define AGENT_SERVICE_SYNC_H

@@ -148,6 +148,21 @@ static void take_list(struct cache *cache, const struct json *result)
 	see_revision(cache, meta_str(result, "resourceVersion"));
 }
 
+void cache_seed(struct cache *cache, const struct json *list)
+{
+	assert(!cache->synced);
+	for (struct json_iter it = json_iter(json_get(list, "items")); json_next(&it);) {
+		auto_buf key = BUF_INIT;
+		struct object *object;
+
+		if (meta_str(it.value, "name").len == 0)
+			continue;
+		object = object_of(cache, it.value);
+		object_key(object, &key);
+		change(cache, buf_str(&key), object);
+	}
+}
+
 static void on_list(void *of, const struct json *result, const struct error *err)
 {
 	struct cache *cache = of;

@@ -22,6 +22,12 @@ struct cache_events {
 struct cache *cache_start(struct client *client, const struct kind *kind, const char *query,
 			  const struct cache_events *events, void *owner);
 void cache_stop(struct cache *cache); /* NULL is fine */
+/*
+ * Objects of an earlier life (a list as the API prints one), known until the first list says what
+ * is true; to be called before that.  The cache is not synced by it.  What makes no sense is left
+ * out.  Handlers are told.
+ */
+void cache_seed(struct cache *cache, const struct json *list);
 /* The way to the API is open again: a cache that waits after a failure tries now. */
 void cache_poke(struct cache *cache); /* NULL is fine */
 bool cache_is_synced(const struct cache *cache);

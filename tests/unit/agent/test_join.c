@@ -505,8 +505,8 @@ static void certificates_are_renewed_in_time(void)
 		int64_t from, days;
 		bool fresh, usable;
 	} rows[] = {
-		{ -1, 30, true, true },   { -19, 30, true, true },   { -21, 30, false, true },
-		{ -29, 30, false, true }, { -31, 30, false, false },
+		{ -1, 30, true, true },   { -19, 30, true, true },  { -21, 30, false, true },
+		{ -29, 30, false, true }, { -31, 30, false, true }, /* over: pods still run by it */
 	};
 	struct scene scene;
 

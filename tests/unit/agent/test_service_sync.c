@@ -117,6 +117,19 @@ struct scene {
 	char *services, *slices;
 };
 
+static bool keeps_disk; /* the next scene finds what the one before has left */
+
+static void clear_disk(void)
+{
+	static const char *const names[] = { "services", "endpointslices" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names) && !keeps_disk; i++) {
+		auto_free char *path = memory_print("%s/%s.json", harness_folder(), names[i]);
+
+		unlink(path);
+	}
+}
+
 static void network(struct scene *scene)
 {
 	const struct service_endpoint relay = { 0x0a2a0301, 6444 }; /* 10.42.3.1 */
@@ -132,16 +145,22 @@ static void scene_open(struct scene *scene, const char *services, const char *sl
 	struct error err;
 
 	*scene = (struct scene){ 0 };
+	clear_disk();
 	CHECK_OK(loop_open(&scene->loop, &err), &err);
 	fixture_api_open(&scene->api, scene->loop);
 	scene->services =
 		memory_print("{'metadata':{'resourceVersion':'9'},'items':[%s]}", services);
 	scene->slices = memory_print("{'metadata':{'resourceVersion':'9'},'items':[%s]}", slices);
-	fixture_api_answer(&scene->api, "GET /api/v1/services", scene->services);
-	fixture_api_answer(&scene->api, "GET /apis/discovery.k8s.io/v1/endpointslices",
-			   scene->slices);
-	scene->node =
-		(struct node){ .loop = scene->loop, .client = scene->api.client, .name = "n1" };
+	if (!keeps_disk) {
+		fixture_api_answer(&scene->api, "GET /api/v1/services", scene->services);
+		fixture_api_answer(&scene->api, "GET /apis/discovery.k8s.io/v1/endpointslices",
+				   scene->slices);
+	}
+	scene->node = (struct node){ .loop = scene->loop,
+				     .client = scene->api.client,
+				     .name = "n1",
+				     .folder = harness_folder() };
+	CHECK_OK(work_open(scene->loop, 1, &scene->node.chores, &err), &err);
 	wrote = false;
 	scene->sync = service_sync_start(&plan);
 }
@@ -150,6 +169,7 @@ static void scene_close(struct scene *scene)
 {
 	service_sync_stop(scene->sync);
 	CHECK(scene->node.services == NULL);
+	work_close(scene->node.chores);
 	fixture_api_close(&scene->api);
 	loop_close(scene->loop);
 	for (size_t i = 0; i < pod_count; i++)
@@ -341,6 +361,27 @@ static void a_refusal_is_tried_again(void)
 	scene_close(&scene);
 }
 
+/* What both lists said last serves until the API says otherwise; half of it does not. */
+static void the_last_lists_serve_without_the_api(void)
+{
+	static const char slices[] = SLICE("a", "web", HTTP_SLICE, UP("10.42.0.2", "n0"));
+	auto_free char *path = memory_print("%s/endpointslices.json", harness_folder());
+	struct scene scene;
+
+	check_table(SERVICE("web", "10.43.0.7", HTTP, ""), slices,
+		    "6 10.43.0.7,80 node=30080 -> 10.42.0.2:8080\n");
+	keeps_disk = true;
+	check_table("", "", "6 10.43.0.7,80 node=30080 -> 10.42.0.2:8080\n");
+	fixture_write(path, "{\"items\":[");
+	writes = 0;
+	scene_open(&scene, "", "");
+	network(&scene);
+	fixture_turn(scene.loop, 10);
+	CHECK_INT(writes, 0);
+	scene_close(&scene);
+	keeps_disk = false;
+}
+
 static void stopped_at_any_time(void)
 {
 	for (int rounds = 0; rounds < 12; rounds++) {
@@ -366,6 +407,7 @@ static const struct test tests[] = {
 	{ "nothing is written before all is known", nothing_is_written_before_all_is_known },
 	{ "changes are gathered", changes_are_gathered },
 	{ "a refusal is tried again", a_refusal_is_tried_again },
+	{ "the last lists serve without the API", the_last_lists_serve_without_the_api },
 	{ "stopped at any time", stopped_at_any_time },
 };
 
