@@ -21,3 +21,14 @@ build/$(ARCH)/hello: packaging/sample/hello.c build/deps/$(ARCH).stamp
 
 build/$(ARCH)/hello.tar: build/$(ARCH)/hello packaging/sample/make_image.sh
 	$(call announce,TAR,$@) packaging/sample/make_image.sh $< $(ARCH) $@
+
+#: make dist                  build/dist: signed programs, bundles and install.sh for any web server or memory stick
+#:                            DIST_KEY=a.key,b.key DIST_ROOT=file DIST_URL=https://... DIST_FROM=old,folders
+#:                            DIST_ARCHS="x86_64 armv7" DIST=folder DIST_CHANNEL=stable
+DIST ?= build/dist
+DIST_ARCHS ?= x86_64 aarch64 armv7 armv6
+export DIST_KEY DIST_ROOT DIST_URL DIST_FROM DIST_CHANNEL
+.PHONY: dist
+dist: build/mote
+	@for arch in $(DIST_ARCHS); do $(MAKE) -s --no-print-directory ARCH=$$arch version='$(version)' all sample || exit; done
+	@packaging/dist/make_dist.sh '$(DIST)' '$(version)' $(DIST_ARCHS)
