@@ -24,6 +24,7 @@
 #include "agent/node_service.h"
 #include "agent/recorder.h"
 #include "agent/service_sync.h"
+#include "agent/sources.h"
 #include "api/names.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -661,6 +662,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 					   .owner = agent };
 
 	if (!work_open(agent->loop, 1, &node->chores, err) ||
+	    !sources_keys_open(agent->folder, &node->keys, err) ||
 	    !flush_open(agent->loop, node->chores, agent->folder, &node->flush, err) ||
 	    !images_open(store, &node->images, err) ||
 	    !image_getter_open(agent->loop, node->images,
@@ -723,6 +725,7 @@ bool agent_stop(struct agent *agent)
 	service_sync_stop(agent->services);
 	cache_stop(agent->nodes);
 	pods_close(agent->pods);
+	seal_keys_free(node->keys);
 	if (node->chores)
 		work_close(node->chores);
 	flush_close(node->flush);

@@ -11,6 +11,7 @@
 #include "base/work.h"
 #include "client/cache.h"
 #include "flannel-lite/pod_network.h"
+#include "net/seal.h"
 #include "runtime/images.h"
 
 struct node {
@@ -27,6 +28,7 @@ struct node {
 	const struct cache *services;
 	struct images *images;
 	struct exec_bridges *bridges; /* exec and attach sessions: they end before their sandbox */
+	struct seal_keys *keys;       /* of what pods are made of, on the disk */
 	struct flush *flush;          /* after files were put below the folder */
 	struct work_pool *chores;     /* one servant thread: removing folders */
 	struct image_getter *getter;

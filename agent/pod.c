@@ -587,7 +587,10 @@ static struct pod *make(struct node *node, const struct json *object, const char
 	pod->timer.on_timer = on_timer;
 	set_object(pod, object);
 	pod_containers_make(pod);
-	pod->sources = sources_new(node->client, pod->folder, json_root(pod->now));
+	pod->sources = sources_new(&(struct sources_plan){ .client = node->client,
+							   .folder = pod->folder,
+							   .keys = node->keys },
+				   json_root(pod->now));
 	return pod;
 }
 

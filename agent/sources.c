@@ -10,9 +10,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "net/hash.h"
+#include "net/seal_file.h"
 
 #define AGAIN_MS    60000
 #define SOURCES_MAX 256
@@ -34,6 +36,7 @@ struct source {
 struct sources {
 	struct client *client;
 	char *folder;
+	struct seal_keys *keys;
 	const struct json *pod;
 	struct map *map; /* "type/name/seconds" -> struct source */
 	size_t running;
@@ -144,31 +147,57 @@ static char *kept_path(const struct source *source)
 	return memory_print("%s/%.32s.json", source->sources->folder, hex);
 }
 
+/* What a copy is sealed under: it is this pod's, and of this name. */
+static void print_sealed_name(const struct source *source, struct buf *out)
+{
+	auto_free char *key = key_of(source->type, str_of(source->name), source->seconds);
+
+	buf_add_print(out, STR_FMT "/%s", STR_ARG(meta_str(source->sources->pod, "uid")), key);
+}
+
+static void write_sealed(const struct source *source, const struct json *value)
+{
+	auto_free char *path = kept_path(source);
+	auto_wiped text = BUF_INIT;
+	auto_buf name = BUF_INIT, sealed = BUF_INIT;
+	struct error ignored;
+
+	json_print(value, &text);
+	print_sealed_name(source, &name);
+	seal_close(source->sources->keys, buf_str(&name), buf_str(&text), &sealed);
+	if (file_make_dirs(source->sources->folder, 0700, &ignored))
+		(void)!file_put(path, buf_str(&sealed), 0600, &ignored);
+}
+
 static void load(struct source *source)
 {
 	auto_free char *path = kept_path(source);
-	auto_buf text = BUF_INIT;
+	auto_buf sealed = BUF_INIT, name = BUF_INIT;
+	auto_wiped text = BUF_INIT;
 	struct error ignored;
+	bool newest = false;
 
-	if (file_read(path, LIMIT_BODY * 2, &text, &ignored))
-		(void)!json_parse(buf_str(&text), &source->doc, NULL, &ignored);
+	if (!file_read(path, LIMIT_BODY * 2, &sealed, &ignored))
+		return;
+	print_sealed_name(source, &name);
+	if (!seal_is_sealed(buf_str(&sealed)))
+		buf_add_str(&text, buf_str(&sealed)); /* of a version that did not seal */
+	else if (!seal_open(source->sources->keys, buf_str(&name), buf_str(&sealed), &text, &newest,
+			    &ignored))
+		return;
+	if (json_parse(buf_str(&text), &source->doc, NULL, &ignored) && !newest)
+		write_sealed(source, json_root(source->doc));
 }
 
 /* Kept only where it changed: flash wears out.  A full disk costs the copy, not the pod. */
 static void keep(struct source *source, const struct json *value)
 {
-	auto_free char *path = kept_path(source);
-	auto_buf text = BUF_INIT;
-	struct error ignored;
-
 	if (source->doc && json_equal(json_root(source->doc), value))
 		return;
 	json_doc_free(source->doc);
 	source->doc = json_doc_new();
 	json_set_root(source->doc, json_clone(source->doc, value));
-	json_print(value, &text);
-	if (file_make_dirs(source->sources->folder, 0700, &ignored))
-		(void)!file_put(path, buf_str(&text), 0600, &ignored);
+	write_sealed(source, value);
 }
 
 /* --- fetching --- */
@@ -358,14 +387,31 @@ struct str sources_token(const struct sources *it, struct str audience, int64_t 
 
 /* --- life --- */
 
-struct sources *sources_new(struct client *client, const char *folder, const struct json *pod)
+bool sources_keys_open(const char *folder, struct seal_keys **out, struct error *err)
+{
+	auto_free char *path = memory_print("%s/seal-key", folder);
+
+	if (seal_file_read(path, out, err))
+		return true;
+	if (err->kind != ERROR_NOT_FOUND && err->kind != ERROR_INVALID)
+		return false;
+	if (err->kind == ERROR_INVALID)
+		log_error("agent.sources",
+			  "the key of kept secrets cannot be used; a new one is made, and what was "
+			  "kept is fetched again",
+			  "why=\"%s\"", err->text);
+	return seal_file_make(path, out, err);
+}
+
+struct sources *sources_new(const struct sources_plan *plan, const struct json *pod)
 {
 	struct sources *it = memory_new(struct sources);
 	struct str key;
 	void *value;
 
-	it->client = client;
-	it->folder = memory_print("%s/sources", folder);
+	it->client = plan->client;
+	it->folder = memory_print("%s/sources", plan->folder);
+	it->keys = plan->keys;
 	it->pod = pod;
 	it->map = map_new();
 	it->told.on_task = on_told;

@@ -1,19 +1,30 @@
 /*
  * sources.h - what a pod's volumes and environment are made of: config maps, secrets, tokens.
  *
- * All that the pod names is fetched through the API and kept below `folder` (0600), so that a pod
- * can be started without the server.  What is there no longer is kept as it was, until the pod
- * goes: a running pod loses nothing.  Loop thread only.
+ * All that the pod names is fetched through the API and kept below `folder` (0600, sealed with the
+ * node's keys), so that a pod can be started without the server.  What is there no longer is kept
+ * as it was, until the pod goes: a running pod loses nothing.  Loop thread only.
  */
 #ifndef AGENT_SOURCES_H
 #define AGENT_SOURCES_H
 
 #include "client/client.h"
+#include "net/seal.h"
+
+struct sources_plan {
+	struct client *client;
+	const char *folder;     /* the pod's; a folder "sources" is made in it */
+	struct seal_keys *keys; /* borrowed, for as long as the sources live */
+};
+
+/* The node's keys in <folder>/seal-key, made when there are none.  Keys that are refused
+ * (net/seal_file.h) are replaced, with a line in the log: what they sealed is fetched again. */
+MUST_CHECK bool sources_keys_open(const char *folder, struct seal_keys **out, struct error *err);
 
 struct sources;
-/* `folder` is the pod's; a folder "sources" is made in it.  `pod` is borrowed until the next
- * sources_pod; what its spec names never changes. */
-struct sources *sources_new(struct client *client, const char *folder, const struct json *pod);
+/* `pod` is borrowed until the next sources_pod; what its spec names never changes.  A kept copy
+ * that the keys do not open does not count. */
+struct sources *sources_new(const struct sources_plan *plan, const struct json *pod);
 void sources_pod(struct sources *sources, const struct json *pod);
 void sources_free(struct sources *sources); /* a running fetch is dropped; NULL is fine */
 

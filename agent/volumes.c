@@ -21,6 +21,7 @@
 struct volume_type {
 	const char *field; /* of the volume in the pod's spec */
 	bool read_only;
+	bool secret; /* its files are in memory only */
 	bool (*prepare)(const struct volumes_work *work, const struct json *part, const char *path,
 			struct error *err);
 };
@@ -371,12 +372,35 @@ PREPARE_FILES(secret)
 PREPARE_FILES(downward)
 PREPARE_FILES(projected)
 
+/* Mounted once for the life of the pod, and anew after the machine was off.  A folder that has
+ * files is one of a running pod whose agent did not do so: its containers hold it. */
+static bool prepare_memory(const char *path, struct error *err)
+{
+	if (is_mounted(path))
+		return true;
+	if (!file_make_dirs(path, 0755, err))
+		return false;
+	if (rmdir(path) < 0) {
+		if (errno == ENOTEMPTY || errno == EEXIST)
+			return true;
+		return error_os(err, "cannot remake %s", path);
+	}
+	if (mkdir(path, 0755) < 0)
+		return error_os(err, "cannot make %s", path);
+	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") < 0)
+		return error_os(err, "cannot mount memory at %s", path);
+	return true;
+}
+
 /* --- the table --- */
 
 static const struct volume_type volume_types[] = {
-	{ "emptyDir", false, prepare_empty },      { "hostPath", false, prepare_host },
-	{ "configMap", true, prepare_config_map }, { "secret", true, prepare_secret },
-	{ "downwardAPI", true, prepare_downward }, { "projected", true, prepare_projected },
+	{ "emptyDir", false, false, prepare_empty },
+	{ "hostPath", false, false, prepare_host },
+	{ "configMap", true, false, prepare_config_map },
+	{ "secret", true, true, prepare_secret },
+	{ "downwardAPI", true, false, prepare_downward },
+	{ "projected", true, true, prepare_projected },
 };
 
 static const struct volume_type *type_of(const struct json *volume)
@@ -413,6 +437,8 @@ bool volumes_prepare(const struct volumes_work *work, struct error *err)
 					 "volume \"" STR_FMT "\": this node has no volumes of the "
 					 "type " STR_FMT,
 					 STR_ARG(name), STR_ARG(unknown_type(it.value)));
+		if (type->secret && !prepare_memory(path, err))
+			return error_context(err, "volume \"" STR_FMT "\"", STR_ARG(name));
 		if (!type->prepare(work, json_get(it.value, type->field), path, err))
 			return error_context(err, "volume \"" STR_FMT "\"", STR_ARG(name));
 	}

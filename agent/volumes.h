@@ -2,6 +2,7 @@
  * volumes.h - the volumes of a pod on this machine: one row a type (volume_types in volumes.c).
  *
  * Everything lies below <pod folder>/volumes/<name>, except host paths, which are where they are.
+ * The files of secrets and tokens are in memory only (a tmpfs a volume).
  */
 #ifndef AGENT_VOLUMES_H
 #define AGENT_VOLUMES_H

@@ -67,6 +67,18 @@ void fixture_keep(const char *folder, const char *kind, const char *name, int64_
 	fixture_write(path, buf_text(&plain));
 }
 
+struct sources *fixture_sources(struct client *client, const struct json *pod)
+{
+	static struct seal_keys *keys;
+	struct sources_plan plan = { .client = client, .folder = harness_folder() };
+	struct error err;
+
+	if (!keys)
+		CHECK_OK(sources_keys_open(plan.folder, &keys, &err), &err);
+	plan.keys = keys;
+	return sources_new(&plan, pod);
+}
+
 /* --- an API --- */
 
 static void remember(struct fixture_api *api, struct http_request *req)

@@ -23,6 +23,9 @@ void fixture_write(const char *path, const char *text);
 void fixture_keep(const char *folder, const char *kind, const char *name, int64_t seconds,
 		  const char *text);
 
+/* Sources as a node has them; folder is the test's.  The pod is borrowed. */
+struct sources *fixture_sources(struct client *client, const struct json *pod);
+
 /* An API of plain answers: what is asked for is looked up by "METHOD path". */
 struct fixture_api {
 	struct loop *loop;

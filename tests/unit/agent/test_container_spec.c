@@ -40,7 +40,7 @@ static void scene_plan(struct scene *scene, const char *container, const char *p
 	*scene = (struct scene){ .pod = fixture_json(text), .arena = arena_new() };
 	scene->image.config = fixture_json(config);
 	scene->image.layers = layers;
-	scene->sources = sources_new(NULL, harness_folder(), json_root(scene->pod));
+	scene->sources = fixture_sources(NULL, json_root(scene->pod));
 	scene->volumes = (struct volumes_work){ .folder = "/pod",
 						.pod = json_root(scene->pod),
 						.sources = scene->sources,

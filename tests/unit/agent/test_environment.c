@@ -34,7 +34,7 @@ static void scene_build(struct scene *scene, const char *container, const char *
 	*scene = (struct scene){ .pod = fixture_json(text), .arena = arena_new() };
 	root = json_root(scene->pod);
 	scene->image = image_env ? fixture_json(image_env) : NULL;
-	scene->sources = sources_new(NULL, harness_folder(), root);
+	scene->sources = fixture_sources(NULL, root);
 	scene->facts = (struct downward_facts){ .node_ip = "192.0.2.1", .pod_ip = "10.1.0.5" };
 	scene->work = (struct environment_work){
 		.pod = root,

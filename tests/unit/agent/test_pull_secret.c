@@ -25,7 +25,7 @@ static void check_login(const char *image, const char *want)
 {
 	auto_json_doc pod = fixture_json(
 		"{'spec':{'imagePullSecrets':[{'name':'none'},{'name':'a'},{'name':'b'}]}}");
-	struct sources *sources = sources_new(NULL, harness_folder(), json_root(pod));
+	struct sources *sources = fixture_sources(NULL, json_root(pod));
 	auto_free char *have = NULL;
 	struct pull_login login;
 

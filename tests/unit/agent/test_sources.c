@@ -35,7 +35,7 @@ static void scene_open(struct scene *scene, const char *spec)
 	*scene = (struct scene){ .pod = fixture_json(text) };
 	CHECK_OK(loop_open(&scene->loop, &err), &err);
 	fixture_api_open(&scene->api, scene->loop);
-	scene->sources = sources_new(scene->api.client, harness_folder(), json_root(scene->pod));
+	scene->sources = fixture_sources(scene->api.client, json_root(scene->pod));
 }
 
 static void scene_close(struct scene *scene)
