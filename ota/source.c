@@ -120,6 +120,11 @@ bool source_has_ranges(const struct source *source)
 	return !source->whole;
 }
 
+int source_fd(const struct source *source)
+{
+	return source->fd;
+}
+
 uint64_t source_received(const struct source *source)
 {
 	return source->received;
@@ -209,8 +214,7 @@ static bool on_head(void *of, const struct http_head *head)
 	struct reading *reading = of;
 
 	reading->heard_ms = clock_now_ms();
-	if (reading->over)
-		return false;
+	assert(!reading->over);
 	if (head->status == 206 && begins_at(head, reading->at)) {
 		reading->position = reading->at;
 	} else if (head->status == 200) {
@@ -221,6 +225,7 @@ static bool on_head(void *of, const struct http_head *head)
 	} else {
 		refuse(reading, head->status);
 	}
+	reading->freed = reading->over; /* a call that wants no body ends here */
 	return !reading->over;
 }
 

@@ -28,6 +28,8 @@ DEFINE_AUTO(struct source *, source_close)
 #define auto_source AUTO(source_close) struct source *
 
 bool source_is_remote(const struct source *source);
+/* Of a file; -1 for a URL. */
+int source_fd(const struct source *source);
 /* False after a server sent a whole file instead of a range. */
 bool source_has_ranges(const struct source *source);
 /* Bytes that came over the wire so far, whether wanted or not. */
