@@ -11,6 +11,8 @@
 #include "net/http_client.h"
 #include "net/unix_socket.h"
 
+#define ANSWER_MS 10000
+
 struct ctr_agent {
 	struct loop *loop;
 	struct http_client *client;
@@ -199,6 +201,8 @@ bool ctr_agent_call(struct ctr_agent *agent, const char *method, const char *pat
 				.target = path,
 				.headers = &type,
 				.header_count = body.len > 0,
+				/* Questions are answered at once; work takes its time. */
+				.timeout_ms = body.len > 0 ? 0 : ANSWER_MS,
 				.body = body };
 	bool done = run(agent, &waiting, &ask, err) &&
 		    json_parse(buf_str(&waiting.body), out, NULL, err);

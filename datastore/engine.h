@@ -49,6 +49,9 @@ void engine_tidy(struct engine *engine);
 /* Write all anew into files without a past: what was there before is in none of them.  As
  * engine_commit: one thread at a time. */
 MUST_CHECK bool engine_scrub(struct engine *engine, struct error *err);
+/* Is every page and index in order?  ERROR_BROKEN says what is not.  Blocks as long as a full read.
+ */
+MUST_CHECK bool engine_check(struct engine *engine, struct error *err);
 /* Made by this version, or scrubbed by it once; read when the database was opened. */
 bool engine_is_scrubbed(const struct engine *engine);
 void engine_close(struct engine *engine); /* NULL is fine */

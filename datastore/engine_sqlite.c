@@ -373,6 +373,24 @@ bool engine_scrub(struct engine *engine, struct error *err)
 	return true;
 }
 
+bool engine_check(struct engine *engine, struct error *err)
+{
+	sqlite3_stmt *query = NULL;
+	const char *said = "nothing";
+	bool done = false;
+
+	if (sqlite3_prepare_v2(engine->db, "PRAGMA quick_check(1)", -1, &query, NULL) != SQLITE_OK)
+		return fail(err, engine->db, "check the database");
+	if (sqlite3_step(query) == SQLITE_ROW) {
+		said = (const char *)sqlite3_column_text(query, 0);
+		done = said && strcmp(said, "ok") == 0;
+	}
+	if (!done)
+		error_set(err, ERROR_BROKEN, "the database is damaged: %s", said ? said : "?");
+	sqlite3_finalize(query);
+	return done;
+}
+
 bool engine_is_scrubbed(const struct engine *engine)
 {
 	return engine->scrubbed;
