@@ -658,6 +658,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 					   .machine = &agent->machine,
 					   .labels = &agent->plan->node_label,
 					   .taints = &agent->plan->node_taint,
+					   .external_ip = agent->plan->node_external_ip,
 					   .on_object = on_object,
 					   .owner = agent };
 

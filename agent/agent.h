@@ -23,6 +23,7 @@ struct agent_plan {
 	const char *token_file;        /* or a file that holds it                        */
 	const char *node_name;         /* NULL = the host's name                         */
 	const char *node_ip;           /* NULL = the address of the way to the server    */
+	const char *node_external_ip;  /* NULL = none; only told                         */
 	struct option_list node_label; /* "key=value", at first registration             */
 	struct option_list node_taint; /* "key=value:Effect", at first registration      */
 	const char *registries;        /* /etc/mote/registries.yaml; may be missing      */

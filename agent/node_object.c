@@ -144,6 +144,8 @@ static struct json *make_status(const struct node_object *it, struct json_doc *d
 	struct json *addresses = json_sub_array(doc, status, "addresses");
 
 	put_address(doc, addresses, "InternalIP", it->plan.node->ip);
+	if (it->plan.external_ip && *it->plan.external_ip)
+		put_address(doc, addresses, "ExternalIP", it->plan.external_ip);
 	put_address(doc, addresses, "Hostname", it->plan.node->name);
 	put_resources(it, doc, status, "capacity");
 	put_resources(it, doc, status, "allocatable");

@@ -16,6 +16,7 @@ struct node_object_plan {
 	struct node *node;
 	const struct machine *machine;
 	const struct option_list *labels, *taints;
+	const char *external_ip; /* NULL = none */
 	/* The object as the API has it (podCIDR!), after each answer. */
 	void (*on_object)(void *owner, const struct json *object);
 	void *owner;

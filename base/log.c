@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log_sink.h"
 
 static _Atomic int level_now = LOG_INFO;
 static _Atomic bool json_now;
@@ -174,7 +174,5 @@ void log_line(enum log_level level, const char *room, const char *message, const
 		print_json(&line, level, room, message, str_of(text));
 	else
 		print_text(&line, level, room, message, str_of(text));
-	/* Nobody can be told when the log itself cannot be written. */
-	if (write(STDERR_FILENO, line.at, line.len) < 0)
-		return;
+	log_sink_write(buf_str(&line));
 }

@@ -7,9 +7,9 @@
  *
  * Levels: error (needs a human), warn (we coped: say how), info (rare facts), debug.  Only rooms
  * that own a decision log; base, net, api and datastore return errors.  Writes one line with one
- * write(2) to standard error.  Any thread.  Field values with blanks stand in double quotes; the
- * text between them may have quotes itself, escaped or not.  Keys are of a-z, 0-9 and _.  Fields of
- * more than 2 KiB are cut.
+ * write(2) to standard error, or where base/log_sink.h leads.  Any thread.  Field values with
+ * blanks stand in double quotes; the text between them may have quotes itself, escaped or not.
+ * Keys are of a-z, 0-9 and _.  Fields of more than 2 KiB are cut.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

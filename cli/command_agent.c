@@ -9,15 +9,18 @@
 
 #include "agent/agent.h"
 #include "base/memory.h"
+#include "cli/absent_options.h"
 #include "cli/command_line.h"
+#include "cli/kubelet_args.h"
 #include "cli/node_options.h"
 #include "cli/ota_daemon.h"
 #include "net/service_notify.h"
 
 struct options {
 	struct agent_plan plan;
+	struct node_choice choice;
+	struct command_log log;
 	const char *config;
-	bool debug, log_json;
 };
 
 #define AT(field) offsetof(struct options, field)
@@ -61,12 +64,14 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-static const struct option_set set = {
+const struct option_set command_agent_options = {
 	.usage = "mote agent --server URL --token TOKEN [options]",
 	.about =
 		"Joins this machine to a cluster and runs its pods.  Every option is also a key of "
 		"the configuration file.",
 	.rows = rows,
+	.absent = absent_options,
+	.other = &command_server_options,
 };
 
 struct serving {
@@ -142,14 +147,21 @@ static int run(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	struct options options = { 0 };
-	struct command_line line = { .set = &set,
-				     .config = config_path(&set, argc, argv),
+	struct command_line line = { .set = &command_agent_options,
+				     .config = config_path(&command_agent_options, argc, argv),
 				     .arena = arena,
 				     .target = &options };
+	struct error err;
 
 	if (!command_line_read(&line, argc, argv))
 		return line.status;
-	log_set(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json);
+	if (!kubelet_args_apply(&options.choice.kubelet_arg, arena, &options.plan, &err)) {
+		command_fail(&err);
+		return 2;
+	}
+	if (!command_log_start(&options.log, &err) ||
+	    !node_plan_finish(&options.choice, arena, &options.plan, &err))
+		return command_fail(&err);
 	return serve(&options);
 }
 

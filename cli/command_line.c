@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log_sink.h"
 
-#define PREFIX_K3S  "K3S_"
-#define PREFIX_MOTE "MOTE_"
+#define VERBOSE_DEBUG 4
+#define PREFIX_K3S    "K3S_"
+#define PREFIX_MOTE   "MOTE_"
 
 static bool has_variable(const struct option_set *set, const char *name)
 {
@@ -78,4 +80,12 @@ bool command_line_read(struct command_line *line, int argc, char **argv)
 	options_help(line->set, &help);
 	fputs(buf_text(&help), stdout);
 	return false;
+}
+
+bool command_log_start(const struct command_log *log, struct error *err)
+{
+	bool more = log->debug || log->verbosity >= VERBOSE_DEBUG;
+
+	log_set(more ? LOG_DEBUG : LOG_INFO, log->as_json);
+	return !log->file || !*log->file || log_sink_open(log->file, log->stderr_too, err);
 }

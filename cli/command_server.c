@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "cli/absent_options.h"
 #include "cli/command_line.h"
+#include "cli/kubelet_args.h"
 #include "cli/node_options.h"
 #include "cli/ota_daemon.h"
 #include "cli/own_agent.h"
@@ -17,10 +19,14 @@
 struct options {
 	struct server_plan plan;
 	struct agent_plan node; /* of our own agent */
+	struct node_choice choice;
+	struct command_log log;
 	const char *config;
-	bool debug, log_json, disable_agent;
+	const char *flannel_backend;
+	bool disable_agent;
 };
 
+#define VXLAN     "vxlan"
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
@@ -48,8 +54,17 @@ static const struct option_row rows[] = {
 	  .value_name = "ADDR",
 	  .group = "Listening",
 	  .help = "address that nodes use (default: that of the default route)" },
+	{ .flag = "advertise-port",
+	  .type = OPTION_INT,
+	  .at = AT(plan.advertise_port),
+	  .value_name = "PORT",
+	  .min = 1,
+	  .max = 65535,
+	  .group = "Listening",
+	  .help = "port that pods are told (default: --https-listen-port)" },
 	{ .flag = "tls-san",
 	  .type = OPTION_LIST,
+	  .commas = true,
 	  .at = AT(plan.tls_san),
 	  .value_name = "NAME",
 	  .group = "Listening",
@@ -78,6 +93,27 @@ static const struct option_row rows[] = {
 	  .value_name = "FILE",
 	  .group = "Cluster",
 	  .help = "file that holds the token" },
+	{ .flag = "agent-token",
+	  .env = "MOTE_AGENT_TOKEN",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.agent_token),
+	  .value_name = "TOKEN",
+	  .group = "Cluster",
+	  .help = "another secret, which agents join with (default: the token)" },
+	{ .flag = "agent-token-file",
+	  .env = "MOTE_AGENT_TOKEN_FILE",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.agent_token_file),
+	  .value_name = "FILE",
+	  .group = "Cluster",
+	  .help = "file that holds it" },
+	{ .flag = "disable",
+	  .type = OPTION_LIST,
+	  .commas = true,
+	  .at = AT(plan.disable),
+	  .value_name = "NAME",
+	  .group = "Cluster",
+	  .help = "do not deploy server/manifests/NAME.yaml, and remove what it deployed" },
 	{ .flag = "cluster-cidr",
 	  .type = OPTION_TEXT,
 	  .at = AT(plan.cluster_cidr),
@@ -113,6 +149,13 @@ static const struct option_row rows[] = {
 	  .fallback = "cluster.local",
 	  .group = "Networking",
 	  .help = "domain of the cluster" },
+	{ .flag = "flannel-backend",
+	  .type = OPTION_TEXT,
+	  .at = AT(flannel_backend),
+	  .value_name = "NAME",
+	  .fallback = VXLAN,
+	  .group = "Networking",
+	  .help = "way between the nodes' pods; there is this one only" },
 	{ .flag = "write-kubeconfig",
 	  .letter = 'o',
 	  .env = "MOTE_KUBECONFIG_OUTPUT",
@@ -130,6 +173,13 @@ static const struct option_row rows[] = {
 	  .fallback = "0600",
 	  .group = "Client",
 	  .help = "its file mode" },
+	{ .flag = "write-kubeconfig-group",
+	  .env = "MOTE_KUBECONFIG_GROUP",
+	  .type = OPTION_TEXT,
+	  .at = AT(plan.write_kubeconfig_group),
+	  .value_name = "GROUP",
+	  .group = "Client",
+	  .help = "its group" },
 	{ .flag = "disable-agent",
 	  .type = OPTION_BOOL,
 	  .at = AT(disable_agent),
@@ -140,13 +190,33 @@ static const struct option_row rows[] = {
 	{ 0 },
 };
 
-static const struct option_set set = {
+const struct option_set command_server_options = {
 	.usage = "mote server [options]",
 	.about = "Runs the control plane, and this machine as its first node.  Every option is "
 		 "also a "
 		 "key of the configuration file.",
 	.rows = rows,
+	.absent = absent_options,
+	.other = &command_agent_options,
 };
+
+static bool check(const struct options *options, struct error *err)
+{
+	const struct option_list *names = &options->plan.disable;
+
+	if (strcmp(options->flannel_backend, VXLAN) != 0)
+		return error_set(err, ERROR_INVALID,
+				 "--flannel-backend \"%s\" is not offered: pods of different nodes "
+				 "reach each other over VXLAN",
+				 options->flannel_backend);
+	for (size_t i = 0; i < names->count; i++)
+		if (!names->items[i][0] || strpbrk(names->items[i], "/ "))
+			return error_set(err, ERROR_INVALID,
+					 "--disable \"%s\" must be the name of a file of "
+					 "server/manifests without its ending",
+					 names->items[i]);
+	return true;
+}
 
 static void on_signal(struct loop_signal *watch, int number)
 {
@@ -161,8 +231,8 @@ static void serve_until_stopped(struct loop *loop, const struct options *options
 {
 	struct own_agent_plan own = { .server = &options->plan,
 				      .node = &options->node,
-				      .debug = options->debug,
-				      .log_json = options->log_json };
+				      .choice = &options->choice,
+				      .log = &options->log };
 	struct own_agent *agent = options->disable_agent ? NULL : own_agent_start(loop, &own);
 
 	service_notify_ready(notify, "the API answers");
@@ -222,14 +292,21 @@ static int run(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	struct options options = { 0 };
-	struct command_line line = { .set = &set,
-				     .config = config_path(&set, argc, argv),
+	struct command_line line = { .set = &command_server_options,
+				     .config = config_path(&command_server_options, argc, argv),
 				     .arena = arena,
 				     .target = &options };
+	struct error err;
 
 	if (!command_line_read(&line, argc, argv))
 		return line.status;
-	log_set(options.debug ? LOG_DEBUG : LOG_INFO, options.log_json);
+	if (!check(&options, &err) ||
+	    !kubelet_args_apply(&options.choice.kubelet_arg, arena, &options.node, &err)) {
+		command_fail(&err);
+		return 2;
+	}
+	if (!command_log_start(&options.log, &err))
+		return command_fail(&err);
 	return serve(&options);
 }
 

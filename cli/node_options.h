@@ -9,8 +9,10 @@
 
 #include "agent/agent.h"
 #include "base/options.h"
+#include "cli/node_plan.h"
 
-/* Rows for a `struct options` that has a struct agent_plan under the name `member`. */
+/* Rows for a `struct options` that has a struct agent_plan under the name `member` and a struct
+ * node_choice under the name `choice`. */
 #define NODE_OPTION(member, field) offsetof(struct options, member.field)
 /* clang-format off */
 #define NODE_OPTION_ROWS(member)                                                                   \
@@ -20,6 +22,18 @@
 	{ .flag = "node-ip", .letter = 'i', .type = OPTION_TEXT,                                   \
 	  .at = NODE_OPTION(member, node_ip), .value_name = "ADDR", .group = "Node",               \
 	  .help = "address other nodes reach this one by (default: that of the way out)" },        \
+	{ .flag = "node-external-ip", .type = OPTION_TEXT,                                         \
+	  .at = NODE_OPTION(member, node_external_ip), .value_name = "ADDR", .group = "Node",      \
+	  .help = "address by which the node is reached from outside, as its object says" },       \
+	{ .flag = "with-node-id", .type = OPTION_BOOL,                                             \
+	  .at = NODE_OPTION(choice, with_node_id), .group = "Node",                                \
+	  .help = "add a number to the name, which is made once and kept" },                       \
+	{ .flag = "flannel-iface", .type = OPTION_TEXT,                                            \
+	  .at = NODE_OPTION(choice, interface), .value_name = "NAME", .group = "Networking",       \
+	  .help = "interface whose address other nodes reach this one by" },                       \
+	{ .flag = "kubelet-arg", .type = OPTION_LIST,                                              \
+	  .at = NODE_OPTION(choice, kubelet_arg), .value_name = "KEY=VALUE", .group = "Node",      \
+	  .help = "argument of a kubelet that has a meaning here; repeatable" },                   \
 	{ .flag = "node-label", .type = OPTION_LIST,                                               \
 	  .at = NODE_OPTION(member, node_label), .value_name = "KEY=VALUE", .group = "Node",       \
 	  .help = "label at the first registration; repeatable" },                                 \
@@ -42,5 +56,8 @@
 	  .fallback = "/var/log/pods", .group = "Logging",                                         \
 	  .help = "where the containers' logs are" }
 /* clang-format on */
+
+/* The other command that reads the same configuration file. */
+extern const struct option_set command_server_options, command_agent_options;
 
 #endif

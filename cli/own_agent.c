@@ -65,10 +65,26 @@ const char *own_agent_url(const struct server_plan *server, struct arena *arena)
 			   all ? "127.0.0.1" : bind, server->https_listen_port);
 }
 
+static void add_switch(struct words *words, const char *flag, bool on)
+{
+	if (on)
+		add(words, flag);
+}
+
+static void add_log(struct words *words, const struct command_log *log, struct arena *arena)
+{
+	add_switch(words, "--debug", log->debug);
+	add_switch(words, "--log-json", log->as_json);
+	add_switch(words, "--alsologtostderr", log->stderr_too);
+	add_text(words, "--v", arena_print(arena, "%" PRId64, log->verbosity));
+	add_text(words, "--log", log->file);
+}
+
 static void make_words(const struct own_agent *agent, struct words *words)
 {
 	const struct server_plan *server = agent->plan.server;
 	const struct agent_plan *node = agent->plan.node;
+	const struct node_choice *choice = agent->plan.choice;
 	const char *address = server->advertise_address;
 	bool loopback = !address || strncmp(address, "127.", 4) == 0;
 
@@ -81,10 +97,13 @@ static void make_words(const struct own_agent *agent, struct words *words)
 		 arena_print(agent->arena, "%s/server/node-token", server->data_dir));
 	add_text(words, "--data-dir", server->data_dir);
 	add_text(words, "--node-name", node->node_name);
-	add_text(words, "--node-ip",
-		 node->node_ip && *node->node_ip ? node->node_ip
-		 : loopback                      ? NULL
-						 : address);
+	add_switch(words, "--with-node-id", choice->with_node_id);
+	add_text(words, "--flannel-iface", choice->interface);
+	if (node->node_ip && *node->node_ip)
+		add_text(words, "--node-ip", node->node_ip);
+	else if (!loopback && !(choice->interface && *choice->interface))
+		add_text(words, "--node-ip", address);
+	add_text(words, "--node-external-ip", node->node_external_ip);
 	add_text(words, "--node-label", "node-role.kubernetes.io/control-plane=true");
 	add_list(words, "--node-label", &node->node_label);
 	add_list(words, "--node-taint", &node->node_taint);
@@ -92,10 +111,7 @@ static void make_words(const struct own_agent *agent, struct words *words)
 	add_text(words, "--private-registry", node->registries);
 	add_text(words, "--resolv-conf", node->resolv_conf);
 	add_text(words, "--pod-logs-dir", node->pod_logs_dir);
-	if (agent->plan.debug)
-		add(words, "--debug");
-	if (agent->plan.log_json)
-		add(words, "--log-json");
+	add_log(words, agent->plan.log, agent->arena);
 }
 
 static void start_later(struct own_agent *agent)

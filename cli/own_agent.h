@@ -8,12 +8,15 @@
 #define CLI_OWN_AGENT_H
 
 #include "agent/agent.h"
+#include "cli/command_line.h"
+#include "cli/node_plan.h"
 #include "server/server.h"
 
 struct own_agent_plan {
 	const struct server_plan *server;
 	const struct agent_plan *node; /* what the command line says of this machine as a node */
-	bool debug, log_json;
+	const struct node_choice *choice;
+	const struct command_log *log;
 };
 /* Where a program of this machine reaches this server. */
 const char *own_agent_url(const struct server_plan *server, struct arena *arena);

@@ -62,3 +62,30 @@ char *local_address(struct str towards)
 	inet_ntop(AF_INET, &address, text, sizeof(text));
 	return memory_string(text);
 }
+
+bool local_address_of(const char *interface, const char *wish, char **out, struct error *err)
+{
+	struct ifaddrs *all = NULL;
+	char text[INET_ADDRSTRLEN];
+	bool found = false;
+
+	if (getifaddrs(&all) != 0)
+		return error_os(err, "cannot list the addresses");
+	for (struct ifaddrs *at = all; at && !found; at = at->ifa_next) {
+		const struct sockaddr_in *in = (const void *)at->ifa_addr;
+
+		if (!in || in->sin_family != AF_INET || strcmp(at->ifa_name, interface) != 0)
+			continue;
+		inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+		found = !wish || strcmp(text, wish) == 0;
+	}
+	freeifaddrs(all);
+	if (!found && wish)
+		return error_set(err, ERROR_UNAVAILABLE, "the interface %s has no address %s",
+				 interface, wish);
+	if (!found)
+		return error_set(err, ERROR_UNAVAILABLE, "the interface %s has no IPv4 address",
+				 interface);
+	*out = memory_string(text);
+	return true;
+}

@@ -12,5 +12,9 @@
  * 127.0.0.1.  Nothing is sent.  Caller frees.
  */
 char *local_address(struct str towards);
+/* The IPv4 address of the interface: `wish` if it is not NULL and one of them, else the first.
+ * ERROR_UNAVAILABLE: there is no such interface, or it has no (such) address yet.  Caller frees. */
+MUST_CHECK bool local_address_of(const char *interface, const char *wish, char **out,
+				 struct error *err);
 
 #endif

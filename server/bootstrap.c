@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <grp.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
 #include <net/if.h>
@@ -247,20 +248,33 @@ static bool load_token(struct work *work, const char *name, const char *given, c
 	return file_replace(path, buf_str(&text), 0600, err);
 }
 
+/* What the command line gives, itself or in a file; `text` keeps it. */
+static bool given_token(const char *token, const char *path, const char *flag, struct buf *text,
+			struct error *err)
+{
+	if (!path || !*path) {
+		buf_add_text(text, token ? token : "");
+		return true;
+	}
+	if (!file_read(path, LIMIT_CONFIG_FILE, text, err))
+		return error_context(err, "read %s", flag);
+	return true;
+}
+
 static bool load_tokens(struct work *work, struct error *err)
 {
 	const struct server_plan *plan = work->plan;
-	auto_buf file = BUF_INIT;
-	const char *given = plan->token;
+	struct secrets *secrets = work->secrets;
+	auto_buf token = BUF_INIT, agents = BUF_INIT;
 
-	if (plan->token_file && *plan->token_file) {
-		if (!file_read(plan->token_file, LIMIT_CONFIG_FILE, &file, err))
-			return error_context(err, "read --token-file");
-		given = buf_text(&file);
-	}
-	return load_token(work, "token", given, &work->secrets->server_token, err) &&
-	       load_token(work, "node-token", work->secrets->server_token,
-			  &work->secrets->agent_token, err);
+	if (!given_token(plan->token, plan->token_file, "--token-file", &token, err) ||
+	    !given_token(plan->agent_token, plan->agent_token_file, "--agent-token-file", &agents,
+			 err) ||
+	    !load_token(work, "token", buf_text(&token), &secrets->server_token, err))
+		return false;
+	return load_token(work, "node-token",
+			  agents.len > 0 ? buf_text(&agents) : secrets->server_token,
+			  &secrets->agent_token, err);
 }
 
 /* --- addresses --- */
@@ -316,6 +330,44 @@ void bootstrap_clear(struct secrets *secrets)
 	memset(secrets, 0, sizeof(*secrets));
 }
 
+/* --- the kubeconfig --- */
+
+static bool parse_mode(const char *text, mode_t *out, struct error *err)
+{
+	char *end = NULL;
+	unsigned long mode;
+
+	*out = 0600;
+	if (!text || !*text)
+		return true;
+	mode = strtoul(text, &end, 8);
+	if (*end || text[0] == '-' || mode == 0 || mode > 0777)
+		return error_set(err, ERROR_INVALID,
+				 "--write-kubeconfig-mode must be a file mode such as 0640, not "
+				 "\"%s\"",
+				 text);
+	*out = (mode_t)mode;
+	return true;
+}
+
+static bool give_to_group(const char *path, const char *group, struct error *err)
+{
+	const struct group *found;
+	int64_t id = -1;
+
+	if (!group || !*group)
+		return true;
+	if (!str_to_i64(str_of(group), 0, INT32_MAX, &id)) {
+		found = getgrnam(group);
+		if (!found)
+			return error_set(err, ERROR_INVALID,
+					 "--write-kubeconfig-group: there is no group %s", group);
+		id = found->gr_gid;
+	}
+	return chown(path, (uid_t)-1, (gid_t)id) == 0 ||
+	       error_os(err, "give %s to the group %s", path, group);
+}
+
 bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *secrets,
 			  struct error *err)
 {
@@ -329,8 +381,10 @@ bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *
 	} parts[] = { { "client-certificate-data", &secrets->admin },
 		      { "client-key-data", &secrets->admin_key } };
 	char *slash = strrchr(folder, '/');
-	long mode;
+	mode_t mode;
 
+	if (!parse_mode(plan->write_kubeconfig_mode, &mode, err))
+		return false;
 	buf_add_text(&text, "apiVersion: v1\nkind: Config\nclusters:\n- cluster:\n    "
 			    "certificate-authority-data: ");
 	buf_add_base64(&text, buf_str(&secrets->server_ca));
@@ -350,7 +404,6 @@ bool bootstrap_kubeconfig(const struct server_plan *plan, const struct secrets *
 		if (!file_make_dirs(folder, 0755, err))
 			return false;
 	}
-	mode = plan->write_kubeconfig_mode ? strtol(plan->write_kubeconfig_mode, NULL, 8) : 0600;
-	return file_replace(plan->write_kubeconfig, buf_str(&text),
-			    (mode_t)(mode > 0 && mode < 01000 ? mode : 0600), err);
+	return file_replace(plan->write_kubeconfig, buf_str(&text), mode, err) &&
+	       give_to_group(plan->write_kubeconfig, plan->write_kubeconfig_group, err);
 }

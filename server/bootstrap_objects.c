@@ -92,7 +92,9 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 	const struct server_plan *plan = server_plan_of(server);
 	char address[64] = "";
 	struct error unused;
+	int64_t port;
 
+	port = plan->advertise_port > 0 ? plan->advertise_port : plan->https_listen_port;
 	objects->server = server;
 	objects->on_done = on_done;
 	objects->client = server_local_client(server, "system:apiserver");
@@ -107,7 +109,7 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			 "\"kubernetes\"}},\"spec\":{\"clusterIP\":\"%s\",\"ports\":[{\"name\":"
 			 "\"https\",\"port\":443,"
 			 "\"targetPort\":%" PRId64 "}]}}",
-			 address, plan->https_listen_port));
+			 address, port));
 	/* Endpoints are IPv4 addresses that others can reach: a server on loopback has none.  Nodes
 	 * lead their pods to the API through the tunnel in any case. */
 	if (bootstrap_has_endpoint(secrets))
@@ -119,7 +121,7 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			    "%" PRId64
 			    ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
 			    "\"conditions\":{\"ready\":true}}]}",
-			    plan->https_listen_port, secrets->address));
+			    port, secrets->address));
 	next(objects);
 	return objects;
 }

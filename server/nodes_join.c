@@ -20,11 +20,11 @@
 #include "net/pki.h"
 #include "net/socket.h"
 #include "server/bootstrap.h"
+#include "server/bootstrap_token.h"
 #include "server/front/reply.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
-#define CERT_DAYS        365
 #define SYSTEM_NAMESPACE STR("kube-system")
 #define TIMEOUT_MS       10000
 #define WRONG_MAX        20 /* tokens of one address in WRONG_MS */
@@ -39,6 +39,9 @@ struct joining {
 	struct http_client *client;
 	struct loop_task free_client; /* a client is not freed inside its own callback */
 	const char *node;
+	/* A token for a time is over when the node's certificate must be renewed: who has joined
+	 * before is known by its password. */
+	bool renews_only;
 };
 
 /* --- wrong tokens --- */
@@ -140,23 +143,41 @@ static enum step slow_down(struct request *req, int64_t wait_ms)
 
 /* --- the token and the password --- */
 
-/* "Bearer <token>": the whole token or only its secret. */
-static bool check_token(struct request *req, struct error *err)
+static bool is_secret(struct str token, const char *secret)
 {
-	const struct secrets *secrets = server_secrets(req->server);
+	return token.len > 0 && token.len == strlen(secret) &&
+	       hash_equal(token.at, secret, token.len);
+}
+
+/* The secret of "Bearer <token>": the whole token was given, or only that; empty = none. */
+static struct str token_of(const struct request *req)
+{
 	struct str header = http_header(&req->http->head, "Authorization"),
 		   scheme = str_cut(&header, ' ');
 	struct str token = str_trim(header);
 	ptrdiff_t at = str_search(token, STR("::"));
 
+	if (!str_equal_case(scheme, STR("Bearer")))
+		return STR("");
 	if (at >= 0) {
 		token = str_from(token.at + at + 2, token.len - (size_t)at - 2);
-		str_cut(&token, ':');
+		if (str_find(token, ':') >= 0)
+			str_cut(&token, ':');
 	}
-	if (str_equal_case(scheme, STR("Bearer")) && token.len > 0 &&
-	    token.len == strlen(secrets->agent_token) &&
-	    hash_equal(token.at, secrets->agent_token, token.len))
-		return true;
+	return token;
+}
+
+/* That of agents, the server's own, or one that was made for a time. */
+static bool is_token(const struct request *req, struct str token)
+{
+	const struct secrets *secrets = server_secrets(req->server);
+
+	return is_secret(token, secrets->agent_token) || is_secret(token, secrets->server_token) ||
+	       bootstrap_token_check(server_registry(req->server), token);
+}
+
+static bool refuse_token(struct error *err)
+{
 	return error_set(err, ERROR_UNAUTHORIZED,
 			 "the token is not valid for this cluster; take the one in "
 			 "server/node-token of the server's data "
@@ -212,7 +233,7 @@ static bool sign(struct joining *joining, struct buf *out, struct error *err)
 	auto_free char *subject = memory_print("system:node:%s", joining->node);
 	struct pki_plan plan = { .subject = { .name = subject, .organizations = organizations },
 				 .uses = PKI_CLIENT,
-				 .days = CERT_DAYS };
+				 .days = PKI_LEAF_DAYS };
 
 	return pki_sign_request(&plan, json_str(json_get(json_root(joining->body), "csr")),
 				buf_str(&secrets->client_ca), buf_str(&secrets->client_ca_key), out,
@@ -332,7 +353,9 @@ static bool begin(struct joining *joining, struct error *err)
 	if (password.len < 16)
 		return error_set(err, ERROR_INVALID, "the node's password is missing or too short");
 	if (!check_password(joining, password, &known, err))
-		return false;
+		return joining->renews_only ? refuse_token(err) : false;
+	if (joining->renews_only && !known)
+		return refuse_token(err);
 	if (known) {
 		answer(joining);
 		finish(joining);
@@ -344,7 +367,9 @@ static bool begin(struct joining *joining, struct error *err)
 
 enum step nodes_join_pass(struct request *req, struct error *err)
 {
+	struct str token = token_of(req);
 	struct joining *joining;
+	bool good;
 	int64_t wait_ms;
 
 	if (!str_is(req->http->head.method, "POST")) {
@@ -354,16 +379,21 @@ enum step nodes_join_pass(struct request *req, struct error *err)
 	wait_ms = must_wait_ms(req);
 	if (wait_ms > 0)
 		return slow_down(req, wait_ms);
-	if (!check_token(req, err)) {
+	good = is_token(req, token);
+	if (!good && !bootstrap_token_parse(token, NULL, NULL)) {
 		count_wrong(req);
+		(void)refuse_token(err);
 		return STEP_FAIL;
 	}
 	joining = memory_new(struct joining);
+	joining->renews_only = !good;
 	joining->req = req;
 	joining->loop = server_loop(req->server);
 	joining->free_client.on_task = on_free_client;
 	if (begin(joining, err))
 		return STEP_DONE;
+	if (!good)
+		count_wrong(req);
 	finish(joining);
 	return STEP_FAIL;
 }

@@ -17,13 +17,16 @@ struct server_plan {
 	const char *data_dir;      /* /var/lib/mote */
 	const char *bind_address;  /* 0.0.0.0 */
 	int64_t https_listen_port; /* 6443 */
+	int64_t advertise_port;    /* that pods are told; 0 = the port above */
 	const char *
 		advertise_address; /* NULL = the address of the default route, else the first one */
 	const char *cluster_cidr, *service_cidr, *cluster_dns, *cluster_domain;
 	const char *node_port_range;  /* "30000-32767" */
 	const char *write_kubeconfig; /* /etc/mote/mote.yaml */
 	const char *write_kubeconfig_mode;
-	const char *token, *token_file, *agent_token;
+	const char *write_kubeconfig_group; /* NULL = that of the process */
+	const char *token, *token_file;
+	const char *agent_token, *agent_token_file; /* neither = the token */
 	struct option_list tls_san;
 	struct option_list disable; /* names of server/manifests that are not deployed */
 	int64_t watchers_max;

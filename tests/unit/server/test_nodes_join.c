@@ -3,7 +3,9 @@
  */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "net/http_client.h"
+#include "net/pki.h"
 #include "server/bootstrap.h"
 #include "server/front/front.h"
 #include "tests/unit/harness.h"
@@ -42,8 +44,7 @@ static void on_reply(void *of, const struct http_head *head, struct str body,
 	buf_add_str(&answer->body, body);
 }
 
-/* One request to join that has nothing but a token. */
-static struct answer join_from(char *address, const char *token)
+static struct answer join_with(char *address, const char *token, struct str body)
 {
 	struct http_client *client = http_client_new(cluster_loop(), dial_as, address, "test");
 	auto_free char *bearer = memory_print("Bearer %s", token);
@@ -53,7 +54,7 @@ static struct answer join_from(char *address, const char *token)
 				.target = "/v1-mote/node",
 				.headers = &header,
 				.header_count = 1,
-				.body = STR("{}"),
+				.body = body,
 				.on_reply = on_reply,
 				.of = &answer };
 
@@ -62,6 +63,12 @@ static struct answer join_from(char *address, const char *token)
 		loop_once(cluster_loop(), 10);
 	http_client_free(client);
 	return answer;
+}
+
+/* One request to join that has nothing but a token. */
+static struct answer join_from(char *address, const char *token)
+{
+	return join_with(address, token, STR("{}"));
 }
 
 static int status_from(char *address, const char *token)
@@ -157,7 +164,69 @@ static void many_addresses(void)
 	cluster_stop();
 }
 
+/* A whole request of node n1. */
+static int join_as_node(char *address, const char *token, const char *password)
+{
+	static const char *const organizations[] = { "system:nodes", NULL };
+	struct pki_subject subject = { "system:node:n1", organizations };
+	auto_buf key = BUF_INIT, csr = BUF_INIT, body = BUF_INIT;
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc);
+	struct answer answer;
+	struct error err;
+
+	CHECK_OK(pki_new_key(&key, &err), &err);
+	CHECK_OK(pki_new_request(&subject, buf_str(&key), &csr, &err), &err);
+	json_put(doc, root, "name", json_new_text(doc, "n1"));
+	json_put(doc, root, "password", json_new_text(doc, password));
+	json_put(doc, root, "csr", json_new_str(doc, buf_str(&csr)));
+	json_print(root, &body);
+	answer = join_with(address, token, buf_str(&body));
+	buf_clear(&answer.body);
+	return answer.status;
+}
+
+static void make_token(const char *id, const char *more, int64_t seconds)
+{
+	char until[CLOCK_TEXT];
+	auto_free char *body = NULL;
+
+	clock_print(clock_wall_s() + seconds, until);
+	body = memory_print("{\"metadata\":{\"name\":\"bootstrap-token-%s\"},\"type\":\"bootstrap."
+			    "kubernetes.io/"
+			    "token\",\"stringData\":{\"token-id\":\"%s\",\"token-secret\":"
+			    "\"0123456789abcdef\",\"expiration\":\"%s\"%s}}",
+			    id, id, until, more);
+	cluster_create("/api/v1/namespaces/kube-system/secrets", body);
+}
+
+/* Goal: a token for a time lets a machine in until it is over; afterwards only who has joined
+ * before, by its password. */
+static void tokens_for_a_time(void)
+{
+	static char address[] = "10.1.0.1:1000";
+	static const char may[] = ",\"usage-bootstrap-authentication\":\"true\"";
+
+	cluster_start(NULL);
+	make_token("abcdef", may, 3600);
+	make_token("nousag", "", 3600);
+	CHECK_INT(status_from(address, "abcdef.0123456789abcdef"), 422);
+	CHECK_INT(status_from(address, "M10aa::abcdef.0123456789abcdef"), 422);
+	CHECK_INT(join_as_node(address, "nousag.0123456789abcdef", "password-of-n1-16"), 401);
+	CHECK_INT(join_as_node(address, "abcdef.0123456789abcdeX", "password-of-n1-16"), 401);
+	CHECK_INT(join_as_node(address, "abcdef.0123456789abcdee", "password-of-n1-16"), 401);
+	CHECK_INT(join_as_node(address, "zzzzzz.0123456789abcdef", "password-of-n1-16"), 401);
+	CHECK_INT(join_as_node(address, "abcdef.0123456789abcdef", "password-of-n1-16"), 200);
+	cluster_be_away(3601);
+	CHECK_INT(join_as_node(address, "abcdef.0123456789abcdef", "password-of-n2-16"), 401);
+	CHECK_INT(join_as_node(address, "abcdef.0123456789abcdef", "password-of-n1-16"), 200);
+	cluster_delete("/api/v1/namespaces/kube-system/secrets/n1.node-password.mote");
+	CHECK_INT(join_as_node(address, "abcdef.0123456789abcdef", "password-of-n1-16"), 401);
+	cluster_stop();
+}
+
 static const struct test tests[] = {
+	{ "tokens for a time", tokens_for_a_time, .time_limit_s = 30 },
 	{ "wrong tokens", wrong_tokens, .time_limit_s = 30 },
 	{ "wrong now and then", wrong_now_and_then, .time_limit_s = 30 },
 	{ "many addresses", many_addresses, .time_limit_s = 30 },
