@@ -599,6 +599,23 @@ static void on_images(void *of)
 	pods_poke(((struct agent *)of)->pods);
 }
 
+/* An event of the node: there is no pod that it could be about. */
+static void on_image_problem(void *of, const char *file, const char *why)
+{
+	struct agent *agent = of;
+	auto_json_doc doc = json_doc_new();
+	struct json *node = json_new_object(doc);
+	struct json *metadata = json_sub_object(doc, node, "metadata");
+	struct recorder_about about = {
+		.object = node, .kind = "Node", .api_version = "v1", .field_path = ""
+	};
+
+	json_put(doc, metadata, "name", json_new_text(doc, agent->name));
+	json_put(doc, metadata, "uid", json_new_text(doc, agent->name));
+	recorder_emit(agent->node.recorder, &about, "Warning", "ImageImportFailed", "%s: %s", file,
+		      why);
+}
+
 static void on_pods(void *of)
 {
 	struct agent *agent = of;
@@ -654,6 +671,11 @@ static bool start_parts(struct agent *agent, struct error *err)
 	struct node *node = &agent->node;
 	auto_free char *store = memory_print("%s/store", agent->folder);
 	auto_free char *drop = memory_print("%s/images", agent->folder);
+	struct image_folder_plan drops = { .loop = agent->loop,
+					   .path = drop,
+					   .on_change = on_images,
+					   .on_problem = on_image_problem,
+					   .of = agent };
 	struct node_object_plan object = { .node = node,
 					   .machine = &agent->machine,
 					   .labels = &agent->plan->node_label,
@@ -673,6 +695,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	node->client = client_new(agent->loop, http_client_new(agent->loop, dial, agent, "api"));
 	node->bridges = exec_bridges_new();
 	node->recorder = recorder_new(node->client, agent->name);
+	drops.getter = node->getter;
 	agent->object = node_object_start(&object);
 	load_range(agent);
 	if (!pods_open(node, &agent->pods, err))
@@ -681,8 +704,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	pods_on_change(agent->pods, on_pods, agent);
 	agent->service = node_service_new(agent->loop, agent->pods, node->bridges);
 	return local_api_open(node, agent->pods, agent->service, &agent->local, err) &&
-	       image_folder_open(agent->loop, drop, node->getter, on_images, agent,
-				 &agent->images_folder, err);
+	       image_folder_open(&drops, &agent->images_folder, err);
 }
 
 bool agent_start(struct loop *loop, const struct agent_plan *plan,

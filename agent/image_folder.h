@@ -2,7 +2,10 @@
  * image_folder.h - agent/images/: archives that appear there are imported, at the start and later.
  *
  * .tar, .tar.gz, .tgz, .tar.zst, .tzst are archives; .txt is a list of names to pull, one a line.
- * A file is taken when its writer closes it or it is moved in.  Loop thread only.
+ * A file is taken when its writer closes it or it is moved in, and again when it has changed or, at
+ * a start, when an image of it is not in the store any more.  One that is damaged stops no other.
+ * Lists and archives that found no network or no room are tried again.  Images are never taken away
+ * because their file goes, nor by anybody else but `mote ctr images rm`.  Loop thread only.
  */
 #ifndef AGENT_IMAGE_FOLDER_H
 #define AGENT_IMAGE_FOLDER_H
@@ -10,9 +13,16 @@
 #include "agent/image_getter.h"
 
 struct image_folder;
-/* on_change: images came. */
-MUST_CHECK bool image_folder_open(struct loop *loop, const char *path, struct image_getter *getter,
-				  void (*on_change)(void *of), void *of, struct image_folder **out,
+struct image_folder_plan {
+	struct loop *loop;
+	const char *path; /* copied; made when it is missing */
+	struct image_getter *getter;
+	void (*on_change)(void *of); /* images came */
+	/* A file is not imported, for this reason; it is logged already. */
+	void (*on_problem)(void *of, const char *file, const char *why);
+	void *of;
+};
+MUST_CHECK bool image_folder_open(const struct image_folder_plan *plan, struct image_folder **out,
 				  struct error *err);
 void image_folder_close(struct image_folder *folder); /* NULL is fine; before the getter */
 

@@ -164,7 +164,7 @@ static struct pull *pull_of(struct image_getter *getter, const struct image_want
 	return pull;
 }
 
-static bool is_here(struct image_getter *getter, struct str name)
+bool image_getter_has(struct image_getter *getter, struct str name)
 {
 	struct image *image;
 	struct error ignored;
@@ -196,7 +196,8 @@ struct image_want *image_want_start(struct image_getter *getter, const struct im
 	/* What is no name is looked up all the same: images_find words the error. */
 	want->name = is_name ? buf_take(&whole) : str_copy(plan->name);
 	if (plan->policy == IMAGE_NEVER || !is_name ||
-	    (plan->policy == IMAGE_IF_NOT_PRESENT && is_here(getter, str_of(want->name)))) {
+	    (plan->policy == IMAGE_IF_NOT_PRESENT &&
+	     image_getter_has(getter, str_of(want->name)))) {
 		loop_defer(getter->loop, &want->told);
 		return want;
 	}

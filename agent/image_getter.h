@@ -20,6 +20,9 @@ void image_getter_close(struct image_getter *getter); /* waits for running pulls
 /* A servant thread is at work: closing would wait for it, for minutes if a registry is dead. */
 bool image_getter_is_busy(const struct image_getter *getter);
 
+/* Is an image of this name in the store? */
+bool image_getter_has(struct image_getter *getter, struct str name);
+
 enum image_policy { IMAGE_ALWAYS, IMAGE_IF_NOT_PRESENT, IMAGE_NEVER };
 
 struct image_want_plan {

@@ -8,6 +8,7 @@
 
 #include "agent/image_folder.h"
 #include "agent/image_getter.h"
+#include "base/clock.h"
 #include "tests/unit/agent/agent_fixture.h"
 #include "tests/unit/harness.h"
 
@@ -43,9 +44,19 @@ static void fake_pull(struct image_getter *getter, struct str name,
 	add_job("pull", name, on_done, of);
 }
 
+static bool store_is_lost; /* no image of any name is there */
+
+static bool fake_has(struct image_getter *getter, struct str name)
+{
+	CHECK(getter == NULL && name.len > 0);
+	return !store_is_lost;
+}
+
+#define image_getter_has    fake_has
 #define image_getter_import fake_import
 #define image_getter_pull   fake_pull
 #include "agent/image_folder.c"
+#undef image_getter_has
 #undef image_getter_import
 #undef image_getter_pull
 
@@ -53,7 +64,8 @@ struct scene {
 	struct loop *loop;
 	struct image_folder *folder;
 	char *path;
-	size_t changes;
+	size_t changes, problems;
+	char problem[600];
 };
 
 static void on_change(void *of)
@@ -61,13 +73,24 @@ static void on_change(void *of)
 	((struct scene *)of)->changes++;
 }
 
+static void on_problem(void *of, const char *file, const char *why)
+{
+	struct scene *scene = of;
+
+	scene->problems++;
+	snprintf(scene->problem, sizeof(scene->problem), "%s: %s", file, why);
+}
+
 static void folder_start(struct scene *scene)
 {
+	struct image_folder_plan plan = { .loop = scene->loop,
+					  .path = scene->path,
+					  .on_change = on_change,
+					  .on_problem = on_problem,
+					  .of = scene };
 	struct error err;
 
-	CHECK_OK(image_folder_open(scene->loop, scene->path, NULL, on_change, scene, &scene->folder,
-				   &err),
-		 &err);
+	CHECK_OK(image_folder_open(&plan, &scene->folder, &err), &err);
 }
 
 static void scene_open(struct scene *scene)
@@ -290,6 +313,110 @@ static void an_empty_list_is_known(void)
 	scene_close(&scene);
 }
 
+/* A network may come back: lists are tried again, by themselves and as a whole. */
+static void a_failed_list_is_tried_again(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	put("l.txt", "a\nb\n");
+	put("slow.txt", "c\n");
+	check_jobs(&scene, "pull a|pull b|pull c|");
+	finish(false);
+	finish(true);
+	CHECK_INT(scene.problems, 1);
+	clock_shift(TRY_MIN_MS + 1);
+	check_jobs(&scene, "pull c|pull a|pull b|");
+	for (int i = 0; i < 3; i++)
+		finish(true);
+	clock_shift(TRY_MAX_MS + 1);
+	check_jobs(&scene, "");
+	CHECK_INT(scene.problems, 1);
+	scene_close(&scene);
+}
+
+/* --- files that wait, are refused or are missed --- */
+
+/* Also one that was there at the start, and whose end is only heard of by its closing. */
+static void half_copied_files_wait(void)
+{
+	auto_free char *path = fixture_path("images/a.tar");
+	struct scene scene;
+	FILE *file;
+
+	scene_open(&scene);
+	image_folder_close(scene.folder);
+	file = fopen(path, "we");
+	CHECK(file && fputs("1", file) >= 0 && fflush(file) == 0);
+	folder_start(&scene);
+	check_jobs(&scene, "");
+	put("b.tar", "1");
+	check_jobs(&scene, "import b.tar|");
+	CHECK(fclose(file) == 0);
+	check_jobs(&scene, "import b.tar|import a.tar|");
+	finish(true);
+	finish(true);
+	scene_close(&scene);
+}
+
+static void a_damaged_archive_is_told_once(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	put("a.tar", "1");
+	put("l.txt", "b\n");
+	check_jobs(&scene, "import a.tar|pull b|");
+	finish(false);
+	finish(false);
+	CHECK_INT(scene.problems, 2);
+	clock_shift(TRY_MIN_MS + 1);
+	check_jobs(&scene, "pull b|");
+	finish(true);
+	put("a.tar", "22");
+	check_jobs(&scene, "import a.tar|");
+	finish(true);
+	scene_close(&scene);
+}
+
+static void other_packings_are_refused(void)
+{
+	static const char *const names[] = { "a.tar.bz2", "b.tbz", "c.tar.lz4", "d.tar.xz" };
+	struct scene scene;
+
+	scene_open(&scene);
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		put(names[i], "1");
+		check_jobs(&scene, "");
+		CHECK_INT(scene.problems, i + 1);
+		CHECK(strncmp(scene.problem, names[i], strlen(names[i])) == 0);
+		CHECK(strstr(scene.problem, ": archives are read plain, as gzip or as zstd"));
+	}
+	scene_close(&scene);
+}
+
+/* The store was lost or an image was removed: what was imported once is not there. */
+static void lost_images_come_again(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	put("a.tar", "1");
+	put("l.txt", "b\n");
+	check_jobs(&scene, "import a.tar|pull b|");
+	finish(true);
+	finish(true);
+	store_is_lost = true;
+	restart(&scene);
+	CHECK_INT(job_count, 2);
+	finish(true);
+	finish(true);
+	store_is_lost = false;
+	restart(&scene);
+	check_jobs(&scene, "");
+	scene_close(&scene);
+}
+
 /* --- closing --- */
 
 static void closed_with_jobs_under_way(void)
@@ -319,6 +446,11 @@ static const struct test tests[] = {
 	{ "lists are pulled", lists_are_pulled },
 	{ "a list is known as a whole", a_list_is_known_as_a_whole },
 	{ "an empty list is known", an_empty_list_is_known },
+	{ "a failed list is tried again", a_failed_list_is_tried_again },
+	{ "half copied files wait", half_copied_files_wait },
+	{ "a damaged archive is told once", a_damaged_archive_is_told_once },
+	{ "other packings are refused", other_packings_are_refused },
+	{ "lost images come again", lost_images_come_again },
 	{ "closed with jobs under way", closed_with_jobs_under_way },
 };
 
