@@ -246,7 +246,8 @@ test_wrong_options() {
 	expect 'there is no command "sever"' "$mote" sever
 	expect "Usage: mote server" "$mote" server --help
 	echo "colour: red" > "$scratch/config.yaml"
-	expect "unknown key in $scratch/config.yaml: colour" "$mote" server --config "$scratch/config.yaml"
+	expect "passed over: unknown key in $scratch/config.yaml: colour" "$mote" server --config "$scratch/config.yaml" \
+		--data-dir /dev/null/none
 }
 
 run_tests api
