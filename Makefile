@@ -67,10 +67,14 @@ all: $(binary) $(if $(filter $(machine),$(ARCH)),build/$(ARCH)/mote)
 # Writes $(2) into the file $(1) if it is not there yet, so that dependants are rebuilt on a change only.
 remember = $(if $(filter-out x$(subst $() ,_,$(strip $(2))),x$(subst $() ,_,$(strip $(file <$(1))))),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(strip $(2))))
 
+# The time of the last commit: earlier it cannot be where this program runs (base/time_floor.h).
+built := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
+
 version := $(file <VERSION)$(addprefix +,$(shell git rev-parse --short=12 HEAD 2>/dev/null))
 
 ifeq ($(filter help clean,$(MAKECMDGOALS)),)
 $(call remember,build/gen/version.h,#define MOTE_VERSION "$(version)")
+$(call remember,build/gen/built.h,#define MOTE_BUILT $(built)ll)
 endif
 
 field_tables := $(sort $(wildcard api/schema/*.fields))

@@ -30,6 +30,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/time_floor.h"
 #include "base/yaml.h"
 #include "net/http_client.h"
 #include "net/local_address.h"
@@ -50,6 +51,7 @@ struct agent {
 	char *folder, *logs_folder, *name, *token, *host, *authority;
 	unsigned port;
 	int lock_fd;
+	struct time_floor *floor;
 	struct node node;
 	struct machine machine;
 	struct cluster_facts facts;
@@ -412,6 +414,9 @@ static void on_down(void *owner, const struct error *why, int64_t again_ms)
 	log_warn("agent", "no connection to the server; pods run on",
 		 "server=%s why=\"%s\" again_ms=%lld", agent->authority, why ? why->text : "closed",
 		 (long long)again_ms);
+	/* Perhaps our certificate is over: the clock may have jumped. */
+	if (agent->renew_wait_ms == 0 && !agent->join)
+		loop_timer_set(agent->loop, &agent->renew, again_ms / 2);
 }
 
 static const struct redial_events redial_events = {
@@ -644,12 +649,14 @@ static bool find_folders(struct agent *agent, struct error *err)
 static bool prepare(struct agent *agent, struct error *err)
 {
 	const struct agent_plan *plan = agent->plan;
-	auto_free char *address = NULL;
+	auto_free char *address = NULL, *floor = NULL;
 
 	machine_look("/", &agent->machine);
 	if (!read_server(agent, err) || !read_token(agent, err) || !read_name(agent, err) ||
 	    !read_registries(agent, err) || !find_folders(agent, err) || !lock_folder(agent, err))
 		return false;
+	floor = memory_print("%s/time-floor", agent->folder);
+	agent->floor = time_floor_open(agent->loop, floor);
 	machine_look(plan->data_dir, &agent->machine);
 	address = plan->node_ip && *plan->node_ip ? memory_string(plan->node_ip) : find_ip(agent);
 	agent->node = (struct node){ .loop = agent->loop,
@@ -766,6 +773,7 @@ bool agent_stop(struct agent *agent)
 	images_close(node->images);
 	json_doc_free(agent->registries);
 	cluster_facts_clear(&agent->facts);
+	time_floor_close(agent->floor);
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
 	free(agent->folder);

@@ -8,7 +8,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -161,7 +160,6 @@ static bool still_ours(const struct join_plan *plan, const struct cluster_facts 
 	struct pki_info info;
 	struct error ignored;
 	char hash[HASH_SHA256_HEX], name[300];
-	int64_t now = clock_wall_s();
 	bool ours;
 
 	if (!pki_read(str_of(facts->cert), &info, &ignored))
@@ -172,7 +170,7 @@ static bool still_ours(const struct join_plan *plan, const struct cluster_facts 
 		ours = ours && pki_fingerprint(str_of(facts->ca), hash, &ignored) &&
 		       strcmp(hash, token.ca_hash) == 0;
 	free(token.secret);
-	*out_fresh = info.not_after_s - now > (info.not_after_s - info.not_before_s) / 3;
+	*out_fresh = pki_is_fresh(&info);
 	return ours;
 }
 

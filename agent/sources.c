@@ -300,10 +300,26 @@ static void fetch_one(struct source *source)
 	source->call = client_call(it->client, &ask);
 }
 
+/* By the clock on the wall, which may have been set since: over, nearly over, or of a time to come.
+ */
+static bool is_out_of_time(const struct source *source)
+{
+	struct str text =
+		json_str(json_path(json_root(source->doc), "status", "expirationTimestamp", NULL));
+	int64_t life =
+		json_int(json_path(json_root(source->doc), "spec", "expirationSeconds", NULL));
+	int64_t end, left;
+
+	if (life <= 0 || !clock_parse(text, &end, NULL))
+		return false;
+	left = end - clock_wall_s();
+	return left < life / 10 || left > life + life / 10;
+}
+
 static bool is_due(const struct source *source)
 {
 	return source->type != SOURCE_TOKEN || !source->doc || source->renew_ms == 0 ||
-	       clock_now_ms() >= source->renew_ms;
+	       clock_now_ms() >= source->renew_ms || is_out_of_time(source);
 }
 
 void sources_fetch(struct sources *it, void (*on_done)(void *of, const struct error *err), void *of)

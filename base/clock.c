@@ -6,9 +6,13 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
-static _Atomic int64_t shift_ms;
+#define FLOOR_VARIABLE "MOTE_CLOCK_FLOOR" /* the floor's distance from the monotonic clock */
+
+static _Atomic int64_t shift_ms, shift_wall_ms;
+static _Atomic int64_t floor_us = INT64_MIN; /* ahead of the monotonic clock; INT64_MIN = none */
 
 static int64_t read_us(clockid_t id)
 {
@@ -28,19 +32,61 @@ int64_t clock_now_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+static int64_t machine_us(void)
+{
+	return read_us(CLOCK_REALTIME) + atomic_load(&shift_wall_ms) * 1000;
+}
+
+int64_t clock_machine_s(void)
+{
+	return machine_us() / 1000000;
+}
+
 int64_t clock_wall_s(void)
 {
-	return read_us(CLOCK_REALTIME) / 1000000;
+	return clock_wall_us() / 1000000;
 }
 
 int64_t clock_wall_us(void)
 {
-	return read_us(CLOCK_REALTIME);
+	int64_t wall = machine_us(), ahead = atomic_load(&floor_us), least;
+
+	if (ahead == INT64_MIN)
+		return wall;
+	least = clock_now_us() + ahead;
+	return wall > least ? wall : least;
+}
+
+void clock_set_floor(int64_t wall_s)
+{
+	int64_t ahead = wall_s > 0 ? wall_s * 1000000 - clock_now_us() : INT64_MIN;
+	char text[24];
+
+	atomic_store(&floor_us, ahead);
+	snprintf(text, sizeof(text), "%" PRId64, ahead);
+	if (wall_s > 0)
+		setenv(FLOOR_VARIABLE, text, 1);
+	else
+		unsetenv(FLOOR_VARIABLE);
+}
+
+void clock_inherit_floor(void)
+{
+	const char *text = getenv(FLOOR_VARIABLE);
+	int64_t ahead;
+
+	if (text && str_to_i64(str_of(text), INT64_MIN, INT64_MAX, &ahead))
+		atomic_store(&floor_us, ahead);
 }
 
 void clock_shift(int64_t by_ms)
 {
 	atomic_fetch_add(&shift_ms, by_ms);
+}
+
+void clock_shift_wall(int64_t by_ms)
+{
+	atomic_fetch_add(&shift_wall_ms, by_ms);
 }
 
 /* "2026-11-20T17:14:06", without fraction and zone */

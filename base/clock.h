@@ -1,5 +1,8 @@
 /*
  * clock.h - time: monotonic for waiting, wall for telling.  Any thread.  Tests can set an offset.
+ *
+ * A board without a battery wakes up in 1970: below the floor (base/time_floor.h) the wall clock is
+ * not believed; it goes on from the floor then, second by second, until the machine's is ahead.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -8,11 +11,18 @@
 
 #include "base/text.h"
 
-int64_t clock_now_ms(void);      /* monotonic, milliseconds                     */
-int64_t clock_now_us(void);      /* monotonic, microseconds                     */
-int64_t clock_wall_s(void);      /* seconds since 1970 UTC                      */
-int64_t clock_wall_us(void);     /* microseconds since 1970 UTC                 */
-void clock_shift(int64_t by_ms); /* tests only: moves both clocks               */
+int64_t clock_now_ms(void);           /* monotonic, milliseconds                     */
+int64_t clock_now_us(void);           /* monotonic, microseconds                     */
+int64_t clock_wall_s(void);           /* seconds since 1970 UTC                      */
+int64_t clock_wall_us(void);          /* microseconds since 1970 UTC                 */
+void clock_shift(int64_t by_ms);      /* tests only: moves both clocks               */
+void clock_shift_wall(int64_t by_ms); /* tests only: the machine's wall clock is set */
+
+int64_t clock_machine_s(void); /* the machine's wall clock, whatever the floor is */
+/* From now on the wall clock is `wall_s` and what passes, if the machine's is not ahead; 0 takes
+ * the floor away.  Processes that we start have it too, if they call clock_inherit_floor. */
+void clock_set_floor(int64_t wall_s);
+void clock_inherit_floor(void);
 
 /* RFC 3339 in UTC: "2026-11-20T17:14:06Z"; micro: "...06.123456Z"; nano: "...06.123456789Z". */
 #define CLOCK_TEXT 40

@@ -9,6 +9,7 @@
 
 #include <mbedtls/error.h>
 #include <mbedtls/platform.h>
+#include <mbedtls/x509.h>
 #include <psa/crypto.h>
 
 #include "base/random.h"
@@ -66,4 +67,23 @@ bool mbed_error(struct error *err, enum error_kind kind, int code, const char *w
 	assert(code != 0);
 	mbedtls_strerror(code, text, sizeof(text));
 	return error_set(err, kind, "%s: %s", what, text);
+}
+
+/* Days since 1970 of a civil date, after Howard Hinnant's days_from_civil. */
+static int64_t days_of(int64_t year, unsigned month, unsigned day)
+{
+	year -= month <= 2;
+
+	int64_t era = (year >= 0 ? year : year - 399) / 400;
+	int64_t year_of_era = year - era * 400;
+	int64_t day_of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+
+	return era * 146097 + day_of_era - 719468;
+}
+
+int64_t mbed_seconds(const struct mbedtls_x509_time *time)
+{
+	return days_of(time->year, (unsigned)time->mon, (unsigned)time->day) * 86400 +
+	       (int64_t)time->hour * 3600 + (int64_t)time->min * 60 + time->sec;
 }

@@ -6,6 +6,8 @@
 #ifndef NET_MBED_H
 #define NET_MBED_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 /* The f_rng every mbedTLS call takes: the kernel's randomness.  `of` is not used. */
@@ -16,5 +18,9 @@ MUST_CHECK bool mbed_start(struct error *err);
 
 /* Fill *err with "what: <mbedTLS's sentence>"; returns false. */
 bool mbed_error(struct error *err, enum error_kind kind, int code, const char *what);
+
+/* Wall seconds of a certificate's time. */
+struct mbedtls_x509_time;
+int64_t mbed_seconds(const struct mbedtls_x509_time *time);
 
 #endif

@@ -10,6 +10,7 @@
 #include <mbedtls/oid.h>
 #include <mbedtls/platform_util.h>
 
+#include "base/clock.h"
 #include "net/hash.h"
 #include "net/mbed.h"
 
@@ -87,25 +88,6 @@ bool pki_new_key(struct buf *out_key_pem, struct error *err)
 	return true;
 }
 
-/* Days since 1970 of a civil date, after Howard Hinnant's days_from_civil. */
-static int64_t days_of(int64_t year, unsigned month, unsigned day)
-{
-	year -= month <= 2;
-
-	int64_t era = (year >= 0 ? year : year - 399) / 400;
-	int64_t year_of_era = year - era * 400;
-	int64_t day_of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-
-	return era * 146097 + day_of_era - 719468;
-}
-
-static int64_t seconds_of(const mbedtls_x509_time *time)
-{
-	return days_of(time->year, (unsigned)time->mon, (unsigned)time->day) * 86400 +
-	       (int64_t)time->hour * 3600 + (int64_t)time->min * 60 + time->sec;
-}
-
 /* The last CN counts, as in Go's crypto/x509. */
 static void read_name(const mbedtls_x509_name *names, char *out, size_t room)
 {
@@ -127,11 +109,20 @@ bool pki_read(struct str cert_pem, struct pki_info *out, struct error *err)
 	mbedtls_x509_crt_init(&cert);
 	if (!pki_parse_cert(cert_pem, &cert, err))
 		return false;
-	out->not_before_s = seconds_of(&cert.valid_from);
-	out->not_after_s = seconds_of(&cert.valid_to);
+	out->not_before_s = mbed_seconds(&cert.valid_from);
+	out->not_after_s = mbed_seconds(&cert.valid_to);
 	out->is_ca = cert.ca_istrue != 0;
 	read_name(&cert.subject, out->name, sizeof(out->name));
 	return true;
+}
+
+bool pki_is_fresh(const struct pki_info *info)
+{
+	int64_t life = info->not_after_s - info->not_before_s;
+
+	if (life > PKI_LEAF_DAYS * 86400)
+		life = PKI_LEAF_DAYS * 86400;
+	return info->not_after_s - clock_wall_s() > life / 3;
 }
 
 bool pki_fingerprint(struct str cert_pem, char out[65], struct error *err)

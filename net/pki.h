@@ -20,8 +20,8 @@ struct pki_plan {
 	struct pki_subject subject;
 	unsigned uses;            /* PKI_CA alone, or SERVER and/or CLIENT          */
 	const char *const *names; /* DNS names and IP addresses for SAN, NULL-ended */
-	int64_t not_before_s;     /* wall seconds; 0 = one hour ago                 */
-	int64_t days;
+	int64_t not_before_s;     /* wall seconds; 0 = 1970, for clocks that are wrong */
+	int64_t days;             /* since not_before_s, or since now when that is 0   */
 };
 /* issuer texts STR_NONE: self-signed with subject_key. */
 MUST_CHECK bool pki_issue(const struct pki_plan *plan, struct str subject_key_pem,
@@ -41,6 +41,9 @@ struct pki_info {
 	bool is_ca;
 };
 MUST_CHECK bool pki_read(struct str cert_pem, struct pki_info *out, struct error *err);
+#define PKI_LEAF_DAYS 365 /* what certificates of servers, nodes and people live */
+/* More than a third of its life, at most of PKI_LEAF_DAYS, is left: no renewal is due. */
+bool pki_is_fresh(const struct pki_info *info);
 /* hex SHA-256 of the first certificate's DER */
 MUST_CHECK bool pki_fingerprint(struct str cert_pem, char out[65], struct error *err);
 /* hex SHA-256 of a key's public half in DER SPKI; the JWT kid */

@@ -219,17 +219,20 @@ static void print_time(int64_t wall_s, char out[16])
 		abort();
 }
 
+/* Unless it is said otherwise a certificate is valid since ever: whose clock is at 1970 believes it
+ * too, and it lives on when our own clock turns out to have been ahead. */
 static bool set_times(mbedtls_x509write_cert *cert, const struct pki_plan *plan, struct error *err)
 {
-	int64_t from = plan->not_before_s ? plan->not_before_s : clock_wall_s() - 3600;
+	int64_t from = plan->not_before_s;
+	int64_t since = from ? from : clock_wall_s();
 	char before[16], after[16];
 
 	if (plan->days < 1 || plan->days > DAYS_MAX)
 		return error_set(err, ERROR_INVALID, "a certificate lives 1 to %d days", DAYS_MAX);
-	if (from < 0 || from > LAST_TIME - plan->days * 86400)
+	if (since < 0 || since > LAST_TIME - plan->days * 86400)
 		return error_set(err, ERROR_INVALID, "a certificate's time is out of range");
 	print_time(from, before);
-	print_time(from + plan->days * 86400, after);
+	print_time(since + plan->days * 86400, after);
 
 	int result = mbedtls_x509write_crt_set_validity(cert, before, after);
 

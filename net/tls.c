@@ -17,6 +17,7 @@
 
 #include <mbedtls/oid.h>
 
+#include "base/clock.h"
 #include "net/fifo.h"
 #include "net/hash.h"
 #include "net/mbed.h"
@@ -369,13 +370,26 @@ static void on_handshake_late(struct loop_timer *timer)
 	fail(tls, &err);
 }
 
+/* Times by our clock, which has a floor, where mbedTLS looks at the machine's. */
+static void judge_times(const mbedtls_x509_crt *cert, uint32_t *flags)
+{
+	int64_t now = clock_wall_s();
+
+	*flags &= ~(uint32_t)(MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE);
+	if (mbed_seconds(&cert->valid_to) < now)
+		*flags |= MBEDTLS_X509_BADCERT_EXPIRED;
+	if (mbed_seconds(&cert->valid_from) > now)
+		*flags |= MBEDTLS_X509_BADCERT_FUTURE;
+}
+
 /* Certificates for addresses: mbedTLS would send the address as a server name, which RFC 6066
  * forbids, so it is not told the name and the address is looked for here. */
 static int on_verify(void *of, mbedtls_x509_crt *cert, int depth, uint32_t *flags)
 {
 	const struct tls_stream *tls = of;
 
-	if (depth != 0)
+	judge_times(cert, flags);
+	if (depth != 0 || tls->address_len == 0)
 		return 0;
 	for (const mbedtls_x509_sequence *san = &cert->subject_alt_names; san; san = san->next) {
 		if ((san->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS &&
@@ -395,8 +409,6 @@ static int set_server_name(struct tls_stream *tls, const char *name)
 		tls->address_len = 16;
 	else
 		return mbedtls_ssl_set_hostname(&tls->ssl, name);
-	if (!tls->config->insecure)
-		mbedtls_ssl_set_verify(&tls->ssl, on_verify, tls);
 	return mbedtls_ssl_set_hostname(&tls->ssl, NULL);
 }
 
@@ -623,6 +635,8 @@ static struct stream *tls_new(struct stream *lower, struct tls_config *config,
 	loop_timer_set(lower->loop, &tls->timer, TLS_HANDSHAKE_MS);
 	stream_own(lower, &lower_events, tls);
 	result = mbedtls_ssl_setup(&tls->ssl, &config->ssl);
+	if (result == 0 && !config->insecure)
+		mbedtls_ssl_set_verify(&tls->ssl, on_verify, tls);
 	if (result == 0 && server_name)
 		result = set_server_name(tls, server_name);
 	if (result != 0) {

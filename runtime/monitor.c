@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "runtime/container_state.h"
@@ -452,6 +453,7 @@ int monitor_main(int argc, char **argv)
 		return 2;
 	}
 	become_quiet();
+	clock_inherit_floor();
 	monitor.folder = memory_print("%s/sandbox", argv[argc - 1]);
 	monitor.arena = arena_new();
 	monitor.listener = (struct loop_fd){ .on_event = on_connect, .fd = LISTENER_FD };

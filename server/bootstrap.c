@@ -20,7 +20,6 @@
 #include "net/pki.h"
 
 #define CA_DAYS   3650
-#define LEAF_DAYS 365
 #define NAMES_MAX 64
 
 struct work {
@@ -54,9 +53,7 @@ static bool is_fresh(struct str cert, struct error *err)
 {
 	struct pki_info info;
 
-	if (!pki_read(cert, &info, err))
-		return false;
-	return info.not_after_s - clock_wall_s() > (info.not_after_s - info.not_before_s) / 3;
+	return pki_read(cert, &info, err) && pki_is_fresh(&info);
 }
 
 static bool store_cert(struct work *work, const char *name, struct buf *cert, struct error *err)
@@ -154,7 +151,7 @@ static bool load_serving(struct work *work, struct error *err)
 	auto_free char *names_path = memory_print("%s/serving.names", work->folder);
 	struct pki_plan plan = { .subject = { .name = "mote" },
 				 .uses = PKI_SERVER,
-				 .days = LEAF_DAYS };
+				 .days = PKI_LEAF_DAYS };
 	bool found, found_names;
 
 	names->arena = arena;
@@ -184,7 +181,7 @@ static bool load_admin(struct work *work, struct error *err)
 	struct pki_plan plan = { .subject = { .name = "system:admin",
 					      .organizations = organizations },
 				 .uses = PKI_CLIENT,
-				 .days = LEAF_DAYS };
+				 .days = PKI_LEAF_DAYS };
 	bool found;
 
 	if (!load_key(work, "admin", &secrets->admin_key, err) ||
@@ -312,6 +309,27 @@ bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, stru
 	       load_serving(&work, err) && load_admin(&work, err) &&
 	       load_key(&work, "service-account", &out->account_key, err) &&
 	       load_tokens(&work, err);
+}
+
+bool bootstrap_is_fresh(const struct secrets *secrets)
+{
+	struct error ignored;
+
+	return is_fresh(buf_str(&secrets->serving), &ignored) &&
+	       is_fresh(buf_str(&secrets->admin), &ignored);
+}
+
+bool bootstrap_renew(const struct server_plan *plan, struct secrets *secrets, struct error *err)
+{
+	struct work work = { .plan = plan, .secrets = secrets };
+	auto_free char *folder = memory_print("%s/server/tls", plan->data_dir);
+
+	work.folder = folder;
+	buf_clear(&secrets->serving);
+	buf_clear(&secrets->serving_key);
+	buf_clear(&secrets->admin);
+	buf_clear(&secrets->admin_key);
+	return load_serving(&work, err) && load_admin(&work, err);
 }
 
 void bootstrap_clear(struct secrets *secrets)

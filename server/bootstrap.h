@@ -23,6 +23,12 @@ struct secrets {
 
 MUST_CHECK bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out,
 				  struct error *err);
+/* No renewal of the serving and the admin certificate is due. */
+bool bootstrap_is_fresh(const struct secrets *secrets);
+/* Both from the disk, made anew where that is due.  After a failure they may be empty: call again.
+ */
+MUST_CHECK bool bootstrap_renew(const struct server_plan *plan, struct secrets *secrets,
+				struct error *err);
 void bootstrap_clear(struct secrets *secrets);
 /* The first address of the service range, as text. */
 MUST_CHECK bool bootstrap_service_address(const char *service_cidr, char out[64],

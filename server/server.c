@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/time_floor.h"
 #include "server/bootstrap.h"
 #include "server/control/control.h"
 #include "server/front/front.h"
@@ -30,7 +31,8 @@ struct server {
 	struct nodes *nodes;
 	struct front *front;
 	struct bootstrap_objects *objects;
-	struct loop_timer guard; /* of these objects */
+	struct loop_timer guard; /* of these objects, and of our certificates */
+	struct time_floor *floor;
 	struct control *control;
 };
 
@@ -88,12 +90,30 @@ static void on_objects_again(struct server *server, const struct error *err)
 			  err->text);
 }
 
+/* A year has passed, or the clock has jumped over one. */
+static void renew_certificates(struct server *server)
+{
+	struct error err;
+
+	if (bootstrap_is_fresh(&server->secrets))
+		return;
+	if (bootstrap_renew(&server->plan, &server->secrets, &err) &&
+	    front_renew(server->front, &server->secrets, &err) &&
+	    bootstrap_kubeconfig(&server->plan, &server->secrets, &err))
+		log_info("server", "certificates renewed", "kubeconfig=%s",
+			 server->plan.write_kubeconfig);
+	else
+		log_error("server", "certificates cannot be renewed; trying again", "why=\"%s\"",
+			  err.text);
+}
+
 static void on_guard(struct loop_timer *timer)
 {
 	struct server *server = CONTAINER_OF(timer, struct server, guard);
 
 	loop_timer_set(server->loop, &server->guard, GUARD_MS);
 	registry_look(server->registry);
+	renew_certificates(server);
 	if (!misses_objects(server))
 		return;
 	bootstrap_objects_stop(server->objects);
@@ -109,6 +129,15 @@ static void on_objects(struct server *server, const struct error *err)
 	loop_timer_set(server->loop, &server->guard, GUARD_MS);
 }
 
+/* Before anything is dated. */
+static bool open_floor(struct server *server)
+{
+	auto_free char *path = memory_print("%s/server/time-floor", server->plan.data_dir);
+
+	server->floor = time_floor_open(server->loop, path);
+	return true;
+}
+
 static bool open_all(struct server *server, struct error *err)
 {
 	auto_free char *issuer =
@@ -116,7 +145,7 @@ static bool open_all(struct server *server, struct error *err)
 
 	/* The store first: it holds the lock that tells a second server to leave everything alone.
 	 */
-	return open_registry(server, err) &&
+	return open_registry(server, err) && open_floor(server) &&
 	       bootstrap_secrets(&server->plan, &server->secrets, err) &&
 	       tokens_open(buf_str(&server->secrets.account_key), issuer, &server->tokens, err) &&
 	       front_open(server, &server->secrets, &server->front, err) &&
@@ -159,6 +188,7 @@ void server_stop(struct server *server)
 	tokens_close(server->tokens);
 	shares_free(server->shares);
 	bootstrap_clear(&server->secrets);
+	time_floor_close(server->floor);
 	free(server);
 }
 

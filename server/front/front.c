@@ -183,6 +183,18 @@ static bool make_tls(struct front *front, const struct secrets *secrets, struct 
 				 buf_str(&secrets->client_ca), &front->tls, err);
 }
 
+bool front_renew(struct front *front, const struct secrets *secrets, struct error *err)
+{
+	struct tls_config *old = front->tls;
+
+	if (!make_tls(front, secrets, err)) {
+		front->tls = old;
+		return false;
+	}
+	tls_config_unref(old);
+	return true;
+}
+
 bool front_open(struct server *server, const struct secrets *secrets, struct front **out,
 		struct error *err)
 {

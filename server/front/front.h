@@ -13,6 +13,8 @@ struct secrets;
 /* Listen and serve.  server->front is reached by server_front(). */
 MUST_CHECK bool front_open(struct server *server, const struct secrets *secrets, struct front **out,
 			   struct error *err);
+/* New connections see the serving certificate that `secrets` has now. */
+MUST_CHECK bool front_renew(struct front *front, const struct secrets *secrets, struct error *err);
 void front_close(struct front *front); /* NULL is fine */
 struct front *server_front(struct server *server);
 

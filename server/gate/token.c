@@ -296,8 +296,6 @@ static bool check_claims(struct server *server, const struct json *claims, struc
 		return refuse(err, "the token is meant for another audience");
 	if (json_int(json_get(claims, "exp")) <= now)
 		return refuse(err, "the token has expired");
-	if (json_int(json_get(claims, "nbf")) > now + 5)
-		return refuse(err, "the token is not valid yet");
 	if (!check_alive(server, "ServiceAccount", namespace, json_get(facts, "serviceaccount")))
 		return refuse(err, "the service account is gone");
 	if (pod && !check_alive(server, "Pod", namespace, pod))

@@ -3,6 +3,8 @@
  */
 #include "base/clock.h"
 
+#include <stdlib.h>
+
 #include "tests/unit/harness.h"
 
 /* Goal: times with any zone and fraction are read; malformed ones are not. */
@@ -72,7 +74,32 @@ static void reads_durations(void)
 	CHECK(!clock_parse_duration(STR(""), &ms));
 }
 
+/* Goal: below its floor the machine's clock is not believed, and time goes on from there; above, it
+ * is. Who is started with our environment has the same floor. */
+static void has_a_floor(void)
+{
+	int64_t now = clock_machine_s();
+
+	clock_set_floor(now + 1000);
+	CHECK(clock_wall_s() >= now + 1000 && clock_wall_s() <= now + 1010);
+	clock_shift(5000);
+	CHECK(clock_wall_s() >= now + 1005 && clock_wall_s() <= now + 1015);
+	clock_shift_wall(-400000000000);
+	CHECK(clock_wall_s() >= now + 1005 && clock_wall_s() <= now + 1015);
+	clock_shift_wall(400002000000);
+	CHECK(clock_wall_s() >= now + 2005 && clock_wall_s() <= now + 2015);
+	clock_set_floor(0);
+	clock_inherit_floor();
+	clock_shift_wall(-2000000);
+	CHECK(clock_wall_s() >= now + 5 && clock_wall_s() <= now + 15);
+	clock_set_floor(now + 3000);
+	CHECK(getenv("MOTE_CLOCK_FLOOR") != NULL);
+	clock_inherit_floor();
+	CHECK(clock_wall_s() >= now + 3000 && clock_wall_s() <= now + 3010);
+}
+
 static const struct test tests[] = {
+	{ "has a floor", has_a_floor },
 	{ "reads times", reads_times },
 	{ "knows the calendar", knows_the_calendar },
 	{ "reads durations", reads_durations },

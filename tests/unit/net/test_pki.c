@@ -43,8 +43,7 @@ static void reads_what_it_issued(void)
 	CHECK_INT(info.not_after_s, 1700000000 + 30 * 86400);
 	CHECK_OK(pki_read(buf_str(&ca), &info, &err), &err);
 	CHECK(info.is_ca);
-	CHECK(info.not_before_s <= clock_wall_s() - 3590);
-	CHECK(info.not_before_s >= clock_wall_s() - 3700);
+	CHECK_INT(info.not_before_s, 0); /* 1970: for clocks that are wrong */
 }
 
 static bool shell_says(const char *command, const char *word)

@@ -2,6 +2,7 @@
  * test_tls.c - TLS ends against each other, over sockets and over a pipe in memory, and against
  * openssl.
  */
+#include "base/clock.h"
 #include "net/tls.h"
 
 #include <arpa/inet.h>
@@ -252,6 +253,25 @@ static void refuses_other_ca(void)
 	pair_close(&pair);
 }
 
+/* Goal: what is valid is told by our clock with its floor, on both sides; at 1970 all is valid that
+ * will not be over. */
+static void times_are_those_of_our_clock(void)
+{
+	static const int64_t day_ms = 86400000;
+	struct pair pair;
+
+	pair_open(&pair, true, "127.0.0.1");
+	clock_shift_wall(day_ms - clock_machine_s() * 1000);
+	until_ready(&pair);
+	CHECK(tls_peer(pair.server.stream) != NULL);
+	pair_close(&pair);
+	pair_open(&pair, true, "127.0.0.1");
+	clock_set_floor(clock_machine_s() + 86400ll * 365 * 60);
+	sink_until_count(pair.loop, &pair.client.closed, 1);
+	CHECK(strstr(pair.client.why.text, "expired"));
+	pair_close(&pair);
+}
+
 /* Closing the stream says goodbye in TLS: the peer reads an end. */
 static void closing_is_an_end(void)
 {
@@ -421,6 +441,7 @@ static const struct test tests[] = {
 	{ "refuses a foreign client", refuses_foreign_client },
 	{ "refuses other names", refuses_other_names },
 	{ "refuses other CA", refuses_other_ca },
+	{ "times are those of our clock", times_are_those_of_our_clock },
 	{ "closing is an end", closing_is_an_end },
 	{ "not TLS", not_tls },
 	{ "truncation", truncation },
