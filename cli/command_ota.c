@@ -9,10 +9,12 @@
 #include "cli/command_line.h"
 #include "cli/ota_verb.h"
 
-extern const struct ota_verb ota_build, ota_sign, ota_verify, ota_keygen, ota_root;
+extern const struct ota_verb ota_build, ota_sign, ota_verify, ota_keygen, ota_root, ota_install,
+	ota_apply, ota_status, ota_rollback, ota_self_test, ota_gate;
 
 static const struct ota_verb *const verbs[] = {
-	&ota_build, &ota_sign, &ota_verify, &ota_keygen, &ota_root,
+	&ota_build, &ota_sign,   &ota_verify,   &ota_keygen,    &ota_root, &ota_install,
+	&ota_apply, &ota_status, &ota_rollback, &ota_self_test, &ota_gate,
 };
 
 static void print_help(FILE *to)

@@ -162,8 +162,20 @@ bool ota_switch_commit(const struct slots *slots, const char *data_dir, const ch
 		return false;
 	}
 	return put_manifests(slots, data_dir, name, err) &&
-	       write_links(slots, name, state.last_good, err) &&
-	       slots_prune(slots, (const char *[]){ name, state.last_good }, 2, err);
+	       write_links(slots, name, state.last_good, err) && ota_switch_tidy(slots, err);
+}
+
+bool ota_switch_tidy(const struct slots *slots, struct error *err)
+{
+	struct slot_state state;
+	auto_fd claim = -1;
+
+	/* Who has it is making a slot, or waits for us and tidies then. */
+	if (!slots_claim(slots, &claim, err))
+		return err->kind == ERROR_UNAVAILABLE;
+	slot_state_read(slots->folder, &state);
+	return state.phase != SLOT_PHASE_GOOD ||
+	       slots_prune(slots, (const char *[]){ state.slot, state.last_good }, 2, err);
 }
 
 /* --- daemons --- */

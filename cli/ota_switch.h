@@ -18,6 +18,10 @@ MUST_CHECK bool ota_switch_settle(const struct slots *slots, const char *name, s
 MUST_CHECK bool ota_switch_commit(const struct slots *slots, const char *data_dir, const char *name,
 				  struct error *err);
 
+/* Drop all slots but the good one and the one before.  Does nothing while somebody has the claim.
+ */
+MUST_CHECK bool ota_switch_tidy(const struct slots *slots, struct error *err);
+
 /* Have the daemons of this machine execute the launcher; *out_count: how many there were. */
 MUST_CHECK bool ota_switch_restart(const struct slots *slots, size_t *out_count, struct error *err);
 /* Wait for the end of the trial, telling what it waits for.  ERROR_CONFLICT: it was taken back. */

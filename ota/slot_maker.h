@@ -10,6 +10,8 @@
 #ifndef OTA_SLOT_MAKER_H
 #define OTA_SLOT_MAKER_H
 
+#include <sys/types.h>
+
 #include "ota/intake.h"
 
 /* What a slot's manifest says of it. */
