@@ -12,6 +12,8 @@
 
 #include <sys/types.h>
 
+#include <sys/types.h>
+
 #include "ota/intake.h"
 
 /* What a slot's manifest says of it. */
