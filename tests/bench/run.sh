@@ -124,6 +124,29 @@ measure_idle_memory() {
 	note "proportional $proportional KiB, anonymous $anonymous KiB"
 }
 
+groups_committed() {
+	curl -s -m 5 --cacert "$scratch/data/server/tls/server-ca.crt" --cert "$scratch/admin.crt" --key "$scratch/admin.key" \
+		$url/metrics | sed -n 's/^mote_store_groups_total //p'
+}
+
+# What an untouched node with one pod writes to its disk, and which files that is.
+measure_idle_writes() {
+	meter deployment 1
+	sleep 10
+	seconds=60
+	[ -z "${MOTE_BENCH_QUICK:-}" ] || seconds=25 # two renewals of the lease at least
+	touch "$scratch/stamp"
+	# shellcheck disable=SC2046
+	set -- "$(written "$server" $(agents) $(monitors))" "$(groups_committed)"
+	sleep $seconds
+	# shellcheck disable=SC2046
+	set -- "$(($(written "$server" $(agents) $(monitors)) - $1))" "$(($(groups_committed) - $2))"
+	row "idle writes with one pod, an hour" "$((($1 * 3600 / seconds + 1023) / 1024))" KiB "<=" 195 "-"
+	note "in $seconds s: $1 bytes, $2 commits of the server; files written:" \
+		"$(find "$scratch/data" "$scratch/logs" -type f -newer "$scratch/stamp" -printf '%P (%s) ' | grep . || echo none)"
+	meter deployment-end 1
+}
+
 measure_pods() {
 	meter one-by-one 20
 	row "pod create to Running, p50 of 20" "$(value pod.running.p50 "$scratch/meter")" ms "<=" 100 "1003 ms (to Ready)"
@@ -214,6 +237,7 @@ inside() {
 	printf '%-44s %12s  %-14s %-12s  %s\n' figure measured bar verdict "the real Kubernetes"
 	measure_start
 	measure_idle_memory
+	measure_idle_writes
 	measure_pods
 	measure_deployment
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle

@@ -40,8 +40,9 @@ in_pod() {
 	nsenter --target "${pid:?the pod has no process}" --net -- "${@:2}"
 }
 
+# A killed process may have a thread that still waits for the disk, and all its files with it.
 is_gone() {
-	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+	[ ! -e "/proc/$1" ] || { grep -q '^State:.Z' "/proc/$1/status" && [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]; }
 }
 
 namespaces_differ() {
