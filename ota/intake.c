@@ -390,6 +390,5 @@ bool intake_unpack(struct intake *intake, const struct bundle_entry *entry,
 	auto_unpacker unpacker = NULL;
 
 	return unpacker_new(entry, from, put, of, &unpacker, err) &&
-	       unpacker_run(intake->bundle, piece, fd, unpacker, err) &&
-	       unpacker_end(unpacker, err);
+	       unpacker_run(intake->bundle, piece, fd, unpacker, err);
 }
