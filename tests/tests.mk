@@ -11,12 +11,19 @@ test:
 cluster: build/mote
 	@tests/run_cluster.sh
 
-#: make test-long             a server and its node in an emulated machine: cgroup 2, nftables, a power cut
-.PHONY: test-long
-vm_programs := $(patsubst %,$(release)/tests/unit/runtime/test_%,capability cgroup images pathfd sandbox \
-	sandbox_exec sandbox_modes seccomp)
-test-long: build/mote $(vm_programs)
-	@tests/vm/run.sh $(vm_programs)
+#: make test-vm               in emulated machines, x86_64 and aarch64: joins, power cuts, boots without the server
+.PHONY: test-vm test-vm-short test-long vm-programs
+vm_programs := $(addprefix runtime/test_,capability cgroup images pathfd sandbox sandbox_exec sandbox_modes seccomp)
+vm-programs: build/$(ARCH)/mote $(addprefix $(release)/tests/unit/,$(vm_programs))
+test-vm:
+	@$(MAKE) --no-print-directory ARCH=x86_64 vm-programs
+	@$(MAKE) --no-print-directory ARCH=aarch64 vm-programs
+	@tests/vm/run.sh vm $(vm_programs)
+#: make test-vm-short         those of them that fit into make test
+test-vm-short: build/mote
+	@tests/vm/run.sh vm-short
+#: make test-long             what takes long: the same as test-vm
+test-long: test-vm
 
 #: make bench                 figures beside their bars
 .PHONY: bench

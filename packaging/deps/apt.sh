@@ -5,7 +5,8 @@
 # the one the machine already uses; what comes from it is verified against the distribution's keys.
 
 # apt_open FOLDER KIND SUITE: prepares FOLDER so that `apt_run` there sees KIND (deb or deb-src) of SUITE
-# and its security suite.  The index is fetched once and kept for a day.
+# and its security suite.  The index is fetched once and kept for a day.  With a processor in $apt_arch, as the
+# distribution names it, that one's packages are seen and not the machine's own.
 apt_open() {
 	apt_root=$1
 	mkdir -p "$apt_root/lists/partial" "$apt_root/archives/partial"
@@ -55,6 +56,26 @@ Acquire::Languages "none";
 Acquire::Check-Valid-Until "true";
 Debug::NoLocking "true";
 CONF
+	[ -z "${apt_arch:-}" ] ||
+		printf 'APT::Architecture "%s";\nAPT::Architectures { "%s"; };\n' "$apt_arch" "$apt_arch" >> "$1/apt.conf"
+}
+
+# apt_unpack FOLDER packages|closure NAME...: unpacks packages there, with all they need if it is the closure.  No script
+# of a package runs.
+apt_unpack() {
+	apt_folder=$1
+	apt_debs=$1.debs
+	apt_how=$2
+	shift 2
+	mkdir -p "$apt_debs/partial"
+	case $apt_how in
+	packages) ( cd "$apt_debs" && apt_run apt-get download "$@" ) ;;
+	closure) apt_run apt-get -y install --download-only -o Dir::Cache::archives="$apt_debs" "$@" ;;
+	esac > "$apt_debs/log" 2>&1 || { cat "$apt_debs/log" >&2; fail "cannot download $*"; }
+	for apt_deb in "$apt_debs"/*.deb; do
+		dpkg-deb --fsys-tarfile "$apt_deb" | tar -x -C "$apt_folder" --keep-directory-symlink --no-same-owner
+	done
+	rm -rf "$apt_debs"
 }
 
 # The machine's mirrors, as apt knows them: the first plain suite with main, and its -security sister.

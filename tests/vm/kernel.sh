@@ -1,44 +1,23 @@
 #!/bin/bash
-# run.sh - a server and its node in an emulated machine with a stock kernel: cgroup version 2, nftables, modules loaded
+# kernel.sh - a server and its node in an emulated machine with a stock kernel: cgroup version 2, nftables, modules loaded
 # on demand, a disk, and a power switch.
 #
 # Goal: what other tests see with this machine's kernel holds there too: limits are set and bite, devices are barred,
 # services answer, containers outlive their agent and are deleted without a trace; and after a power cut the node's pods
 # run again and every acknowledged object is there.
 #
-# usage: run.sh [PROGRAM...]      Static unit test programs that are to pass there too.  TEST=word: the tests with this
+# usage: kernel.sh [PROGRAM...]      Static unit test programs that are to pass there too.  TEST=word: the tests with this
 # word in their names.
-# shellcheck source=tests/cluster/lib.sh
 cd "$(dirname "$0")/../.." || exit 1
-. tests/cluster/lib.sh
+vm_arch=x86_64 vm_guest=memory
 # shellcheck source=tests/vm/lib_vm.sh
 . tests/vm/lib_vm.sh
+# shellcheck source=tests/vm/lib_guest.sh
+. tests/vm/lib_guest.sh
 
 programs=("$@")
-port=$(free_port)
-export KUBECONFIG=$scratch/kubeconfig
 
 # --- what the tests share ---
-
-# image_make FILE: an archive as docker save writes it, busybox under all its names; its name is box:1.
-image_make() {
-	local work=$scratch/image layer
-	mkdir -p "$work/root"/{bin,tmp,www,etc} "$work/out/base"
-	chmod 1777 "$work/root/tmp"
-	install -m 755 "$machine/busybox" "$work/root/bin/busybox"
-	for name in $("$machine/busybox" --list); do
-		[ "$name" = busybox ] || ln -s busybox "$work/root/bin/$name"
-	done
-	echo 'from the pod' > "$work/root/www/index.html"
-	tar -C "$work/root" --owner=0 --group=0 --numeric-owner -cf "$work/out/base/layer.tar" .
-	layer=$(sha256sum < "$work/out/base/layer.tar" | cut -d ' ' -f 1)
-	cat > "$work/out/config.json" <<- END
-	{"architecture":"amd64","os":"linux","config":{"Cmd":["sh"],"Env":["PATH=/bin"],"WorkingDir":"/"},
-	"rootfs":{"type":"layers","diff_ids":["sha256:$layer"]}}
-	END
-	echo '[{"Config":"config.json","RepoTags":["box:1"],"Layers":["base/layer.tar"]}]' > "$work/out/manifest.json"
-	tar -C "$work/out" -cf "$1" manifest.json config.json base
-}
 
 # Starts the server in the machine, in the group $1 or the topmost one, and waits until its node is ready.
 server_start() {
@@ -50,67 +29,16 @@ server_start() {
 	await 90 k wait --for=condition=Ready node/vm --timeout=5s
 }
 
-readable() {
-	vm 'cat /etc/mote/mote.yaml' | sed "s,server: .*,server: https://127.0.0.1:$port," > "$KUBECONFIG"
-	k get --raw /readyz
-}
-
-# pod NAME [SPEC [RESOURCES [COMMAND]]]: JSON of a pod; the command is a shell's and waits when none is given.
-pod() {
-	local command=${4:-trap exit TERM; while :; do sleep 1; done}
-	k create -f - <<- END
-	{"apiVersion":"v1","kind":"Pod","metadata":{"name":"$1","labels":{"app":"$1"}},"spec":{${2:+$2,}
-	"terminationGracePeriodSeconds":1,"containers":[{"name":"c","image":"box:1","resources":{${3:-}},
-	"command":["sh","-c","$command"]}]}}
-	END
-}
-
-pod_ready() {
-	pod "$@"
-	k wait --for=condition=Ready "pod/$1" --timeout=60s
-}
-
-pod_gone() {
-	k delete pod "$1" --timeout=60s
-}
-
-# field POD JSONPATH
-field() {
-	k get pod "$1" -o "jsonpath={$2}"
-}
-
-field_is() {
-	[ "$(field "$1" "$2")" = "$3" ]
-}
-
-# in_pod POD COMMAND...: there, with our input.  kubectl may see the server's greeting before it is ready for it, and says
-# so; nothing is lost.
-in_pod() {
-	k exec -i "$1" -- "${@:2}" 2> >(grep -v 'Unknown stream id' >&2)
-}
-
-# The group that has a pod's processes, as a folder of the machine.
-group_of() {
-	vm "for g in \$(find /sys/fs/cgroup -depth -type d -path '*$(field "$1" .metadata.uid)*'); do
-		grep -q . \$g/cgroup.procs && echo \$g && break; done"
-}
-
-# The oldest process of a pod's container, as the machine numbers it.
-process_of() {
-	vm "head -n 1 $(group_of "$1")/cgroup.procs"
-}
-
 # --- the tests, in this order ---
 
 open_machine() {
-	set -e
-	mkdir -p "$scratch/disk/mote" "$scratch/disk/log" "$scratch/disk/programs"
-	[ "${#programs[@]}" = 0 ] || cp "${programs[@]}" "$scratch/disk/programs"
-	image_make "$scratch/disk/mote/box.tar"
-	vm_build "$scratch/disk"
+	mkdir -p "$scratch/payload"
+	[ "${#programs[@]}" = 0 ] || cp "${programs[@]}" "$scratch/payload"
+	image_make "$scratch/payload/box.tar"
+	vm_build "$scratch/payload"
 	vm_boot
 	server_start
-	vm 'mote ctr images import /var/lib/mote/box.tar'
+	vm 'mote ctr images import /payload/box.tar'
 }
 
 # Otherwise the other tests tell nothing that those on this machine do not.
@@ -211,7 +139,7 @@ test_services_answer() {
 	await 30 vm "$(page_at "$address" 80) | grep pod"
 	equal "from the pod" in_pod asks sh -c "$(page_at "$(field web .status.podIP)" 80)"
 	equal "from the pod" in_pod web sh -c "$(page_at "$address" 80)"
-	equal "from the pod" in_pod asks sh -c "$(page_at 10.0.2.15 "$node_port")"
+	equal "from the pod" in_pod asks sh -c "$(page_at $guest "$node_port")"
 	# Both are on one bridge: the answer must be turned back there as well.
 	equal "from the pod" in_pod asks sh -c "$(page_at "$address" 80)"
 	k delete service web
@@ -272,16 +200,6 @@ test_deletion_leaves_nothing() {
 	await 20 no_traces || { traces; false; }
 }
 
-# Creates config maps until told to stop; the names of those that the server has acknowledged go into a file.
-keep_creating() {
-	local count=0
-	while [ ! -e "$scratch/stop" ]; do
-		count=$((count + 1))
-		timeout 10 "$kubectl" create configmap "write-$count" --from-literal=n="$count" > /dev/null 2>&1 &&
-			echo "write-$count" >> "$scratch/acknowledged"
-	done
-}
-
 test_power_is_cut_and_all_comes_back() {
 	k create deployment stays --image=box:1 --replicas=3 -- sh -c 'trap exit TERM; while :; do sleep 1; done'
 	k rollout status deployment stays --timeout=60s
@@ -299,9 +217,7 @@ test_power_is_cut_and_all_comes_back() {
 	vm '[ ! -s /var/lib/mote/canary ]'
 	# This time as a service: its group is the service manager's, the pods' must be elsewhere.
 	server_start system.slice/mote.service
-	k get configmap -o name | sed 's,.*/,,' | sort > "$scratch/found"
-	sort "$scratch/acknowledged" | comm -23 - "$scratch/found" > "$scratch/lost"
-	[ ! -s "$scratch/lost" ] || { echo "acknowledged and lost: $(cat "$scratch/lost")"; false; }
+	all_there configmap
 	k wait --for=condition=Available deployment/stays --timeout=60s
 	await 60 ready_after_boot || { k get pod -o wide; k get event; vm 'mote ctr ps; tail -n 30 /var/log/mote.log'; false; }
 	equal "runs again" in_pod alone echo runs again
@@ -346,16 +262,9 @@ test_the_group_of_the_server_does_not_matter() {
 test_unit_programs_pass() {
 	server_kill
 	for program in "${programs[@]}"; do
-		vm "cd /tmp; HARNESS_TIME_FACTOR=5 /disk/programs/$(basename "$program")"
+		vm "cd /tmp; HARNESS_TIME_FACTOR=5 /payload/$(basename "$program")"
 	done
 }
 
-# In a subshell, as it must stop at the first failure, and not in a condition: bash would go on there.
-( open_machine ) > "$scratch/open" 2>&1
-[ $? = 0 ] || {
-	cat "$scratch/open"
-	tail -n 20 "$vm_log"
-	echo "vm: 0 passed, 1 failed"
-	exit 1
-}
-run_tests vm
+open_or_end kernel open_machine
+run_tests kernel
