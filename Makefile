@@ -68,7 +68,7 @@ all: $(binary) $(if $(filter $(machine),$(ARCH)),build/$(ARCH)/mote)
 remember = $(if $(filter-out x$(subst $() ,_,$(strip $(2))),x$(subst $() ,_,$(strip $(file <$(1))))),$(shell mkdir -p $(dir $(1)))$(file >$(1),$(strip $(2))))
 
 # The time of the last commit: earlier it cannot be where this program runs (base/time_floor.h).
-built := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
+built := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),1767225600)
 
 version := $(file <VERSION)$(addprefix +,$(shell git rev-parse --short=12 HEAD 2>/dev/null))
 

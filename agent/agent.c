@@ -210,7 +210,10 @@ static bool open_network(struct agent *agent, struct error *err)
 	struct pod_network_plan plan = { .folder = folder,
 					 .pod_cidr = agent->pod_cidr,
 					 .cluster_cidr = agent->facts.cluster_cidr,
-					 .node_address = agent->node.ip };
+					 .node_address = agent->node.ip,
+					 .service_cidr = *agent->facts.service_cidr
+								 ? agent->facts.service_cidr
+								 : NULL };
 
 	return pod_network_open(&plan, &agent->node.network, err) &&
 	       api_relay_open(agent->loop, pod_network_gateway(agent->node.network), agent->redial,

@@ -16,6 +16,8 @@
 #include "base/process.h"
 #include "flannel-lite/pod_network_inside.h"
 
+#define SERVICES_METRIC 4242
+
 /* The settings that both devices have. */
 static void add_settings(struct netlink_batch *batch, const char *name, uint32_t mtu,
 			 uint32_t mac_of)
@@ -72,6 +74,35 @@ static void raise_link(struct netlink_batch *batch, const char *name, uint32_t m
 	add_settings(batch, name, mtu, mac_of);
 }
 
+/* Packets to services are turned elsewhere on their way out, but only if some route lets them begin
+ * it. They come from the address that other machines know, if there is one.  A metric of our own:
+ * nobody else's route is replaced. */
+MUST_CHECK static bool route_services(struct pod_network *network, struct error *err)
+{
+	auto_netlink_batch batch = NETLINK_BATCH_INIT;
+	struct rtmsg head = { .rtm_family = AF_INET,
+			      .rtm_dst_len = network->services.prefix,
+			      .rtm_table = RT_TABLE_MAIN,
+			      .rtm_protocol = RTPROT_STATIC,
+			      .rtm_scope = RT_SCOPE_LINK,
+			      .rtm_type = RTN_UNICAST };
+	bool is_alone = network->node_address >> 24 == 127;
+
+	if (network->services.prefix == 0 || network->services_routed)
+		return true;
+	netlink_start(&batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &head,
+		      sizeof(head));
+	netlink_add_be32(&batch, RTA_DST, network->services.address);
+	netlink_add_be32(&batch, RTA_PREFSRC,
+			 is_alone ? pod_gateway(network) : network->node_address);
+	netlink_add_u32(&batch, RTA_OIF, network->bridge);
+	netlink_add_u32(&batch, RTA_PRIORITY, SERVICES_METRIC);
+	if (!netlink_send(network->netlink, &batch, err))
+		return error_context(err, "the route to services");
+	network->services_routed = true;
+	return true;
+}
+
 bool pod_device_bridge(struct pod_network *network, struct error *err)
 {
 	auto_netlink_batch batch = NETLINK_BATCH_INIT;
@@ -97,8 +128,9 @@ bool pod_device_bridge(struct pod_network *network, struct error *err)
 	if (!find_made(network, POD_BRIDGE, &link, err))
 		return false;
 	network->bridge = link.index;
+	network->services_routed = network->services_routed && !is_new;
 	return pod_link_set_address(network->netlink, link.index, address, err) &&
-	       (!is_new || pod_attach_ports(network, err));
+	       route_services(network, err) && (!is_new || pod_attach_ports(network, err));
 }
 
 static void make_vxlan(struct pod_network *network, uint32_t underlay, struct netlink_batch *batch)

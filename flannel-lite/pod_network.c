@@ -94,6 +94,11 @@ MUST_CHECK static bool parse_plan(const struct pod_network_plan *plan, struct po
 	    cluster.prefix > network->range.prefix || !pod_range_overlap(cluster, network->range))
 		return error_set(err, ERROR_INVALID, "\"%s\" is no range of addresses around %s",
 				 plan->cluster_cidr ? plan->cluster_cidr : "", plan->pod_cidr);
+	if (plan->service_cidr && (!pod_range_parse(plan->service_cidr, &network->services) ||
+				   pod_range_overlap(cluster, network->services)))
+		return error_set(err, ERROR_INVALID,
+				 "\"%s\" is no range of addresses outside of %s",
+				 plan->service_cidr, plan->cluster_cidr);
 	if (!pod_address_parse(plan->node_address, &network->node_address))
 		return error_set(err, ERROR_INVALID, "\"%s\" is no IPv4 address",
 				 plan->node_address ? plan->node_address : "");

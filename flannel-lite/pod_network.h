@@ -27,6 +27,9 @@ struct pod_network_plan {
 	const char *pod_cidr; /* of this machine, "10.42.1.0/24"; at most /30 and at least /16 */
 	const char *cluster_cidr; /* of all pods, "10.42.0.0/16" */
 	const char *node_address; /* our underlay address: of one of our interfaces */
+	/* Of services, "10.43.0.0/16", or NULL: this machine itself reaches them by the bridge,
+	 * also when nothing else leads there (no default route). */
+	const char *service_cidr;
 	int mtu; /* of the pods; 0 = the underlay's less 50                       */
 };
 

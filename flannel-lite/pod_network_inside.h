@@ -42,6 +42,8 @@ struct pod_network {
 	struct netlink *netlink; /* in the namespace that called open */
 	struct pod_address *book;
 	struct pod_range range;
+	struct pod_range services; /* prefix 0: no route to them is wished */
+	bool services_routed;
 	uint32_t node_address;
 	uint32_t plan_mtu; /* 0 = the underlay's less POD_VXLAN_BYTES */
 	uint32_t mtu;

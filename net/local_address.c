@@ -30,6 +30,17 @@ static bool by_route(const char *towards, struct in_addr *out)
 	return true;
 }
 
+/* Interfaces of pod networks: their addresses lead to pods, not to this machine. */
+static bool is_passed_over(const char *interface)
+{
+	static const char *const names[] = { "cni0", "flannel.1" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		if (strcmp(interface, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool first_of_all(struct in_addr *out)
 {
 	struct ifaddrs *all = NULL;
@@ -41,7 +52,7 @@ static bool first_of_all(struct in_addr *out)
 		const struct sockaddr_in *in = (const void *)at->ifa_addr;
 
 		if (!in || in->sin_family != AF_INET || !(at->ifa_flags & IFF_UP) ||
-		    is_loopback(&in->sin_addr))
+		    is_loopback(&in->sin_addr) || is_passed_over(at->ifa_name))
 			continue;
 		*out = in->sin_addr;
 		found = true;

@@ -8,8 +8,8 @@
 
 /*
  * The IPv4 address that packets to `towards` (an address, or STR_NONE = the outside) leave with; a
- * loopback address is passed over.  Without a route the first address that is not loopback, else
- * 127.0.0.1.  Nothing is sent.  Caller frees.
+ * loopback address is passed over.  Without a route the first address that is neither loopback
+ * nor of a pod network (cni0, flannel.1), else 127.0.0.1.  Nothing is sent.  Caller frees.
  */
 char *local_address(struct str towards);
 /* The IPv4 address of the interface: `wish` if it is not NULL and one of them, else the first.

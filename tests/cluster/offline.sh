@@ -3,6 +3,7 @@
 #
 # Goal: with the server dead and nothing left in the kernel, an agent brings every pod back with all that
 # it had, at once; when the server is back nothing restarts, and what changed meanwhile is caught up with.
+# shellcheck disable=SC2119
 # shellcheck source=tests/cluster/lib.sh
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cluster/lib.sh
@@ -16,7 +17,7 @@ power_cut() {
 	remember_pods
 	for pid in $(pgrep -f "^mote monitor $lab/$1/"); do kill -9 "$pid"; done
 	for pod in "$lab/$1"/data/agent/pods/*/; do
-		for folder in $(find /sys/fs/cgroup -depth -type d -path "*/mote/pods/$(basename "$pod")*"); do
+		find /sys/fs/cgroup -depth -type d -path "*/mote/pods/$(basename "$pod")*" | while read -r folder; do
 			# shellcheck disable=SC2046
 			kill -9 $(cat "$folder/cgroup.procs") 2>/dev/null || true
 			await 5 rmdir "$folder"
@@ -183,7 +184,7 @@ test_twenty_pods_within_ten_seconds_twice() {
 	mend_cluster
 	twenty_pods
 	stop server -KILL
-	for boot in 1 2; do
+	for _ in 1 2; do
 		power_cut n1
 		agent_run n1
 		await 10 here_runs n1 20
