@@ -332,7 +332,7 @@ static void on_lease(void *of, const struct json *result, const struct error *er
 
 	(void)result;
 	it->lease_call = NULL;
-	/* Leases live in the server's memory: after its restart ours is made anew. */
+	/* Another server, or one whose disk is lost: ours is made anew. */
 	it->lease_made = !err || err->kind == ERROR_EXISTS;
 	it->plan.node->connected = it->lease_made;
 	loop_timer_set(it->loop, &it->lease_timer, err ? RETRY_MS : LEASE_MS);
