@@ -498,11 +498,8 @@ static bool wants_reading(struct self *self, const struct manifest_entry *entry)
 	       (file->try_ms != 0 && is_due(file));
 }
 
-static void start_reading(struct self *self)
+static size_t list_readings(struct self *self, struct manifest_reading *out)
 {
-	struct manifest_reading *readings =
-		memory_zero((self->listing.count + 1) * sizeof(*readings));
-	struct error err;
 	size_t count = 0;
 
 	for (size_t i = 0; i < self->listing.count; i++) {
@@ -510,15 +507,30 @@ static void start_reading(struct self *self)
 
 		if (!wants_reading(self, entry))
 			continue;
-		readings[count].name = memory_string(entry->name);
-		readings[count].mark = memory_string(entry->mark);
-		readings[count++].known = memory_string(file_find(self, entry->name)->record->hash);
+		out[count].name = memory_string(entry->name);
+		out[count].mark = memory_string(entry->mark);
+		out[count++].known = memory_string(file_find(self, entry->name)->record->hash);
 	}
-	if (count == 0) {
-		free(readings);
+	return count;
+}
+
+static void start_reading(struct self *self)
+{
+	struct manifest_reader_plan plan = {
+		.loop = self->control->loop,
+		.folder = self->folder,
+		.readings =
+			memory_zero((self->listing.count + 1) * sizeof(struct manifest_reading)),
+		.on_done = on_read,
+		.of = self,
+	};
+	struct error err;
+
+	plan.count = list_readings(self, plan.readings);
+	if (plan.count == 0) {
+		free(plan.readings);
 		on_read(self, NULL, 0);
-	} else if (!manifest_reader_start(self->control->loop, self->folder, readings, count,
-					  on_read, self, &self->reader, &err)) {
+	} else if (!manifest_reader_start(&plan, &self->reader, &err)) {
 		complain(self, err.text);
 		schedule(self);
 	}

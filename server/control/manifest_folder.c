@@ -22,7 +22,8 @@
 /* --- walking --- */
 
 struct walk {
-	struct manifest_listing *out;
+	const char *root;
+	struct manifest_listing *out; /* may be NULL */
 	/* Called for each folder, the first one too. */
 	void (*on_folder)(void *of, const char *path);
 	void *of;
@@ -72,19 +73,17 @@ static bool add_file(struct walk *walk, struct str name, const struct stat *st, 
 	return true;
 }
 
-static bool walk_folder(struct walk *walk, const char *root, const char *below, int depth,
-			struct error *err);
+static bool walk_folder(struct walk *walk, const char *below, int depth, struct error *err);
 
-static bool walk_entry(struct walk *walk, const char *root, const char *name, int depth,
-		       struct error *err)
+static bool walk_entry(struct walk *walk, const char *name, int depth, struct error *err)
 {
-	auto_free char *path = memory_print("%s/%s", root, name);
+	auto_free char *path = memory_print("%s/%s", walk->root, name);
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT || error_os(err, "cannot look at %s", path);
 	if (S_ISDIR(st.st_mode))
-		return walk_folder(walk, root, name, depth + 1, err);
+		return walk_folder(walk, name, depth + 1, err);
 	/* A link counts as the file it leads to; one that leads nowhere is no file. */
 	if (S_ISLNK(st.st_mode) && stat(path, &st) < 0)
 		return errno == ENOENT || errno == ELOOP ||
@@ -92,8 +91,8 @@ static bool walk_entry(struct walk *walk, const char *root, const char *name, in
 	return !walk->out || add_file(walk, str_of(name), &st, err);
 }
 
-static bool walk_entries(struct walk *walk, const char *root, const char *below, DIR *open,
-			 int depth, struct error *err)
+static bool walk_entries(struct walk *walk, const char *below, DIR *open, int depth,
+			 struct error *err)
 {
 	struct dirent *entry;
 
@@ -101,17 +100,16 @@ static bool walk_entries(struct walk *walk, const char *root, const char *below,
 		auto_free char *name =
 			memory_print("%s%s%s", below, below[0] ? "/" : "", entry->d_name);
 
-		if (is_plain(str_of(entry->d_name)) && !walk_entry(walk, root, name, depth, err))
+		if (is_plain(str_of(entry->d_name)) && !walk_entry(walk, name, depth, err))
 			return false;
 	}
-	return errno == 0 || error_os(err, "cannot read %s/%s", root, below);
+	return errno == 0 || error_os(err, "cannot read %s/%s", walk->root, below);
 }
 
 /* below: "" or "apps/extra" */
-static bool walk_folder(struct walk *walk, const char *root, const char *below, int depth,
-			struct error *err)
+static bool walk_folder(struct walk *walk, const char *below, int depth, struct error *err)
 {
-	auto_free char *path = memory_print("%s%s%s", root, below[0] ? "/" : "", below);
+	auto_free char *path = memory_print("%s%s%s", walk->root, below[0] ? "/" : "", below);
 	DIR *open;
 	bool done;
 
@@ -123,7 +121,7 @@ static bool walk_folder(struct walk *walk, const char *root, const char *below, 
 	open = opendir(path);
 	if (!open)
 		return (depth > 0 && errno == ENOENT) || error_os(err, "cannot read %s", path);
-	done = walk_entries(walk, root, below, open, depth, err);
+	done = walk_entries(walk, below, open, depth, err);
 	closedir(open);
 	return done;
 }
@@ -162,9 +160,9 @@ static void join_skips(struct manifest_listing *out)
 bool manifest_folder_list(const char *folder, struct manifest_listing *out, struct error *err)
 {
 	struct manifest_listing listing = { 0 };
-	struct walk walk = { .out = &listing };
+	struct walk walk = { .root = folder, .out = &listing };
 
-	if (!walk_folder(&walk, folder, "", 0, err)) {
+	if (!walk_folder(&walk, "", 0, err)) {
 		manifest_folder_list_clear(&listing);
 		return false;
 	}
@@ -293,10 +291,10 @@ struct manifest_watch *manifest_watch_open(struct loop *loop, const char *folder
 
 void manifest_watch_renew(struct manifest_watch *it)
 {
-	struct walk walk = { .on_folder = watch_folder, .of = it };
+	struct walk walk = { .root = it->folder, .on_folder = watch_folder, .of = it };
 	struct error ignored; /* whoever lists the folder says it */
 
-	if (it->watch.fd >= 0 && !walk_folder(&walk, it->folder, "", 0, &ignored))
+	if (it->watch.fd >= 0 && !walk_folder(&walk, "", 0, &ignored))
 		return;
 }
 

@@ -122,8 +122,8 @@ static void fold_secret(struct json_doc *doc, struct json *secret)
 /* What only a server sets, as it stands in objects that were printed from a cluster. */
 static void drop_given(struct json *object)
 {
-	static const char *const given[] = { "uid",	     "resourceVersion", "creationTimestamp",
-					     "generation", "selfLink",	     "managedFields" };
+	static const char *const given[] = { "uid",        "resourceVersion", "creationTimestamp",
+					     "generation", "selfLink",        "managedFields" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(given); i++)
 		json_remove(meta_of(object), str_of(given[i]));
@@ -205,14 +205,27 @@ static void take_values(struct json_doc *doc, struct str key, struct json *patch
 	}
 }
 
+/* Of a map and of a list with keys only our own entries go: others may have put theirs there. */
+static struct json *empty_like(struct json_doc *doc, const struct field *field,
+			       const struct json *before)
+{
+	if (field && field->shape == FIELD_MAP && json_type(before) == JSON_OBJECT)
+		return json_new_object(doc);
+	if (merges(field) && json_type(before) == JSON_ARRAY)
+		return json_new_array(doc);
+	return json_new_null(doc);
+}
+
 static void take_field(struct json_doc *doc, const struct field *field, struct json *patch,
 		       const struct json_iter *before)
 {
 	struct json *now = json_get_str(patch, before->key);
 
 	if (json_type(now) == JSON_ABSENT) {
-		json_put_str(doc, patch, before->key, json_new_null(doc));
-	} else if (json_type(now) == JSON_OBJECT) {
+		now = empty_like(doc, field, before->value);
+		json_put_str(doc, patch, before->key, now);
+	}
+	if (json_type(now) == JSON_OBJECT) {
 		if (json_type(before->value) == JSON_OBJECT)
 			take_away(doc, type_of(field), now, before->value);
 	} else if (json_type(now) == JSON_ARRAY && json_type(before->value) == JSON_ARRAY &&

@@ -12,14 +12,10 @@
 #define BYTES_MAX (4u * LIMIT_MANIFEST_FILE) /* that one round holds in memory */
 
 struct manifest_reader {
+	struct manifest_reader_plan plan;
 	struct work_pool *pool;
 	struct work_job job;
-	char *folder;
-	struct manifest_reading *readings;
-	size_t count;
 	atomic_bool stopped;
-	void (*on_done)(void *of, struct manifest_reading *readings, size_t count);
-	void *of;
 };
 
 void manifest_readings_free(struct manifest_reading *readings, size_t count)
@@ -52,11 +48,19 @@ static void run(struct work_job *job)
 	struct manifest_reader *reader = CONTAINER_OF(job, struct manifest_reader, job);
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < reader->count; i++) {
-		reader->readings[i].left = bytes >= BYTES_MAX || reader->stopped;
-		if (!reader->readings[i].left)
-			read_one(reader->folder, &reader->readings[i], &bytes);
+	for (size_t i = 0; i < reader->plan.count; i++) {
+		struct manifest_reading *reading = &reader->plan.readings[i];
+
+		reading->left = bytes >= BYTES_MAX || reader->stopped;
+		if (!reading->left)
+			read_one(reader->plan.folder, reading, &bytes);
 	}
+}
+
+static void reader_free(struct manifest_reader *reader)
+{
+	manifest_readings_free(reader->plan.readings, reader->plan.count);
+	free(reader);
 }
 
 static void on_done(struct work_job *job)
@@ -66,30 +70,20 @@ static void on_done(struct work_job *job)
 	if (reader->stopped)
 		return; /* by manifest_reader_stop, which frees */
 	work_close(reader->pool);
-	reader->on_done(reader->of, reader->readings, reader->count);
-	manifest_readings_free(reader->readings, reader->count);
-	free(reader->folder);
-	free(reader);
+	reader->plan.on_done(reader->plan.of, reader->plan.readings, reader->plan.count);
+	reader_free(reader);
 }
 
-bool manifest_reader_start(struct loop *loop, const char *folder, struct manifest_reading *readings,
-			   size_t count,
-			   void (*on_end)(void *of, struct manifest_reading *readings,
-					  size_t count),
-			   void *of, struct manifest_reader **out, struct error *err)
+bool manifest_reader_start(const struct manifest_reader_plan *plan, struct manifest_reader **out,
+			   struct error *err)
 {
 	struct manifest_reader *reader = memory_new(struct manifest_reader);
 
-	if (!work_open(loop, 1, &reader->pool, err)) {
-		free(reader);
-		manifest_readings_free(readings, count);
+	reader->plan = *plan;
+	if (!work_open(plan->loop, 1, &reader->pool, err)) {
+		reader_free(reader);
 		return false;
 	}
-	reader->folder = memory_string(folder);
-	reader->readings = readings;
-	reader->count = count;
-	reader->on_done = on_end;
-	reader->of = of;
 	reader->job = (struct work_job){ .run = run, .on_done = on_done };
 	work_start(reader->pool, &reader->job);
 	*out = reader;
@@ -102,7 +96,5 @@ void manifest_reader_stop(struct manifest_reader *reader)
 		return;
 	reader->stopped = true;
 	work_close(reader->pool);
-	manifest_readings_free(reader->readings, reader->count);
-	free(reader->folder);
-	free(reader);
+	reader_free(reader);
 }

@@ -22,13 +22,17 @@ struct manifest_reading {
 };
 
 struct manifest_reader;
-/* Takes the readings over and gives them back in on_done, which comes once unless it is stopped;
- * what on_done leaves in them is freed after it. */
-MUST_CHECK bool manifest_reader_start(struct loop *loop, const char *folder,
-				      struct manifest_reading *readings, size_t count,
-				      void (*on_done)(void *of, struct manifest_reading *readings,
-						      size_t count),
-				      void *of, struct manifest_reader **out, struct error *err);
+struct manifest_reader_plan {
+	struct loop *loop;
+	const char *folder;                /* borrowed */
+	struct manifest_reading *readings; /* taken over, on failure too */
+	size_t count;
+	/* Once, unless it is stopped; what on_done leaves in the readings is freed after it. */
+	void (*on_done)(void *of, struct manifest_reading *readings, size_t count);
+	void *of;
+};
+MUST_CHECK bool manifest_reader_start(const struct manifest_reader_plan *plan,
+				      struct manifest_reader **out, struct error *err);
 /* Waits for the file that is being read; NULL is fine.  Not after on_done. */
 void manifest_reader_stop(struct manifest_reader *reader);
 void manifest_readings_free(struct manifest_reading *readings, size_t count);

@@ -326,8 +326,7 @@ static bool apply_step(struct manifest_round *round)
 
 		if (!kind && round->phase == REST)
 			note(change, object->document,
-			     STR_FMT " " STR_FMT
-				     ": no kind " STR_FMT " is served in " STR_FMT,
+			     STR_FMT " " STR_FMT ": no kind " STR_FMT " is served in " STR_FMT,
 			     STR_ARG(object->kind), STR_ARG(object->name), STR_ARG(object->kind),
 			     STR_ARG(object->api_version));
 		if (!kind || comes_first(kind->name) != (round->phase == FIRST))

@@ -239,10 +239,29 @@ static void stops_at_mounts(void)
 	CHECK_OK(file_remove_tree(path_of("tree"), &err), &err);
 }
 
+/* Goal: a file that is being written is told from one that is not, by links too. */
+static void knows_writers(void)
+{
+	auto_fd reader = -1, writer = -1;
+
+	put("a", "x");
+	reader = open(path_of("a"), O_RDONLY | O_CLOEXEC);
+	CHECK(!file_has_writer(path_of("a")));
+	writer = open(path_of("a"), O_WRONLY | O_CLOEXEC);
+	CHECK(writer >= 0);
+	CHECK(file_has_writer(path_of("a")));
+	CHECK(symlink("a", path_of("link")) == 0);
+	CHECK(file_has_writer(path_of("link")));
+	close(take_fd(&writer));
+	CHECK(!file_has_writer(path_of("a")));
+	CHECK(!file_has_writer(path_of("none")));
+	CHECK(!file_has_writer(harness_folder()));
+}
+
 static const struct test tests[] = {
 	{ "reads files", reads_files },         { "replaces files", replaces_files },
 	{ "makes folders", makes_folders },     { "writes all", writes_all },
 	{ "removes trees", removes_trees },     { "removes deep trees", removes_deep_trees },
-	{ "stops at mounts", stops_at_mounts },
+	{ "stops at mounts", stops_at_mounts }, { "knows writers", knows_writers },
 };
 TEST_MAIN(tests)
