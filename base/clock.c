@@ -60,14 +60,18 @@ int64_t clock_wall_us(void)
 void clock_set_floor(int64_t wall_s)
 {
 	int64_t ahead = wall_s > 0 ? wall_s * 1000000 - clock_now_us() : INT64_MIN;
-	char text[24];
 
 	atomic_store(&floor_us, ahead);
-	snprintf(text, sizeof(text), "%" PRId64, ahead);
-	if (wall_s > 0)
-		setenv(FLOOR_VARIABLE, text, 1);
-	else
-		unsetenv(FLOOR_VARIABLE);
+}
+
+const char *clock_floor_word(char out[CLOCK_FLOOR_WORD])
+{
+	int64_t ahead = atomic_load(&floor_us);
+
+	if (ahead == INT64_MIN)
+		return NULL;
+	snprintf(out, CLOCK_FLOOR_WORD, FLOOR_VARIABLE "=%" PRId64, ahead);
+	return out;
 }
 
 void clock_inherit_floor(void)

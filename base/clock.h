@@ -20,8 +20,12 @@ void clock_shift_wall(int64_t by_ms); /* tests only: the machine's wall clock is
 
 int64_t clock_machine_s(void); /* the machine's wall clock, whatever the floor is */
 /* From now on the wall clock is `wall_s` and what passes, if the machine's is not ahead; 0 takes
- * the floor away.  Processes that we start have it too, if they call clock_inherit_floor. */
+ * the floor away. */
 void clock_set_floor(int64_t wall_s);
+/* The floor as a word of an environment, NULL = none: a process of ours that starts with it and
+ * calls clock_inherit_floor has the same one. */
+#define CLOCK_FLOOR_WORD 48
+const char *clock_floor_word(char out[CLOCK_FLOOR_WORD]);
 void clock_inherit_floor(void);
 
 /* RFC 3339 in UTC: "2026-11-20T17:14:06Z"; micro: "...06.123456Z"; nano: "...06.123456789Z". */

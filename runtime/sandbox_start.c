@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -188,7 +189,8 @@ static bool start_monitor(const struct sandbox *sandbox, const char *pod_folder,
 	auto_free char *log_path = memory_print("%s/monitor.log", sandbox->folder);
 	auto_fd log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	const char *argv[] = { "mote", "monitor", pod_folder, NULL };
-	const char *envp[] = { NULL };
+	char floor[CLOCK_FLOOR_WORD];
+	const char *envp[] = { clock_floor_word(floor), NULL };
 	auto_fd program = -1;
 	int extra[2];
 	struct process_plan plan = { .path = PROGRAM_PATH,

@@ -29,7 +29,7 @@ island() {
 
 island_server() {
 	launch server s "$lab/mote" server --data-dir "$lab/s/data" --write-kubeconfig "$lab/kubeconfig" \
-		--node-name s --pod-logs-dir "$lab/s/logs" "$@"
+		--node-name s --pod-logs-dir "$lab/s/logs"
 	export KUBECONFIG="$lab/kubeconfig"
 	await 10 k get --raw /readyz
 	await 10 k wait --for=condition=Ready node/s --timeout=5s
@@ -89,6 +89,56 @@ test_an_interface_without_a_route() {
 	island_server
 	works 192.0.2.7
 	island_end
+}
+
+# The node and its server believe that it is $1 years later than this machine's clock says, which is to them
+# a clock that is as much behind.  A synchronised clock would be believed.
+years_later() {
+	for part in server agent; do
+		mkdir -p "$lab/s/data/$part"
+		echo $(($(date +%s) + $1 * 365 * 86400)) > "$lab/s/data/$part/time-floor"
+	done
+}
+
+year_of() {
+	of "$1" "$2" | cut -c 1-4
+}
+
+same_pod() {
+	equal "$before" of pod/ask '{.status.podIP} {.status.containerStatuses[0].containerID}'
+	await 20 k wait --for=condition=Ready pod/ask --timeout=5s
+	await 20 k exec ask -- true
+	await 90 api_from_pod
+}
+
+test_clocks_that_are_wrong_and_set() {
+	if adjtimex_says_synchronised; then
+		echo "this machine's clock is synchronised: not tested"
+		return
+	fi
+	island ""
+	years_later 5
+	island_server
+	pod ask s
+	year=$(date -d '+1825 days' +%Y)
+	equal "$year" year_of pod/ask '{.metadata.creationTimestamp}'
+	equal "$year" year_of pod/ask '{.status.containerStatuses[0].state.running.startedAt}'
+	await 5 api_from_pod
+	before=$(of pod/ask '{.status.podIP} {.status.containerStatuses[0].containerID}')
+	# The clock is found to have been five years ahead, then three years behind that.
+	for years in 0 8; do
+		stop server -KILL
+		years_later $years
+		island_server
+		same_pod
+	done
+	equal 0 of pod/ask '{.status.containerStatuses[0].restartCount}'
+	gone pod/ask
+	island_end
+}
+
+adjtimex_says_synchronised() {
+	busybox adjtimex | grep -q 'return value: *[0-4] '
 }
 
 ( set -e; lab_open; image_make web:1 one ) || exit 1

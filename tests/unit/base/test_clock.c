@@ -78,6 +78,7 @@ static void reads_durations(void)
  * is. Who is started with our environment has the same floor. */
 static void has_a_floor(void)
 {
+	static char word[CLOCK_FLOOR_WORD];
 	int64_t now = clock_machine_s();
 
 	clock_set_floor(now + 1000);
@@ -93,7 +94,10 @@ static void has_a_floor(void)
 	clock_shift_wall(-2000000);
 	CHECK(clock_wall_s() >= now + 5 && clock_wall_s() <= now + 15);
 	clock_set_floor(now + 3000);
-	CHECK(getenv("MOTE_CLOCK_FLOOR") != NULL);
+	CHECK(clock_floor_word(word) == word);
+	clock_set_floor(0);
+	CHECK(clock_floor_word((char[CLOCK_FLOOR_WORD]){ 0 }) == NULL);
+	CHECK_INT(putenv(word), 0);
 	clock_inherit_floor();
 	CHECK(clock_wall_s() >= now + 3000 && clock_wall_s() <= now + 3010);
 }
