@@ -12,9 +12,10 @@
 
 /* What an unpacker needs for a piece that is no delta: 8 MiB. */
 #define PACKER_WINDOW_LOG 23
-/* Level 19 of zstd for what every device fetches, else a quicker one. */
+/* Level 19 of zstd for what every device fetches, else a quicker one.  Both by the optimal parser:
+ * the library may be built without the other strategies. */
 #define PACKER_LEVEL_BEST  19
-#define PACKER_LEVEL_QUICK 12
+#define PACKER_LEVEL_QUICK 16
 
 struct packer;
 typedef bool packer_put(void *of, struct str bytes, struct error *err);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/limits.h"
 #include "net/hash.h"
@@ -84,6 +85,16 @@ static bool give(struct unpacker *unpacker, struct str bytes, struct error *err)
 	return bytes.len == 0 || unpacker->put(unpacker->of, bytes, err);
 }
 
+/* Whose fault it is decides whether trying again helps. */
+static bool fail(const struct unpacker *unpacker, size_t result, struct error *err)
+{
+	if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation)
+		return error_set(err, ERROR_UNAVAILABLE, "there is no memory to unpack %s",
+				 unpacker->entry.name);
+	return error_set(err, ERROR_INVALID, "%s is damaged (%s)", unpacker->entry.name,
+			 ZSTD_getErrorName(result));
+}
+
 bool unpacker_feed(struct unpacker *unpacker, struct str packed, struct error *err)
 {
 	ZSTD_inBuffer in = { packed.at, packed.len, 0 };
@@ -100,8 +111,7 @@ bool unpacker_feed(struct unpacker *unpacker, struct str packed, struct error *e
 					 unpacker->entry.name);
 		result = ZSTD_decompressStream(unpacker->zstd, &out, &in);
 		if (ZSTD_isError(result))
-			return error_set(err, ERROR_INVALID, "%s is damaged (%s)",
-					 unpacker->entry.name, ZSTD_getErrorName(result));
+			return fail(unpacker, result, err);
 		unpacker->ended = result == 0;
 		more = out.pos == out.size;
 		if (!give(unpacker, str_from(out.dst, out.pos), err))
