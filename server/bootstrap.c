@@ -255,6 +255,11 @@ static bool given_token(const char *token, const char *path, const char *flag, s
 	}
 	if (!file_read(path, LIMIT_CONFIG_FILE, text, err))
 		return error_context(err, "read %s", flag);
+	if (strspn(buf_text(text), " \t\r\n") == text->len)
+		return error_set(err, ERROR_INVALID,
+				 "the file %s (%s) is empty: it must hold the token that machines "
+				 "join with",
+				 path, flag);
 	return true;
 }
 
