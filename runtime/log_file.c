@@ -160,11 +160,10 @@ static void batch_line(struct batch *batch, struct str head, struct str rest, st
 static struct str print_head(const char *name, char tag, char *room, size_t size)
 {
 	char when[CLOCK_TEXT];
-	struct timespec now;
+	int64_t now_us = clock_wall_us();
 	int len;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	clock_print_nano((int64_t)now.tv_sec, (long)now.tv_nsec, when);
+	clock_print_nano(now_us / 1000000, (long)(now_us % 1000000) * 1000, when);
 	len = snprintf(room, size, "%s %s %c ", when, name, tag);
 	assert(len > 0);
 	assert((size_t)len < size);

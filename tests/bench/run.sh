@@ -229,6 +229,47 @@ measure_rates() {
 	grep -e '^proc\.' -e failed -e '^watch: ' "$scratch/rates" | head -n 8 | while read -r line; do note "$line"; done
 }
 
+pod_groups() { find /sys/fs/cgroup -depth -type d -path '*/mote/pods/*'; }
+running_here() { "$scratch/mote" ctr ps --data-dir "$scratch/data" 2> /dev/null | grep -ci running; }
+
+# What a power cut leaves: the disk.
+cut_power() {
+	# shellcheck disable=SC2046
+	kill -9 "$server" $(agents) $(monitors)
+	wait "$server" 2> /dev/null
+	pod_groups | while read -r folder; do
+		# shellcheck disable=SC2046
+		kill -9 $(cat "$folder/cgroup.procs") 2> /dev/null
+		for _ in $(seq 100); do rmdir "$folder" 2> /dev/null && break; sleep 0.02; done
+	done
+	for link in $(ip -o link | cut -d : -f 2 | cut -d @ -f 1 | grep -vE '^ (lo|eth0)$'); do
+		ip link del "$link" 2> /dev/null
+	done
+	nft flush ruleset
+	grep -F " $scratch/data/" /proc/self/mountinfo | cut -d ' ' -f 5 | sort -r | while read -r point; do
+		umount -l "$point"
+	done
+}
+
+# An agent that starts while its server is away; the last figure, for the server does not come back.
+measure_offline_boot() {
+	meter deployment 20
+	sleep 3 # what an agent keeps is on its disk within two seconds
+	cut_power
+	begin=$(now_ms)
+	"$scratch/mote" agent --server $url --token-file "$scratch/data/server/node-token" --data-dir "$scratch/data" \
+		--node-name bench --pod-logs-dir "$scratch/logs" >> "$scratch/log" 2>&1 &
+	server=$!
+	until [ "$(running_here)" -ge 20 ]; do
+		alive
+		[ $(($(now_ms) - begin)) -lt 60000 ] || break
+		sleep 0.02
+	done
+	end=$(now_ms)
+	row "offline boot of 20 pods, agent's start to all run" \
+		"$([ "$(running_here)" -lt 20 ] || echo $((end - begin)))" ms "<=" 10000 "-"
+}
+
 inside() {
 	scratch=$1
 	make_network && mount_groups || exit 1
@@ -243,7 +284,9 @@ inside() {
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle
 	measure_rates
 	row "binary" "$(wc -c < "$scratch/mote")" B "<=" 6291456 "-"
-	kill "$server"
+	measure_offline_boot
+	# shellcheck disable=SC2046
+	kill "$server" $(monitors)
 	wait "$server"
 }
 
