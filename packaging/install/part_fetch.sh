@@ -53,7 +53,8 @@ fetch_by_curl() {
 		--connect-timeout 30 --speed-limit 50 --speed-time 60 -o "$2" -- "$1"
 }
 fetch_by_gnu_wget() { wget -S --secure-protocol=TLSv1_2 --max-redirect=5 -t 1 -T 60 -O "$2" -- "$1"; }
-fetch_by_wget() { wget -S -T 60 -O "$2" -- "$1"; }
+# busybox: it has its own time limit, and its -T crashes in some releases.
+fetch_by_wget() { wget -S -O "$2" -- "$1"; }
 
 # curl does not go there; of wget, the headers of the answers tell.
 is_downgrade() {

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154,SC2016
 # cases_choices.sh - machine, mode, variables: what is installed where.
 
 # fake_uname TEXT
@@ -37,8 +38,9 @@ case_arch_of_userland() {
 	ran '^aarch64 1.0.0: ota install'
 	fresh
 	fake_uname aarch64
-	rm -f "$r/bin/dpkg"
-	script "$r/usr/bin/dpkg" <<'TEXT'
+	manager=dpkg
+	[ "$flavour" = debian ] || manager=apk
+	script "$r/usr/bin/$manager" <<'TEXT'
 echo armhf
 TEXT
 	installs

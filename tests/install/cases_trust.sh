@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154,SC2016
 # cases_trust.sh - what is refused: cut, changed, unsigned, old; and what shall not be able to choose what runs.
 
 # A download that ends early runs nothing, wherever it ends.
@@ -224,6 +225,7 @@ case_bundle_refused() {
 	try_bundle 'error:'
 	# One bit of the header, of the manifest, of the program.
 	for offset in 30 4000 "$(header_offset manifest)" "$(entry_offset)"; do
+		[ -n "$offset" ]
 		cp "$work/good.bundle" "$r/mote.bundle"
 		flip "$r/mote.bundle" "$offset"
 		try_bundle 'is not signed as it must be\|is damaged'
@@ -235,4 +237,7 @@ case_bundle_refused() {
 }
 
 header_offset() { head -c 4096 "$work/good.bundle" | tr -d '\000' | sed -n "s/^$1 \([0-9]*\) .*/\1/p"; }
-entry_offset() { sed -n 's/^entry [^ ]* binary raw [0-9]* [0-9a-f]* \([0-9]*\) .*/\1/p' "$work/good.bundle" | head -n 1; }
+entry_offset() {
+	tail -c "+$(($(header_offset manifest) + 1))" "$work/good.bundle" |
+		sed -n '1s/^entry [^ ]* binary raw [0-9]* [0-9a-f]* \([0-9]*\) .*/\1/p'
+}

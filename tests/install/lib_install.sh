@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154,SC2016
 # lib_install.sh - small machines in folders to install into, and a web server's folder of programs that only take notes.
 #
 # A machine is a folder that is entered by chroot: "debian" has dash, coreutils, curl and wget and pretends to run systemd;
@@ -55,6 +56,8 @@ make_bones() {
 	mkdir -p "$1/usr/lib/ssl"
 	ln -sf /etc/ssl/certs "$1/usr/lib/ssl/certs"
 	cp "$work/tls/ca.pem" "$1/usr/lib/ssl/cert.pem"
+	echo 'hosts: files' > "$1/etc/nsswitch.conf"
+	echo '127.0.0.1 localhost' > "$1/etc/hosts"
 	echo stranger > "$1/etc/stranger"
 }
 
@@ -172,7 +175,7 @@ bundle() {
 	file=$1 arch=$2 version=$3 raw=$4
 	shift 4
 	"$mote" ota build --arch "$arch" --version "$version" --epoch 7 --floor 1 --min-from 0.1.0 --created 2020-01-01T00:00:00Z \
-		--expires 2100-01-01T00:00:00Z --binary "$work/dist/v1.0.0/mote-$arch" $raw --out "$file" > /dev/null
+		--expires 2100-01-01T00:00:00Z --binary "$work/dist/v1.0.0/mote-$arch" ${raw:+"$raw"} --out "$file" > /dev/null
 	for key; do
 		set -- "$@" --key "$work/keys/$key.key"
 		shift
@@ -231,6 +234,16 @@ refuses() {
 	grep -q -- "$text" "$work/output" || { cat "$work/output"; echo "it does not say: $text"; return 1; }
 	[ ! -s "$r/log/mote" ] || { cat "$r/log/mote"; echo "something ran"; return 1; }
 	unchanged
+}
+
+# await COMMAND...: until it succeeds, for ten seconds at most.
+await() {
+	tries=500
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || { echo "waited in vain: $*"; return 1; }
+		sleep 0.02
+	done
 }
 
 # Every file of the machine that is not a note or of the kernel, with its inode and time.
