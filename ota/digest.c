@@ -23,12 +23,13 @@ static const uint32_t constants[64] = {
 	0xc67178f2,
 };
 
-static uint32_t turn(uint32_t value, unsigned by)
+static inline __attribute__((always_inline)) uint32_t turn(uint32_t value, unsigned by)
 {
 	return value >> by | value << (32 - by);
 }
 
-static void schedule(const unsigned char *block, uint32_t words[64])
+static inline __attribute__((always_inline)) void schedule(const unsigned char *block,
+							   uint32_t words[64])
 {
 	for (size_t i = 0; i < 16; i++)
 		words[i] = (uint32_t)block[i * 4] << 24 | (uint32_t)block[i * 4 + 1] << 16 |
@@ -41,21 +42,35 @@ static void schedule(const unsigned char *block, uint32_t words[64])
 	}
 }
 
-static void mix(struct digest *digest, const unsigned char *block)
+/* s is a..h, turned by `by`: each round gives d and h new values, and then all move on by one. */
+static inline __attribute__((always_inline)) void step(uint32_t s[8], unsigned by, uint32_t add)
+{
+	uint32_t a = s[(0 - by) & 7], b = s[(1 - by) & 7], c = s[(2 - by) & 7];
+	uint32_t e = s[(4 - by) & 7], f = s[(5 - by) & 7], g = s[(6 - by) & 7];
+	uint32_t one = s[(7 - by) & 7] + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) +
+		       ((e & f) ^ (~e & g)) + add;
+
+	s[(3 - by) & 7] += one;
+	s[(7 - by) & 7] =
+		one + (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+}
+
+/* Every start of a daemon waits for this: for speed, not for size. */
+__attribute__((optimize("O2"))) static void mix(struct digest *digest, const unsigned char *block)
 {
 	uint32_t words[64], s[8];
 
 	schedule(block, words);
 	memcpy(s, digest->state, sizeof(s));
-	for (size_t i = 0; i < 64; i++) {
-		uint32_t one = s[7] + (turn(s[4], 6) ^ turn(s[4], 11) ^ turn(s[4], 25)) +
-			       ((s[4] & s[5]) ^ (~s[4] & s[6])) + constants[i] + words[i];
-		uint32_t two = (turn(s[0], 2) ^ turn(s[0], 13) ^ turn(s[0], 22)) +
-			       ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
-
-		memmove(s + 1, s, 7 * sizeof(s[0]));
-		s[4] += one;
-		s[0] = one + two;
+	for (size_t i = 0; i < 64; i += 8) {
+		step(s, 0, constants[i] + words[i]);
+		step(s, 1, constants[i + 1] + words[i + 1]);
+		step(s, 2, constants[i + 2] + words[i + 2]);
+		step(s, 3, constants[i + 3] + words[i + 3]);
+		step(s, 4, constants[i + 4] + words[i + 4]);
+		step(s, 5, constants[i + 5] + words[i + 5]);
+		step(s, 6, constants[i + 6] + words[i + 6]);
+		step(s, 7, constants[i + 7] + words[i + 7]);
 	}
 	for (size_t i = 0; i < 8; i++)
 		digest->state[i] += s[i];
@@ -74,12 +89,16 @@ void digest_add(struct digest *digest, const void *at, size_t len)
 	while (len > 0) {
 		size_t used = digest->count % 64, part = 64 - used < len ? 64 - used : len;
 
-		memcpy(digest->block + used, from, part);
+		if (part == 64) {
+			mix(digest, from);
+		} else {
+			memcpy(digest->block + used, from, part);
+			if (used + part == 64)
+				mix(digest, digest->block);
+		}
 		digest->count += part;
 		from += part;
 		len -= part;
-		if (used + part == 64)
-			mix(digest, digest->block);
 	}
 }
 

@@ -137,6 +137,25 @@ static size_t count_frames(const struct bundle *bundle)
 	return count;
 }
 
+/* A frame that the map names may not have come to the disk before a power cut. */
+static void doubt_piece(struct intake *intake, const struct bundle_piece *piece)
+{
+	auto_free char *bytes = memory_get(BUNDLE_FRAME);
+
+	for (size_t i = 0; i < piece->frame_count; i++) {
+		struct bundle_range range = bundle_frame_range(piece, i);
+		char *mark = &intake->map[piece->first_frame + i];
+		ssize_t got;
+
+		assert(range.size <= BUNDLE_FRAME);
+		if (*mark != 1)
+			continue;
+		got = pread(intake->data, bytes, (size_t)range.size, (off_t)range.offset);
+		*mark = got == (ssize_t)range.size &&
+			bundle_check_frame(intake->bundle, piece, i, str_from(bytes, (size_t)got));
+	}
+}
+
 static bool open_map(struct intake *intake, struct error *err)
 {
 	auto_free char *path = memory_print("%s/map", intake->folder);
@@ -149,20 +168,27 @@ static bool open_map(struct intake *intake, struct error *err)
 		return error_os(err, "create %s", path);
 	if (pread(intake->map_fd, intake->map, intake->frame_count, 0) < 0)
 		return error_os(err, "read %s", path);
+	for (size_t i = 0; i < bundle_entry_count(intake->bundle); i++)
+		doubt_piece(intake, &bundle_entry(intake->bundle, i)->piece);
+	for (size_t i = 0; i < bundle_delta_count(intake->bundle); i++)
+		doubt_piece(intake, &bundle_delta(intake->bundle, i)->piece);
 	return true;
 }
 
-/* First the frames, then the word that they are there. */
 static bool sync_map(struct intake *intake, struct error *err)
 {
 	intake->unsynced = 0;
-	if (fdatasync(intake->data) != 0)
-		return error_os(err, "sync %s/data", intake->folder);
-	if (pwrite(intake->map_fd, intake->map, intake->frame_count, 0) !=
-		    (ssize_t)intake->frame_count ||
-	    fdatasync(intake->map_fd) != 0)
-		return error_os(err, "write %s/map", intake->folder);
+	if (fdatasync(intake->data) != 0 || fdatasync(intake->map_fd) != 0)
+		return error_os(err, "sync %s", intake->folder);
 	return true;
+}
+
+/* At once, so that nothing is lost with this process; on the disk with the next sync. */
+static bool mark_frame(struct intake *intake, size_t frame, struct error *err)
+{
+	intake->map[frame] = 1;
+	return pwrite(intake->map_fd, &intake->map[frame], 1, (off_t)frame) == 1 ||
+	       error_os(err, "write %s/map", intake->folder);
 }
 
 /* --- opening and closing --- */
@@ -292,7 +318,8 @@ static bool keep_frame(struct arrival *arrival, struct error *err)
 		errno = put < 0 ? errno : ENOSPC;
 		return error_os(err, "write %s/data", intake->folder);
 	}
-	intake->map[want->piece->first_frame + want->index] = 1;
+	if (!mark_frame(intake, want->piece->first_frame + want->index, err))
+		return false;
 	intake->unsynced += bytes.len;
 	arrival->missing -= bytes.len;
 	arrival->next++;

@@ -193,7 +193,7 @@ test_a_good_node() {
 
 # Watchers of versions that are good for long.
 leftover_watchers() {
-	pgrep -x mote-watch -f "^$lab/$1/bin/" || true
+	ps -C mote-watch -o args= | grep "^$lab/$1/bin/" || true
 }
 
 # taken_back NAME REASON DETAIL: applied to the node, it goes by itself, and the pods do not notice.
@@ -270,9 +270,9 @@ test_nothing_unsigned() {
 	another unsigned
 	"$mote" ota build --binary "$lab/unsigned" --version 0.9.0 --epoch 90 --out "$lab/unsigned.bundle"
 	before=$(ota n1 status -o json)
-	expect "0 of" ota n1 apply "$lab/unsigned.bundle"
+	expect "0 good signatures" ota n1 apply "$lab/unsigned.bundle"
 	"$mote" ota sign --key "$lab/stranger.key" "$lab/unsigned.bundle"
-	expect "0 of" ota n1 apply "$lab/unsigned.bundle"
+	expect "0 good signatures" ota n1 apply "$lab/unsigned.bundle"
 	# One byte of a signed one.
 	bundle unsigned
 	printf X | dd of="$lab/unsigned.bundle" bs=1 seek=500000 conv=notrunc 2> /dev/null
@@ -331,9 +331,9 @@ test_a_line_that_is_cut() {
 	for pid in $(pgrep -f "^$lab/n1/bin/mote ota apply"); do kill -9 "$pid"; done
 	wait $! || true
 	expect "good:" ota n1 apply --gate-timeout 20 http://172.30.0.254:8000/far.bundle
-	# What was on its way when a line was cut comes again; a frame has 64 KiB.
+	# What was on its way when it was killed comes again; nothing else does.
 	echo "fetched over cut lines: $(($(sent) * 100 / size)) % of the bundle" >> "$lab/figures"
-	[ "$(sent)" -lt $((size + size / 2)) ]
+	[ "$(sent)" -le $((size * 105 / 100 + 300000)) ]
 	[ ! -e "$lab/n1/data/ota/staging" ]
 }
 
