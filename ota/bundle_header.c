@@ -12,26 +12,30 @@
 
 #define FRAME_TABLE_MAX (LIMIT_BUNDLE / BUNDLE_FRAME * BUNDLE_SHA256)
 
-static bool take_word(struct lines *lines, const char *word, const char *others, size_t room,
-		      char *out, struct error *err)
+static bool take_arch(struct lines *lines, char out[BUNDLE_ARCH], struct error *err)
 {
 	struct str value;
 
-	if (!lines_take(lines, word, &value, 1, err))
+	if (!lines_take(lines, "arch", &value, 1, err))
 		return false;
-	if (!lines_is_word(value, others, room - 1))
-		return lines_refuse(lines, err, "\"%s\" has a value it cannot have", word);
+	if (!lines_is_word(value, "_", BUNDLE_ARCH - 1))
+		return lines_refuse(lines, err, "this is not the name of a processor");
 	memcpy(out, value.at, value.len);
-	out[value.len] = '\0';
 	return true;
 }
 
 static bool take_version(struct lines *lines, const char *word, char out[BUNDLE_VERSION],
 			 struct error *err)
 {
-	return take_word(lines, word, ".+-", BUNDLE_VERSION, out, err) &&
-	       (version_is_valid(str_of(out)) ||
-		lines_refuse(lines, err, "\"%s\" is not a version such as 1.2.3", out));
+	struct str value;
+
+	static_assert(VERSION_LONGEST < BUNDLE_VERSION, "its end must have room");
+	if (!lines_take(lines, word, &value, 1, err))
+		return false;
+	if (!version_is_valid(value))
+		return lines_refuse(lines, err, "\"%s\" is not a version such as 1.2.3", word);
+	memcpy(out, value.at, value.len); /* all was zero */
+	return true;
 }
 
 static bool take_number(struct lines *lines, const char *word, uint64_t max, uint64_t *out,
@@ -121,7 +125,7 @@ static bool take_all(struct lines *lines, struct bundle_header *out, struct erro
 		return false;
 	if (!str_is(value, "1"))
 		return lines_refuse(lines, err, "this form of bundle is not known here");
-	if (!take_word(lines, "arch", "_", BUNDLE_ARCH, out->arch, err) ||
+	if (!take_arch(lines, out->arch, err) ||
 	    !take_version(lines, "version", out->version, err) ||
 	    !take_epoch(lines, "epoch", &out->epoch, err) ||
 	    !take_epoch(lines, "floor", &out->floor, err) ||

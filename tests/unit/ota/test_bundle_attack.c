@@ -242,7 +242,7 @@ static void oversized_lengths(void)
 		{ "signatures ", "signatures 4096 8192\nmore 1\n", "nothing may follow" },
 		{ "min-from ", "", "should be the line \"min-from" },
 		{ "arch ", "arch x86_64\narch x86_64\n", "should be the line \"version" },
-		{ "arch ", "arch x86_64\r\n", "cannot have" },
+		{ "arch ", "arch x86_64\r\n", "name of a processor" },
 		{ "version ", "version 1.2\n", "not a version" },
 		{ "expires ", "expires 2027-11-21T00:00:00+00:00\n", "not a time" },
 		{ "expires ", "expires 2001-01-01T00:00:00Z\n", "expires before" },
