@@ -3,6 +3,8 @@
  */
 #include "agent/sources.h"
 
+#include <stdlib.h>
+
 #include "base/map.h"
 #include "tests/unit/agent/agent_fixture.h"
 #include "tests/unit/harness.h"
@@ -94,6 +96,50 @@ static void all_is_fetched_and_kept(void)
 	CHECK_INT(scene.err.kind, ERROR_UNAVAILABLE);
 	CHECK(sources_complete(scene.sources));
 	CHECK(str_is(sources_token(scene.sources, STR(""), 3607), "t1"));
+	scene_close(&scene);
+}
+
+static bool is_on_disk(const char *text)
+{
+	auto_free char *command =
+		memory_print("grep -rqaF -e '%s' %s/sources", text, harness_folder());
+
+	return system(command) == 0;
+}
+
+/* Goal: copies are sealed, also those that an older agent has left; another pod's does not count,
+ * nor one whose key is lost. */
+static void copies_are_sealed(void)
+{
+	struct scene scene;
+	struct seal_keys *keys;
+	struct sources_plan plan = { .folder = harness_folder() };
+	struct sources *others;
+	struct json_doc *other;
+	auto_free char *key_file = fixture_path("seal-key");
+	struct error err;
+
+	fixture_keep(harness_folder(), "Secret", "s", 0, "{'data':{'b':'marker-of-old'}}");
+	CHECK(is_on_disk("marker-of-old"));
+	scene_open(&scene, FROM_ENV);
+	CHECK(sources_secret(scene.sources, STR("s")) != NULL);
+	CHECK(!is_on_disk("marker-of-old"));
+	fixture_api_answer(&scene.api, "GET " SECRET, "{'data':{'b':'marker-of-new'}}");
+	fetch(&scene);
+	CHECK(!is_on_disk("marker-of-new"));
+	other = fixture_json("{'metadata':{'name':'web','namespace':'shop','uid':'u-2'},'spec':{"
+			     "'serviceAccountName':'robot'," FROM_ENV "}}");
+	others = fixture_sources(NULL, json_root(other));
+	CHECK(sources_secret(others, STR("s")) == NULL);
+	sources_free(others);
+	json_doc_free(other);
+	fixture_write(key_file, "");
+	CHECK_OK(sources_keys_open(plan.folder, &keys, &err), &err); /* a new one */
+	plan.keys = keys;
+	others = sources_new(&plan, json_root(scene.pod));
+	CHECK(sources_secret(others, STR("s")) == NULL);
+	sources_free(others);
+	seal_keys_free(keys);
 	scene_close(&scene);
 }
 
@@ -227,6 +273,7 @@ static void freed_at_any_time(void)
 
 static const struct test tests[] = {
 	{ "all is fetched and kept", all_is_fetched_and_kept },
+	{ "copies are sealed", copies_are_sealed },
 	{ "nothing named is complete", nothing_named_is_complete },
 	{ "what volumes need must be there", what_volumes_need_must_be_there },
 	{ "optional ones may be missing", optional_ones_may_be_missing },
