@@ -61,7 +61,7 @@ struct agent {
 	struct loop_task next;   /* what a callback may not do itself */
 	int64_t retry_ms;
 	int64_t renew_wait_ms; /* 0 = the last renewal did not fail */
-	bool joined;
+	bool joined, is_up;    /* is_up: there is a session with a server */
 	struct json_doc *registries;
 	struct redial *redial;
 	struct pods *pods;
@@ -403,17 +403,20 @@ static void on_up(void *owner, struct tunnel *tunnel)
 
 	(void)tunnel;
 	log_info("agent", "connected to the server", "server=%s", agent->authority);
+	agent->is_up = true;
 	node_object_poke(agent->object);
 	start_caches(agent);
 	cache_poke(agent->nodes);
 	service_sync_poke(agent->services);
 	pods_poke(agent->pods);
+	image_folder_tell(agent->images_folder);
 }
 
 static void on_down(void *owner, const struct error *why, int64_t again_ms)
 {
 	struct agent *agent = owner;
 
+	agent->is_up = false;
 	log_warn("agent", "no connection to the server; pods run on",
 		 "server=%s why=\"%s\" again_ms=%lld", agent->authority, why ? why->text : "closed",
 		 (long long)again_ms);
@@ -608,7 +611,7 @@ static void on_images(void *of)
 }
 
 /* An event of the node: there is no pod that it could be about. */
-static void on_image_problem(void *of, const char *file, const char *why)
+static bool on_image_problem(void *of, const char *file, const char *why)
 {
 	struct agent *agent = of;
 	auto_json_doc doc = json_doc_new();
@@ -620,8 +623,10 @@ static void on_image_problem(void *of, const char *file, const char *why)
 
 	json_put(doc, metadata, "name", json_new_text(doc, agent->name));
 	json_put(doc, metadata, "uid", json_new_text(doc, agent->name));
-	recorder_emit(agent->node.recorder, &about, "Warning", "ImageImportFailed", "%s: %s", file,
-		      why);
+	if (agent->is_up)
+		recorder_emit(agent->node.recorder, &about, "Warning", "ImageImportFailed",
+			      "%s: %s", file, why);
+	return agent->is_up;
 }
 
 static void on_pods(void *of)
@@ -754,7 +759,7 @@ bool agent_stop(struct agent *agent)
 	join_free(agent->join);
 	local_api_close(agent->local);
 	node_service_free(agent->service);
-	image_folder_close(agent->images_folder);
+	image_folder_close(take_ptr(&agent->images_folder));
 	service_sync_stop(agent->services);
 	cache_stop(agent->nodes);
 	pods_close(agent->pods);

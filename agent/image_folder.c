@@ -30,6 +30,7 @@ struct image_folder {
 	struct loop_fd watch;
 	struct json_doc *known; /* name -> {"mark", "images"} of what was imported */
 	struct map *taken;      /* name -> mark of what is under way, or would not do better */
+	struct map *untold;     /* name -> why it is not imported */
 	struct loop_timer again;
 	int64_t wait_ms; /* before the last try again */
 	bool closed;
@@ -111,13 +112,28 @@ static void tell(struct image_folder *it, const char *name, const char *why)
 {
 	log_error("agent.images", "a file of images is not imported", "file=%s why=\"%s\"", name,
 		  why);
-	if (!it->closed)
-		it->plan.on_problem(it->plan.of, name, why);
+	if (!it->closed && !it->plan.on_problem(it->plan.of, name, why))
+		free(map_put(it->untold, str_of(name), memory_string(why)));
+}
+
+void image_folder_tell(struct image_folder *it)
+{
+	struct str key;
+	void *why;
+
+	for (size_t i = 0; it && map_next(it->untold, &i, &key, &why);) {
+		auto_free char *name = str_copy(key);
+
+		if (!it->plan.on_problem(it->plan.of, name, why))
+			return;
+		free(map_remove(it->untold, str_of(name)));
+	}
 }
 
 static void take(struct image_folder *it, const char *name, const char *mark)
 {
 	free(map_put(it->taken, str_of(name), memory_string(mark)));
+	free(map_remove(it->untold, str_of(name))); /* of what it was before */
 }
 
 static bool is_taken(const struct image_folder *it, const char *name, const char *mark)
@@ -146,14 +162,20 @@ static void try_again(struct image_folder *it)
 
 /* --- arrivals --- */
 
-static void folder_free(struct image_folder *it)
+static void drop_texts(struct map *texts)
 {
 	struct str name;
-	void *mark;
+	void *text;
 
-	for (size_t i = 0; map_next(it->taken, &i, &name, &mark);)
-		free(mark);
-	map_free(it->taken);
+	for (size_t i = 0; map_next(texts, &i, &name, &text);)
+		free(text);
+	map_free(texts);
+}
+
+static void folder_free(struct image_folder *it)
+{
+	drop_texts(it->taken);
+	drop_texts(it->untold);
 	json_doc_free(it->known);
 	free(it->path);
 	free(it);
@@ -348,6 +370,7 @@ bool image_folder_open(const struct image_folder_plan *plan, struct image_folder
 	it->path = memory_string(plan->path);
 	it->fd = fd;
 	it->taken = map_new();
+	it->untold = map_new();
 	it->again.on_timer = on_again;
 	it->watch = (struct loop_fd){ .on_event = on_event, .fd = fd };
 	load_known(it);

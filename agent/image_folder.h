@@ -18,12 +18,15 @@ struct image_folder_plan {
 	const char *path; /* copied; made when it is missing */
 	struct image_getter *getter;
 	void (*on_change)(void *of); /* images came */
-	/* A file is not imported, for this reason; it is logged already. */
-	void (*on_problem)(void *of, const char *file, const char *why);
+	/* A file is not imported, for this reason; it is logged already.  False: nobody can be told
+	 * now; image_folder_tell says it again. */
+	bool (*on_problem)(void *of, const char *file, const char *why);
 	void *of;
 };
 MUST_CHECK bool image_folder_open(const struct image_folder_plan *plan, struct image_folder **out,
 				  struct error *err);
+/* Whoever is to be told can hear again. */
+void image_folder_tell(struct image_folder *folder); /* NULL is fine */
 void image_folder_close(struct image_folder *folder); /* NULL is fine; before the getter */
 
 #endif

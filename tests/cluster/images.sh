@@ -19,6 +19,7 @@ open_node() {
 	mkdir -p "$folder"
 	# begun before the agent, ended after it
 	head -c 1000 "$tar_image/early-1.tar" > "$folder/early.tar"
+	echo x > "$folder/before.tar.bz2"
 	# shellcheck disable=SC2119 # no options
 	server_start
 }
@@ -65,6 +66,8 @@ test_half_copied_at_the_start() {
 	exec 7>&-
 	await 10 has_image early:1
 	equal early page early:1
+	# told although nobody could hear it when it was found
+	await 10 has_event before.tar.bz2
 }
 
 test_packings() {

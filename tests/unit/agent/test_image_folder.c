@@ -73,12 +73,17 @@ static void on_change(void *of)
 	((struct scene *)of)->changes++;
 }
 
-static void on_problem(void *of, const char *file, const char *why)
+static bool is_deaf; /* nobody can be told of problems */
+
+static bool on_problem(void *of, const char *file, const char *why)
 {
 	struct scene *scene = of;
 
+	if (is_deaf)
+		return false;
 	scene->problems++;
 	snprintf(scene->problem, sizeof(scene->problem), "%s: %s", file, why);
+	return true;
 }
 
 static void folder_start(struct scene *scene)
@@ -395,6 +400,31 @@ static void other_packings_are_refused(void)
 	scene_close(&scene);
 }
 
+/* What went wrong while the way to the API was closed is told when it opens, unless it was mended.
+ */
+static void problems_wait_for_an_ear(void)
+{
+	struct scene scene;
+
+	is_deaf = true;
+	scene_open(&scene);
+	put("a.tar.bz2", "1");
+	put("b.tar", "1");
+	check_jobs(&scene, "import b.tar|");
+	finish(false);
+	image_folder_tell(scene.folder);
+	CHECK_INT(scene.problems, 0);
+	put("b.tar", "22");
+	check_jobs(&scene, "import b.tar|");
+	finish(true);
+	is_deaf = false;
+	image_folder_tell(scene.folder);
+	image_folder_tell(scene.folder);
+	CHECK_INT(scene.problems, 1);
+	CHECK(strncmp(scene.problem, "a.tar.bz2: ", 11) == 0);
+	scene_close(&scene);
+}
+
 /* The store was lost or an image was removed: what was imported once is not there. */
 static void lost_images_come_again(void)
 {
@@ -450,6 +480,7 @@ static const struct test tests[] = {
 	{ "half copied files wait", half_copied_files_wait },
 	{ "a damaged archive is told once", a_damaged_archive_is_told_once },
 	{ "other packings are refused", other_packings_are_refused },
+	{ "problems wait for an ear", problems_wait_for_an_ear },
 	{ "lost images come again", lost_images_come_again },
 	{ "closed with jobs under way", closed_with_jobs_under_way },
 };
