@@ -9,14 +9,13 @@
 
 #include "base/clock.h"
 #include "cli/command_line.h"
-#include "cli/ctr_data_dir.h"
 #include "cli/ctr_table.h"
 #include "cli/ota_files.h"
-#include "cli/ota_verb.h"
+#include "cli/ota_place.h"
 #include "ota/bundle_check.h"
 
 struct options {
-	const char *root;
+	const char *root, *data_dir;
 	bool detached, is_unsigned;
 };
 
@@ -28,13 +27,13 @@ static bool find_root(struct ota_call *call, struct root_of_trust **out, struct 
 
 	if (*options->root)
 		return root_read(options->root, out, err);
-	if (!ctr_data_dir_find(call->arena, &data_dir, err))
+	if (!ota_place_find(call->arena, options->data_dir, &data_dir, err))
 		return false;
 	if (root_newest(arena_print(call->arena, "%s/ota/trust", data_dir), out, err))
 		return true;
 	return err->kind == ERROR_NOT_FOUND
 		       ? error_set(err, ERROR_INVALID,
-				   "say --root FILE: this machine keeps no root of trust")
+				   "say --root FILE: there is no root of trust in the data folder")
 		       : false;
 }
 
@@ -176,6 +175,7 @@ static const struct option_row rows[] = {
 	  .fallback = "",
 	  .group = "Options",
 	  .help = "believe this root of trust (default: the newest that this machine keeps)" },
+	OTA_ROW_DATA_DIR,
 	{ .flag = "detached",
 	  .type = OPTION_BOOL,
 	  .at = COMMAND_OPTION(detached),

@@ -75,7 +75,12 @@ test_bundle() {
 	expect "a key of the root" ota verify --root 1.root one
 	expect "mote       binary     delta" ota verify --root 1.root one
 	[ "$(stat -c %s one)" = "$(sed -n 's/^length //p' one | head -n 1)" ]
-	fails 1 "keeps no root of trust" env MOTE_DATA_DIR="$folder/none" "$mote" ota verify one
+	fails 1 "there is no root of trust" ota verify --data-dir "$folder/data" one
+	fails 1 "there is no root of trust" env MOTE_DATA_DIR="$folder/data" "$mote" ota verify one
+	mkdir -p data/ota/trust
+	cp 1.root data/ota/trust
+	expect "a key of the root" ota verify --data-dir "$folder/data" one
+	MOTE_DATA_DIR="$folder/data" expect "a key of the root" ota verify one
 	expect "not checked" ota verify --unsigned one
 	dd if=one of=damaged status=none
 	printf x | dd of=damaged bs=1 seek=100000 conv=notrunc status=none
