@@ -24,13 +24,17 @@
 
 #include "base/memory.h"
 
-#define SCHEMA_VERSION   1
-#define WAL_PAGES_WANTED 1000 /* 4 MiB: checkpoint when idle        */
-#define WAL_PAGES_MAX    8000 /* 32 MiB: checkpoint also when busy  */
-#define VACUUM_PAGES     64   /* given back after a checkpoint      */
-#define RESERVE_BYTES    (512 * 1024)
-#define RESERVE_SPARE    (4u * 1024 * 1024) /* kept only where this much is free */
-#define FULL_BELOW       (128u * 1024)      /* too little for the log of one start */
+#define SCHEMA_VERSION     1
+#define PAGE_BYTES         4096
+#define WAL_PAGES_FEW      64   /* never moved for want of space      */
+#define WAL_PAGES_WANTED   1000 /* 4 MiB: checkpoint when idle        */
+#define WAL_PAGES_MAX      8000 /* 32 MiB: checkpoint also when busy  */
+#define VACUUM_INCREMENTAL 2    /* as SQLite numbers it                */
+#define VACUUM_PAGES       64   /* given back after a checkpoint      */
+#define RESERVE_BYTES      (512 * 1024)
+#define RESERVE_SPARE      (4u * 1024 * 1024) /* kept only where this much is free */
+#define SPACE_SPARE        (128u * 1024)      /* left to removals                  */
+#define FULL_BELOW         (128u * 1024)      /* too little for the log of one start */
 
 struct engine {
 	sqlite3 *db;
@@ -110,15 +114,19 @@ static bool read_int(struct engine *engine, const char *sql, int64_t *out, struc
 
 static bool prepare_schema(struct engine *engine, struct error *err)
 {
-	int64_t version = 0;
+	int64_t version = 0, vacuum = 0;
 
-	if (!run(engine,
-		 "PRAGMA auto_vacuum=INCREMENTAL;"
-		 /* One connection: the index of the log is kept in memory, not in a file. */
-		 "PRAGMA locking_mode=EXCLUSIVE;"
+	/* First of all: one connection, so the index of the log is kept in memory and not in a
+	 * file; and SQLite's own rule is to move a long log into the database at once, for which a
+	 * full disk has no space.  The kind of vacuum is said before the first page is written;
+	 * saying it again would write. */
+	if (!run(engine, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA wal_autocheckpoint=0;", err) ||
+	    !read_int(engine, "PRAGMA auto_vacuum", &vacuum, err) ||
+	    (vacuum != VACUUM_INCREMENTAL &&
+	     !run(engine, "PRAGMA auto_vacuum=INCREMENTAL;", err)) ||
+	    !run(engine,
 		 "PRAGMA journal_mode=WAL;"
 		 "PRAGMA synchronous=FULL;"
-		 "PRAGMA wal_autocheckpoint=0;"
 		 "PRAGMA cache_size=-512;" /* KiB: we read all once, later only upserts */
 		 "PRAGMA temp_store=MEMORY;",
 		 err) ||
@@ -230,6 +238,8 @@ static bool open_with_reserve(struct engine *engine, const char *folder, struct 
 	if ((err->kind != ERROR_FULL && !has_less_than(engine, FULL_BELOW)) ||
 	    !engine_use_reserve(engine))
 		return false;
+	/* Closing would move the log into the database, and use up the space that was just made. */
+	sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	close_database(engine);
 	return open_database(engine, folder, err);
 }
@@ -323,8 +333,21 @@ static bool write_group(struct engine *engine, const struct engine_group *group,
 	return run(engine, "COMMIT", err);
 }
 
+/* What is added lies in the log first and then also in the database: space for one alone would end
+ * in a log that cannot be emptied.  Removals go on to the last page: they make space. */
+static bool has_space_for(const struct engine *engine, const struct engine_group *group)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < group->count; i++)
+		bytes += group->rows[i].bytes.len;
+	return bytes == 0 || !has_less_than(engine, 2 * (uint64_t)bytes + SPACE_SPARE);
+}
+
 bool engine_commit(struct engine *engine, const struct engine_group *group, struct error *err)
 {
+	if (!has_space_for(engine, group))
+		return error_set(err, ERROR_FULL, "write the database: database or disk is full");
 	if (!run(engine, "BEGIN IMMEDIATE", err))
 		return false;
 	if (write_group(engine, group, err))
@@ -334,21 +357,29 @@ bool engine_commit(struct engine *engine, const struct engine_group *group, stru
 	return false;
 }
 
+/* The log must not become larger than what the database can still grow by. */
+static bool is_scarce(const struct engine *engine)
+{
+	return engine->wal_pages >= WAL_PAGES_FEW &&
+	       has_less_than(engine, 4 * (uint64_t)engine->wal_pages * PAGE_BYTES);
+}
+
 enum engine_need engine_need(const struct engine *engine)
 {
-	if (engine->wal_pages >= WAL_PAGES_MAX)
+	if (engine->wal_pages >= WAL_PAGES_MAX || is_scarce(engine))
 		return ENGINE_TIDY_NOW;
 	return engine->wal_pages >= WAL_PAGES_WANTED ? ENGINE_TIDY_IDLE : ENGINE_TIDY_NOT;
 }
 
 void engine_tidy(struct engine *engine)
 {
+	int how = is_scarce(engine) ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 	char vacuum[48];
 
 	snprintf(vacuum, sizeof(vacuum), "PRAGMA incremental_vacuum(%d)", VACUUM_PAGES);
 	sqlite3_exec(engine->db, vacuum, NULL, NULL, NULL);
 	/* A failure here costs only space: the next tidy tries again. */
-	sqlite3_wal_checkpoint_v2(engine->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	sqlite3_wal_checkpoint_v2(engine->db, NULL, how, NULL, NULL);
 	engine->wal_pages = 0;
 }
 
