@@ -160,6 +160,16 @@ static bool place_files(struct apply *apply, const struct slot_maker_plan *plan,
 	return true;
 }
 
+/* What neither runs nor is a way back nor comes: versions that were taken back, mostly. */
+static bool drop_others(struct apply *apply, struct error *err)
+{
+	const char *keep[] = { apply->current, apply->next,
+			       apply->state.phase == SLOT_PHASE_GOOD ? apply->state.last_good
+								     : NULL };
+
+	return slots_prune(&apply->slots, keep, ARRAY_LENGTH(keep), err);
+}
+
 static bool make_slot(struct apply *apply, struct error *err)
 {
 	struct slot_maker_plan plan = { .slots = &apply->slots,
@@ -168,8 +178,8 @@ static bool make_slot(struct apply *apply, struct error *err)
 					.tell = tell };
 	bool made;
 
-	if (!check_space(apply, err) || !place_files(apply, &plan, err) ||
-	    !slot_maker_bundle(&plan, apply->next, &made, err))
+	if (!drop_others(apply, err) || !check_space(apply, err) ||
+	    !place_files(apply, &plan, err) || !slot_maker_bundle(&plan, apply->next, &made, err))
 		return false;
 	printf("%s %s\n", made ? "written and read back:" : "here already:", apply->next);
 	if (source_is_remote(intake_source(apply->intake)))

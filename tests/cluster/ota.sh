@@ -309,7 +309,7 @@ serve() {
 	http.server.ThreadingHTTPServer(('172.30.0.254', 8000), Handler).serve_forever()
 	END
 	: > "$scratch/sent"
-	in_lab python3 "$scratch/web.py" "$lab" "$1" "$scratch/sent" &
+	nsenter --target "$(cat "$lab/host-lab.pid")" --net -- python3 "$scratch/web.py" "$lab" "$1" "$scratch/sent" &
 	web=$!
 	pids="$pids $web"
 	await 10 on n1 curl -s -o /dev/null http://172.30.0.254:8000/1.root
@@ -375,6 +375,21 @@ test_killed_in_the_middle() {
 	await 20 field_is n1 phase good
 	[ "$(field n1 starts)" != "$slot" ]
 	await 20 k wait --for=condition=Ready node/n1 --timeout=5s
+}
+
+test_no_way_back_below_the_floor() {
+	another floor
+	epoch=70
+	bundle floor --floor 71
+	expect good: ota n1 apply --gate-timeout 20 "$lab/floor.bundle"
+	field_is n1 floor 71
+	expect "nothing below 71 may run here any more" ota n1 rollback
+	epoch=69
+	another late
+	bundle late
+	expect "70" ota n1 apply "$lab/late.bundle"
+	field_is n1 phase good
+	rm "$lab/n1/data/ota/floor"
 }
 
 # Not in a condition: bash would go on after a failure in it.
