@@ -77,10 +77,11 @@ struct pod {
 	bool finished;  /* phase Succeeded or Failed for good                           */
 	const char *failed_reason; /* "DeadlineExceeded"; NULL                             */
 	int64_t stop_due_ms;
-	int64_t fetch_ms, fetch_due_ms; /* of sources: wait after a failure, next time     */
-	int64_t retry_ms, retry_due_ms; /* of volumes and sandbox                          */
-	uint64_t sent_revision;         /* of the object that our last status made */
-	uint64_t kept_hash;             /* of what pod.json holds                          */
+	int64_t deadline_s, deadline_ms; /* activeDeadlineSeconds, and when that is; 0 = not yet */
+	int64_t fetch_ms, fetch_due_ms;  /* of sources: wait after a failure, next time     */
+	int64_t retry_ms, retry_due_ms;  /* of volumes and sandbox                          */
+	uint64_t sent_revision;          /* of the object that our last status made */
+	uint64_t kept_hash;              /* of what pod.json holds                          */
 	struct loop_timer timer;
 	struct loop_task pass;
 	struct json_doc *status; /* last made */
