@@ -17,13 +17,14 @@ static void first_line(const char *path, char *out, size_t size)
 {
 	auto_buf text = BUF_INIT;
 	struct error ignored;
-	struct str rest;
+	struct str rest, line;
 
 	out[0] = '\0';
 	if (!file_read(path, FILE_MAX_BYTES, &text, &ignored))
 		return;
 	rest = buf_str(&text);
-	snprintf(out, size, STR_FMT, STR_ARG(str_trim(str_cut(&rest, '\n'))));
+	line = str_trim(str_cut(&rest, '\n'));
+	snprintf(out, size, STR_FMT, STR_ARG(line));
 }
 
 /* NAME=value or NAME="value" in a file of such lines */

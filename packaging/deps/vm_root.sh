@@ -78,7 +78,9 @@ units_make() {
 
 fill_root() {
 	root=$work/root
-	mkdir -p "$root/etc" "$root/tmp" "$root/run" "$root/var" "$root/root" "$root/proc" "$root/sys" "$root/dev" "$root/home"
+	for name in etc tmp run var root proc sys dev home mnt opt srv usr/local/bin usr/local/sbin usr/local/lib usr/local/share; do
+		mkdir -p "$root/$name"
+	done
 	for name in bin sbin lib lib64; do mkdir -p "$root/usr/$name"; ln -s "usr/$name" "$root/$name"; done
 	chmod 1777 "$root/tmp"
 	# shellcheck disable=SC2086
