@@ -88,18 +88,18 @@ static void what_counts(void)
 static void no_half_lists(void)
 {
 	struct manifest_listing listing = { 0 };
-	char deep[200] = "d";
+	auto_buf deep = BUF_INIT;
 	struct error err;
 
 	put("a.yaml", "");
 	CHECK(!manifest_folder_list(path_of("none"), &listing, &err));
 	CHECK(!manifest_folder_list(path_of("a.yaml"), &listing, &err));
-	for (int i = 0; i < LIMIT_MANIFEST_DEPTH; i++)
-		strcat(deep, "/d");
-	make(deep);
+	for (int i = 0; i <= LIMIT_MANIFEST_DEPTH; i++)
+		buf_add_text(&deep, i > 0 ? "/d" : "d");
+	make(buf_text(&deep));
 	CHECK(!manifest_folder_list(harness_folder(), &listing, &err));
 	CHECK_INT(err.kind, ERROR_TOO_LARGE);
-	CHECK(rmdir(path_of(deep)) == 0);
+	CHECK(rmdir(path_of(buf_text(&deep))) == 0);
 	check_list("a.yaml ");
 	for (int i = 0; i < LIMIT_MANIFEST_FILES; i++) {
 		char name[40];
