@@ -181,14 +181,17 @@ twenty_pods() {
 # Twenty pods, twice without any word of the server: restarts are
 # counted all the same.
 test_twenty_pods_within_ten_seconds_twice() {
+	in_lab ip link set s up
 	mend_cluster
 	twenty_pods
 	stop server -KILL
+	in_lab ip link set s down # no answer at all: a refused connection would be told at once
 	for _ in 1 2; do
 		power_cut n1
 		agent_run n1
 		await 10 here_runs n1 20
 	done
+	in_lab ip link set s up
 	server_start
 	k wait --for=condition=Ready node/n1 --timeout=30s
 	k rollout status deployment many --timeout=30s
