@@ -156,11 +156,13 @@ $(eval $(call flavour_rules,build/fuzz,host,$(FUZZCC),flags_fuzz,ar))
 endif
 
 # The launcher of versions: a program of its own, which the binary carries (ota/launcher.c).
+# On aarch64, whose pages may have 64 KiB, read-only relocations alone would fill the file up to that size.
 launcher_max := 65536
+launcher_link_aarch64 := -Wl,-z,norelro
 launcher_parts := ota/stage0/stage0.c ota/launch.c ota/slot_state.c ota/digest.c base/error.c
 define launcher_rule
 build/$(1)/launcher: $(launcher_parts) ota/launch.h ota/slot_state.h ota/digest.h base/error.h build/deps/$(1).stamp
-	$$(call announce,LINK,$$@) mkdir -p $$(@D) && build/deps/$(1)/bin/cc $$(flags_release) -Werror $$(link_release) -s -o $$@.$$$$$$$$ \
+	$$(call announce,LINK,$$@) mkdir -p $$(@D) && build/deps/$(1)/bin/cc $$(flags_release) -Werror $$(link_release) $(launcher_link_$(1)) -s -o $$@.$$$$$$$$ \
 		$(launcher_parts) && size=$$$$(wc -c < $$@.$$$$$$$$) && { [ $$$$size -le $(launcher_max) ] || \
 		{ echo "$$@ has $$$$size bytes, more than the $(launcher_max) it may have" >&2; rm -f $$@.$$$$$$$$; exit 1; }; } && \
 		mv $$@.$$$$$$$$ $$@
