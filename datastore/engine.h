@@ -38,8 +38,8 @@ MUST_CHECK bool engine_load(struct engine *engine,
 			    void *of, struct error *err);
 /* The revision ceiling that was committed last; 0 in a new database. */
 MUST_CHECK bool engine_reserved(struct engine *engine, uint64_t *out, struct error *err);
-/* All of the group or nothing, on disk when it returns true.  ERROR_FULL: there is no space, or only
- * as much as removals may need.  One thread at a time, any thread. */
+/* All of the group or nothing, on disk when it returns true.  ERROR_FULL: there is no space, or
+ * only as much as removals may need.  One thread at a time, any thread. */
 MUST_CHECK bool engine_commit(struct engine *engine, const struct engine_group *group,
 			      struct error *err);
 /* Housekeeping (checkpoint): blocks for long, so it is for moments when no write waits, or when the
