@@ -13,12 +13,23 @@
 
 extern const struct command command_server, command_agent, command_ctr, command_token,
 	command_secrets_encrypt, command_ota, command_cleanup, command_monitor, command_version,
-	command_help, command_check_config;
+	command_help, command_check_config, command_completion, command_certificate;
 
 const struct command *const command_list[] = {
-	&command_server,          &command_agent,        &command_ctr,     &command_token,
-	&command_secrets_encrypt, &command_ota,          &command_cleanup, &command_monitor,
-	&command_version,         &command_check_config, &command_help,    NULL,
+	&command_server,
+	&command_agent,
+	&command_ctr,
+	&command_token,
+	&command_secrets_encrypt,
+	&command_ota,
+	&command_cleanup,
+	&command_monitor,
+	&command_version,
+	&command_check_config,
+	&command_certificate,
+	&command_completion,
+	&command_help,
+	NULL,
 };
 
 int command_fail(const struct error *err)
