@@ -37,7 +37,7 @@ static void sign(struct scene *scene, struct str csr, struct buf *out)
 {
 	struct pki_plan plan = { .subject = { "system:node:n1", NULL },
 				 .uses = PKI_CLIENT,
-				 .days = 30 };
+				 .days = PKI_LEAF_DAYS };
 	struct error err;
 
 	CHECK_OK(pki_sign_request(&plan, csr, buf_str(&scene->certs.ca),
