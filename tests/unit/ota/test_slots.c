@@ -200,7 +200,39 @@ static void any_cut_leaves_a_version(void)
 	CHECK(olds > 10 && news > 10);
 }
 
+static void drop(void *of)
+{
+	struct error err;
+
+	CHECK_OK(slots_drop(&cut_slots, of, &err), &err);
+}
+
+/* What says that it is complete is, also while it goes. */
+static void a_slot_goes_from_its_mark_on(void)
+{
+	unsigned n = 0;
+	bool done;
+
+	do {
+		struct launch_mark mark;
+		char name[SLOT_NAME];
+		struct error err;
+
+		begin_cut(n);
+		fixture_slot(&cut_slots, "0.3.0", "to be dropped", 3, name);
+		done = fixture_cut(drop, name, n++);
+		CHECK(!launch_mark_read(cut_slots.folder, name, &mark) ||
+		      launch_slot_whole(cut_slots.folder, name));
+		CHECK_OK(slots_drop(&cut_slots, name, &err), &err);
+		fixture_slot(&cut_slots, "0.3.0", "to be dropped", 3, name);
+		CHECK(launch_slot_whole(cut_slots.folder, name));
+		slots_close(&cut_slots);
+	} while (!done);
+	CHECK(n > 4);
+}
+
 static const struct test tests[] = {
+	{ "a slot goes from its mark on", a_slot_goes_from_its_mark_on, .time_limit_s = 60 },
 	{ "is made once", is_made_once },
 	{ "other bytes are refused", other_bytes_are_refused },
 	{ "pruning keeps what is named", pruning_keeps_what_is_named },
