@@ -63,7 +63,7 @@ static void add_row(struct listing *listing, const char *path, const struct pki_
 	json_put(listing->doc, row, "file", json_new_text(listing->doc, path));
 	json_put(listing->doc, row, "subject", json_new_text(listing->doc, info->name));
 	json_put(listing->doc, row, "expires", json_new_text(listing->doc, until));
-	json_put(listing->doc, row, "daysLeft", json_new_print(listing->doc, "%" PRId64, days));
+	json_put(listing->doc, row, "daysLeft", json_new_int(listing->doc, days));
 	json_put(listing->doc, row, "status", json_new_text(listing->doc, state_of(info, now)));
 	json_append(json_root(listing->doc), row);
 }
