@@ -233,12 +233,29 @@ MUST_CHECK static bool switch_on(const char *path, bool *out_missing, struct err
 	return true;
 }
 
-/* As the kernel itself does for what it misses: the program that /proc names.  Most kernels have
- * br_netfilter as a module that nothing asks for. */
-static void load_module(const char *name)
+/*
+ * As the kernel itself does for what it misses: the program that /proc names.  Most kernels have
+ * br_netfilter as a module that nothing asks for.  The others would be asked for, but one by one
+ * while our thread waits, and the kernel begins a batch of rules again after each: dozens of calls.
+ */
+static void load_modules(void)
 {
 	auto_buf program = BUF_INIT;
-	const char *argv[] = { "modprobe", "-q", "--", name, NULL };
+	const char *argv[] = { "modprobe",
+			       "-q",
+			       "-a",
+			       "--",
+			       "br_netfilter",
+			       "nft_ct",
+			       "nft_fib_ipv4",
+			       "nft_nat",
+			       "nft_chain_nat",
+			       "nft_masq",
+			       "nft_reject_ipv4",
+			       "nft_numgen",
+			       "veth",
+			       "overlay",
+			       NULL };
 	struct process_plan plan = { .argv = argv, .stdio = { -1, -1, -1 } };
 	struct error ignored;
 	int status;
@@ -270,7 +287,7 @@ bool pod_device_forwarding(struct error *err)
 		return false;
 	if (!missing)
 		return true;
-	load_module("br_netfilter");
+	load_modules();
 	if (!switch_on(BRIDGE_SWITCH, &missing, err))
 		return false;
 	if (missing)

@@ -86,7 +86,7 @@ test_pods_run_there() {
 test_a_restarted_agent_restarts_no_pod() {
 	processes_of_pods > "$scratch/before"
 	[ "$(wc -l < "$scratch/before")" -ge $pods_count ]
-	for how in 'restart' 'kill --kill-whom=main -s KILL'; do
+	for how in restart 'kill --kill-whom=main -s KILL'; do
 		main=$(vm 'systemctl show -p MainPID --value mote')
 		vm "systemctl $how mote"
 		await 30 vm "[ \$(systemctl show -p MainPID --value mote) -gt 1 ] &&
@@ -99,9 +99,8 @@ test_a_restarted_agent_restarts_no_pod() {
 # Seconds from the agent's start to that of the last pod's process, as the machine's clock has it.
 offline_seconds() {
 	vm "m=\$(cut -d ' ' -f 22 /proc/\$(systemctl show -p MainPID --value mote)/stat);
-		for f in \$(find /sys/fs/cgroup -path '*/mote/pods/*' -name cgroup.procs); do
-		for p in \$(cat \$f); do grep -q '^sleep' /proc/\$p/comm || cut -d ' ' -f 22 /proc/\$p/stat; done;
-		done 2> /dev/null | sort -n | tail -n 1 | awk -v m=\$m '{ printf \"%.1f\", (\$1 - m) / 100 }'"
+		for p in \$($first_processes); do cut -d ' ' -f 22 /proc/\$p/stat; done |
+		sort -n | tail -n 1 | awk -v m=\$m '{ printf \"%.1f\", (\$1 - m) / 100 }'"
 }
 
 test_a_boot_without_the_server() {

@@ -102,18 +102,19 @@ process_of() {
 	vm "head -n 1 $(group_of "$1")/cgroup.procs"
 }
 
-# Every pod's process in the machine, as "PID TICK", where TICK is when it began after the machine did: the same list
-# later means that nothing was started again.
+# Shell in the machine: the first process of every container, one a line.
+first_processes="for f in \$(find /sys/fs/cgroup -path '*/mote/pods/*' -name cgroup.procs); do
+	for p in \$(cat \$f); do ! grep -q '^NSpid:.*[^0-9]1\$' /proc/\$p/status || echo \$p; done; done 2> /dev/null"
+
+# They, as "PID TICK", where TICK is when it began after the machine did: the same list later means that nothing was
+# started again.
 processes_of_pods() {
-	vm "for f in \$(find /sys/fs/cgroup -path '*/mote/pods/*' -name cgroup.procs); do
-		for p in \$(cat \$f); do grep -q '^sleep' /proc/\$p/comm || echo \$p \$(cut -d ' ' -f 22 /proc/\$p/stat); done;
-		done 2> /dev/null | sort -n"
+	vm "for p in \$($first_processes); do echo \$p \$(cut -d ' ' -f 22 /proc/\$p/stat); done | sort -n"
 }
 
-# at_least N: as many containers have a process.
+# pods_run N: as many pods have a process at least, and N of nothing is one.
 pods_run() {
-	[ "$(vm "for g in \$(find /sys/fs/cgroup -path '*/mote/pods/*' -type d); do
-		[ -z \"\$(cat \$g/cgroup.procs 2> /dev/null)\" ] || echo; done | wc -l")" -ge "$1" ]
+	[ "$(processes_of_pods | wc -l)" -ge "$1" ]
 }
 
 # Creates config maps until told to stop; the names of those that the server has acknowledged go into a file.
