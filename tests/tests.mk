@@ -22,6 +22,11 @@ test-vm:
 #: make test-vm-short         those of them that fit into make test
 test-vm-short: build/mote
 	@tests/vm/run.sh vm-short
+#: make test-install          install.sh on small machines in folders; make dist twice; TEST=word: those with this word
+.PHONY: test-install
+test-install: build/mote
+	@tests/install/run.sh $(TEST)
+
 #: make test-long             what takes long: the same as test-vm
 test-long: test-vm
 

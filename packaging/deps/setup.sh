@@ -31,6 +31,9 @@ iproute2                ip
 nftables                nft
 openssl                 openssl
 procps                  pgrep
+dash                    dash
+wget                    wget
+shellcheck              shellcheck
 busybox-static          /bin/busybox'
 
 # Programs of the administrator are not on everybody's path.

@@ -103,7 +103,7 @@ cut_program() {
 
 # Puts $tmp/mote into the folder of versions, and the command into the bin folder.
 install_program() {
-	set -- --data-dir "$root$data_dir" --bin-dir "$root$bin_dir" --root "$tmp/root"
+	set -- --data-dir "$root$data_dir" --bin-dir "$root$bin_dir" --config-dir "$root/etc/mote" --root "$tmp/root"
 	[ -z "${INSTALL_MOTE_BUNDLE:-}" ] || set -- "$@" --bundle "$INSTALL_MOTE_BUNDLE"
 	as_root mkdir -p "$root$bin_dir"
 	as_root "$tmp/mote" ota install "$@" || fail "mote ota install: see above"

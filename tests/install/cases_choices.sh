@@ -63,7 +63,7 @@ case_arch_refused() {
 case_server() {
 	fresh
 	installs
-	ran 'ota install --data-dir /var/lib/mote --bin-dir /usr/local/bin --root /tmp/'
+	ran 'ota install --data-dir /var/lib/mote --bin-dir /usr/local/bin --config-dir /etc/mote --root /tmp/'
 	[ "$(readlink "$r/usr/local/bin/mote")" = /var/lib/mote/ota/launcher ]
 	mode_is "$(env_of mote)" 600
 	if [ "$flavour" = debian ]; then

@@ -48,6 +48,7 @@ make_bones() {
 	: > "$1/log/service"
 	: > "$1/log/mote"
 	mknod -m 666 "$1/dev/null" c 1 3
+	mknod -m 666 "$1/dev/random" c 1 8
 	mknod -m 666 "$1/dev/urandom" c 1 9
 	mkdir -p "$1/sys/fs/cgroup"
 	echo 'cpu memory pids' > "$1/sys/fs/cgroup/cgroup.controllers"
@@ -104,6 +105,7 @@ while [ \$# -gt 0 ]; do
 	case \$1 in
 	--data-dir) data=\$2 ;;
 	--bin-dir) bin=\$2 ;;
+	--config-dir) [ "\$2" = "\${data%/var/*}/etc/mote" ] || [ "\$2" = /etc/mote ] || exit 6 ;;
 	--root) [ "\$(head -n 1 "\$2")" = "mote-root 1" ] || exit 3 ;;
 	--bundle) [ -f "\$2" ] || exit 4 ;;
 	*) exit 5 ;;

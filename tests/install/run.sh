@@ -33,7 +33,8 @@ try() {
 	case $1 in *"$word"*) ;; *) return ;; esac
 	# Not as a condition: set -e would not count inside.
 	( set -e; "$2" ) > "$work/log" 2>&1
-	if [ $? = 0 ]; then
+	status=$?
+	if [ "$status" = 0 ]; then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))
@@ -51,11 +52,13 @@ try() {
 ) || { echo "install: 0 passed, 1 failed"; exit 1; }
 packaging/dist/make_install.sh "$work/root" > "$installer" || exit 1
 
+# shellcheck disable=SC2013
 for flavour in debian alpine; do
 	for case in $(sed -n 's/^\(case_[a-z0-9_]*\)() {$/\1/p' tests/install/cases_*.sh); do
 		try "$flavour ${case#case_}" "$case"
 	done
 done
+# shellcheck disable=SC2013
 for case in $(sed -n 's/^\(once_[a-z0-9_]*\)() {$/\1/p' tests/install/cases_*.sh); do
 	try "${case#once_}" "$case"
 done
