@@ -266,21 +266,13 @@ static bool preflight(struct apply *apply, struct error *err)
 
 /* --- switched --- */
 
-static bool keep_facts(struct apply *apply, struct error *err)
-{
-	auto_json_doc facts = NULL;
-
-	return ota_facts_gather(apply->data_dir, &facts, err) &&
-	       ota_facts_keep(&apply->slots, facts, err);
-}
-
 static bool switch_over(struct apply *apply, struct error *err)
 {
 	const struct options *options = apply->options;
 	struct error ignored;
 	size_t count = 0;
 
-	if (!preflight(apply, err) || !keep_facts(apply, err) ||
+	if (!preflight(apply, err) || !ota_facts_record(&apply->slots, apply->data_dir, err) ||
 	    !ota_switch_try(&apply->slots, apply->next, (uint32_t)options->gate_timeout, err))
 		return false;
 	/* What was staged is in the slot now. */

@@ -97,6 +97,18 @@ bool ota_facts_keep(const struct slots *slots, const struct json_doc *facts, str
 	return file_replace(path, buf_str(&text), 0600, err);
 }
 
+bool ota_facts_record(const struct slots *slots, const char *data_dir, struct error *err)
+{
+	auto_json_doc facts = NULL;
+
+	if (!ota_facts_gather(data_dir, &facts, err)) {
+		fprintf(stderr, "mote: warning: %s; so it is not known what ran here\n", err->text);
+		facts = json_doc_new();
+		json_set_root(facts, json_new_object(facts));
+	}
+	return ota_facts_keep(slots, facts, err);
+}
+
 bool ota_facts_read(const struct slots *slots, struct json_doc **out, struct error *err)
 {
 	auto_free char *path = facts_path(slots);

@@ -14,6 +14,10 @@
 MUST_CHECK bool ota_facts_gather(const char *data_dir, struct json_doc **out, struct error *err);
 MUST_CHECK bool ota_facts_keep(const struct slots *slots, const struct json_doc *facts,
 			       struct error *err);
+/* Both.  An agent that cannot be asked is no reason to stay: it is said, and nothing is expected of
+ * the next one. */
+MUST_CHECK bool ota_facts_record(const struct slots *slots, const char *data_dir,
+				 struct error *err);
 /* Missing: as if nothing had run. */
 MUST_CHECK bool ota_facts_read(const struct slots *slots, struct json_doc **out, struct error *err);
 void ota_facts_forget(const struct slots *slots);

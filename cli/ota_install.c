@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/version.h"
 #include "cli/command_line.h"
+#include "cli/ota_facts.h"
 #include "cli/ota_place.h"
 #include "cli/ota_switch.h"
 #include "ota/launcher.h"
@@ -191,7 +192,8 @@ static bool record(struct install *install, struct error *err)
 		changed(install, "current", install->slot);
 		return true;
 	}
-	if (!ota_switch_try(&install->slots, install->slot,
+	if (!ota_facts_record(&install->slots, install->data_dir, err) ||
+	    !ota_switch_try(&install->slots, install->slot,
 			    (uint32_t)install->options->gate_timeout, err))
 		return false;
 	changed(install, "on trial from the next start", install->slot);

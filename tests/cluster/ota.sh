@@ -140,7 +140,7 @@ ask_all_the_time() {
 		if in_lab curl -sf -m 1 --cacert "$lab/ca.pem" --cert "$lab/client.pem" --key "$lab/client.key" \
 			https://172.30.0.1:6443/api/v1/nodes/n1 > "$scratch/answer"; then
 			now=$(date +%s%N)
-			[ $((now - last)) -le $longest ] || longest=$((now - last))
+			[ $((now - last)) -le "$longest" ] || longest=$((now - last))
 			last=$now
 		fi
 	done
@@ -159,7 +159,7 @@ test_a_good_server() {
 	asker=$!
 	ota s apply --gate-timeout 20 "$lab/server-2.bundle"
 	touch "$scratch/enough"
-	wait $asker
+	wait "$asker"
 	rm "$scratch/enough"
 	echo "API gap: $(cat "$scratch/gap") ms" >> "$lab/figures"
 	field_is s phase good
@@ -366,7 +366,7 @@ test_killed_in_the_middle() {
 	bundle killed
 	slot=$(field n1 starts)
 	for ms in 5 15 25 35 45 60 80; do
-		timeout -s KILL "0.0$(printf %02d $ms)" nsenter --target "$(cat "$lab/host-n1.pid")" --net --mount -- \
+		timeout -s KILL "0.0$(printf %02d "$ms")" nsenter --target "$(cat "$lab/host-n1.pid")" --net --mount -- \
 			"$lab/n1/bin/mote" ota apply --no-restart "$lab/killed.bundle" > /dev/null 2>&1 || true
 		[ "$(field n1 starts)" = "$slot" ] || break
 	done
@@ -376,6 +376,34 @@ test_killed_in_the_middle() {
 	await 20 field_is n1 phase good
 	[ "$(field n1 starts)" != "$slot" ]
 	await 20 k wait --for=condition=Ready node/n1 --timeout=5s
+}
+
+install_from() {
+	"$lab/mote" ota install --data-dir "$scratch/i/data" --bin-dir "$scratch/i/bin" --config-dir "$scratch/i/etc" \
+		--root "$lab/1.root" --bundle "$lab/$1.bundle"
+}
+
+test_install_from_one_file() {
+	another all
+	echo 'kind: List' > "$scratch/list.yaml"
+	echo 'node-name: x' > "$scratch/config.yaml"
+	bundle all --image "$tar_image/web-1.tar" --manifest "$scratch/list.yaml" --config "$scratch/config.yaml"
+	expect "current 0.2." install_from all
+	cmp "$tar_image/web-1.tar" "$scratch/i/data/agent/images/web-1.tar"
+	cmp "$scratch/list.yaml" "$scratch/i/data/server/manifests/list.yaml"
+	cmp "$scratch/config.yaml" "$scratch/i/etc/config.yaml"
+	[ "$(readlink "$scratch/i/bin/mote")" = "$scratch/i/data/ota/launcher" ]
+	expect "mote " "$scratch/i/bin/mote" version
+	# Again nothing; what somebody wrote stays; what is damaged is mended.
+	echo 'node-name: mine' > "$scratch/i/etc/config.yaml"
+	expect "nothing to do" install_from all
+	grep -q mine "$scratch/i/etc/config.yaml"
+	echo > "$scratch/i/data/agent/images/web-1.tar"
+	expect "image $scratch/i/data/agent/images/web-1.tar" install_from all
+	cmp "$tar_image/web-1.tar" "$scratch/i/data/agent/images/web-1.tar"
+	another more
+	bundle more
+	expect "on trial from the next start 0.2." install_from more
 }
 
 test_no_way_back_below_the_floor() {

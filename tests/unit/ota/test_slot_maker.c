@@ -6,7 +6,9 @@
 #include "ota/slot_maker.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,6 +161,40 @@ static void other_files_are_placed_once(void)
 	parts_clear(&parts);
 }
 
+/* Every write beyond this many bytes fails, as on a full disk. */
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_leaves_what_runs(void)
+{
+	struct slot_maker_plan plan = { .slots = &slots, .base = base };
+	struct launch_choice choice;
+	auto_intake intake = NULL;
+	char name[SLOT_NAME];
+	struct error err;
+	bool made;
+
+	parts_make(&parts, 1);
+	begin(buf_str(&parts.old));
+	CHECK_OK(intake_open(&slots, bundle_path, root, &intake, &err), &err);
+	plan.intake = intake;
+	limit_files(100000);
+	CHECK(!slot_maker_bundle(&plan, name, &made, &err));
+	limit_files(RLIM_INFINITY);
+	CHECK_OK(launch_choose(slots.folder, &choice, &err), &err);
+	CHECK_STR(choice.slot, base);
+	CHECK_OK(slot_maker_bundle(&plan, name, &made, &err), &err);
+	CHECK(made);
+	has_the_binary(name);
+	finish();
+	parts_clear(&parts);
+}
+
 /* --- cuts --- */
 
 static void update(void *of)
@@ -207,6 +243,7 @@ static const struct test tests[] = {
 	{ "whole without a base", whole_without_a_base },
 	{ "whole when the delta does not fit", whole_when_the_delta_does_not_fit },
 	{ "other files are placed once", other_files_are_placed_once },
+	{ "a full disk leaves what runs", a_full_disk_leaves_what_runs },
 	{ "any cut leaves a version", any_cut_leaves_a_version, .time_limit_s = 60 },
 };
 TEST_MAIN(tests)
