@@ -25,6 +25,13 @@ here_start() {
 	await 20 k get service kubernetes
 }
 
+# What a test that failed left undone.
+mend() {
+	[ -e "$scratch/server.pid" ] || here_start
+	ip link set tap0 up
+	node_ready
+}
+
 here_stop() {
 	local pid
 	pid=$(cat "$scratch/server.pid") || return 0
@@ -44,6 +51,7 @@ open_cluster() {
 		> /etc/mote/config.yaml"
 	unit_install agent
 	node_ready
+	everything_make
 }
 
 test_the_machine_is_a_node() {
@@ -55,9 +63,9 @@ test_the_machine_is_a_node() {
 
 # What a pod can get from the server it keeps while the server is away.
 everything_make() {
-	# shellcheck disable=SC2016
 	k create configmap words --from-literal=greeting=good-day
 	k create secret generic key --from-literal=key=s3cret
+	# shellcheck disable=SC2016
 	pod web '"volumes":[{"name":"w","configMap":{"name":"words"}},{"name":"k","secret":{"secretName":"key"}},
 		{"name":"d","emptyDir":{}}]' '},"volumeMounts":[{"name":"w","mountPath":"/words"},
 		{"name":"k","mountPath":"/key"},{"name":"d","mountPath":"/data"}],
@@ -74,7 +82,6 @@ page() {
 }
 
 test_pods_run_there() {
-	everything_make
 	equal good-day in_pod web cat /words/greeting
 	equal s3cret in_pod web cat /key/key
 	await 20 page "$guest:$(k get service web -o 'jsonpath={.spec.ports[0].nodePort}')"
@@ -145,10 +152,13 @@ pod_is_unknown() {
 
 # The cable is out, too, and is put back while the machine runs.
 test_a_boot_without_the_cable() {
+	mend
+	k wait --for=condition=Ready pod --all --timeout=60s
+	count=$(k get pod -o name | wc -l)
 	ip link set tap0 down
 	vm_cut
 	vm_boot
-	await 60 pods_run $((pods_count - 1))
+	await 60 pods_run "$count"
 	taken=$(offline_seconds)
 	echo "boot without the cable ($vm_arch): $taken s" | tee -a "$scratch/figures"
 	[ "${taken%.*}" -lt "${vm_offline_bar:-10}" ]
@@ -160,6 +170,7 @@ test_a_boot_without_the_cable() {
 }
 
 test_deletion_leaves_nothing() {
+	mend
 	k delete pod --all --timeout=60s
 	vm_is '' "find /sys/fs/cgroup -path '*/mote/pods/*' -type d; ls /var/lib/mote/agent/pods; ls /sys/class/net | grep veth; true"
 }
