@@ -2,7 +2,7 @@
  * bootstrap_objects.c - the objects that every cluster has, made through the API like everybody
  * else's.
  *
- * One after the other; one that is there already is left alone.
+ * One after the other; one that is there already is left alone, unless it says where the server is.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,6 +15,7 @@
 
 struct wish {
 	const char *path;
+	const char *renewed; /* one that is there gets the body as a patch, at this path */
 	char *body;
 };
 
@@ -24,6 +25,7 @@ struct bootstrap_objects {
 	struct http_call *call;
 	struct wish wishes[OBJECTS_MAX];
 	size_t count, at;
+	bool renewing; /* the one at `at` is there */
 	void (*on_done)(struct server *server, const struct error *err);
 };
 
@@ -40,23 +42,31 @@ static void on_reply(void *of, const struct http_head *head, struct str body,
 		objects->on_done(objects->server, err);
 		return;
 	}
-	if (head->status != 201 && head->status != 409) {
+	if (head->status == 409 && !objects->renewing && objects->wishes[objects->at].renewed) {
+		objects->renewing = true;
+		next(objects);
+		return;
+	}
+	if (head->status != 200 && head->status != 201 && head->status != 409) {
 		error_set(&why, ERROR_BROKEN, "%s: %d " STR_FMT, objects->wishes[objects->at].path,
 			  head->status, STR_ARG(body));
 		objects->on_done(objects->server, &why);
 		return;
 	}
 	objects->at++;
+	objects->renewing = false;
 	next(objects);
 }
 
 static void next(struct bootstrap_objects *objects)
 {
-	static const struct http_header headers[] = { { STR("Content-Type"),
-							STR("application/json") } };
+	static const struct http_header made = { STR("Content-Type"), STR("application/json") };
+	static const struct http_header patched = { STR("Content-Type"),
+						    STR("application/merge-patch+json") };
+	const struct wish *wish = &objects->wishes[objects->at];
 	struct http_ask ask = {
-		.method = "POST",
-		.headers = headers,
+		.method = objects->renewing ? "PATCH" : "POST",
+		.headers = objects->renewing ? &patched : &made,
 		.header_count = 1,
 		.timeout_ms = TIMEOUT_MS,
 		.on_reply = on_reply,
@@ -67,14 +77,14 @@ static void next(struct bootstrap_objects *objects)
 		objects->on_done(objects->server, NULL);
 		return;
 	}
-	ask.target = objects->wishes[objects->at].path;
-	ask.body = str_of(objects->wishes[objects->at].body);
+	ask.target = objects->renewing ? wish->renewed : wish->path;
+	ask.body = str_of(wish->body);
 	objects->call = http_call(objects->client, &ask);
 }
 
 static void add(struct bootstrap_objects *objects, const char *path, char *body)
 {
-	objects->wishes[objects->count++] = (struct wish){ .path = path, .body = body };
+	objects->wishes[objects->count++] = (struct wish){ path, NULL, body };
 }
 
 bool bootstrap_has_endpoint(const struct secrets *secrets)
@@ -112,7 +122,7 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			 address, port));
 	/* Endpoints are IPv4 addresses that others can reach: a server on loopback has none.  Nodes
 	 * lead their pods to the API through the tunnel in any case. */
-	if (bootstrap_has_endpoint(secrets))
+	if (bootstrap_has_endpoint(secrets)) {
 		add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
 		    memory_print(
 			    "{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"
@@ -122,6 +132,9 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			    ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
 			    "\"conditions\":{\"ready\":true}}]}",
 			    port, secrets->address));
+		objects->wishes[objects->count - 1].renewed =
+			"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+	}
 	next(objects);
 	return objects;
 }

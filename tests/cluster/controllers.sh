@@ -150,4 +150,23 @@ test_kubernetes_service_comes_back() {
 	equal 10.43.0.1 k get service kubernetes -o "jsonpath={.spec.clusterIP}"
 }
 
+# A server that has moved says so.
+test_the_endpoint_follows_the_server() {
+	mkdir "$scratch/e"
+	port=$(($(free_port) + 4100))
+	start_server "$scratch/e" "$port"
+	equal "" k get endpointslice kubernetes --ignore-not-found -o name # on loopback nobody reaches it
+	for place in 192.0.2.7:7001 192.0.2.8:7002; do
+		stop_server -TERM
+		"$mote" server --disable-agent --data-dir "$scratch/e/data" --write-kubeconfig "$scratch/e/moved" \
+			--bind-address 127.0.0.1 --https-listen-port "$port" \
+			--advertise-address "${place%:*}" --advertise-port "${place#*:}" >> "$scratch/e/log" 2>&1 &
+		server_pid=$!
+		# shellcheck disable=SC2031
+		pids="$pids $server_pid"
+		await 10 equal "${place%:*} ${place#*:}" k get endpointslice kubernetes \
+			-o 'jsonpath={.endpoints[*].addresses[*]} {.ports[*].port}'
+	done
+}
+
 run_tests controllers

@@ -238,8 +238,7 @@ static void absence_of_the_server(void)
 	cluster_settle(200);
 	check_condition("n", "Ready", "status", "True");
 	cluster_patch("/api/v1/nodes/n", "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}");
-	cluster_create(LEASES, "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"holderIdentity\":\"n\","
-			       "\"renewTime\":\"2001-01-01T00:00:00.000000Z\"}}");
+	cluster_patch(LEASES "/n", "{\"spec\":{\"renewTime\":\"2001-01-01T00:00:00.000000Z\"}}");
 	cluster_pass_time(35);
 	check_condition("n", "Ready", "status", "True");
 	cluster_pass_time(12);
