@@ -9,7 +9,7 @@
 # usage: kernel.sh [PROGRAM...]      Static unit test programs that are to pass there too.  TEST=word: the tests with this
 # word in their names.
 cd "$(dirname "$0")/../.." || exit 1
-vm_arch=x86_64 vm_guest=memory
+vm_arch=${vm_arch:-x86_64} vm_guest=memory
 # shellcheck source=tests/vm/lib_vm.sh
 . tests/vm/lib_vm.sh
 # shellcheck source=tests/vm/lib_guest.sh
@@ -266,5 +266,5 @@ test_unit_programs_pass() {
 	done
 }
 
-open_or_end kernel open_machine
-run_tests kernel
+open_or_end "kernel-$vm_arch" open_machine
+run_tests "kernel-$vm_arch"

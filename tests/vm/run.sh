@@ -39,7 +39,7 @@ vm)
 	readarray -t files < <(of x86_64)
 	part kernel.sh x86_64 "${files[@]}"
 	readarray -t files < <(of aarch64)
-	part board.sh aarch64 "${files[@]}"
+	part kernel.sh aarch64 "${files[@]}"
 	part join.sh x86_64
 	part join.sh aarch64
 	part cuts.sh x86_64
