@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # What the makefile would say.
-variable() { make -s --eval "print-it: ; @echo \$($1)" print-it; }
+variable() { make -s --no-print-directory --eval "print-it: ; @echo \$($1)" print-it; }
 flags=$(variable flags_release)
 link=$(variable link_release)
 libraries=$(variable libraries)

@@ -41,6 +41,9 @@ build_tools() {
 		"$go" build -p 2 -trimpath -o "$main_folder/build/bench/apibench" . ) > "$scratch/go.log" 2>&1; then
 		echo "the load tool cannot be built: $(tail -n 1 "$scratch/go.log")" > "$scratch/no-apibench"
 	fi
+	make --no-print-directory dist DIST="$scratch/dist" DIST_URL="$scratch/dist" DIST_ARCHS="$(uname -m)" \
+		> "$scratch/make.log" 2>&1 || { cat "$scratch/make.log" >&2; exit 1; }
+	$here/ota_delta.sh > "$scratch/delta" || note "what a small change costs cannot be measured"
 	# What is measured must not change under us.
 	cp build/mote "$scratch/mote"
 }
@@ -74,6 +77,10 @@ start_cluster() {
 		--advertise-address $address --node-name bench --pod-logs-dir "$scratch/logs" \
 		--write-kubeconfig-mode 0600 > "$scratch/log" 2>&1 &
 	server=$!
+	read_credentials
+}
+
+read_credentials() {
 	until [ -s "$scratch/kubeconfig" ]; do alive; sleep 0.005; done
 	part() { sed -n "s/^ *$1: //p" "$scratch/kubeconfig" | base64 -d; }
 	part client-certificate-data > "$scratch/admin.crt"
@@ -270,6 +277,36 @@ measure_offline_boot() {
 		"$([ "$(running_here)" -lt 20 ] || echo $((end - begin)))" ms "<=" 10000 "-"
 }
 
+# The installer, from a folder (all that is left out is the download), and then the server that it installed.
+measure_install() {
+	root=$scratch/installed
+	mkdir "$root"
+	begin=$(now_ms)
+	if ! INSTALL_MOTE_ROOT=$root sh "$scratch/dist/install.sh" > "$scratch/install.log" 2>&1; then
+		note "$(tail -n 3 "$scratch/install.log")"
+		row "install.sh after the download, to node Ready" "" ms "<=" 5000 "-"
+		return
+	fi
+	installed=$(now_ms)
+	"$root/var/lib/mote/ota/launcher" server --data-dir "$root/var/lib/mote" --write-kubeconfig "$scratch/kubeconfig" \
+		--advertise-address $address --node-name bench --pod-logs-dir "$scratch/logs" > "$scratch/log" 2>&1 &
+	server=$!
+	rm -f "$scratch/kubeconfig"
+	read_credentials
+	meter ready 1 "$begin"
+	row "install.sh after the download, to node Ready" "$(value node.ready "$scratch/meter")" ms "<=" 5000 "-"
+	note "install.sh itself: $((installed - begin)) ms"
+}
+
+# Those that are built: `make dist` builds all.
+binaries() {
+	for arch in x86_64 aarch64 armv7 armv6; do
+		[ ! -e "build/$arch/mote" ] || row "binary, $arch" "$(wc -c < "build/$arch/mote")" B "<=" 6291456 "-"
+	done
+	row "a line changed: part of the packed program" \
+		"$(value ota_delta "$scratch/delta")" % "<=" 20 "-"
+}
+
 inside() {
 	scratch=$1
 	make_network && mount_groups || exit 1
@@ -283,8 +320,10 @@ inside() {
 	measure_deployment
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle
 	measure_rates
-	row "binary" "$(wc -c < "$scratch/mote")" B "<=" 6291456 "-"
+	binaries
 	measure_offline_boot
+	cut_power
+	measure_install
 	# shellcheck disable=SC2046
 	kill "$server" $(monitors)
 	wait "$server"
