@@ -43,7 +43,7 @@ build_tools() {
 	fi
 	make --no-print-directory dist DIST="$scratch/dist" DIST_URL="$scratch/dist" DIST_ARCHS="$(uname -m)" \
 		> "$scratch/make.log" 2>&1 || { cat "$scratch/make.log" >&2; exit 1; }
-	$here/ota_delta.sh > "$scratch/delta" || note "what a small change costs cannot be measured"
+	bash $here/ota_delta.sh > "$scratch/delta" || note "what a small change costs cannot be measured"
 	# What is measured must not change under us.
 	cp build/mote "$scratch/mote"
 }
