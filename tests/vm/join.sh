@@ -114,6 +114,8 @@ test_a_boot_without_the_server() {
 	addresses=$(k get pod -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{"\n"}{end}')
 	cluster_ip=$(k get service web -o 'jsonpath={.spec.clusterIP}')
 	# Deleted while its node is off, which the node cannot know.
+	# The node keeps what it heard of services every ten seconds at most.
+	await 30 vm "cd /var/lib/mote/agent && grep -q '\"web\"' services.json && grep -q '\"web-' endpointslices.json"
 	vm 'sync'
 	vm_cut
 	k delete pod pod-2 --wait=false
