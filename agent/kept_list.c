@@ -9,7 +9,8 @@
 #include "net/hash.h"
 
 #define GATHER_MS      1000  /* after a change: others come with it */
-#define APART_MS       10000 /* between two writings: flash wears out */
+#define APART_MS       10000 /* between two writings in the long run: flash wears out */
+#define AT_ONCE        6     /* that many may come without it: a deployment is many changes */
 #define KEPT_MAX_BYTES (64u * 1024 * 1024)
 
 struct kept_list {
@@ -17,7 +18,7 @@ struct kept_list {
 	struct cache *cache;
 	char *path;
 	struct loop_timer timer;
-	int64_t written_ms;         /* 0 = never */
+	int64_t paid_until_ms;      /* each writing costs APART_MS; AT_ONCE of them may be owed */
 	char hash[HASH_SHA256_HEX]; /* of what the disk has; "" = not known */
 };
 
@@ -65,6 +66,15 @@ static void print_items(const struct cache *cache, struct buf *out)
 	buf_add_text(out, "]}");
 }
 
+static void pay(struct kept_list *list)
+{
+	int64_t now = clock_now_ms();
+
+	if (list->paid_until_ms < now)
+		list->paid_until_ms = now;
+	list->paid_until_ms += APART_MS;
+}
+
 static void save(struct kept_list *list)
 {
 	char hash[HASH_SHA256_HEX];
@@ -76,7 +86,7 @@ static void save(struct kept_list *list)
 	if (text.len > KEPT_MAX_BYTES || strcmp(hash, list->hash) == 0)
 		return;
 	memcpy(list->hash, hash, sizeof(hash));
-	list->written_ms = clock_now_ms();
+	pay(list);
 	saving = memory_new(struct saving);
 	saving->job = (struct work_job){ .run = run, .on_done = on_done };
 	saving->path = memory_string(list->path);
@@ -136,10 +146,11 @@ bool kept_list_load(struct kept_list *list)
 void kept_list_changed(struct kept_list *list)
 {
 	int64_t now = clock_now_ms(), due = now + GATHER_MS;
+	int64_t allowed = list->paid_until_ms - (AT_ONCE - 1) * APART_MS;
 
 	if (list->timer.heap_at != 0 || !cache_is_synced(list->cache))
 		return;
-	if (list->written_ms > 0 && due < list->written_ms + APART_MS)
-		due = list->written_ms + APART_MS;
+	if (due < allowed)
+		due = allowed;
 	loop_timer_set(list->node->loop, &list->timer, due - now);
 }

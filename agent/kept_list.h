@@ -1,9 +1,9 @@
 /*
  * kept_list.h - the objects of a cache on the disk, for a start without the server.
  *
- * What the API says last is written a moment after it changed, at most every ten seconds, whole or
- * not at all, by a servant thread; a list that did not change is not written again.  Loop thread
- * only.
+ * What the API says last is written a moment after it changed, every ten seconds in the long run
+ * and six times at once at most, whole or not at all, by a servant thread; a list that did not
+ * change is not written again.  Loop thread only.
  */
 #ifndef AGENT_KEPT_LIST_H
 #define AGENT_KEPT_LIST_H
