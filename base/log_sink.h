@@ -2,7 +2,8 @@
  * log_sink.h - where log lines go: standard error, a file, or both.
  *
  * The file is bounded: at LOG_SINK_MAX bytes it is moved to FILE.1 (an older one is gone) and begun
- * anew.  Several processes may write to one file.  Any thread.
+ * anew.  Several processes may write to one file; each may then put one line more into it.  Any
+ * thread.
  */
 #ifndef BASE_LOG_SINK_H
 #define BASE_LOG_SINK_H

@@ -711,7 +711,7 @@ static void forgets_removed_containers(void)
 	pod_until(&pod, is_forgotten, "a.0");
 	pod_until(&pod, is_forgotten, "b.0");
 	CHECK(!file_exists(upper));
-	auto_free char *output = pod_output(&pod, "a.0", "ls /big; echo new");
+	auto_free char *output = pod_output(&pod, "a.0", "ls /big 2>&1; echo new");
 	CHECK_STR(output, "ls: /big: No such file or directory\nnew\n");
 	pod_close(&pod);
 }
