@@ -27,6 +27,16 @@ test-vm-short: build/mote
 test-install: build/mote
 	@tests/install/run.sh $(TEST)
 
+#: make golden                field tables and codecs against Kubernetes' golden vectors; TEST=word: those with this word
+.PHONY: golden
+golden: build/unit/tests/golden/compare_golden
+	@tests/golden/run.sh $< $(TEST)
+build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_golden.o \
+	$(call room_archives,build/unit,api base) build/deps/host.stamp
+	$(call announce,LINK,$@) mkdir -p $(@D) && $(HOSTCC) $(flags_unit) -o $@.$$$$ $(filter %.o,$^) \
+		-Lbuild/deps/host/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group \
+		-lpthread -lm && mv $@.$$$$ $@
+
 #: make test-long             what takes long: the same as test-vm
 test-long: test-vm
 
