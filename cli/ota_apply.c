@@ -160,14 +160,17 @@ static bool place_files(struct apply *apply, const struct slot_maker_plan *plan,
 	return true;
 }
 
-/* What neither runs nor is a way back nor comes: versions that were taken back, mostly. */
+/* What neither runs nor is a way back nor comes: versions that were taken back, mostly.  And what
+ * a cut, or a disk that forgets, left of the one that comes. */
 static bool drop_others(struct apply *apply, struct error *err)
 {
 	const char *keep[] = { apply->current, apply->next,
 			       apply->state.phase == SLOT_PHASE_GOOD ? apply->state.last_good
 								     : NULL };
 
-	return slots_prune(&apply->slots, keep, ARRAY_LENGTH(keep), err);
+	return slots_prune(&apply->slots, keep, ARRAY_LENGTH(keep), err) &&
+	       (launch_slot_whole(apply->slots.folder, apply->next) ||
+		slots_drop(&apply->slots, apply->next, err));
 }
 
 static bool make_slot(struct apply *apply, struct error *err)
@@ -295,6 +298,8 @@ static bool switch_over(struct apply *apply, struct error *err)
 
 static bool apply_offer(struct apply *apply, struct error *err)
 {
+	if (!ota_switch_mend(&apply->slots, err))
+		return false;
 	slot_state_read(apply->slots.folder, &apply->state);
 	ota_switch_current(&apply->slots, apply->current);
 	if (apply->state.phase == SLOT_PHASE_TRIAL)

@@ -86,6 +86,21 @@ bool ota_switch_settle(const struct slots *slots, const char *name, struct error
 	       write_links(slots, name, next.last_good, err);
 }
 
+bool ota_switch_mend(const struct slots *slots, struct error *err)
+{
+	struct launch_choice choice;
+	struct slot_state state;
+	struct error none;
+
+	slot_state_read(slots->folder, &state);
+	/* Where nothing is whole, nothing can be lost. */
+	if (state.phase == SLOT_PHASE_TRIAL || !launch_find(slots->folder, &choice, &none) ||
+	    strcmp(choice.slot, slot_state_wanted(&choice.state)) == 0)
+		return true;
+	fprintf(stderr, "mote: warning: %s; %s is what starts here\n", choice.note, choice.slot);
+	return ota_switch_settle(slots, choice.slot, err);
+}
+
 static bool write_good(const struct slots *slots, const char *name, struct slot_state *out,
 		       struct error *err)
 {

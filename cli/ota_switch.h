@@ -13,6 +13,9 @@ MUST_CHECK bool ota_switch_try(const struct slots *slots, const char *name, uint
 			       struct error *err);
 /* The slot is good without a trial: the first one, and one that was good before. */
 MUST_CHECK bool ota_switch_settle(const struct slots *slots, const char *name, struct error *err);
+/* Where the record is lost, or names a version that is damaged, and so another one starts: that one
+ * is recorded as good, so that an update has a way back and does not drop what runs. */
+MUST_CHECK bool ota_switch_mend(const struct slots *slots, struct error *err);
 /* The trial of this slot has passed: good, floor raised, manifests put, other slots dropped.  Can
  * be repeated.  ERROR_CONFLICT: it is not on trial any more. */
 MUST_CHECK bool ota_switch_commit(const struct slots *slots, const char *data_dir, const char *name,

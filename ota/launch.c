@@ -128,7 +128,10 @@ static bool choose_any(int folder, struct launch_choice *out, struct error *err)
 
 static void note_broken(struct launch_choice *out, const char *slot)
 {
-	snprintf(out->note, sizeof(out->note), "slot %s is damaged", *slot ? slot : "(none)");
+	if (*slot)
+		snprintf(out->note, sizeof(out->note), "slot %s is damaged", slot);
+	else
+		snprintf(out->note, sizeof(out->note), "the record of versions is lost");
 }
 
 /* The recorded slots in their order, then any. */
@@ -199,6 +202,13 @@ bool launch_choose(int folder, struct launch_choice *out, struct error *err)
 	if (lock >= 0)
 		close(lock);
 	return done;
+}
+
+bool launch_find(int folder, struct launch_choice *out, struct error *err)
+{
+	*out = (struct launch_choice){ 0 };
+	slot_state_read(folder, &out->state);
+	return choose_whole(folder, out, err);
 }
 
 bool launch_pick(int folder, struct launch_choice *out, struct error *err)

@@ -48,6 +48,9 @@ MUST_CHECK bool launch_choose(int folder, struct launch_choice *out, struct erro
  * search. */
 MUST_CHECK bool launch_pick(int folder, struct launch_choice *out, struct error *err);
 
+/* What a daemon would start if nothing was on trial: as launch_choose(), uncounted. */
+MUST_CHECK bool launch_find(int folder, struct launch_choice *out, struct error *err);
+
 /* Take the slot back, if it still is on trial: writes the record.  False: it is not, or the disk
  * fails. */
 bool launch_revert(int folder, const char *slot, const char *reason, const char *detail);

@@ -115,18 +115,32 @@ static bool copy_bytes_of(int from, struct writing *writing, struct error *err)
 	}
 }
 
-/* True: there is one.  Else *out_bin is to be filled. */
-static bool begin(const struct slots *slots, const char *name, int *out_bin, bool *out_there,
-		  struct error *err)
+/* True: there is one, with these bytes.  Else *out_bin is to be filled: one that was damaged since
+ * it was made is made again. */
+static bool begin(const struct slots *slots, const char *name, const char sha256[DIGEST_HEX],
+		  int *out_bin, bool *out_there, struct error *err)
 {
+	struct launch_mark mark;
+
 	*out_there = false;
 	if (slots_begin(slots, name, out_bin, err))
 		return true;
 	if (err->kind != ERROR_EXISTS)
 		return false;
-	*out_there = true;
 	*out_bin = -1;
-	return true;
+	*out_there = launch_mark_read(slots->folder, name, &mark) &&
+		     strcmp(mark.sha256, sha256) == 0 && launch_slot_whole(slots->folder, name);
+	return *out_there ||
+	       (slots_drop(slots, name, err) && slots_begin(slots, name, out_bin, err));
+}
+
+/* What fails leaves nothing, least of all on a disk that is full. */
+static bool give_up(const struct slots *slots, const char *name)
+{
+	struct error ignored;
+
+	(void)!slots_drop(slots, name, &ignored);
+	return false;
 }
 
 bool slot_maker_copy(const struct slots *slots, const char *path, const struct slot_facts *facts,
@@ -143,16 +157,16 @@ bool slot_maker_copy(const struct slots *slots, const char *path, const struct s
 	if (from < 0 || !digest_fd(from, mark.sha256) || lseek(from, 0, SEEK_SET) != 0)
 		return error_os(err, "read %s", path);
 	if (!slots_name(facts->version, mark.sha256, name, err) ||
-	    !begin(slots, name, &bin, &there, err))
+	    !begin(slots, name, mark.sha256, &bin, &there, err))
 		return false;
 	print_facts(facts, &manifest);
 	writing.fd = bin;
 	if (!there) {
 		if (!copy_bytes_of(from, &writing, err))
-			return error_context(err, "%s", name);
+			return give_up(slots, name) || error_context(err, "%s", name);
 		close(take_fd(&bin));
 		if (!slots_finish(slots, name, buf_str(&manifest), &mark, err))
-			return false;
+			return give_up(slots, name);
 	}
 	memcpy(out_name, name, SLOT_NAME);
 	*out_made = !there;
@@ -242,16 +256,17 @@ bool slot_maker_bundle(const struct slot_maker_plan *plan, char out_name[SLOT_NA
 
 	snprintf(facts.version, sizeof(facts.version), "%s", header->version);
 	hex_of(bundle_binary(bundle)->sha256, mark.sha256);
-	if (!slot_maker_name(bundle, name, err) || !begin(plan->slots, name, &bin, &there, err))
+	if (!slot_maker_name(bundle, name, err) ||
+	    !begin(plan->slots, name, mark.sha256, &bin, &there, err))
 		return false;
 	print_facts(&facts, &manifest);
 	buf_add_str(&manifest, bundle_manifest_text(bundle));
 	if (!there) {
 		if (!fill_bin(plan, bin, err))
-			return error_context(err, "%s", name);
+			return give_up(plan->slots, name) || error_context(err, "%s", name);
 		close(take_fd(&bin));
 		if (!slots_finish(plan->slots, name, buf_str(&manifest), &mark, err))
-			return false;
+			return give_up(plan->slots, name);
 	}
 	memcpy(out_name, name, SLOT_NAME);
 	*out_made = !there;
@@ -296,8 +311,10 @@ bool slot_maker_place(const struct slot_maker_plan *plan, const struct bundle_en
 	if (hash_path(path, have) && strcmp(have, want) == 0)
 		return true;
 	if (!file_make_dirs(folder, 0700, err) || !put_file(plan, entry, part, mode, err) ||
-	    !slots_read_back(part, want, err))
+	    !slots_read_back(part, want, err)) {
+		unlink(part);
 		return error_context(err, "%s", path);
+	}
 	if (rename(part, path) != 0)
 		return error_os(err, "rename %s to %s", part, path);
 	*out_put = true;

@@ -24,8 +24,8 @@ struct slot_facts {
 MUST_CHECK bool slot_maker_facts(const struct slots *slots, const char *name,
 				 struct slot_facts *out, struct error *err);
 
-/* A slot whose bin is a copy of this program.  One that is there already is left: *out_made false.
- * The facts' version must be valid. */
+/* A slot whose bin is a copy of this program.  One that is there already, and whole, is left:
+ * *out_made false.  A failure leaves no slot.  The facts' version must be valid. */
 MUST_CHECK bool slot_maker_copy(const struct slots *slots, const char *path,
 				const struct slot_facts *facts, char out_name[SLOT_NAME],
 				bool *out_made, struct error *err);

@@ -134,6 +134,41 @@ static void slots_stay_while_somebody_makes_one(void)
 	slots_close(&slots);
 }
 
+static void damage(const char *name)
+{
+	auto_free char *path = memory_print("%s/slots/%s/bin", slots.root, name);
+	struct error err;
+
+	CHECK_OK(file_put(path, STR("other bytes"), 0700, &err), &err);
+}
+
+/* Else an update would drop what runs, and have no way back. */
+static void the_record_is_mended(void)
+{
+	struct error err;
+
+	begin();
+	CHECK_OK(ota_switch_mend(&slots, &err), &err);
+	is(SLOT_PHASE_GOOD, one, "");
+	CHECK_INT(unlinkat(slots.folder, "state.a", 0), 0);
+	CHECK_OK(ota_switch_mend(&slots, &err), &err);
+	is(SLOT_PHASE_GOOD, three, "");
+	CHECK_OK(ota_switch_settle(&slots, two, &err), &err);
+	damage(two);
+	CHECK_OK(ota_switch_mend(&slots, &err), &err);
+	is(SLOT_PHASE_GOOD, three, two);
+	/* A trial is the launcher's; and where all is lost, so is the record. */
+	damage(three);
+	CHECK_OK(ota_switch_try(&slots, one, 60, &err), &err);
+	CHECK_OK(ota_switch_mend(&slots, &err), &err);
+	is(SLOT_PHASE_TRIAL, one, three);
+	CHECK(launch_revert(slots.folder, one, "gate", "no"));
+	damage(one);
+	CHECK_OK(ota_switch_mend(&slots, &err), &err);
+	is(SLOT_PHASE_REVERTED, one, three);
+	slots_close(&slots);
+}
+
 static void without_daemons(void)
 {
 	struct error err;
@@ -149,6 +184,7 @@ static const struct test tests[] = {
 	{ "a trial that passes", a_trial_that_passes },
 	{ "a trial that does not", a_trial_that_does_not },
 	{ "slots stay while somebody makes one", slots_stay_while_somebody_makes_one },
+	{ "the record is mended", the_record_is_mended },
 	{ "without daemons", without_daemons },
 };
 TEST_MAIN(tests)

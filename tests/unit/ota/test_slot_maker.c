@@ -102,6 +102,31 @@ static void check_with(struct str old)
 	finish();
 }
 
+/* Both ways in: a disk that forgets is mended by the same file again. */
+static void what_was_damaged_is_made_again(void)
+{
+	struct slot_facts facts = { .version = "0.1.0", .epoch = 1 };
+	auto_free char *path = NULL;
+	char name[SLOT_NAME];
+	struct error err;
+	bool made;
+
+	parts_make(&parts, 1);
+	begin(STR("old"));
+	make_slot(name, &made);
+	fixture_damage(&slots, name);
+	make_slot(name, &made);
+	CHECK(made);
+	has_the_binary(name);
+	path = memory_print("%s/old", harness_folder());
+	fixture_damage(&slots, base);
+	CHECK_OK(slot_maker_copy(&slots, path, &facts, base, &made, &err), &err);
+	CHECK(made);
+	CHECK(launch_slot_whole(slots.folder, base));
+	finish();
+	parts_clear(&parts);
+}
+
 static void by_a_delta(void)
 {
 	parts_make(&parts, 1);
@@ -239,6 +264,7 @@ static void any_cut_leaves_a_version(void)
 }
 
 static const struct test tests[] = {
+	{ "what was damaged is made again", what_was_damaged_is_made_again },
 	{ "by a delta", by_a_delta },
 	{ "whole without a base", whole_without_a_base },
 	{ "whole when the delta does not fit", whole_when_the_delta_does_not_fit },
