@@ -185,12 +185,37 @@ static bool check_strings(const struct field *field, const struct json *list,
 	return true;
 }
 
+/* A null in a list or map is Go's zero value.  NULL where that is null, too: a zero time, nothing.
+ */
+static struct json *zero_value(struct json_doc *doc, const struct field *field)
+{
+	switch (field->form) {
+	case FIELD_TIME:
+	case FIELD_MICRO_TIME:
+	case FIELD_ANY: return NULL;
+	case FIELD_BOOL: return json_new_bool(doc, false);
+	case FIELD_INT32:
+	case FIELD_INT64:
+	case FIELD_DOUBLE:
+	case FIELD_INT_OR_STRING: return json_new_int(doc, 0);
+	case FIELD_QUANTITY: return json_new_text(doc, "0");
+	case FIELD_DURATION: return json_new_text(doc, "0s");
+	case FIELD_STRINGS: return json_new_array(doc);
+	case FIELD_MESSAGE: return json_new_object(doc);
+	default: return json_new_text(doc, "");
+	}
+}
+
 /* *out is set when the value is to be replaced. */
 static bool check_one(struct checking *checking, const struct field *field, struct json *value,
 		      const struct place *place, struct json **out, struct error *err)
 {
 	enum json_type type = json_type(value);
 
+	if (type == JSON_NULL) {
+		*out = zero_value(checking->doc, field);
+		return true;
+	}
 	switch (field->form) {
 	case FIELD_STRING: return type == JSON_STRING || wrong_type(field, value, place, err);
 	case FIELD_BOOL: return type == JSON_BOOL || wrong_type(field, value, place, err);

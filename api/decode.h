@@ -25,8 +25,8 @@ struct decode_notes {
 /*
  * Check `object` against the table in place: wrong types fail (ERROR_BAD_REQUEST, text as Go's
  * json: `json: cannot unmarshal string into Go struct field PodSpec.spec.containers of type
- * []v1.Container`); unknown fields are removed and noted; nulls are dropped; quantities are checked
- * and canonicalised; times are normalised to UTC.
+ * []v1.Container`); unknown fields are removed and noted; nulls are dropped, in lists and maps they
+ * are zero values; quantities are checked and canonicalised; times are normalised to UTC.
  */
 MUST_CHECK bool decode_check(const struct type *type, struct json_doc *doc, struct json *object,
 			     struct decode_notes *notes, struct error *err);

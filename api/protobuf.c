@@ -3,8 +3,11 @@
  *
  * Times are {1: seconds, 2: nanos}, quantities {1: text}, int-or-string {1: type, 2: int, 3: text},
  * raw JSON {1: bytes}, lists of texts inside maps {1: text, 1: text}; maps are repeated
- * {1: key, 2: value}.  An inlined message is one of its own
- * here and flattened in JSON.
+ * {1: key, 2: value}.  An inlined message is one of its own here and flattened in JSON.
+ *
+ * A message may come in several pieces, which are read one after the other into one object.  So a
+ * map may have a key twice until all is read: its values come one after the other too, and only at
+ * the end the last one is chosen, for all maps at once, which keeps long ones linear.
  */
 #include "api/protobuf.h"
 
@@ -138,6 +141,7 @@ bool protobuf_open(struct str bytes, struct str *out_api_version, struct str *ou
 struct reading {
 	struct json_doc *doc;
 	size_t depth;
+	struct buf *maps; /* struct json *: each map that was made */
 };
 
 static bool bad_field(const struct field *field, const char *what, struct error *err)
@@ -329,33 +333,35 @@ static bool read_entry(struct reading *reading, const struct field *field, struc
 		parts[2].wire = wire_of(field);
 	if (!read_value(reading, field, &parts[2], &value, err))
 		return false;
-	if (value)
-		json_add_str(reading->doc, map, parts[1].bytes, value);
+	/* A time that is none is null: the key counts. */
+	json_add_str(reading->doc, map, parts[1].bytes,
+		     value ? value : json_new_null(reading->doc));
 	return true;
 }
 
-/* All entries of a map at once; `raw` begins with the first one. */
-static bool read_map(struct reading *reading, const struct field *field, struct str raw,
+static bool read_map(struct reading *reading, const struct field *field, const struct item *item,
 		     struct json *object, struct error *err)
 {
-	struct json *map;
-	struct item item;
+	struct json *map = json_get(object, field->name);
 
-	if (json_get(object, field->name))
-		return true; /* the first entry has read them all */
-	map = json_sub_object(reading->doc, object, field->name);
-	while (raw.len > 0) {
-		if (!take_item(&raw, &item, err))
-			return false;
-		if (item.number != field->number)
-			continue;
-		if (item.wire != WIRE_BYTES)
-			return bad_field(field, "has an entry that is no message", err);
-		if (!read_entry(reading, field, item.bytes, map, err))
-			return false;
+	if (item->wire != WIRE_BYTES)
+		return bad_field(field, "has an entry that is no message", err);
+	if (!map) {
+		map = json_sub_object(reading->doc, object, field->name);
+		buf_add(reading->maps, &map, sizeof(map));
 	}
-	json_drop_duplicates(map);
-	return true;
+	return read_entry(reading, field, item->bytes, map, err);
+}
+
+/* Of the entries with one key the last one is left. */
+static void settle_maps(const struct reading *reading)
+{
+	for (size_t at = 0; at < reading->maps->len; at += sizeof(struct json *)) {
+		struct json *map;
+
+		memcpy(&map, reading->maps->at + at, sizeof(struct json *));
+		json_drop_duplicates(map);
+	}
 }
 
 /* Go's omitempty: a zero in a field that is no pointer is as good as absent. */
@@ -436,6 +442,8 @@ static bool read_field(struct reading *reading, const struct field *field, const
 		return bad(err);
 	if (field->inlined)
 		return read_message(reading, field->type, item->bytes, object, err);
+	if (field->shape == FIELD_MAP)
+		return read_map(reading, field, item, object, err);
 	if (field->shape == FIELD_LIST)
 		return read_list(reading, field, *item, object, err);
 	return read_one(reading, field, item, object, err);
@@ -448,18 +456,12 @@ static bool read_message(struct reading *reading, const struct type *type, struc
 		return error_set(err, ERROR_BAD_REQUEST, "the protobuf body is nested too deep");
 	while (raw.len > 0) {
 		struct item item;
-		struct str here = raw;
 		const struct field *field;
-		bool done = true;
 
 		if (!take_item(&raw, &item, err))
 			return false;
 		field = by_number(type, item.number);
-		if (field && field->shape == FIELD_MAP)
-			done = read_map(reading, field, here, object, err);
-		else if (field)
-			done = read_field(reading, field, &item, object, err);
-		if (!done)
+		if (field && !read_field(reading, field, &item, object, err))
 			return false;
 	}
 	reading->depth--;
@@ -469,11 +471,13 @@ static bool read_message(struct reading *reading, const struct type *type, struc
 bool protobuf_to_json(const struct type *type, struct str raw, struct json_doc *doc,
 		      struct json **out, struct error *err)
 {
-	struct reading reading = { .doc = doc };
+	auto_buf maps = BUF_INIT;
+	struct reading reading = { .doc = doc, .maps = &maps };
 	struct json *object = json_new_object(doc);
 
 	if (!read_message(&reading, type, raw, object, err))
 		return false;
+	settle_maps(&reading);
 	*out = object;
 	return true;
 }
@@ -528,6 +532,8 @@ static bool write_special(const struct field *field, const struct json *value, s
 	auto_buf text = BUF_INIT;
 	int64_t ms = 0;
 
+	if (json_type(value) == JSON_NULL)
+		return true; /* in a map: a time that is none, a JSON value that is nothing */
 	switch (field->form) {
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME: return write_time(value, out, err);

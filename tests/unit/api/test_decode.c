@@ -45,6 +45,30 @@ static void cleans(void)
 	json_doc_free(doc);
 }
 
+/* Goal: a null in a list or map is what Go makes of it: the zero value. */
+static void zeroes_nulls(void)
+{
+	auto_arena arena = arena_new();
+	struct decode_notes notes = { .arena = arena };
+	auto_json_doc doc = NULL;
+	auto_buf text = BUF_INIT;
+	struct error err;
+
+	CHECK_OK(json_parse(STR("{\"metadata\":{\"labels\":{\"a\":null},\"finalizers\":[null]},"
+				"\"spec\":{\"containers\":[null,{\"name\":null,\"resources\":"
+				"{\"limits\":{\"cpu\":null}}}],"
+				"\"securityContext\":{\"supplementalGroups\":[null,1]}}}"),
+			    &doc, NULL, &err),
+		 &err);
+	CHECK_OK(decode_check(pod_type(), doc, json_root(doc), &notes, &err), &err);
+	CHECK_INT(notes.count, 0);
+	json_print(json_root(doc), &text);
+	CHECK_STR(buf_text(&text),
+		  "{\"metadata\":{\"labels\":{\"a\":\"\"},\"finalizers\":[\"\"]},"
+		  "\"spec\":{\"containers\":[{},{\"resources\":{\"limits\":{\"cpu\":\"0\"}}}],"
+		  "\"securityContext\":{\"supplementalGroups\":[0,1]}}}");
+}
+
 /* Goal: wrong types are refused, each with the field's path. */
 static void refuses_types(void)
 {
@@ -158,6 +182,7 @@ static void protobuf_truncated(void)
 
 static const struct test tests[] = {
 	{ "cleans", cleans },
+	{ "zeroes nulls", zeroes_nulls },
 	{ "refuses types", refuses_types },
 	{ "defaults", defaults },
 	{ "protobuf round trip", protobuf_round_trip },

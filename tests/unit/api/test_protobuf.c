@@ -193,6 +193,52 @@ static void reads_pieces(void)
 		    "{\"spec\":{\"securityContext\":{\"supplementalGroups\":[5,128]}}}");
 }
 
+/* Goal: a map in the pieces of its message is one map, of equal keys the last wins; many pieces of
+ * one entry each take linear time. */
+static void reads_maps_in_pieces(void)
+{
+	auto_buf raw = BUF_INIT;
+	auto_json_doc doc = json_doc_new();
+	struct json *root;
+	struct error err;
+
+	buf_add_str(&raw, STR("\x0a\x08\x5a\x06\x0a\x01k\x12\x01v"
+			      "\x0a\x10\x5a\x06\x0a\x01l\x12\x01w\x5a\x06\x0a\x01k\x12\x01x"));
+	check_reads(pod_type(), buf_str(&raw),
+		    "{\"metadata\":{\"labels\":{\"k\":\"x\",\"l\":\"w\"}}}");
+	buf_reset(&raw);
+	for (unsigned i = 0; i < 60000; i++) {
+		char key[9];
+
+		snprintf(key, sizeof(key), "%08u", i / 2);
+		buf_add_str(&raw, STR("\x0a\x0c\x5a\x0a\x0a\x08"));
+		buf_add(&raw, key, 8);
+	}
+	CHECK_OK(protobuf_to_json(pod_type(), buf_str(&raw), doc, &root, &err), &err);
+	CHECK_INT(json_count(json_path(root, "metadata", "labels", NULL)), 30000);
+}
+
+/* Goal: a map's time that is none stays in the map, as null, there and back. */
+static void keeps_zero_times(void)
+{
+	static const unsigned in_status[] = { 3, 2 };
+	static const char text[] = "{\"status\":{\"disruptedPods\":{\"p\":null}}}";
+	const struct type *type = type_of("io.k8s.api.policy.v1.PodDisruptionBudget");
+	auto_buf want = BUF_INIT;
+	auto_buf bytes = BUF_INIT;
+	auto_json_doc doc = NULL;
+	struct str version, kind, raw;
+	struct error err;
+
+	wrap(&want, in_status, 2, STR("\x0a\x01p\x12\x00"));
+	check_reads(type, buf_str(&want), text);
+	CHECK_OK(json_parse(str_of(text), &doc, NULL, &err), &err);
+	CHECK_OK(protobuf_from_json(type, json_root(doc), &bytes, &err), &err);
+	CHECK_OK(protobuf_open(buf_str(&bytes), &version, &kind, &raw, &err), &err);
+	CHECK_INT(raw.len, want.len);
+	CHECK_BYTES(raw.at, want.at, raw.len);
+}
+
 /* Goal: raw JSON may not make the whole deeper than a text that can be read again. */
 static void refuses_raw_json(void)
 {
@@ -275,6 +321,8 @@ static void refuses_envelopes(void)
 
 static const struct test tests[] = {
 	{ "reads pieces", reads_pieces },
+	{ "reads maps in pieces", reads_maps_in_pieces, .time_limit_s = 3 },
+	{ "keeps zero times", keeps_zero_times },
 	{ "refuses raw json", refuses_raw_json },
 	{ "reads large maps", reads_large_maps, .time_limit_s = 3 },
 	{ "refuses envelopes", refuses_envelopes },
