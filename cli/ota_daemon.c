@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "cli/ota_place.h"
+#include "cli/ota_switch.h"
 #include "net/service_notify.h"
 #include "net/socket.h"
 #include "net/unix_socket.h"
@@ -144,8 +145,8 @@ static void start_gates(struct ota_daemon *daemon)
 			  err.text);
 }
 
-/* Are we what is on trial? */
-static bool is_on_trial(const struct ota_daemon *daemon)
+/* Are we what is on trial?  If not, what came before may have been cut at its very end. */
+static bool begin_on_trial(const struct ota_daemon *daemon)
 {
 	struct slots slots;
 	struct slot_state state;
@@ -158,6 +159,9 @@ static bool is_on_trial(const struct ota_daemon *daemon)
 	slot_state_read(slots.folder, &state);
 	ota_place_own_slot(&slots, own);
 	trial = state.phase == SLOT_PHASE_TRIAL && strcmp(state.slot, own) == 0;
+	if (!trial && !ota_switch_finish(&slots, daemon->data_dir, &err))
+		log_warn("ota", "what this version brings is not all in its place", "why=\"%s\"",
+			 err.text);
 	slots_close(&slots);
 	return trial;
 }
@@ -197,7 +201,7 @@ struct ota_daemon *ota_daemon_open(struct loop *loop, const struct ota_daemon_pl
 	}
 	if (!listen_for_words(daemon, &err))
 		log_warn("ota", "updates cannot restart this process", "why=\"%s\"", err.text);
-	if (is_on_trial(daemon))
+	if (begin_on_trial(daemon))
 		start_gates(daemon);
 	return daemon;
 }

@@ -187,7 +187,8 @@ static bool record(struct install *install, struct error *err)
 	if (strcmp(current, install->slot) == 0)
 		return true;
 	if (!*current || !launch_slot_whole(install->slots.folder, current)) {
-		if (!ota_switch_settle(&install->slots, install->slot, err))
+		if (!ota_switch_settle(&install->slots, install->slot, err) ||
+		    !ota_switch_commit(&install->slots, install->data_dir, install->slot, err))
 			return false;
 		changed(install, "current", install->slot);
 		return true;

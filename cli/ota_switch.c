@@ -162,22 +162,49 @@ static bool put_manifests(const struct slots *slots, const char *data_dir, const
 	return done;
 }
 
+static bool raise_floor(const struct slots *slots, const char *name, struct error *err)
+{
+	struct slot_facts facts;
+
+	if (!slot_maker_facts(slots, name, &facts, err))
+		return err->kind == ERROR_NOT_FOUND;
+	return slots_raise_floor(slots, facts.floor, err);
+}
+
+/* ota/committing names the slot from just before it is good until all has happened that follows. */
+static char *committing_path(const struct slots *slots)
+{
+	return memory_print("%s/committing", slots->root);
+}
+
 bool ota_switch_commit(const struct slots *slots, const char *data_dir, const char *name,
 		       struct error *err)
 {
+	auto_free char *mark = committing_path(slots);
 	struct slot_state state;
-	struct slot_facts facts;
 
-	if (!write_good(slots, name, &state, err))
+	if (!file_replace(mark, str_of(name), 0600, err) || !write_good(slots, name, &state, err) ||
+	    !raise_floor(slots, name, err) || !put_manifests(slots, data_dir, name, err) ||
+	    !write_links(slots, name, state.last_good, err) || !ota_switch_tidy(slots, err))
 		return false;
-	if (slot_maker_facts(slots, name, &facts, err)) {
-		if (!slots_raise_floor(slots, facts.floor, err))
-			return false;
-	} else if (err->kind != ERROR_NOT_FOUND) {
-		return false;
-	}
-	return put_manifests(slots, data_dir, name, err) &&
-	       write_links(slots, name, state.last_good, err) && ota_switch_tidy(slots, err);
+	return unlink(mark) == 0 || errno == ENOENT || error_os(err, "remove %s", mark);
+}
+
+bool ota_switch_finish(const struct slots *slots, const char *data_dir, struct error *err)
+{
+	auto_free char *mark = committing_path(slots);
+	struct slot_state state;
+	auto_buf name = BUF_INIT;
+
+	if (!file_read(mark, SLOT_NAME, &name, err))
+		return err->kind == ERROR_NOT_FOUND;
+	slot_state_read(slots->folder, &state);
+	if (state.phase == SLOT_PHASE_GOOD && str_is(buf_str(&name), state.slot))
+		return ota_switch_commit(slots, data_dir, state.slot, err);
+	/* Its gates may pass yet. */
+	if (state.phase != SLOT_PHASE_TRIAL)
+		unlink(mark);
+	return true;
 }
 
 bool ota_switch_tidy(const struct slots *slots, struct error *err)

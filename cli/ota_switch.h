@@ -20,6 +20,9 @@ MUST_CHECK bool ota_switch_mend(const struct slots *slots, struct error *err);
  * be repeated.  ERROR_CONFLICT: it is not on trial any more. */
 MUST_CHECK bool ota_switch_commit(const struct slots *slots, const char *data_dir, const char *name,
 				  struct error *err);
+/* What a cut left of a commit; nothing where there was none.  Daemons begin with it. */
+MUST_CHECK bool ota_switch_finish(const struct slots *slots, const char *data_dir,
+				  struct error *err);
 
 /* Drop all slots but the good one and the one before.  Does nothing while somebody has the claim.
  */

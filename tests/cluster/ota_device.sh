@@ -66,6 +66,18 @@ test_what_is_damaged_is_not_executed_and_is_mended() {
 	cmp "$scratch/two" "$data/ota/slots/$second/bin"
 }
 
+# --- floors ---
+
+test_the_first_version_brings_its_floor() {
+	folder=$scratch/machine data=$scratch/machine/data
+	bundle floor 5 --floor 4
+	expect "current 0.2.5-" "$mote" ota install --data-dir "$data" --bin-dir "$folder/bin" --root "$scratch/1.root" \
+		--config-dir "$folder/etc" --bundle "$scratch/floor.bundle"
+	equal 4 field floor
+	equal good field phase
+	expect "its floor is 4" apply three
+}
+
 keys_up() {
 	"$mote" ota keygen --out "$scratch/key"
 	"$mote" ota root --key "$scratch/key.pub" --sign "$scratch/key.key" --out "$scratch/1.root"

@@ -95,6 +95,38 @@ static void a_trial_that_passes(void)
 	slots_close(&slots);
 }
 
+/* A cut, or a full disk, after the record says good: the next start does the rest, once. */
+static void a_commit_that_is_cut(void)
+{
+	auto_free char *manifests = NULL;
+	auto_free char *file = NULL;
+	auto_free char *server = memory_print("%s/server", harness_folder());
+	auto_free char *place = memory_print("%s/server/manifests", harness_folder());
+	auto_free char *put = memory_print("%s/server/manifests/a.yaml", harness_folder());
+	struct error err;
+
+	begin();
+	manifests = memory_print("%s/slots/%s/manifests", slots.root, two);
+	file = memory_print("%s/a.yaml", manifests);
+	CHECK_OK(file_make_dirs(manifests, 0700, &err), &err);
+	CHECK_OK(file_put(file, STR("kind: List\n"), 0600, &err), &err);
+	CHECK_OK(file_make_dirs(server, 0700, &err), &err);
+	CHECK_OK(file_put(place, STR("in the way"), 0600, &err), &err);
+	CHECK_OK(ota_switch_finish(&slots, harness_folder(), &err), &err);
+	CHECK_OK(ota_switch_try(&slots, two, 60, &err), &err);
+	CHECK(!ota_switch_commit(&slots, harness_folder(), two, &err));
+	is(SLOT_PHASE_GOOD, two, one);
+	CHECK(!ota_switch_finish(&slots, harness_folder(), &err));
+	CHECK_INT(unlink(place), 0);
+	CHECK_OK(ota_switch_finish(&slots, harness_folder(), &err), &err);
+	CHECK(file_exists(put));
+	/* What somebody removes stays away. */
+	CHECK_INT(unlink(put), 0);
+	CHECK_OK(ota_switch_finish(&slots, harness_folder(), &err), &err);
+	CHECK(!file_exists(put));
+	slots_close(&slots);
+}
+
 static void a_trial_that_does_not(void)
 {
 	char current[SLOT_NAME];
@@ -182,6 +214,7 @@ static void without_daemons(void)
 
 static const struct test tests[] = {
 	{ "a trial that passes", a_trial_that_passes },
+	{ "a commit that is cut", a_commit_that_is_cut },
 	{ "a trial that does not", a_trial_that_does_not },
 	{ "slots stay while somebody makes one", slots_stay_while_somebody_makes_one },
 	{ "the record is mended", the_record_is_mended },
