@@ -126,19 +126,6 @@ static void read_waiting(int folder, char *out, size_t room)
 		snprintf(out, room, "it said nothing about them");
 }
 
-static void time_is_over(struct watch *watch)
-{
-	char waiting[160], detail[252];
-
-	read_waiting(watch->folder, waiting, sizeof(waiting));
-	snprintf(detail, sizeof(detail), "its gates did not pass within %u seconds: %s",
-		 (unsigned)watch->choice.state.gate_seconds, waiting);
-	launch_revert(watch->folder, watch->choice.slot, "timeout", detail);
-	dprintf(STDERR_FILENO, "mote: version %s is taken back: %s\n", watch->choice.slot, detail);
-	keep_log(watch);
-	end_daemon(watch);
-}
-
 /* Has anybody decided?  A later try of the same slot has a watcher of its own. */
 static void look(struct watch *watch)
 {
@@ -154,6 +141,24 @@ static void look(struct watch *watch)
 		keep_log(watch);
 		watch->end_ms = now_ms() + END_MS;
 	}
+}
+
+static void time_is_over(struct watch *watch)
+{
+	char waiting[160], detail[252];
+
+	read_waiting(watch->folder, waiting, sizeof(waiting));
+	snprintf(detail, sizeof(detail), "its gates did not pass within %u seconds: %s",
+		 (unsigned)watch->choice.state.gate_seconds, waiting);
+	if (!launch_revert(watch->folder, watch->choice.slot, "timeout", detail)) {
+		/* It became good just now; or the disk fails, and then the next start goes back. */
+		look(watch);
+		if (!watch->trial)
+			return;
+	}
+	dprintf(STDERR_FILENO, "mote: version %s is taken back: %s\n", watch->choice.slot, detail);
+	keep_log(watch);
+	end_daemon(watch);
 }
 
 static bool has_ended(const struct watch *watch, const struct pollfd *pid)

@@ -66,6 +66,80 @@ test_what_is_damaged_is_not_executed_and_is_mended() {
 	cmp "$scratch/two" "$data/ota/slots/$second/bin"
 }
 
+# --- the watcher ---
+
+# The daemon of this version says nothing and does nothing.
+bundle_of_a_sleeper() {
+	cat > "$scratch/sleeper.c" <<- END
+	#include <string.h>
+	#include <unistd.h>
+	int main(int argc, char **argv)
+	{
+		if (argc > 1 && !strcmp(argv[1], "ota"))
+			return 0;
+		for (;;)
+			pause();
+	}
+	END
+	gcc -static -Os -o "$scratch/sleeper" "$scratch/sleeper.c"
+	"$mote" ota build --binary "$scratch/sleeper" --version 0.2.4 --epoch 4 --out "$scratch/sleeper.bundle" > /dev/null
+	"$mote" ota sign --key "$scratch/key.key" "$scratch/sleeper.bundle" > /dev/null
+}
+
+is_on_try() {
+	[ "$("$mote" ota status --data-dir "$data" -o json | sed -n 's/^  "tries": \([0-9]*\),$/\1/p')" = "$1" ]
+}
+
+# good_at_the_last_moment SECONDS: the record is locked for so long, and then says good.
+good_at_the_last_moment() {
+	python3 - "$data/ota" "$1" <<- 'END'
+	import fcntl, os, struct, sys, time
+	def crc(data):
+	    crc = 0xffffffff
+	    for byte in data:
+	        crc ^= byte
+	        for _ in range(8):
+	            crc = crc >> 1 ^ 0x82f63b78 & -(crc & 1)
+	    return crc ^ 0xffffffff
+	folder = os.open(sys.argv[1], os.O_RDONLY)
+	fcntl.flock(folder, fcntl.LOCK_EX)
+	time.sleep(float(sys.argv[2]))
+	records = {}
+	for name in ('state.a', 'state.b'):
+	    data = open(sys.argv[1] + '/' + name, 'rb').read()
+	    records[struct.unpack_from('<Q', data, 8)[0]] = name, bytearray(data)
+	data = records[max(records)][1]
+	struct.pack_into('<QI', data, 8, max(records) + 1, 2)
+	struct.pack_into('<I', data, 508, crc(data[:508]))
+	open(sys.argv[1] + '/' + records[min(records)][0], 'r+b').write(data)
+	END
+}
+
+watchers() {
+	ps -C mote-watch -o pid=,args= | grep -F "$folder/" || true
+}
+
+no_watchers() {
+	[ -z "$(watchers)" ]
+}
+
+test_good_when_the_time_ends() {
+	begin
+	bundle_of_a_sleeper
+	ota apply --no-restart --gate-timeout 2 "$scratch/sleeper.bundle"
+	"$folder/bin/mote" server 2> "$folder/said" &
+	daemon=$!
+	pids="$pids $daemon"
+	await 5 is_on_try 1
+	[ -n "$(watchers)" ]
+	good_at_the_last_moment 3
+	sleep 1 # in which it would be killed
+	[ "$(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$daemon/status")" = S ]
+	expect "\"phase\": \"good\"" "$mote" ota status --data-dir "$data" -o json
+	kill "$daemon"
+	await 5 no_watchers
+}
+
 # --- floors ---
 
 test_the_first_version_brings_its_floor() {
