@@ -115,12 +115,9 @@ good_at_the_last_moment() {
 	END
 }
 
-watchers() {
-	ps -C mote-watch -o pid=,args= | grep -F "$folder/" || true
-}
-
-no_watchers() {
-	[ -z "$(watchers)" ]
+# processes_are COUNT: daemon and watcher, which has its arguments.
+processes_are() {
+	[ "$(pgrep -cf "^$folder/bin/mote server")" = "$1" ]
 }
 
 test_good_when_the_time_ends() {
@@ -129,15 +126,15 @@ test_good_when_the_time_ends() {
 	ota apply --no-restart --gate-timeout 2 "$scratch/sleeper.bundle"
 	"$folder/bin/mote" server 2> "$folder/said" &
 	daemon=$!
-	pids="$pids $daemon"
+	pids=$daemon
 	await 5 is_on_try 1
-	[ -n "$(watchers)" ]
+	processes_are 2
 	good_at_the_last_moment 3
 	sleep 1 # in which it would be killed
 	[ "$(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$daemon/status")" = S ]
 	expect "\"phase\": \"good\"" "$mote" ota status --data-dir "$data" -o json
 	kill "$daemon"
-	await 5 no_watchers
+	await 5 processes_are 0
 }
 
 # --- floors ---
