@@ -609,8 +609,6 @@ static bool write_field(const struct field *field, const struct json *object, st
 	const struct json *value;
 	auto_buf inside = BUF_INIT;
 
-	if (field->number == 0)
-		return true;
 	if (field->inlined) {
 		if (!write_message(field->type, object, &inside, err))
 			return false;
@@ -630,15 +628,27 @@ static bool write_field(const struct field *field, const struct json *object, st
 	return true;
 }
 
+/* The field with the next larger number: the tables are in JSON's order, the wire in numbers'. */
+static const struct field *field_after(const struct type *type, unsigned number)
+{
+	const struct field *found = NULL;
+
+	for (size_t i = 0; i < type->field_count; i++) {
+		const struct field *field = &type->fields[i];
+
+		if (field->number > number && (!found || field->number < found->number))
+			found = field;
+	}
+	return found;
+}
+
 static bool write_message(const struct type *type, const struct json *object, struct buf *out,
 			  struct error *err)
 {
-	for (unsigned number = 1; number < 256; number++) {
-		const struct field *field = by_number(type, number);
-
-		if (field && !write_field(field, object, out, err))
+	for (const struct field *field = field_after(type, 0); field;
+	     field = field_after(type, field->number))
+		if (!write_field(field, object, out, err))
 			return false;
-	}
 	return true;
 }
 
