@@ -28,6 +28,15 @@ down() {
 	here packaging/up/down.sh
 }
 
+# Each test begins so, and so may run alone.
+be_up() {
+	[ -e "$run/pid" ] || up
+}
+
+be_down() {
+	down > /dev/null
+}
+
 close_host() {
 	down > /dev/null 2>&1 || true
 	kill -9 "$(cat "$scratch/host.pid")" 2>/dev/null || true
@@ -89,6 +98,7 @@ more_pods() {
 }
 
 test_up_answers() {
+	be_down
 	begun=$SECONDS
 	expect "hello from hello-" up
 	[ $((SECONDS - begun)) -le 10 ]
@@ -98,6 +108,7 @@ test_up_answers() {
 }
 
 test_up_again_says_so() {
+	be_up
 	up > "$scratch/again"
 	expect "the server is up already" cat "$scratch/again"
 	expect "the sample app is there already" cat "$scratch/again"
@@ -105,6 +116,7 @@ test_up_again_says_so() {
 }
 
 test_second_image_rolls_out() {
+	be_up
 	k set image deployment/hello hello=mote.local/hello:2
 	k rollout status deployment/hello --timeout=30s
 	await 5 says_hello_2
@@ -115,11 +127,13 @@ says_hello_2() {
 }
 
 test_cleanup_leaves_a_running_agent_alone() {
+	be_up
 	expect "end it first" here "$mote" cleanup --data-dir "$run/data" --pod-logs-dir "$run/logs"
-	expect "hello 2 from hello-" here curl -s "http://172.31.0.1:30080/"
+	expect " from hello-" here curl -s "http://172.31.0.1:30080/"
 }
 
 test_down_leaves_nothing() {
+	be_up
 	more_pods
 	expect "nothing is left" down
 	no_traces
