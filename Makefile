@@ -8,6 +8,11 @@ SHELL := /bin/sh
 .SUFFIXES:
 .SECONDEXPANSION:
 
+# As many jobs as processors, unless -j says otherwise.
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 machine := $(patsubst armv7l,armv7,$(patsubst armv6l,armv6,$(shell uname -m)))
 ARCH ?= $(machine)
 DESTDIR ?=
