@@ -6,10 +6,12 @@ passed=0
 failed=0
 for file in tests/cluster/*.sh; do
 	case $(basename "$file") in lib*) continue ;; esac
+	name=$(basename "$file" .sh)
+	begin=$(date +%s)
 	output=$(bash "$file" 2>&1)
 	status=$?
 	echo "$output"
-	name=$(basename "$file" .sh)
+	echo "-- $name: $(($(date +%s) - begin)) s"
 	# Not the last line alone: the shell may still have a word to say about a process that was killed.
 	# shellcheck disable=SC2046
 	set -- $(echo "$output" | sed -n "s/^$name: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p" | tail -n 1)
