@@ -27,7 +27,7 @@
 
 struct options {
 	const char *data_dir, *bin_dir, *config_dir, *root, *bundle;
-	int64_t gate_timeout;
+	int64_t gate_timeout, epoch, floor;
 };
 
 struct install {
@@ -81,14 +81,38 @@ static bool keep_root(struct install *install, struct error *err)
 
 /* --- the slot --- */
 
+/* What runs already may be installed again. */
+static bool check_floor(const struct install *install, bool made, struct error *err)
+{
+	struct launch_mark mark = { .epoch = 0 };
+	char current[SLOT_NAME];
+	uint32_t floor;
+
+	ota_switch_current(&install->slots, current);
+	if (!slots_floor(&install->slots, &floor, err))
+		return false;
+	(void)launch_mark_read(install->slots.folder, install->slot, &mark);
+	if (mark.epoch >= floor || strcmp(current, install->slot) == 0)
+		return true;
+	if (made && !slots_drop(&install->slots, install->slot, err))
+		return false;
+	return error_set(
+		err, ERROR_FORBIDDEN,
+		"this version has the epoch %u, and nothing below %u may run here any more",
+		mark.epoch, floor);
+}
+
 /* "0.1.0+abc"; what was built without a version control has no sum behind it. */
 static bool install_own(struct install *install, struct error *err)
 {
-	struct slot_facts facts = { .epoch = 0 };
+	struct slot_facts facts = { .epoch = (uint32_t)install->options->epoch,
+				    .floor = (uint32_t)install->options->floor };
 	bool made;
 
 	snprintf(facts.version, sizeof(facts.version), "%s", version_text());
 	if (!slot_maker_copy(&install->slots, "/proc/self/exe", &facts, install->slot, &made, err))
+		return false;
+	if (!check_floor(install, made, err))
 		return false;
 	if (made)
 		changed(install, "version", install->slot);
@@ -236,9 +260,15 @@ static bool install_all(struct install *install, struct error *err)
 
 static bool run(struct ota_call *call, struct error *err)
 {
-	struct install install = { .options = call->options, .arena = call->arena };
+	const struct options *options = call->options;
+	struct install install = { .options = options, .arena = call->arena };
 	auto_fd claim = -1;
 	bool done;
+
+	if (options->floor > options->epoch)
+		return error_set(err, ERROR_INVALID, "--floor is above --epoch");
+	if (*options->bundle && options->epoch > 0)
+		return error_set(err, ERROR_INVALID, "a bundle says its epoch: leave --epoch away");
 
 	if (!ota_place_open(call->arena, install.options->data_dir, true, &install.data_dir,
 			    &install.slots, err))
@@ -265,6 +295,22 @@ static const struct option_row rows[] = {
 		 "where the bundle's configuration goes, unless there is one"),
 	TEXT_ROW("root", root, "FILE", "", "root of trust, kept if there is none yet"),
 	TEXT_ROW("bundle", bundle, "FILE", "", "install from this bundle, with all it brings"),
+	{ .flag = "epoch",
+	  .type = OPTION_INT,
+	  .at = offsetof(struct options, epoch),
+	  .value_name = "N",
+	  .fallback = "0",
+	  .max = UINT32_MAX,
+	  .group = "Options",
+	  .help = "the epoch of this program, as the signed list of its release says" },
+	{ .flag = "floor",
+	  .type = OPTION_INT,
+	  .at = offsetof(struct options, floor),
+	  .value_name = "N",
+	  .fallback = "0",
+	  .max = UINT32_MAX,
+	  .group = "Options",
+	  .help = "once it is good, take nothing below this epoch" },
 	{ .flag = "gate-timeout",
 	  .type = OPTION_INT,
 	  .at = offsetof(struct options, gate_timeout),

@@ -128,6 +128,7 @@ make_list() {
 		echo '# mote-list 1'
 		echo "# version $version"
 		echo "# epoch $(release_value epoch)"
+		echo "# floor $(release_value floor)"
 		echo "# created $created"
 		echo "# expires $expires"
 		( cd "$files" && sha256sum mote-* )

@@ -104,7 +104,11 @@ cut_program() {
 # Puts $tmp/mote into the folder of versions, and the command into the bin folder.
 install_program() {
 	set -- --data-dir "$root$data_dir" --bin-dir "$root$bin_dir" --config-dir "$root/etc/mote" --root "$tmp/root"
-	[ -z "${INSTALL_MOTE_BUNDLE:-}" ] || set -- "$@" --bundle "$INSTALL_MOTE_BUNDLE"
+	if [ -n "${INSTALL_MOTE_BUNDLE:-}" ]; then
+		set -- "$@" --bundle "$INSTALL_MOTE_BUNDLE"
+	else
+		set -- "$@" --epoch "$(list_value epoch)" --floor "$(list_value floor | grep . || echo 0)"
+	fi
 	as_root mkdir -p "$root$bin_dir"
 	as_root "$tmp/mote" ota install "$@" || fail "mote ota install: see above"
 	rm -f "$tmp/mote"

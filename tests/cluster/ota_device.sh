@@ -149,6 +149,27 @@ test_the_first_version_brings_its_floor() {
 	expect "its floor is 4" apply three
 }
 
+# install NAME [options]: that program, without a bundle, as the installer does.
+install_program() {
+	chmod +x "$scratch/$1"
+	"$scratch/$1" ota install --data-dir "$data" --bin-dir "$folder/bin" --root "$scratch/1.root" "${@:2}"
+}
+
+test_a_program_without_a_bundle_has_an_epoch() {
+	folder=$scratch/plain data=$scratch/plain/data
+	expect "--floor is above --epoch" install_program two --epoch 1 --floor 2
+	expect "a bundle says its epoch" install_program two --epoch 1 --bundle "$scratch/two.bundle"
+	[ ! -e "$data" ]
+	install_program two --epoch 7 --floor 5
+	equal 5 field floor
+	grep -qx 'epoch 7' "$data"/ota/slots/*/OK
+	expect "its floor is 5" apply three
+	expect "nothing below 5 may run here any more" install_program three
+	[ "$(complete | wc -l)" = 1 ]
+	expect "nothing to do" install_program two
+	expect "on trial from the next start" install_program three --epoch 5
+}
+
 keys_up() {
 	"$mote" ota keygen --out "$scratch/key"
 	"$mote" ota root --key "$scratch/key.pub" --sign "$scratch/key.key" --out "$scratch/1.root"

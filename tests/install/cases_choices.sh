@@ -64,6 +64,8 @@ case_server() {
 	fresh
 	installs
 	ran 'ota install --data-dir /var/lib/mote --bin-dir /usr/local/bin --config-dir /etc/mote --root /tmp/'
+	# What the signed list says of the version: without it there is no way back to it later.
+	ran 'ota install .* --epoch 7 --floor 2$'
 	[ "$(readlink "$r/usr/local/bin/mote")" = /var/lib/mote/ota/launcher ]
 	mode_is "$(env_of mote)" 600
 	if [ "$flavour" = debian ]; then

@@ -107,6 +107,7 @@ while [ \$# -gt 0 ]; do
 	--bin-dir) bin=\$2 ;;
 	--config-dir) [ "\$2" = "\${data%/var/*}/etc/mote" ] || [ "\$2" = /etc/mote ] || exit 6 ;;
 	--root) [ "\$(head -n 1 "\$2")" = "mote-root 1" ] || exit 3 ;;
+	--epoch | --floor) [ "\$2" -ge 0 ] || exit 7 ;;
 	--bundle) [ -f "\$2" ] || exit 4 ;;
 	*) exit 5 ;;
 	esac
@@ -156,7 +157,7 @@ sign() {
 # list FOLDER VERSION EPOCH CREATED EXPIRES: sha256sums.txt of the programs there
 list() {
 	{
-		printf '# mote-list 1\n# version %s\n# epoch %s\n# created %s\n# expires %s\n' "$2" "$3" "$4" "$5"
+		printf '# mote-list 1\n# version %s\n# epoch %s\n# floor 2\n# created %s\n# expires %s\n' "$2" "$3" "$4" "$5"
 		( cd "$1" && sha256sum mote-* )
 	} > "$1/sha256sums.txt"
 }
