@@ -173,17 +173,37 @@ static bool drop_others(struct apply *apply, struct error *err)
 		slots_drop(&apply->slots, apply->next, err));
 }
 
-static bool make_slot(struct apply *apply, struct error *err)
+static bool fill_slot(struct apply *apply, bool *out_made, struct error *err)
 {
 	struct slot_maker_plan plan = { .slots = &apply->slots,
 					.intake = apply->intake,
 					.base = apply->current,
 					.tell = tell };
+
+	return drop_others(apply, err) && check_space(apply, err) &&
+	       place_files(apply, &plan, err) &&
+	       slot_maker_bundle(&plan, apply->next, out_made, err);
+}
+
+/* What was fetched stays for the next try, but not on a disk that others need. */
+static void give_room_back(struct apply *apply, const struct error *why)
+{
+	struct error ignored;
+
+	if (!launch_slot_whole(apply->slots.folder, apply->next))
+		(void)!slots_drop(&apply->slots, apply->next, &ignored);
+	if (why->kind == ERROR_FULL)
+		(void)!intake_discard(&apply->slots, &ignored);
+}
+
+static bool make_slot(struct apply *apply, struct error *err)
+{
 	bool made;
 
-	if (!drop_others(apply, err) || !check_space(apply, err) ||
-	    !place_files(apply, &plan, err) || !slot_maker_bundle(&plan, apply->next, &made, err))
+	if (!fill_slot(apply, &made, err)) {
+		give_room_back(apply, err);
 		return false;
+	}
 	printf("%s %s\n", made ? "written and read back:" : "here already:", apply->next);
 	if (source_is_remote(intake_source(apply->intake)))
 		printf("fetched: %" PRIu64 " bytes\n",

@@ -5,6 +5,9 @@
 # given again ends well.
 # shellcheck source=tests/cluster/lib.sh
 cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "the tests of full disks need root: they mount" >&2; exit 1; }
+# What they mount is gone with them.
+[ "${1:-}" = inside ] || exec unshare --mount --propagation private bash "$0" inside
 . tests/cluster/lib.sh
 
 # begin: a machine of its own below $folder, with this program installed; $folder/NAME.bundle are newer ones.
@@ -64,6 +67,98 @@ test_what_is_damaged_is_not_executed_and_is_mended() {
 	expect "written and read back: $second" apply two
 	equal trial field phase
 	cmp "$scratch/two" "$data/ota/slots/$second/bin"
+}
+
+# --- full disks ---
+
+# begin_on_disk: a machine on a disk of its own, of 64 MiB and with files to spare.
+begin_on_disk() {
+	folder=$(mktemp -d "$scratch/XXXXXX")
+	mount -t tmpfs -o size=64m,nr_inodes=500 disk "$folder"
+	data=$folder/data
+	"$mote" ota install --data-dir "$data" --bin-dir "$folder/bin" --root "$scratch/1.root" > /dev/null
+	first=$(field starts)
+}
+
+end_disk() {
+	umount "$folder"
+}
+
+# The version of before starts, and nothing half is left.
+is_as_before() {
+	equal good field phase
+	equal "$first" field starts
+	expect "mote" "$folder/bin/mote" version
+	equal "" find "$data" -name '.*.part' -o -name '*.tmp'
+	for slot in "$data"/ota/slots/*; do [ -e "$slot/OK" ]; done
+}
+
+test_no_room_for_one_more_file() {
+	begin_on_disk
+	echo 'kind: List' > "$scratch/list.yaml"
+	head -c 100000 /dev/urandom > "$scratch/image.tar"
+	bundle files 6 --image "$scratch/image.tar" --manifest "$scratch/list.yaml"
+	failed=0
+	while :; do
+		used=$(df --output=iused "$folder" | tail -n 1)
+		mount -o "remount,nr_inodes=$((used + failed))" "$folder"
+		apply files > "$scratch/said" 2>&1 && break
+		grep -q 'No space left' "$scratch/said"
+		is_as_before
+		failed=$((failed + 1))
+	done
+	[ "$failed" -gt 5 ]
+	equal trial field phase
+	end_disk
+}
+
+# serve_and_fill PORT: by HTTP; at the first byte behind the head the disk loses all but $scratch/leave KiB.
+serve_and_fill() {
+	cat > "$scratch/web.py" <<- 'END'
+	import http.server, os, sys
+	scratch, disk, port = sys.argv[1:4]
+	class Handler(http.server.BaseHTTPRequestHandler):
+	    def log_message(self, *a): pass
+	    def do_GET(self):
+	        data = open(scratch + self.path, 'rb').read()
+	        first, last = (int(x) for x in self.headers['Range'].split('=')[1].split('-'))
+	        filler, leave = disk + '/filler', int(open(scratch + '/leave').read()) * 1024
+	        if last - first > 500000 and not os.path.exists(filler):
+	            facts = os.statvfs(disk)
+	            with open(filler, 'wb') as file:
+	                os.posix_fallocate(file.fileno(), 0, max(1, facts.f_bavail * facts.f_frsize - leave))
+	        self.send_response(206)
+	        self.send_header('Content-Range', 'bytes %d-%d/%d' % (first, last, len(data)))
+	        self.send_header('Content-Length', str(last - first + 1))
+	        self.end_headers()
+	        self.wfile.write(data[first:last + 1])
+	http.server.ThreadingHTTPServer(('127.0.0.1', int(port)), Handler).serve_forever()
+	END
+	python3 "$scratch/web.py" "$scratch" "$folder" "$1" &
+	pids=$!
+	await 10 curl -s -o /dev/null -r 0-0 "http://127.0.0.1:$1/1.root"
+}
+
+test_the_disk_fills_meanwhile() {
+	begin_on_disk
+	port=$(free_port) failed=0
+	echo 0 > "$scratch/leave"
+	serve_and_fill "$port"
+	for leave in 0 4 300 900 1300 1500 2500 4000 4700 4900; do
+		echo "$leave" > "$scratch/leave"
+		rm -f "$folder/filler"
+		if ota apply --no-restart "http://127.0.0.1:$port/two.bundle" > "$scratch/said" 2>&1; then break; fi
+		grep -q 'No space left' "$scratch/said"
+		is_as_before
+		# What the update had taken is free again, for those who run here.
+		[ ! -e "$data/ota/staging" ]
+		failed=$((failed + 1))
+	done
+	[ "$failed" -gt 3 ]
+	rm -f "$folder/filler"
+	[ "$(field phase)" = trial ] || ota apply --no-restart "http://127.0.0.1:$port/two.bundle"
+	equal trial field phase
+	end_disk
 }
 
 # --- the watcher ---
