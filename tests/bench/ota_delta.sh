@@ -3,6 +3,8 @@
 #
 # Method: build/mote is linked again with one function changed (a log line more, and other texts, so that all
 # that follows moves) and another version; the delta against build/mote is compared with the packed whole.
+#
+# usage: ota_delta.sh [BUNDLE]      BUNDLE: where the bundle of it goes, unsigned
 set -eu
 cd "$(dirname "$0")/../.."
 arch=$(uname -m)
@@ -24,7 +26,7 @@ compile() {
 }
 
 mkdir "$work/gen"
-sed 's/"[^"]*"$/"0.0.9+0123456789ab"/' build/gen/version.h > "$work/gen/version.h"
+sed 's/"[^"]*"$/"99.0.0+0123456789ab"/' build/gen/version.h > "$work/gen/version.h"
 awk '!done && /^\tlog_info\("agent",/ {
 	print "\tlog_warn(\"agent\", \"one line more than before\", \"node=%s\", agent->authority);"
 	done = 1
@@ -42,7 +44,7 @@ done
 "$deps/bin/ar" rD "$work/base.a" "$work/version.o" 2> "$work/log"
 # shellcheck disable=SC2086
 "$deps/bin/cc" $link -s -o "$work/mote" "-L$deps/lib" -Wl,--start-group $archives $libraries -Wl,--end-group
-build/mote ota build --version 0.0.9 --epoch 1 --binary "$work/mote" --from build/mote --out "$work/bundle" > "$work/log"
+build/mote ota build --version 99.0.0 --epoch 99 --binary "$work/mote" --from build/mote --out "$work/bundle" > "$work/log"
 build/mote ota verify --unsigned "$work/bundle" | awk '
 	$3 == "delta" { delta = $5 }
 	$2 == "binary" && $3 == "zstd" { full = $5 }
@@ -51,3 +53,4 @@ build/mote ota verify --unsigned "$work/bundle" | awk '
 			exit 1
 		printf "ota_delta %.1f %d %d\n", 100 * delta / full, delta, full
 	}'
+[ -z "${1:-}" ] || cp "$work/bundle" "$1"

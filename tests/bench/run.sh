@@ -43,7 +43,8 @@ build_tools() {
 	fi
 	make --no-print-directory dist DIST="$scratch/dist" DIST_URL="$scratch/dist" DIST_ARCHS="$(uname -m)" \
 		> "$scratch/make.log" 2>&1 || { cat "$scratch/make.log" >&2; exit 1; }
-	bash $here/ota_delta.sh > "$scratch/delta" || note "what a small change costs cannot be measured"
+	bash $here/ota_delta.sh "$scratch/update" > "$scratch/delta" || note "what a small change costs cannot be measured"
+	build/mote ota sign --key build/dist-key/throwaway.key "$scratch/update" > "$scratch/make.log" || exit 1
 	# What is measured must not change under us.
 	cp build/mote "$scratch/mote"
 }
@@ -298,6 +299,40 @@ measure_install() {
 	note "install.sh itself: $((installed - begin)) ms"
 }
 
+# Asks without pause until $scratch/enough is there; prints the longest time without a good answer, in ms.
+longest_silence() {
+	last=$(now_ms) longest=0
+	until [ -e "$scratch/enough" ]; do
+		ask /api/v1/nodes/bench > "$scratch/answer" && grep -q '"kind": "Node"' "$scratch/answer" || continue
+		now=$(now_ms)
+		[ $((now - last)) -le "$longest" ] || longest=$((now - last))
+		last=$now
+	done
+	echo "$longest"
+}
+
+ask() { curl -sk -m 5 --cert "$scratch/admin.crt" --key "$scratch/admin.key" "$url$1"; }
+lives() { ask /api/v1/pods | grep -oE '"(containerID|startedAt|restartCount)": [^,}]*' | sort; }
+
+# An update of what was installed, with 10 pods on it, until the new version has been found good.
+measure_update() {
+	root=$scratch/installed
+	data=$root/var/lib/mote
+	cp "$scratch/data/agent/images/bench.tar" "$data/agent/images/"
+	meter deployment 10
+	before=$(lives)
+	longest_silence > "$scratch/silence" &
+	asker=$!
+	"$data/ota/launcher" ota apply --data-dir "$data" --gate-timeout 60 "$scratch/update" > "$scratch/update.log" 2>&1 ||
+		note "$(tail -n 3 "$scratch/update.log")"
+	touch "$scratch/enough"
+	wait "$asker"
+	row "update of server and node: API does not answer" "$(cat "$scratch/silence")" ms "<=" 1000 "-"
+	row "update: containers that were started again" \
+		"$(comm -13 <(echo "$before") <(lives) | wc -l)" "" "<=" 0 "-"
+	note "$("$data/ota/launcher" version), $(echo "$before" | grep -c startedAt) containers"
+}
+
 # Those that are built: `make dist` builds all.
 binaries() {
 	for arch in x86_64 aarch64 armv7 armv6; do
@@ -324,6 +359,7 @@ inside() {
 	measure_offline_boot
 	cut_power
 	measure_install
+	measure_update
 	# shellcheck disable=SC2046
 	kill "$server" $(monitors)
 	wait "$server"
