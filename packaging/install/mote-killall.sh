@@ -89,8 +89,8 @@ clean() {
 }
 
 mote_killall() {
-	[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+	[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
 	status=0
 	stop_services
 	for data_dir in $(data_dirs); do

@@ -47,28 +47,54 @@ remove_services() {
 	if command -v systemctl > /dev/null && [ -d /run/systemd/system ]; then systemctl --quiet daemon-reload || :; fi
 }
 
-# Only a folder that is one of ours, and never through a mount that is somebody else's.
-remove_data() {
-	[ -d "$1/ota" ] || return 0
-	real=$(cd "$1" && pwd -P) || return 1
-	mounts=$(awk -v at="$real/" 'index($5, at) == 1 { print $5 }' /proc/self/mountinfo)
-	[ -z "$mounts" ] || fail "something is mounted below $1 still; unmount it, then run this again: $mounts"
-	# A folder that is a file system of its own, or a link, stays as an empty one.
-	find "$real" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-	rmdir "$real" 2>/dev/null || say "$real is empty and stays: something is mounted there"
-	if [ -L "$1" ]; then rm -f "$1"; fi
+# Folders of which all is ours: what else lies in a data folder is somebody else's, be it /srv or a disk's first folder.
+own_folders() {
+	printf '%s\n' /etc/mote /run/mote
+	# ota is last: while it is there, the folder counts as ours, also for a second run.
+	for data_dir in $folders; do
+		for part in agent server ota; do printf '%s\n' "$data_dir/$part"; done
+	done
+}
+
+# What is mounted at $1 or below; there, blanks and backslashes are written as numbers.
+mounts_at() {
+	real=$(cd "$1" 2>/dev/null && pwd -P) || return 0
+	at=$(printf '%s\n' "$real" | sed 's/\\/\\134/g; s/ /\\040/g; s/\t/\\011/g') \
+		awk 'index($5 "/", ENVIRON["at"] "/") == 1 { print $5 }' /proc/self/mountinfo
+}
+
+# Before anything goes: never through a mount that is somebody else's.
+check_mounts() {
+	for folder in $(own_folders); do
+		[ ! -L "$folder" ] || continue
+		mounts=$(mounts_at "$folder")
+		[ -z "$mounts" ] || fail "something is mounted below $folder still; unmount it, then run this again: $mounts"
+	done
+}
+
+remove_folders() {
+	for folder in $(own_folders); do
+		[ ! -L "$folder" ] || say "$folder was a link to $(readlink "$folder"): what is there stays"
+		rm -rf "$folder"
+	done
+	for data_dir in $folders; do
+		real=$(cd "$data_dir" 2>/dev/null && pwd -P) || continue
+		if rmdir "$real" 2>/dev/null; then
+			[ ! -L "$data_dir" ] || rm -f "$data_dir"
+		else
+			say "$data_dir stays: it is a mount, or something is in it that mote did not make"
+		fi
+	done
 }
 
 mote_uninstall() {
-	[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+	[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
 	"$bin_dir/mote-killall.sh" || fail "something of mote still runs, see above; nothing was removed"
-	folders=$(data_dirs)
+	folders=$(for data_dir in $(data_dirs); do [ ! -d "$data_dir/ota" ] || printf '%s\n' "$data_dir"; done)
+	check_mounts
 	remove_services
-	for data_dir in $folders; do
-		remove_data "$data_dir"
-	done
-	rm -rf /etc/mote /run/mote
+	remove_folders
 	rmdir /var/log/pods 2>/dev/null
 	rm -f "$bin_dir/mote" "$bin_dir/mote-killall.sh" "$bin_dir/mote-uninstall.sh"
 	say "mote is gone"

@@ -60,17 +60,47 @@ case_killall_processes() {
 	[ -e "$r/var/lib/mote/ota" ] && [ -e "$r$(unit_of mote)" ]
 }
 
-# What stays is said, and nothing is removed: no program to end pods with; something mounted in the data folder.
+# What is not ours in a data folder stays, and links and file systems of others are not gone through.
+case_uninstall_leaves_others() {
+	fresh
+	installs -- server --data-dir /srv
+	mkdir -p "$r/srv/www" "$r/srv/agent" "$r/srv/disk" "$r/mnt/ssd"
+	: > "$r/srv/www/precious"
+	: > "$r/mnt/ssd/precious"
+	ln -s /mnt/ssd "$r/srv/server"
+	mount -t tmpfs tmpfs "$r/srv/disk"
+	: > "$r/srv/disk/precious"
+	inside /usr/local/bin/mote-uninstall.sh > "$work/output" 2>&1
+	says '/srv stays'
+	says '/srv/server was a link to /mnt/ssd'
+	[ -e "$r/srv/www/precious" ] && [ -e "$r/srv/disk/precious" ] && [ -e "$r/mnt/ssd/precious" ]
+	[ "$(find "$r/srv" -mindepth 1 -maxdepth 1 -printf "%f\n" | sort | tr "\n" " ")" = "disk www " ]
+	umount "$r/srv/disk"
+}
+
+# refused_below FOLDER: something of others is mounted there; nothing at all is removed, so that the next run knows all.
+refused_below() {
+	mkdir -p "$r$1"
+	mount -t tmpfs tmpfs "$r$1"
+	: > "$r$1/precious"
+	! inside /usr/local/bin/mote-uninstall.sh > "$work/output" 2>&1
+	says 'is mounted below'
+	[ -e "$r$1/precious" ] && [ -e "$r$(unit_of mote)" ] && [ -e "$r$(unit_of mote-two)" ] && [ -d "$r/srv/two/ota" ]
+	umount "$r$1"
+}
+
+# What stays is said, and nothing is removed: something mounted in a folder of ours; no program to end pods with.
 case_uninstall_refused() {
 	fresh
-	installs
-	mkdir -p "$r/var/lib/mote/disk"
-	mount -t tmpfs tmpfs "$r/var/lib/mote/disk"
-	: > "$r/var/lib/mote/disk/precious"
-	! inside /usr/local/bin/mote-uninstall.sh > "$work/output" 2>&1
-	says 'something is mounted below /var/lib/mote'
-	[ -e "$r/var/lib/mote/disk/precious" ]
-	umount "$r/var/lib/mote/disk"
+	mkdir -p "$r/mnt/my disk" "$r/srv"
+	ln -s '/mnt/my disk' "$r/srv/linked"
+	installs -- server --data-dir /srv/linked
+	installs INSTALL_MOTE_NAME=two -- server --data-dir /srv/two
+	refused_below /srv/two/agent/disk
+	refused_below '/mnt/my disk/server/manifests/more'
+	refused_below /etc/mote/keys
+	inside /usr/local/bin/mote-uninstall.sh
+	[ ! -e "$r/srv/two" ] && [ ! -L "$r/srv/linked" ] && [ ! -e "$r/etc/mote" ]
 	fresh
 	installs
 	rm -rf "$r/var/lib/mote/ota/current" "$r/var/lib/mote/ota/slots" "$r/usr/local/bin/mote"
