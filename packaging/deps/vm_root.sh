@@ -12,7 +12,7 @@ set -eu
 
 suite=bookworm
 image_size=1500M
-packages="systemd systemd-sysv udev kmod dash bash coreutils util-linux mount grep sed gawk gzip tar findutils diffutils hostname
+packages="systemd systemd-sysv udev kmod dash bash coreutils util-linux nftables mount grep sed gawk gzip tar findutils diffutils hostname
 	procps iproute2 libc-bin base-files base-passwd debianutils curl openssl ca-certificates login passwd"
 
 # Units that a distribution starts and that nothing here needs.
