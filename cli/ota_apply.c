@@ -7,29 +7,20 @@
  * Until the record says trial, nothing has changed for the version that runs; doing it again after
  * any failure goes on from what is there.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/process.h"
 #include "base/version.h"
 #include "cli/command_line.h"
 #include "cli/ota_database.h"
 #include "cli/ota_facts.h"
 #include "cli/ota_place.h"
+#include "cli/ota_preflight.h"
 #include "cli/ota_switch.h"
 #include "ota/offer.h"
 #include "ota/slot_maker.h"
-
-#define SELF_TEST_MS   120000
-#define SELF_TEST_TEXT 4096
 
 struct options {
 	const char *data_dir;
@@ -211,82 +202,6 @@ static bool make_slot(struct apply *apply, struct error *err)
 	return true;
 }
 
-/* --- preflight --- */
-
-/* The last line of what it said. */
-static void last_line(struct buf *text)
-{
-	while (text->len > 0 && text->at[text->len - 1] == '\n')
-		text->at[--text->len] = '\0';
-	for (size_t i = text->len; i > 0; i--)
-		if (text->at[i - 1] == '\n') {
-			buf_drop_front(text, i);
-			return;
-		}
-}
-
-/* Until the end of the child, or of its time: then it is killed. */
-static int await_end(pid_t pid, int hear, struct buf *said)
-{
-	int64_t until_ms = clock_now_ms() + SELF_TEST_MS;
-	struct pollfd fd = { .fd = hear, .events = POLLIN };
-	int status = -1;
-
-	for (;;) {
-		int64_t left = until_ms - clock_now_ms();
-		char piece[512];
-		ssize_t got;
-
-		if (left <= 0 || poll(&fd, 1, (int)left) == 0) {
-			kill(pid, SIGKILL);
-			buf_add_print(said, "it has no end");
-			break;
-		}
-		got = read(hear, piece, sizeof(piece));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		if (said->len < SELF_TEST_TEXT)
-			buf_add(said, piece, (size_t)got);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		continue;
-	return status;
-}
-
-static bool preflight(struct apply *apply, struct error *err)
-{
-	const char *path =
-		arena_print(apply->arena, "%s/slots/%s/bin", apply->slots.root, apply->next);
-	const char *argv[] = { "mote", "ota", "self-test", "--data-dir", apply->data_dir, NULL };
-	struct process_plan plan = {
-		.path = path, .argv = argv, .stdio = { -1, -1, -1 }, .die_with_parent = SIGKILL
-	};
-	auto_buf said = BUF_INIT;
-	auto_fd hear = -1, tell_fd = -1;
-	int ends[2], status;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return error_os(err, "make a pipe");
-	hear = ends[0];
-	tell_fd = ends[1];
-	plan.stdio[2] = tell_fd;
-	if (!process_start(&plan, &pid, err))
-		return error_context(err, "the new version cannot be executed");
-	close(take_fd(&tell_fd));
-	status = await_end(pid, hear, &said);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return true;
-	last_line(&said);
-	return error_set(err, ERROR_INVALID,
-			 "the new version does not pass its own test here (%s %d): %s",
-			 WIFEXITED(status) ? "status" : "signal",
-			 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),
-			 said.len ? buf_text(&said) : "it says nothing");
-}
-
 /* --- switched --- */
 
 static bool switch_over(struct apply *apply, struct error *err)
@@ -295,7 +210,8 @@ static bool switch_over(struct apply *apply, struct error *err)
 	struct error ignored;
 	size_t count = 0;
 
-	if (!preflight(apply, err) || !ota_facts_record(&apply->slots, apply->data_dir, err) ||
+	if (!ota_preflight(&apply->slots, apply->data_dir, apply->next, err) ||
+	    !ota_facts_record(&apply->slots, apply->data_dir, err) ||
 	    !ota_switch_try(&apply->slots, apply->next, (uint32_t)options->gate_timeout, err))
 		return false;
 	/* What was staged is in the slot now. */

@@ -131,10 +131,23 @@ uint64_t ota_database_size(const char *data_dir)
 	return bytes;
 }
 
+static char *copy_path(const struct slots *slots)
+{
+	return memory_print("%s/database-copy", slots->root);
+}
+
+void ota_database_forget(const struct slots *slots)
+{
+	auto_free char *scratch = copy_path(slots);
+	struct error ignored;
+
+	(void)!file_remove_tree(scratch, &ignored);
+}
+
 bool ota_database_try(const char *data_dir, const struct slots *slots, struct error *err)
 {
 	auto_free char *folder = memory_print("%s/server/db", data_dir);
-	auto_free char *scratch = memory_print("%s/database-copy", slots->root);
+	auto_free char *scratch = copy_path(slots);
 	struct error ignored;
 	bool done;
 

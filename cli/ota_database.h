@@ -15,5 +15,7 @@ uint64_t ota_database_size(const char *data_dir);
  */
 MUST_CHECK bool ota_database_try(const char *data_dir, const struct slots *slots,
 				 struct error *err);
+/* Remove the copy of one who was killed meanwhile. */
+void ota_database_forget(const struct slots *slots);
 
 #endif

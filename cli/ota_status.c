@@ -9,15 +9,17 @@
 #include "cli/command_line.h"
 #include "cli/ctr_table.h"
 #include "cli/ota_place.h"
+#include "cli/ota_preflight.h"
 #include "cli/ota_switch.h"
 #include "ota/slot_maker.h"
 
 struct options {
 	const char *data_dir, *output;
-	bool no_restart;
+	bool no_restart, no_check;
 };
 
 struct picture {
+	const char *data_dir;
 	struct slots slots;
 	struct slot_state state;
 	struct slots_entry entries[SLOTS_MAX];
@@ -30,9 +32,9 @@ struct picture {
 static bool look(struct ota_call *call, struct picture *out, struct error *err)
 {
 	const struct options *options = call->options;
-	const char *data_dir;
 
-	if (!ota_place_open(call->arena, options->data_dir, false, &data_dir, &out->slots, err))
+	if (!ota_place_open(call->arena, options->data_dir, false, &out->data_dir, &out->slots,
+			    err))
 		return false;
 	slot_state_read(out->slots.folder, &out->state);
 	out->count = slots_list(&out->slots, out->entries);
@@ -218,7 +220,10 @@ static bool go_back(struct ota_call *call, struct picture *picture, struct error
 		if (!launch_revert(picture->slots.folder, picture->state.slot, "operator",
 				   "taken back by mote ota rollback"))
 			return error_set(err, ERROR_CONFLICT, "its trial has just ended");
-	} else if (!ota_switch_settle(&picture->slots, target, err)) {
+	} else if ((!options->no_check &&
+		    !ota_preflight(&picture->slots, picture->data_dir, target, err)) ||
+		   !ota_switch_settle(&picture->slots, target, err)) {
+		/* It will not be on trial: nothing takes it back. */
 		return false;
 	}
 	printf("%s starts now\n", target);
@@ -259,6 +264,11 @@ static const struct option_row rollback_rows[] = {
 	  .at = offsetof(struct options, no_restart),
 	  .group = "Options",
 	  .help = "leave the running daemon alone: its next start takes it" },
+	{ .flag = "no-check",
+	  .type = OPTION_BOOL,
+	  .at = offsetof(struct options, no_check),
+	  .group = "Options",
+	  .help = "do not ask that version first whether it can read the data of this machine" },
 	{ 0 },
 };
 

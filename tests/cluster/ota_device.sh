@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # What they mount is gone with them.
 [ "${1:-}" = inside ] || exec unshare --mount --propagation private bash "$0" inside
 . tests/cluster/lib.sh
+trap 'umount "$scratch"/* 2> /dev/null; finish' EXIT
 
 # begin: a machine of its own below $folder, with this program installed; $folder/NAME.bundle are newer ones.
 begin() {
@@ -230,6 +231,24 @@ test_good_when_the_time_ends() {
 	expect "\"phase\": \"good\"" "$mote" ota status --data-dir "$data" -o json
 	kill "$daemon"
 	await 5 processes_are 0
+}
+
+# --- the way back ---
+
+test_no_way_back_to_what_cannot_read_the_data() {
+	begin
+	apply two
+	second=$(field starts)
+	good_at_the_last_moment 0
+	mkdir -p "$data/server/db"
+	head -c 100000 /dev/urandom > "$data/server/db/state.db"
+	expect "version $first does not pass its own test here" ota rollback
+	equal good field phase
+	equal "$second" field starts
+	[ ! -e "$data/ota/database-copy" ]
+	expect "$first starts now" ota rollback --no-check
+	rm -r "$data/server"
+	expect "$second starts now" ota rollback
 }
 
 # --- floors ---
