@@ -23,14 +23,19 @@ text() {
 	printf 'END_OF_%s\n}\n\n' "$1"
 }
 
+part() {
+	sed '1{/^# shellcheck shell=sh$/d;}' "$parts/part_$1.sh"
+	echo
+}
+
 cat "$parts/head.sh"
 printf 'mote_install() {\nset -eu\ndefault_url=%s\n\n' "'$default_url'"
+part shell
 text root_of_trust "$1"
 text killall_text "$parts/mote-killall.sh"
 text uninstall_text "$parts/mote-uninstall.sh"
-for part in say machine choices fetch trust program service leave main; do
-	sed '1{/^# shellcheck shell=sh$/d;}' "$parts/part_$part.sh"
-	echo
+for name in say machine choices fetch trust program service leave main; do
+	part "$name"
 done
 # shellcheck disable=SC2016
 printf 'main "$@"\n}\n\nmote_install "$@"\n'

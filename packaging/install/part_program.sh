@@ -110,7 +110,10 @@ install_program() {
 		set -- "$@" --epoch "$(list_value epoch)" --floor "$(list_value floor | grep . || echo 0)"
 	fi
 	as_root mkdir -p "$root$bin_dir"
-	as_root "$tmp/mote" ota install "$@" || fail "mote ota install: see above"
+	as_root "$tmp/mote" ota install "$@" || {
+		[ $? != 126 ] || fail "nothing may be executed in $tmp: set TMPDIR to a folder where it may"
+		fail "mote ota install: see above"
+	}
 	rm -f "$tmp/mote"
 	[ -z "$root" ] || link_inside
 }

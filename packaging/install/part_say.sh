@@ -33,6 +33,7 @@ hash_of() { sha256sum < "$1" | cut -d ' ' -f 1; }
 # put_file SOURCE TARGET MODE: atomically; nothing happens when it is there already.
 put_file() {
 	if as_root test -f "$2" && as_root cmp -s "$1" "$2"; then
+		as_root chown 0:0 "$2"
 		as_root chmod "$3" "$2"
 		return
 	fi

@@ -124,6 +124,30 @@ TEXT
 	ran 'ota install'
 }
 
+# bash takes functions from the environment, also those that are called as ours are.
+case_functions_of_the_caller() {
+	[ "$flavour" = debian ] || return 0
+	fresh
+	add_program "$r" /bin/bash
+	ln -sf bash "$r/usr/bin/sh"
+	set --
+	for tool in env sed id uname mktemp sha256sum openssl read printf fail check_list root_of_trust; do
+		set -- "$@" "BASH_FUNC_$tool%%=() { echo $tool >> /log/evil; }"
+	done
+	installs "$@"
+	[ ! -e "$r/log/evil" ] || { cat "$r/log/evil"; return 1; }
+	ran 'ota install'
+}
+
+# Where nothing may be executed, that is said, and the way out.
+case_tmp_noexec() {
+	fresh
+	mount -t tmpfs -o noexec tmpfs "$r/tmp"
+	refuses 'set TMPDIR to a folder'
+	installs TMPDIR=/root
+	umount "$r/tmp"
+}
+
 # A preloaded library is in the shell itself, which we cannot help; it shall be in nothing that the shell starts.
 case_preload() {
 	[ "$flavour" = debian ] || return 0
