@@ -285,6 +285,8 @@ static struct json *pod_entry(struct json_doc *doc, const struct pod *pod)
 	json_put(doc, entry, "uid", json_new_str(doc, pod_uid(pod)));
 	json_put(doc, entry, "address", json_new_text(doc, pod_address(pod)));
 	json_put(doc, entry, "default", json_new_str(doc, default_container(pod)));
+	json_put(doc, entry, "restartPolicy",
+		 json_clone(doc, json_path(pod_object(pod), "spec", "restartPolicy", NULL)));
 	list_runs(doc, containers, pod);
 	list_unknown(doc, containers, pod, "initContainers");
 	list_unknown(doc, containers, pod, "containers");

@@ -2,7 +2,10 @@
  * ota_facts.c - the agent's answers, gathered and compared.
  *
  *   {"agent": {"connected": true, "ready": true, "containers": [
- *       {"pod": "default/web", "uid": "...", "id": "nginx.0", "startedMicros": 17...}]}}
+ *       {"pod": "default/web", "uid": "...", "id": "nginx.0", "startedMicros": 17...,
+ *        "mayEnd": false}]}}
+ *
+ * Before and now may come from two versions: what one of them does not know counts as not said.
  */
 #include "cli/ota_facts.h"
 
@@ -22,6 +25,14 @@ static bool is_steady(const struct json *run)
 	       clock_wall_us() - json_int(json_get(run, "startedMicros")) > STEADY_US;
 }
 
+/* The container of a job: its work may be done during the trial. */
+static bool may_end(const struct json *pod)
+{
+	struct str policy = json_str(json_get(pod, "restartPolicy"));
+
+	return str_is(policy, "Never") || str_is(policy, "OnFailure");
+}
+
 static void add_containers(struct json_doc *doc, struct json *list, const struct json *pod)
 {
 	for (struct json_iter it = json_iter(json_get(pod, "containers")); json_next(&it);) {
@@ -39,6 +50,7 @@ static void add_containers(struct json_doc *doc, struct json *list, const struct
 		json_put(doc, entry, "id", json_clone(doc, json_get(it.value, "id")));
 		json_put(doc, entry, "startedMicros",
 			 json_clone(doc, json_get(it.value, "startedMicros")));
+		json_put(doc, entry, "mayEnd", json_new_bool(doc, may_end(pod)));
 		json_append(list, entry);
 	}
 }
@@ -130,12 +142,35 @@ void ota_facts_forget(const struct slots *slots)
 	unlink(path);
 }
 
-static bool has_container(const struct json *list, const struct json *wanted)
+static bool is_same(const struct json *a, const struct json *b, const char *field)
 {
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		if (json_equal(it.value, wanted))
+	return json_equal(json_get(a, field), json_get(b, field));
+}
+
+/* The name in "nginx.0". */
+static struct str name_of(const struct json *run)
+{
+	struct str id = json_str(json_get(run, "id"));
+
+	while (id.len > 0 && id.at[id.len - 1] != '.')
+		id.len--;
+	return id;
+}
+
+/* It runs as it did, or it was one that ends and has ended: but it was not started again. */
+static bool is_no_worse(const struct json *list, const struct json *wanted)
+{
+	bool again = false;
+
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		if (!is_same(it.value, wanted, "uid") ||
+		    !str_equal(name_of(it.value), name_of(wanted)))
+			continue;
+		if (is_same(it.value, wanted, "id") && is_same(it.value, wanted, "startedMicros"))
 			return true;
-	return false;
+		again = true;
+	}
+	return !again && json_bool(json_get(wanted, "mayEnd"));
 }
 
 bool ota_facts_compare(const struct json *before, const struct json *now, struct error *err)
@@ -147,7 +182,7 @@ bool ota_facts_compare(const struct json *before, const struct json *now, struct
 	if (json_type(new) != JSON_OBJECT)
 		return error_set(err, ERROR_UNAVAILABLE, "the agent does not answer");
 	for (struct json_iter it = json_iter(json_get(old, "containers")); json_next(&it);)
-		if (!has_container(json_get(new, "containers"), it.value))
+		if (!is_no_worse(json_get(new, "containers"), it.value))
 			return error_set(err, ERROR_UNAVAILABLE,
 					 "container " STR_FMT " of pod " STR_FMT
 					 " does not run as it did",

@@ -95,6 +95,34 @@ test_a_good_one_and_the_next() {
 	pod two s
 }
 
+# Its work is done during the trial, which is no fault of the version.
+test_a_job_that_ends_meanwhile() {
+	another jobs
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: job}
+	spec:
+	  nodeName: s
+	  restartPolicy: Never
+	  containers: [{name: a, image: "web:1", command: [sh, -c, "until [ -e /tmp/enough ]; do sleep 0.1; done"]}]
+	END
+	k wait --for=condition=Ready pod/job --timeout=20s
+	mkdir -p "$lab/s/data/ota/gates.d"
+	printf '#!/bin/sh\n[ -e %s ]\n' "$scratch/yes" > "$lab/s/data/ota/gates.d/ask"
+	chmod +x "$lab/s/data/ota/gates.d/ask"
+	ota apply --gate-timeout 40 "$lab/jobs.bundle" > "$scratch/said" 2>&1 &
+	applying=$!
+	await 20 grep -q 'hooks: ask' "$scratch/said"
+	k exec job -- touch /tmp/enough
+	await 10 is Succeeded pod/job '{.status.phase}'
+	touch "$scratch/yes"
+	wait "$applying"
+	equal good field phase
+	rm -r "$lab/s/data/ota/gates.d"
+	k delete pod job --wait --timeout=30s
+}
+
 # taken_back NAME REASON DETAIL
 taken_back() {
 	before=$(lives)

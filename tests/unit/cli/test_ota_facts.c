@@ -54,6 +54,25 @@ static void worse_is_named(void)
 	CHECK(!fine(all, AGENT("true", "true", RUN("d/a", "a.1", "5")), &err));
 }
 
+#define JOB(id, started)                                                                           \
+	"{\"pod\":\"d/j\",\"uid\":\"j\",\"id\":\"" id "\",\"startedMicros\":" started              \
+	",\"mayEnd\":true}"
+
+static void what_ends_by_itself_may_end(void)
+{
+	static const char job[] = AGENT("true", "true", JOB("a.0", "5"));
+	struct error err;
+
+	CHECK(fine(job, job, &err));
+	CHECK(fine(job, AGENT("true", "true", ""), &err));
+	CHECK(fine(job, AGENT("true", "true", RUN("d/a", "a.0", "7")), &err));
+	CHECK(!fine(job, AGENT("true", "true", JOB("a.1", "9")), &err));
+	CHECK_STR(err.text, "container a.0 of pod d/j does not run as it did");
+	/* Another version may say more, or less, of the same run. */
+	CHECK(fine(AGENT("true", "true", "{\"uid\":\"j\",\"id\":\"a.0\",\"startedMicros\":5}"), job,
+		   &err));
+}
+
 static void they_are_kept(void)
 {
 	auto_json_doc facts = NULL;
@@ -77,6 +96,7 @@ static void they_are_kept(void)
 static const struct test tests[] = {
 	{ "no worse is fine", no_worse_is_fine },
 	{ "worse is named", worse_is_named },
+	{ "what ends by itself may end", what_ends_by_itself_may_end },
 	{ "they are kept", they_are_kept },
 };
 TEST_MAIN(tests)
