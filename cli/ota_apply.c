@@ -77,12 +77,21 @@ static bool check_offer(struct apply *apply, struct error *err)
 	struct offer_device device = { .arch = offer_arch(),
 				       .version = version_text(),
 				       .now_s = clock_wall_s() };
-	bool expired;
+	struct launch_mark mark;
+	bool expired, remote;
 
 	if (!slots_floor(&apply->slots, &device.floor, err) ||
 	    !offer_check(header, &device, &expired, err))
 		return false;
-	if (expired && source_is_remote(intake_source(apply->intake)))
+	remote = source_is_remote(intake_source(apply->intake));
+	/* Whoever is on the line could give an old one that was good once. */
+	if (remote && launch_mark_read(apply->slots.folder, apply->current, &mark) &&
+	    header->epoch < mark.epoch)
+		return error_set(err, ERROR_FORBIDDEN,
+				 "version %s (epoch %u) is older than what runs (epoch %u); "
+				 "bring it as a file to go back",
+				 header->version, header->epoch, mark.epoch);
+	if (expired && remote)
 		return error_set(
 			err, ERROR_FORBIDDEN,
 			"this bundle has expired; bring it as a file if the clock is wrong");

@@ -263,7 +263,20 @@ test_the_first_version_brings_its_floor() {
 	expect "its floor is 4" apply three
 }
 
-# install NAME [options]: that program, without a bundle, as the installer does.
+test_an_old_one_comes_by_hand_only() {
+	begin
+	apply three
+	good_at_the_last_moment 0
+	port=$(free_port)
+	( cd "$scratch" && exec python3 -m http.server -b 127.0.0.1 "$port" ) > "$scratch/web.log" 2>&1 &
+	pids=$!
+	await 10 curl -s -o /dev/null "http://127.0.0.1:$port/1.root"
+	expect "is older than what runs (epoch 3)" ota apply --no-restart "http://127.0.0.1:$port/two.bundle"
+	equal good field phase
+	expect "on trial from the next start" apply two
+}
+
+# install_program NAME [options]: that program, without a bundle, as the installer does.
 install_program() {
 	chmod +x "$scratch/$1"
 	"$scratch/$1" ota install --data-dir "$data" --bin-dir "$folder/bin" --root "$scratch/1.root" "${@:2}"
