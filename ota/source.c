@@ -22,9 +22,9 @@
 #define REDIRECTS_MAX 5
 
 struct source {
-	int fd; /* of a file, or -1 */
-	char *url;
-	bool whole; /* the server knows no ranges */
+	int fd;           /* of a file, or -1 */
+	char *name, *url; /* as it was said; where that led to */
+	bool whole;       /* the server knows no ranges */
 	uint64_t received;
 	struct loop *loop;
 	struct tls_config *tls;
@@ -82,6 +82,7 @@ bool source_open(const char *name, struct source **out, struct error *err)
 
 	source->fd = -1;
 	if (remote) {
+		source->name = memory_string(name);
 		source->url = memory_string(name);
 		if (!check_url(str_of(name), err) || !loop_open(&source->loop, err))
 			return false;
@@ -107,6 +108,7 @@ void source_close(struct source *source)
 	loop_close(source->loop);
 	free(source->client_url);
 	free(source->url);
+	free(source->name);
 	free(source);
 }
 
@@ -199,7 +201,9 @@ static void take_redirect(struct reading *reading, const struct http_head *head)
 
 static void refuse(struct reading *reading, int status)
 {
-	bool again = status >= 500 || status == 429 || status == 408;
+	bool led = strcmp(reading->source->url, reading->source->name) != 0;
+	/* A place that one was led to may be lent for a time only. */
+	bool again = status >= 500 || status == 429 || status == 408 || (led && status != 416);
 
 	error_set(reading->err,
 		  status == 404 || status == 410 || status == 416 ? ERROR_NOT_FOUND
@@ -344,6 +348,9 @@ static bool run_once(struct reading *reading, unsigned *redirects)
 			error_set(reading->err, ERROR_INVALID, "%s is led on and on", source->url);
 			reading->result = READING_FAILED;
 		}
+	} else if (strcmp(source->url, source->name) != 0) {
+		free(source->url);
+		source->url = memory_string(source->name);
 	}
 	return false;
 }
@@ -371,6 +378,7 @@ static bool read_remote(struct reading *reading)
 			return false;
 		if (led != redirects)
 			continue;
+		redirects = 0;
 		if (reading->at > before) {
 			tries = 0;
 			pause_ms = PAUSE_MS;

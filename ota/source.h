@@ -2,7 +2,8 @@
  * source.h - where the bytes of a bundle come from: a file or block device, or a URL of http(s).
  *
  * By HTTP a range is asked for, and what a cut connection still owes is asked for again, with
- * pauses that grow; only without any progress it gives up.  A server that knows no ranges sends all
+ * pauses that grow, from the name that was given and not from where it led; only without any
+ * progress it gives up.  A server that knows no ranges sends all
  * from its start, of which only the wanted part is handed on: ask for one long range then.  Nothing
  * that comes is believed here.
  *

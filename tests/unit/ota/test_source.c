@@ -127,6 +127,18 @@ static void by_way_of_others(void)
 	CHECK_INT(err.kind, ERROR_INVALID);
 }
 
+/* More cuts than anybody may be led on, and a place that is only lent. */
+static void by_way_of_others_over_lines_that_are_cut(void)
+{
+	struct web_plan plan = plan_of();
+	auto_source source = NULL;
+
+	plan.cut = 40000;
+	source = open_at(&plan, "/lent");
+	reads(source, 7, SIZE - 7);
+	reads(source, 5, 500);
+}
+
 static void servers_that_refuse(void)
 {
 	struct web_plan plan = plan_of();
@@ -188,6 +200,7 @@ static const struct test tests[] = {
 	{ "over lines that are cut", over_lines_that_are_cut },
 	{ "without ranges", without_ranges },
 	{ "by way of others", by_way_of_others },
+	{ "by way of others over lines that are cut", by_way_of_others_over_lines_that_are_cut },
 	{ "servers that refuse", servers_that_refuse },
 	{ "what the taker says counts", what_the_taker_says_counts },
 	{ "bad urls", bad_urls },

@@ -15,6 +15,7 @@
 #include "tests/unit/harness.h"
 
 struct shared {
+	bool lent;
 	size_t sent;
 	unsigned refusals, flips;
 };
@@ -91,6 +92,14 @@ static void answer(const struct web_plan *plan, int fd)
 		send_file(plan, fd, request);
 	} else if (strncmp(request, "GET /away ", 10) == 0) {
 		send_text(fd, "HTTP/1.1 302 Go\r\nLocation: /file\r\nContent-Length: 0\r\n\r\n");
+	} else if (strncmp(request, "GET /lent ", 10) == 0) {
+		shared->lent = true;
+		send_text(fd, "HTTP/1.1 302 Go\r\nLocation: /once\r\nContent-Length: 0\r\n\r\n");
+	} else if (strncmp(request, "GET /once ", 10) == 0 && shared->lent) {
+		shared->lent = false;
+		send_file(plan, fd, request);
+	} else if (strncmp(request, "GET /once ", 10) == 0) {
+		send_text(fd, "HTTP/1.1 403 Over\r\nContent-Length: 0\r\n\r\n");
 	} else if (strncmp(request, "GET /round ", 11) == 0) {
 		send_text(fd, "HTTP/1.1 302 Go\r\nLocation: /round\r\nContent-Length: 0\r\n\r\n");
 	} else {

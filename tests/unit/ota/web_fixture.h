@@ -7,9 +7,10 @@
 #include "base/text.h"
 
 struct web_plan {
-	struct str file;   /* what /file gives; /away leads to it, /round to itself, all else 404 */
-	size_t cut;        /* the connection ends after so many bytes of a body; 0 = never */
-	bool whole;        /* knows no ranges */
+	struct str file; /* what /file gives; /away leads to it, /round to itself, /lent to a place
+			  * that answers once; all else 404 */
+	size_t cut;      /* the connection ends after so many bytes of a body; 0 = never */
+	bool whole;      /* knows no ranges */
 	unsigned refusals; /* answers 503 so many times first */
 	size_t flip_at;    /* this byte is wrong ... */
 	unsigned flips;    /* ... in so many answers that have it */
