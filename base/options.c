@@ -532,16 +532,27 @@ static void help_row(const struct option_row *row, struct buf *out)
 	buf_add_byte(out, '\n');
 }
 
+static bool same_group(const struct option_row *one, const struct option_row *other)
+{
+	return one->group == other->group ||
+	       (one->group && other->group && strcmp(one->group, other->group) == 0);
+}
+
+/* The rows of a group stand together, where its first one is. */
 void options_help(const struct option_set *set, struct buf *out)
 {
-	const char *group = NULL;
-
 	buf_add_print(out, "Usage: %s\n\n%s\n", set->usage, set->about);
 	for (const struct option_row *row = set->rows; row->flag; row++) {
-		if (row->group && (!group || strcmp(group, row->group) != 0)) {
-			group = row->group;
-			buf_add_print(out, "\n%s:\n", group);
-		}
-		help_row(row, out);
+		const struct option_row *first = set->rows;
+
+		while (!same_group(first, row))
+			first++;
+		if (first != row)
+			continue;
+		if (row->group)
+			buf_add_print(out, "\n%s:\n", row->group);
+		for (const struct option_row *at = row; at->flag; at++)
+			if (same_group(at, row))
+				help_row(at, out);
 	}
 }

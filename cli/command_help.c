@@ -13,7 +13,7 @@ static int run(int argc, char **argv)
 	       "[options]\n\nCommands:\n");
 	for (const struct command *const *at = command_list; *at; at++)
 		if ((*at)->help)
-			printf("  %-12s %s\n", (*at)->name, (*at)->help);
+			printf("  %-15s  %s\n", (*at)->name, (*at)->help);
 	printf("\nmote COMMAND --help tells about one of them.\n");
 	return 0;
 }

@@ -310,4 +310,6 @@ static int run(int argc, char **argv)
 	return serve(&options);
 }
 
-const struct command command_server = { "server", "run the control plane", run };
+const struct command command_server = { "server",
+					"run the control plane, and this machine as its first node",
+					run };

@@ -186,6 +186,15 @@ test_certificates_are_listed() {
 	refused 'there are no certificates' "$mote" certificate check --data-dir "$scratch/none"
 }
 
+# The options of a group stand together.
+test_help_names_a_group_once() {
+	for command in server agent cleanup check-config; do
+		"$mote" "$command" --help | grep '^[A-Z][a-z]*:$' > "$scratch/groups"
+		[ -s "$scratch/groups" ]
+		[ -z "$(sort "$scratch/groups" | uniq -d)" ]
+	done
+}
+
 complete() {
 	bash -c 'PATH=$1:$PATH; shift; . <(mote completion bash)
 		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _mote; echo "${COMPREPLY[@]}"' complete "$PWD/build" "$@"
@@ -193,6 +202,7 @@ complete() {
 
 test_completion() {
 	equal token complete mote tok
+	equal secrets-encrypt complete mote secr
 	equal create complete mote token cr
 	equal "--ttl" complete mote token create --t
 	equal "--write-kubeconfig --write-kubeconfig-mode --write-kubeconfig-group" complete mote server --write
