@@ -195,7 +195,8 @@ test_twenty_pods_within_ten_seconds_twice() {
 	server_start
 	k wait --for=condition=Ready node/n1 --timeout=30s
 	k rollout status deployment many --timeout=30s
-	equal "$(printf '2\n%.0s' $(seq 20) | head -c -1)" k get pods -l app=many \
+	# What the server had before the cut reads as ready: wait for what the node says since.
+	await 20 equal "$(printf '2\n%.0s' $(seq 20) | head -c -1)" k get pods -l app=many \
 		-o 'jsonpath={range .items[*]}{.status.containerStatuses[0].restartCount}{"\n"}{end}'
 	gone deployment/many
 	await 30 no_pods app=many
