@@ -180,8 +180,8 @@ static bool fill_slot(struct apply *apply, bool *out_made, struct error *err)
 					.base = apply->current,
 					.tell = tell };
 
-	return drop_others(apply, err) && check_space(apply, err) &&
-	       place_files(apply, &plan, err) &&
+	return drop_others(apply, err) && intake_discard_others(apply->intake, err) &&
+	       check_space(apply, err) && place_files(apply, &plan, err) &&
 	       slot_maker_bundle(&plan, apply->next, out_made, err);
 }
 

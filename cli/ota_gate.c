@@ -102,6 +102,7 @@ static enum ota_verdict ask_hooks(struct ota_gating *gating, struct error *err)
 	auto_free char *folder = memory_print("%s/gates.d", gating->slots.root);
 	struct dirent **entries = NULL;
 	int count = scandir(folder, &entries, only_visible, alphasort);
+	int code = errno;
 	bool passed = true;
 
 	for (int i = 0; i < count; i++) {
@@ -109,6 +110,11 @@ static enum ota_verdict ask_hooks(struct ota_gating *gating, struct error *err)
 		free(entries[i]);
 	}
 	free(entries);
+	/* A folder that is not there asks nothing; one that cannot be read may ask something. */
+	if (count < 0 && code != ENOENT) {
+		errno = code;
+		passed = error_os(err, "read %s", folder);
+	}
 	if (count > HOOKS_MAX)
 		error_set(err, ERROR_TOO_LARGE, "%s has more than %d files", folder, HOOKS_MAX);
 	return passed ? OTA_PASSED : OTA_WAITS;

@@ -27,7 +27,11 @@
 static bool lock(const struct slots *slots, int *out, struct error *err)
 {
 	*out = slot_state_lock(slots->folder, LOCK_MS);
-	return *out >= 0 || error_set(err, ERROR_UNAVAILABLE, "the record of versions is locked");
+	if (*out >= 0)
+		return true;
+	return errno == EWOULDBLOCK
+		       ? error_set(err, ERROR_UNAVAILABLE, "the record of versions is locked")
+		       : error_os(err, "lock %s", slots->root);
 }
 
 static void set_name(char to[SLOT_NAME], const char *from)

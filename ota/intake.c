@@ -4,6 +4,7 @@
 #include "ota/intake.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -241,6 +242,29 @@ bool intake_discard(const struct slots *slots, struct error *err)
 	auto_free char *path = memory_print("%s/staging", slots->root);
 
 	return file_remove_tree(path, err);
+}
+
+static int only_visible(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+bool intake_discard_others(const struct intake *intake, struct error *err)
+{
+	auto_free char *parent = memory_print("%s/staging", intake->slots->root);
+	struct dirent **entries = NULL;
+	int count = scandir(parent, &entries, only_visible, alphasort);
+	bool done = true;
+
+	for (int i = 0; i < count; i++) {
+		auto_free char *path = memory_print("%s/%s", parent, entries[i]->d_name);
+
+		if (!intake->folder || strcmp(path, intake->folder) != 0)
+			done = done && file_remove_tree(path, err);
+		free(entries[i]);
+	}
+	free(entries);
+	return done;
 }
 
 const struct bundle *intake_bundle(const struct intake *intake)

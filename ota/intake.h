@@ -28,6 +28,8 @@ DEFINE_AUTO(struct intake *, intake_close)
 #define auto_intake AUTO(intake_close) struct intake *
 /* Everything staged goes, of this bundle and of others: it is applied, or not wanted any more. */
 MUST_CHECK bool intake_discard(const struct slots *slots, struct error *err);
+/* What is staged of other bundles goes: this one is taken instead. */
+MUST_CHECK bool intake_discard_others(const struct intake *intake, struct error *err);
 
 const struct bundle *intake_bundle(const struct intake *intake);
 const struct source *intake_source(const struct intake *intake);

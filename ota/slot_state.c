@@ -218,7 +218,11 @@ int slot_state_lock(int folder, int wait_ms)
 			break;
 		nanosleep(&step, NULL);
 	}
-	if (fd >= 0)
+	if (fd >= 0) {
+		int code = errno;
+
 		close(fd);
+		errno = code;
+	}
 	return -1;
 }

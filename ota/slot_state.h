@@ -63,8 +63,9 @@ MUST_CHECK bool slot_state_write(int folder, struct slot_state *state, struct er
 void slot_state_blame(struct slot_state *state, const char *reason, const char *detail);
 
 /*
- * Whoever reads and then writes holds this; it ends with the descriptor or the process.  -1 when
- * somebody else did not let go for `wait_ms`: the launcher goes on all the same.
+ * Whoever reads and then writes holds this; it ends with the descriptor or the process.  -1 with
+ * errno EWOULDBLOCK when somebody else did not let go for `wait_ms`, or why this disk has no locks:
+ * the launcher goes on all the same.
  */
 int slot_state_lock(int folder, int wait_ms);
 

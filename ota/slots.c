@@ -292,7 +292,10 @@ bool slots_floor(const struct slots *slots, uint32_t *out, struct error *err)
 	*out = 0;
 	if (!file_read(path, FLOOR_MAX, &text, err))
 		return err->kind == ERROR_NOT_FOUND;
-	if (!str_to_u64(str_from(text.at, text.len ? text.len - 1 : 0), UINT32_MAX, &floor))
+	/* Somebody may have written it by hand. */
+	if (text.len > 0 && text.at[text.len - 1] == '\n')
+		text.len--;
+	if (!str_to_u64(buf_str(&text), UINT32_MAX, &floor))
 		return error_set(err, ERROR_BROKEN, "%s holds no number", path);
 	*out = (uint32_t)floor;
 	return true;

@@ -141,6 +141,14 @@ test_its_own_agent_is_never_connected() {
 	gate=6 taken_back alone timeout 'agent: '
 }
 
+# Nobody knows what would have been asked.
+test_gates_that_cannot_be_read() {
+	another unread
+	: > "$lab/s/data/ota/gates.d"
+	gate=3 taken_back unread timeout 'hooks: read '
+	rm "$lab/s/data/ota/gates.d"
+}
+
 test_it_exits_at_once() {
 	cat > "$lab/exits.c" <<- END
 	#include <string.h>

@@ -4,6 +4,7 @@
  */
 #include "cli/ota_switch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -201,6 +202,26 @@ static void the_record_is_mended(void)
 	slots_close(&slots);
 }
 
+/* Of a disk without locks nobody says that somebody has the lock. */
+static void a_disk_without_locks(void)
+{
+	struct slots broken;
+	struct error err;
+	int lock;
+
+	begin();
+	broken = slots;
+	broken.folder = -1;
+	CHECK(!ota_switch_try(&broken, two, 60, &err));
+	CHECK(strstr(err.text, "Bad file descriptor"));
+	lock = slot_state_lock(slots.folder, 0);
+	CHECK(lock >= 0);
+	CHECK_INT(slot_state_lock(slots.folder, 0), -1);
+	CHECK_INT(errno, EWOULDBLOCK);
+	close(lock);
+	slots_close(&slots);
+}
+
 static void without_daemons(void)
 {
 	struct error err;
@@ -218,6 +239,7 @@ static const struct test tests[] = {
 	{ "a trial that does not", a_trial_that_does_not },
 	{ "slots stay while somebody makes one", slots_stay_while_somebody_makes_one },
 	{ "the record is mended", the_record_is_mended },
+	{ "a disk without locks", a_disk_without_locks },
 	{ "without daemons", without_daemons },
 };
 TEST_MAIN(tests)

@@ -133,6 +133,26 @@ static void goes_on_where_it_was(void)
 	finish();
 }
 
+static void what_others_left_goes(void)
+{
+	auto_free char *other = NULL;
+	auto_free char *data = NULL;
+	auto_intake intake = NULL;
+	struct error err;
+
+	begin((struct web_plan){ .cut = 0 });
+	other = memory_print("%s/staging/0123", stage.slots.root);
+	data = memory_print("%s/data", other);
+	CHECK_OK(file_make_dirs(other, 0700, &err), &err);
+	CHECK_OK(file_put(data, STR("much"), 0600, &err), &err);
+	intake = open_it(stage.url);
+	takes_binary(intake);
+	CHECK_OK(intake_discard_others(intake, &err), &err);
+	CHECK(!file_exists(other));
+	takes_binary(intake);
+	finish();
+}
+
 static void fetch_all(void *of)
 {
 	auto_intake intake = open_it(stage.url);
@@ -264,6 +284,7 @@ static const struct test tests[] = {
 	{ "over cuts", over_cuts },
 	{ "without ranges", without_ranges },
 	{ "goes on where it was", goes_on_where_it_was },
+	{ "what others left goes", what_others_left_goes },
 	{ "killed anywhere", killed_anywhere, .time_limit_s = 60 },
 	{ "a wrong byte is fetched again", a_wrong_byte_is_fetched_again },
 	{ "a liar is left", a_liar_is_left },

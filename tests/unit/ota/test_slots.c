@@ -83,6 +83,7 @@ static void pruning_keeps_what_is_named(void)
 
 static void links_and_the_floor(void)
 {
+	auto_free char *path = NULL;
 	char target[256] = "";
 	struct slots slots;
 	struct error err;
@@ -102,6 +103,12 @@ static void links_and_the_floor(void)
 	CHECK_OK(slots_raise_floor(&slots, 3, &err), &err);
 	CHECK_OK(slots_floor(&slots, &floor, &err), &err);
 	CHECK_INT(floor, 12);
+	path = memory_print("%s/floor", slots.root);
+	CHECK_OK(file_put(path, STR("34"), 0600, &err), &err);
+	CHECK_OK(slots_floor(&slots, &floor, &err), &err);
+	CHECK_INT(floor, 34);
+	CHECK_OK(file_put(path, STR(""), 0600, &err), &err);
+	CHECK(!slots_floor(&slots, &floor, &err));
 	CHECK(!slots_need_space(&slots, UINT64_MAX / 2, &err));
 	CHECK_INT(err.kind, ERROR_FULL);
 	CHECK_OK(slots_need_space(&slots, 1, &err), &err);
