@@ -151,7 +151,8 @@ static size_t distance(struct str a, struct str b)
 static const char *nearest_flag(const struct option_set *set, struct str name)
 {
 	const char *best = NULL;
-	size_t best_distance = 4;
+	/* Of a short name, a few changes leave nothing. */
+	size_t best_distance = name.len < 6 ? 3 : 4;
 
 	for (const struct option_row *row = set->rows; row->flag; row++) {
 		size_t far = distance(name, str_of(row->flag));

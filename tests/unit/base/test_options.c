@@ -139,6 +139,10 @@ static void says_what_is_wrong(void)
 
 	CHECK(!parse(NULL, (const char *[]){ "x", "--prot", "1", NULL }, &target, &err));
 	CHECK_STR(err.text, "unknown flag --prot; did you mean --port?");
+	CHECK(!parse(NULL, (const char *[]){ "x", "--sort-x", NULL }, &target, &err));
+	CHECK_STR(err.text, "unknown flag --sort-x; did you mean --port?");
+	CHECK(!parse(NULL, (const char *[]){ "x", "--sooy", NULL }, &target, &err));
+	CHECK(!strstr(err.text, "did you mean"));
 	CHECK(!parse(NULL, (const char *[]){ "x", "--port", "0", NULL }, &target, &err));
 	CHECK_STR(err.text, "--port must be a number from 1 to 65535, not \"0\"");
 	CHECK(!parse(NULL, (const char *[]){ "x", "--port", NULL }, &target, &err));
