@@ -57,6 +57,15 @@ static bool write_links(const struct slots *slots, const char *current, const ch
 	       slots_link(slots, "current", current, err);
 }
 
+/* The record is written and counts, whatever people see. */
+static void try_links(const struct slots *slots, const char *current, const char *previous)
+{
+	struct error err;
+
+	if (!write_links(slots, current, previous, &err))
+		fprintf(stderr, "mote: warning: %s\n", err.text);
+}
+
 bool ota_switch_try(const struct slots *slots, const char *name, uint32_t gate_seconds,
 		    struct error *err)
 {
@@ -71,8 +80,10 @@ bool ota_switch_try(const struct slots *slots, const char *name, uint32_t gate_s
 	set_name(next.slot, name);
 	set_name(next.last_good, slot_state_wanted(&state));
 	ota_switch_waiting(slots, "");
-	return slot_state_write(slots->folder, &next, err) &&
-	       write_links(slots, name, next.last_good, err);
+	if (!slot_state_write(slots->folder, &next, err))
+		return false;
+	try_links(slots, name, next.last_good);
+	return true;
 }
 
 bool ota_switch_settle(const struct slots *slots, const char *name, struct error *err)
@@ -86,8 +97,10 @@ bool ota_switch_settle(const struct slots *slots, const char *name, struct error
 	set_name(next.slot, name);
 	if (strcmp(slot_state_wanted(&state), name) != 0)
 		set_name(next.last_good, slot_state_wanted(&state));
-	return slot_state_write(slots->folder, &next, err) &&
-	       write_links(slots, name, next.last_good, err);
+	if (!slot_state_write(slots->folder, &next, err))
+		return false;
+	try_links(slots, name, next.last_good);
+	return true;
 }
 
 bool ota_switch_mend(const struct slots *slots, struct error *err)

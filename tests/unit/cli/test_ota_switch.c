@@ -202,6 +202,22 @@ static void the_record_is_mended(void)
 	slots_close(&slots);
 }
 
+/* Links are for people: what the record says happens, and so it is not an error. */
+static void without_links(void)
+{
+	auto_free char *part = NULL;
+	struct error err;
+
+	begin();
+	part = memory_print("%s/current.tmp/in-the-way", slots.root);
+	CHECK_OK(file_make_dirs(part, 0700, &err), &err);
+	CHECK_OK(ota_switch_try(&slots, two, 60, &err), &err);
+	is(SLOT_PHASE_TRIAL, two, one);
+	CHECK_OK(ota_switch_settle(&slots, three, &err), &err);
+	is(SLOT_PHASE_GOOD, three, two);
+	slots_close(&slots);
+}
+
 /* Of a disk without locks nobody says that somebody has the lock. */
 static void a_disk_without_locks(void)
 {
@@ -239,6 +255,7 @@ static const struct test tests[] = {
 	{ "a trial that does not", a_trial_that_does_not },
 	{ "slots stay while somebody makes one", slots_stay_while_somebody_makes_one },
 	{ "the record is mended", the_record_is_mended },
+	{ "without links", without_links },
 	{ "a disk without locks", a_disk_without_locks },
 	{ "without daemons", without_daemons },
 };
