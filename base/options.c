@@ -70,7 +70,11 @@ static bool set_value(struct parsing *parsing, const struct option_row *row, str
 	struct option_list *list = slot;
 
 	switch (row->type) {
-	case OPTION_TEXT: *(const char **)slot = str_copy_arena(text, parsing->arena); return true;
+	case OPTION_TEXT:
+		if ((int64_t)text.len < row->min)
+			return error_set(err, ERROR_INVALID, "%s must not be empty", from);
+		*(const char **)slot = str_copy_arena(text, parsing->arena);
+		return true;
 	case OPTION_BOOL:
 		if (parse_bool(text, slot))
 			return true;

@@ -21,7 +21,7 @@ struct option_row {
 				     int64_t, or struct option_list                        */
 	const char *value_name; /* "DIR" for the help line, NULL for bool                */
 	const char *fallback;   /* default as text, or NULL                              */
-	int64_t min, max;       /* OPTION_INT only                                       */
+	int64_t min, max;       /* OPTION_INT; OPTION_TEXT: min is 1 if it must not be empty */
 	const char *group;      /* heading in --help                                     */
 	const char *help;       /* one line                                              */
 	bool commas;            /* OPTION_LIST only: one value may be several, with commas */

@@ -57,6 +57,7 @@ static const struct option_row rows[] = {
 	  .at = AT(plan.data_dir),
 	  .value_name = "DIR",
 	  .fallback = "/var/lib/mote",
+	  .min = 1,
 	  .group = "Storage",
 	  .help = "where all state lives" },
 	NODE_OPTION_ROWS(plan),

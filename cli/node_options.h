@@ -53,7 +53,7 @@
 	  .help = "resolver configuration that pods get" },                                        \
 	{ .flag = "pod-logs-dir", .type = OPTION_TEXT,                                             \
 	  .at = NODE_OPTION(member, pod_logs_dir), .value_name = "DIR",                            \
-	  .fallback = "/var/log/pods", .group = "Logging",                                         \
+	  .fallback = "/var/log/pods", .min = 1, .group = "Logging",                               \
 	  .help = "where the containers' logs are" }
 /* clang-format on */
 

@@ -69,12 +69,12 @@ choose_data_dir() {
 	data_dir=
 	next=no
 	for word; do
-		[ "$next" = no ] || data_dir=$word
+		if [ "$next" = yes ]; then data_dir=$word; fi
+		case $next$word in no--data-dir=*) data_dir=${word#--data-dir=} next=yes ;; esac
+		# Empty is not the same as left out.
+		[ "$next" = no ] || check_folder "the data folder" "$data_dir"
 		next=no
-		case $word in
-		--data-dir | -d) next=yes ;;
-		--data-dir=*) data_dir=${word#--data-dir=} ;;
-		esac
+		case $word in --data-dir | -d) next=yes ;; esac
 	done
 	config=$root${MOTE_CONFIG_FILE:-/etc/mote/config.yaml}
 	[ -n "$data_dir" ] || data_dir=${MOTE_DATA_DIR:-}

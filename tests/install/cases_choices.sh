@@ -180,7 +180,10 @@ case_places() {
 	for folder in bin /a/../b '/a b' "/a'b" /; do
 		refuses 'INSTALL_MOTE_BIN_DIR is' INSTALL_MOTE_BIN_DIR="$folder"
 		refuses 'INSTALL_MOTE_SYSTEMD_DIR is' INSTALL_MOTE_SYSTEMD_DIR="$folder"
+		refuses 'the data folder is' -- server --data-dir="$folder"
 	done
+	refuses 'the data folder is' -- server --data-dir ''
+	refuses 'the data folder is' -- server --data-dir=
 }
 
 case_data_dir_of_configuration() {

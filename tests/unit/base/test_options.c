@@ -24,6 +24,7 @@ static const struct option_row rows[] = {
 	  .at = offsetof(struct target, data_dir),
 	  .value_name = "DIR",
 	  .fallback = "/var",
+	  .min = 1,
 	  .help = "where" },
 	{ .flag = "debug",
 	  .type = OPTION_BOOL,
@@ -143,6 +144,8 @@ static void says_what_is_wrong(void)
 	CHECK_STR(err.text, "unknown flag --sort-x; did you mean --port?");
 	CHECK(!parse(NULL, (const char *[]){ "x", "--sooy", NULL }, &target, &err));
 	CHECK(!strstr(err.text, "did you mean"));
+	CHECK(!parse(NULL, (const char *[]){ "x", "--data-dir", "", NULL }, &target, &err));
+	CHECK_STR(err.text, "--data-dir must not be empty");
 	CHECK(!parse(NULL, (const char *[]){ "x", "--port", "0", NULL }, &target, &err));
 	CHECK_STR(err.text, "--port must be a number from 1 to 65535, not \"0\"");
 	CHECK(!parse(NULL, (const char *[]){ "x", "--port", NULL }, &target, &err));
