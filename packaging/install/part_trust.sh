@@ -69,6 +69,15 @@ check_list() {
 		fail "the list of hashes of $version is good only until $expires; take a newer one (INSTALL_MOTE_ALLOW_EXPIRED=true takes it all the same)"
 	fi
 	check_floor "$(list_value epoch)"
+	check_not_older "$(list_value epoch)"
+}
+
+# A channel that names an old version, signed once, may be an attack or a mistake; who names the version wants it.
+check_not_older() {
+	[ -z "${INSTALL_MOTE_VERSION:-}" ] || return 0
+	runs=$(as_root cat "$root$data_dir/ota/current/OK" 2>/dev/null | sed -n 's/^epoch \([0-9]\{1,10\}\)$/\1/p' | head -n 1)
+	[ "$1" -ge "${runs:-0}" ] ||
+		fail "$channel is $version with the epoch $1, which is older than what is here ($runs); to go back, say INSTALL_MOTE_VERSION=$version"
 }
 
 # The lowest epoch that a version which was found good here allows.

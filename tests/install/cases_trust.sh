@@ -90,6 +90,16 @@ case_floor() {
 	installs
 }
 
+# A web server that hands out what was good once: only who asks for that version gets it.
+case_older_than_what_is_here() {
+	fresh
+	installs
+	echo 'epoch 8' > "$r/var/lib/mote/ota/current/OK"
+	: > "$r/log/mote"
+	refuses 'older than what is here'
+	installs INSTALL_MOTE_VERSION=1.0.0
+}
+
 # Endless data.
 case_too_large() {
 	fresh
