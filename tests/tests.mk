@@ -11,7 +11,7 @@ test:
 cluster: build/mote
 	@tests/run_cluster.sh
 
-#: make test-vm               in emulated machines, x86_64 and aarch64: joins, power cuts, boots without the server
+#: make test-vm               in emulated machines, x86_64 and aarch64: installs, updates, joins, power cuts
 .PHONY: test-vm test-vm-short test-long vm-programs
 vm_programs := $(addprefix runtime/test_,capability cgroup images pathfd sandbox sandbox_exec sandbox_modes seccomp)
 vm-programs: build/$(ARCH)/mote $(addprefix $(release)/tests/unit/,$(vm_programs))

@@ -33,7 +33,7 @@ of() {
 
 case $name in
 vm-short)
-	part join.sh x86_64
+	TEST=node part install.sh x86_64
 	;;
 vm)
 	readarray -t files < <(of x86_64)
@@ -44,6 +44,9 @@ vm)
 	part join.sh aarch64
 	part cuts.sh x86_64
 	part clock.sh x86_64
+	part one_file.sh x86_64
+	part install.sh x86_64
+	part updates.sh x86_64
 	;;
 *) echo "usage: run.sh vm|vm-short [PROGRAM...]" >&2; exit 2 ;;
 esac
