@@ -37,8 +37,11 @@ build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_gold
 		-Lbuild/deps/host/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group \
 		-lpthread -lm && mv $@.$$$$ $@
 
-#: make test-long             what takes long: the same as test-vm
-test-long: test-vm
+#: make test-long             what takes long: the emulated machines, and the unit tests of more processors
+test-long:
+	@$(MAKE) --no-print-directory unit-cross ARCH=aarch64
+	@$(MAKE) --no-print-directory unit-cross ARCH=armv6
+	@$(MAKE) --no-print-directory test-vm
 
 #: make bench                 figures beside their bars
 .PHONY: bench
