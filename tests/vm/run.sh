@@ -46,6 +46,7 @@ vm)
 	part clock.sh x86_64
 	part one_file.sh x86_64
 	part install.sh x86_64
+	TEST=node part install.sh aarch64
 	part updates.sh x86_64
 	;;
 *) echo "usage: run.sh vm|vm-short [PROGRAM...]" >&2; exit 2 ;;
