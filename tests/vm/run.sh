@@ -48,6 +48,8 @@ vm)
 	part install.sh x86_64
 	TEST=node part install.sh aarch64
 	part updates.sh x86_64
+	TEST=a_good part updates.sh aarch64
+	TEST=it_exits part updates.sh aarch64
 	;;
 *) echo "usage: run.sh vm|vm-short [PROGRAM...]" >&2; exit 2 ;;
 esac
