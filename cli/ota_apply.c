@@ -257,7 +257,8 @@ static bool apply_offer(struct apply *apply, struct error *err)
 	if (strcmp(apply->current, apply->next) == 0 &&
 	    launch_slot_whole(apply->slots.folder, apply->next)) {
 		printf("nothing to do: %s is what runs\n", apply->next);
-		return true;
+		/* A power cut right after the switch brings back what was staged for it. */
+		return intake_discard(&apply->slots, err);
 	}
 	return make_slot(apply, err) && switch_over(apply, err);
 }

@@ -171,7 +171,9 @@ test_a_good_server() {
 	equal "$before" lives
 	[ "$(cat "$scratch/gap")" -lt 3000 ]
 	# Again: nothing to do, and nothing happens.
+	mkdir -p "$lab/s/data/ota/staging/left-by-a-power-cut"
 	expect "nothing to do" ota s apply "$lab/server-2.bundle"
+	[ -z "$(ls -A "$lab/s/data/ota/staging" 2> /dev/null)" ]
 	# By order of the operator, and again forward.
 	ota s rollback
 	await 10 k get --raw /readyz
