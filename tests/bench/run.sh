@@ -5,6 +5,7 @@
 # A server with its agent runs in a network, a mount and a process namespace of its own, so that all of
 # it ends with this script.  MOTE_APIBENCH names the folder of the load tool (Go, for the API's rates).
 set -u
+unset MAKEFLAGS MFLAGS # a make of its own, with as many jobs as it finds good
 cd "$(dirname "$0")/../.." || exit 1
 here=tests/bench
 main_folder=$PWD

@@ -40,12 +40,16 @@ static void send_body(const struct web_plan *plan, int fd, size_t first, size_t 
 		shared->flips--;
 	}
 	for (size_t done = 0; done < len;) {
-		ssize_t put = write(fd, copy + done, len - done);
+		size_t rest = len - done;
+		ssize_t put;
 
+		/* Counted before: the reader may have it before write is back. */
+		shared->sent += rest;
+		put = write(fd, copy + done, rest);
+		shared->sent -= rest - (put > 0 ? (size_t)put : 0);
 		if (put <= 0)
 			break;
 		done += (size_t)put;
-		shared->sent += (size_t)put;
 	}
 	free(copy);
 }
