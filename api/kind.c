@@ -130,3 +130,12 @@ bool kind_validate(const struct kind_work *work, struct error *err)
 		work->kind->validate(work);
 	return status_invalid(err, work->kind, name, work->errors);
 }
+
+void kind_warn(const struct kind_work *work, const char *text)
+{
+	if (!work->warnings)
+		return;
+	if (work->warnings->len > 0)
+		buf_add_byte(work->warnings, '\n');
+	buf_add_text(work->warnings, text);
+}

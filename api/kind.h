@@ -31,6 +31,7 @@ struct kind_work { /* what the rule functions get */
 	const struct json *old;      /* NULL on create                     */
 	struct field_errors *errors; /* validate only                    */
 	const char *subresource;     /* "" or "status", "scale", ...       */
+	struct buf *warnings;        /* lines of kind_warn; NULL = nobody listens */
 };
 
 struct column {
@@ -86,6 +87,13 @@ struct kind {
 	void (*on_update)(const struct kind_work *work); /* keep what the caller may not change */
 	void (*validate)(
 		const struct kind_work *work); /* adds to work->errors (create and update) */
+	/* What the user should know beside the answer; each by kind_warn (create and update). */
+	void (*warn)(const struct kind_work *work);
+	/* Another face of what is kept as `stored_as` (events.k8s.io Event, autoscaling/v1): the
+	 * functions turn the object, root of `doc`, into the other face in place. */
+	const struct kind *stored_as;
+	void (*to_stored)(struct json_doc *doc, struct json *object);
+	void (*from_stored)(struct json_doc *doc, struct json *object);
 	/* Table row conditions for finished pods and the like; adds to the rows' "conditions". */
 	void (*row_conditions)(const struct json *object, struct json_doc *doc,
 			       struct json *conditions);
@@ -104,6 +112,8 @@ void kind_resource(const struct kind *kind, struct buf *out);    /* "deployments
  * table checks (enums, formats, required), validate.  ERROR_INVALID with causes in `errors`. */
 void kind_default(const struct kind_work *work);
 MUST_CHECK bool kind_validate(const struct kind_work *work, struct error *err);
+/* Tell the user `text` (no line ends) beside the answer: a Warning header. */
+void kind_warn(const struct kind_work *work, const char *text);
 /* spec and everything but metadata and status equal? (generation rule) */
 bool kind_spec_equal(const struct json *a, const struct json *b);
 
