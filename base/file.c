@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/random.h"
 
 #define FOLDERS_OPEN 32 /* at most, while a tree is removed */
 
@@ -111,6 +112,22 @@ bool file_replace(const char *path, struct str bytes, mode_t mode, struct error 
 	if (rename(part, path) != 0)
 		return error_os(err, "rename %s to %s", part, path);
 	return sync_folder_of(path, err);
+}
+
+bool file_nameless(int folder_fd, const char *prefix, int *out_fd, struct error *err)
+{
+	char suffix[17] = "";
+	auto_free char *name = NULL;
+	int fd;
+
+	random_suffix(suffix, sizeof(suffix) - 1);
+	name = memory_print("%s%s", prefix, suffix);
+	fd = openat(folder_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_os(err, "cannot make the temporary file %s", name);
+	unlinkat(folder_fd, name, 0);
+	*out_fd = fd;
+	return true;
 }
 
 bool file_make_dirs(const char *path, mode_t mode, struct error *err)

@@ -16,6 +16,11 @@ MUST_CHECK bool file_replace(const char *path, struct str bytes, mode_t mode, st
 /* The same without waiting for the disk: after a power cut the file may be the old one, empty or
  * missing, until somebody has synced the file system.  For what can be made again. */
 MUST_CHECK bool file_put(const char *path, struct str bytes, mode_t mode, struct error *err);
+/* A new file, mode 0600, open for reading and writing, that has no name any more: its bytes go with
+ * the descriptor.  For a moment it is called `prefix` and 16 letters, in the folder (AT_FDCWD: the
+ * prefix is a path); only a power cut leaves that behind.  Not O_TMPFILE: some file systems of
+ * boards lack it. */
+MUST_CHECK bool file_nameless(int folder_fd, const char *prefix, int *out_fd, struct error *err);
 /* mkdir -p; existing is fine */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
 /* rm -rf of a tree of any depth: with few descriptors and 8 bytes of memory a level.  Does not

@@ -290,7 +290,7 @@ static bool run(struct ota_call *call, struct error *err)
 static const struct option_row rows[] = {
 	OTA_ROW_DATA_DIR,
 	TEXT_ROW("bin-dir", bin_dir, "DIR", "/usr/local/bin",
-		 "where the command mote is linked; \"\" for nowhere"),
+		 "folder for the link to the command mote; \"\": no link"),
 	TEXT_ROW("config-dir", config_dir, "DIR", "/etc/mote",
 		 "where the bundle's configuration goes, unless there is one"),
 	TEXT_ROW("root", root, "FILE", "", "root of trust, kept if there is none yet"),

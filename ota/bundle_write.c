@@ -397,18 +397,6 @@ static bool write_out(struct writing *writing, const char *path, struct error *e
 	return false;
 }
 
-static bool open_pieces(const char *path, int *out, struct error *err)
-{
-	auto_free char *name = memory_print("%s.XXXXXX", path);
-	int fd = mkostemp(name, O_CLOEXEC);
-
-	if (fd < 0)
-		return error_os(err, "write beside %s", path);
-	unlink(name);
-	*out = fd;
-	return true;
-}
-
 static bool write_all(struct writing *writing, const char *path, struct error *err)
 {
 	for (size_t i = 0; i < writing->plan->input_count; i++)
@@ -420,11 +408,12 @@ static bool write_all(struct writing *writing, const char *path, struct error *e
 bool bundle_write(const struct bundle_plan *plan, const char *path, struct error *err)
 {
 	struct writing writing = { .plan = plan, .pieces_fd = -1 };
+	auto_free char *prefix = memory_print("%s.", path);
 	bool done;
 
 	if (plan->input_count > LIMIT_BUNDLE_ENTRIES)
 		return error_set(err, ERROR_TOO_LARGE, "more than %d files", LIMIT_BUNDLE_ENTRIES);
-	if (!open_pieces(path, &writing.pieces_fd, err))
+	if (!file_nameless(AT_FDCWD, prefix, &writing.pieces_fd, err))
 		return false;
 	writing.contents.entries =
 		memory_zero((plan->input_count + 1) * sizeof(*writing.contents.entries));

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
-#include "base/random.h"
 #include "runtime/image_name.h"
 #include "runtime/images_inside.h"
 
@@ -140,19 +139,9 @@ bool images_open(const char *root, struct images **out, struct error *err)
 	return true;
 }
 
-/* Not O_TMPFILE: some file systems of boards lack it. */
 bool images_nameless_file(struct images *images, int *out_fd, struct error *err)
 {
-	char name[32] = "incoming.";
-	auto_fd fd = -1;
-
-	random_suffix(name + strlen(name), 16);
-	fd = openat(images->root_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return error_os(err, "cannot make a temporary file in %s", images->root);
-	unlinkat(images->root_fd, name, 0);
-	*out_fd = take_fd(&fd);
-	return true;
+	return file_nameless(images->root_fd, "incoming.", out_fd, err);
 }
 
 void images_close(struct images *images)

@@ -2,7 +2,7 @@
 # part_main.sh - the way of an installation.
 
 make_folder() {
-	tmp=$(umask 077 && mktemp -d "${TMPDIR:-/tmp}/mote-install.XXXXXXXX") || fail "cannot make a temporary folder"
+	tmp=$(umask 077 && mktemp -d) || fail "cannot make a temporary folder"
 	trap 'rm -rf "$tmp"' EXIT
 	trap 'exit 1' HUP INT TERM
 }

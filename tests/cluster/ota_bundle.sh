@@ -22,7 +22,7 @@ fails() {
 
 # Keys a, b, c and the root that takes two of them, in a folder of the test's own.
 begin() {
-	folder=$(mktemp -d "$scratch/XXXXXX")
+	folder=$(mktemp -d -p "$scratch")
 	cd "$folder" || return 1
 	for name in a b c; do ota keygen --out "$name" > /dev/null; done
 	ota root --threshold 2 --key a.pub --key b.pub --key c.pub --out 1.root > /dev/null

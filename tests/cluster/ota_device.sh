@@ -13,7 +13,7 @@ trap 'umount "$scratch"/* 2> /dev/null; finish' EXIT
 
 # begin: a machine of its own below $folder, with this program installed; $folder/NAME.bundle are newer ones.
 begin() {
-	folder=$(mktemp -d "$scratch/XXXXXX")
+	folder=$(mktemp -d -p "$scratch")
 	data=$folder/data
 	"$mote" ota install --data-dir "$data" --bin-dir "$folder/bin" --root "$scratch/1.root" > /dev/null
 	first=$(field starts)
@@ -74,7 +74,7 @@ test_what_is_damaged_is_not_executed_and_is_mended() {
 
 # begin_on_disk: a machine on a disk of its own, of 64 MiB and with files to spare.
 begin_on_disk() {
-	folder=$(mktemp -d "$scratch/XXXXXX")
+	folder=$(mktemp -d -p "$scratch")
 	mount -t tmpfs -o size=64m,nr_inodes=500 disk "$folder"
 	data=$folder/data
 	"$mote" ota install --data-dir "$data" --bin-dir "$folder/bin" --root "$scratch/1.root" > /dev/null

@@ -2,7 +2,6 @@
  * test_seal_file.c - files of keys: made once, refused when others may know them, keys added and
  * dropped.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -10,25 +9,9 @@
 #include "net/seal_file.h"
 #include "tests/unit/harness.h"
 
-static char *folder(void)
-{
-	static char path[64];
-
-	snprintf(path, sizeof(path), "/tmp/mote-seal-XXXXXX");
-	CHECK(mkdtemp(path) != NULL);
-	return path;
-}
-
-static void drop(const char *path)
-{
-	struct error err;
-
-	CHECK(file_remove_tree(path, &err));
-}
-
 static void make_add_prune(void)
 {
-	char *at = folder();
+	const char *at = harness_folder();
 	auto_free char *path = memory_print("%s/cred/key", at);
 	AUTO(seal_keys_free) struct seal_keys *one = NULL;
 	AUTO(seal_keys_free) struct seal_keys *two = NULL;
@@ -52,12 +35,11 @@ static void make_add_prune(void)
 	CHECK(seal_file_prune(path, seal_keys_id(two, 0), &pruned, &err));
 	CHECK_INT(seal_keys_count(pruned), 1);
 	CHECK_STR(seal_keys_id(pruned, 0), seal_keys_id(two, 0));
-	drop(at);
 }
 
 static void full_of_keys(void)
 {
-	char *at = folder();
+	const char *at = harness_folder();
 	auto_free char *path = memory_print("%s/key", at);
 	struct seal_keys *keys = NULL;
 	struct error err;
@@ -73,12 +55,11 @@ static void full_of_keys(void)
 	CHECK(seal_file_read(path, &keys, &err)); /* as it was */
 	CHECK_INT(seal_keys_count(keys), SEAL_KEYS_MAX);
 	seal_keys_free(keys);
-	drop(at);
 }
 
 static void refused(void)
 {
-	char *at = folder();
+	const char *at = harness_folder();
 	auto_free char *path = memory_print("%s/key", at);
 	struct seal_keys *keys = NULL;
 	struct error err;
@@ -99,7 +80,6 @@ static void refused(void)
 	CHECK(!seal_file_read(at, &keys, &err)); /* a folder */
 	CHECK_INT(err.kind, ERROR_INVALID);
 	CHECK(keys == NULL);
-	drop(at);
 }
 
 static const struct test tests[] = {
