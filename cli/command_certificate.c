@@ -20,6 +20,7 @@
 
 struct options {
 	const char *data_dir, *output;
+	bool as_json; /* output, read */
 };
 
 struct listing {
@@ -129,7 +130,7 @@ static int check(const struct options *options)
 	struct error err;
 	int status = 0;
 
-	if (strcmp(options->output, "json") == 0) {
+	if (options->as_json) {
 		listing.doc = json_doc_new();
 		json_set_root(listing.doc, json_new_array(listing.doc));
 	} else {
@@ -152,14 +153,7 @@ static int run_check(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	const struct option_row rows[] = {
-		{ .flag = "output",
-		  .letter = 'o',
-		  .type = OPTION_TEXT,
-		  .at = offsetof(struct options, output),
-		  .value_name = "FORMAT",
-		  .fallback = "table",
-		  .group = "Output",
-		  .help = "table or json" },
+		COMMAND_ROW_OUTPUT,
 		ctr_data_dir_row(offsetof(struct options, data_dir)),
 		{ 0 },
 	};
@@ -176,12 +170,8 @@ static int run_check(int argc, char **argv)
 
 	if (!command_line_read(&line, argc, argv))
 		return line.status;
-	if (strcmp(options.output, "table") != 0 && strcmp(options.output, "json") != 0) {
-		error_set(&err, ERROR_INVALID, "--output must be table or json, not \"%s\"",
-			  options.output);
-		command_fail(&err);
+	if (!command_output_read(options.output, &options.as_json))
 		return 2;
-	}
 	return ctr_data_dir_find(arena, &options.data_dir, &err) ? check(&options)
 								 : command_fail(&err);
 }

@@ -13,6 +13,7 @@
 
 struct options {
 	const char *data_dir, *output;
+	bool as_json; /* output, read */
 };
 
 struct report {
@@ -84,7 +85,7 @@ static int check(const struct options *options)
 				   .is_root = geteuid() == 0 };
 	struct report report = { 0 };
 
-	if (strcmp(options->output, "json") == 0) {
+	if (options->as_json) {
 		report.doc = json_doc_new();
 		json_set_root(report.doc, json_new_array(report.doc));
 	} else {
@@ -101,14 +102,7 @@ static int run(int argc, char **argv)
 {
 	auto_arena arena = arena_new();
 	const struct option_row rows[] = {
-		{ .flag = "output",
-		  .letter = 'o',
-		  .type = OPTION_TEXT,
-		  .at = offsetof(struct options, output),
-		  .value_name = "FORMAT",
-		  .fallback = "table",
-		  .group = "Output",
-		  .help = "table or json" },
+		COMMAND_ROW_OUTPUT,
 		ctr_data_dir_row(offsetof(struct options, data_dir)),
 		{ 0 },
 	};
@@ -127,12 +121,8 @@ static int run(int argc, char **argv)
 		return line.status;
 	if (!ctr_data_dir_find(arena, &options.data_dir, &err))
 		return command_fail(&err);
-	if (strcmp(options.output, "table") != 0 && strcmp(options.output, "json") != 0) {
-		error_set(&err, ERROR_INVALID, "--output must be table or json, not \"%s\"",
-			  options.output);
-		command_fail(&err);
+	if (!command_output_read(options.output, &options.as_json))
 		return 2;
-	}
 	return check(&options);
 }
 

@@ -89,3 +89,15 @@ bool command_log_start(const struct command_log *log, struct error *err)
 	log_set(more ? LOG_DEBUG : LOG_INFO, log->as_json);
 	return !log->file || !*log->file || log_sink_open(log->file, log->stderr_too, err);
 }
+
+bool command_output_read(const char *said, bool *out_json)
+{
+	struct error err;
+
+	*out_json = strcmp(said, "json") == 0;
+	if (*out_json || strcmp(said, "table") == 0)
+		return true;
+	error_set(&err, ERROR_INVALID, "--output must be table or json, not \"%s\"", said);
+	command_fail(&err);
+	return false;
+}

@@ -50,6 +50,12 @@ MUST_CHECK bool command_log_start(const struct command_log *log, struct error *e
 	  .group = "Logging", .help = "beside --log: log to standard error, too" },                \
 	{ .flag = "log-json", .type = OPTION_BOOL, .at = COMMAND_OPTION(log.as_json),              \
 	  .group = "Logging", .help = "log lines as JSON" }
+/* For const char *output. */
+#define COMMAND_ROW_OUTPUT                                                                         \
+	{ .flag = "output", .letter = 'o', .type = OPTION_TEXT, .at = COMMAND_OPTION(output),      \
+	  .value_name = "FORMAT", .fallback = "table", .group = "Output", .help = "table or json" }
 /* clang-format on */
+/* What was said as output; false: neither table nor json (said; leave with 2). */
+bool command_output_read(const char *said, bool *out_json);
 
 #endif

@@ -287,15 +287,7 @@ static bool run(struct ota_call *call, struct error *err)
 
 static const struct option_row rows[] = {
 	OTA_ROW_DATA_DIR,
-	{ .flag = "gate-timeout",
-	  .type = OPTION_INT,
-	  .at = offsetof(struct options, gate_timeout),
-	  .value_name = "S",
-	  .fallback = "300",
-	  .min = 1,
-	  .max = SLOT_GATE_SECONDS_MAX,
-	  .group = "Options",
-	  .help = "seconds that the new version has to become good, after each start" },
+	OTA_ROW_GATE_TIMEOUT("seconds that the new version has to become good, after each start"),
 	{ .flag = "no-restart",
 	  .type = OPTION_BOOL,
 	  .at = offsetof(struct options, no_restart),

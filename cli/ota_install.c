@@ -311,15 +311,8 @@ static const struct option_row rows[] = {
 	  .max = UINT32_MAX,
 	  .group = "Options",
 	  .help = "once it is good, take nothing below this epoch" },
-	{ .flag = "gate-timeout",
-	  .type = OPTION_INT,
-	  .at = offsetof(struct options, gate_timeout),
-	  .value_name = "S",
-	  .fallback = "300",
-	  .min = 1,
-	  .max = SLOT_GATE_SECONDS_MAX,
-	  .group = "Options",
-	  .help = "seconds that a version has to become good when another was here before" },
+	OTA_ROW_GATE_TIMEOUT(
+		"seconds that a version has to become good when another was here before"),
 	{ 0 },
 };
 

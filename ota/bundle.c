@@ -298,3 +298,17 @@ bool bundle_check_frame(const struct bundle *bundle, const struct bundle_piece *
 	hash_sha256(bytes, sha256);
 	return hash_equal(sha256, bundle->frames.at + number * BUNDLE_SHA256, sizeof(sha256));
 }
+
+bool bundle_read_frame(const struct bundle *bundle, const struct bundle_piece *piece, size_t i,
+		       int fd, struct buf *out, struct error *err)
+{
+	struct bundle_range range = bundle_frame_range(piece, i);
+
+	buf_reset(out);
+	if (!bundle_read_range(fd, range, out, err))
+		return false;
+	if (!bundle_check_frame(bundle, piece, i, buf_str(out)))
+		return error_set(err, ERROR_INVALID, "the bundle is damaged at byte %" PRIu64,
+				 range.offset);
+	return true;
+}

@@ -111,6 +111,9 @@ struct str bundle_manifest_text(const struct bundle *bundle);
 
 /* Where frame i (< frame_count) of the piece lies in the file. */
 struct bundle_range bundle_frame_range(const struct bundle_piece *piece, size_t i);
+/* Put frame i, proven, into *out (what was there goes).  ERROR_INVALID: damaged. */
+MUST_CHECK bool bundle_read_frame(const struct bundle *bundle, const struct bundle_piece *piece,
+				  size_t i, int fd, struct buf *out, struct error *err);
 /* Are these the signed bytes of that frame? */
 bool bundle_check_frame(const struct bundle *bundle, const struct bundle_piece *piece, size_t i,
 			struct str bytes);

@@ -140,17 +140,9 @@ bool unpacker_run(const struct bundle *bundle, const struct bundle_piece *piece,
 {
 	auto_buf bytes = BUF_INIT;
 
-	for (size_t i = 0; i < piece->frame_count; i++) {
-		struct bundle_range range = bundle_frame_range(piece, i);
-
-		buf_reset(&bytes);
-		if (!bundle_read_range(fd, range, &bytes, err))
+	for (size_t i = 0; i < piece->frame_count; i++)
+		if (!bundle_read_frame(bundle, piece, i, fd, &bytes, err) ||
+		    !unpacker_feed(unpacker, buf_str(&bytes), err))
 			return false;
-		if (!bundle_check_frame(bundle, piece, i, buf_str(&bytes)))
-			return error_set(err, ERROR_INVALID,
-					 "the bundle is damaged at byte %" PRIu64, range.offset);
-		if (!unpacker_feed(unpacker, buf_str(&bytes), err))
-			return false;
-	}
 	return unpacker_end(unpacker, err);
 }

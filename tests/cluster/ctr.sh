@@ -13,17 +13,6 @@ ctr() {
 	MOTE_DATA_DIR="$lab/n1/data" timeout 30 "$lab/mote" ctr "$@"
 }
 
-# fails STATUS TEXT COMMAND...: it ends with that status and says so in one line.
-fails() {
-	wanted=$1 text=$2 status=0
-	shift 2
-	output=$("$@" 2>&1) || status=$?
-	[ "$status" = "$wanted" ] && [ "$(echo "$output" | wc -l)" = 1 ] && [[ $output == *"$text"* ]] && return 0
-	echo "expected $wanted: $text" >&2
-	echo "     got $status: $output" >&2
-	return 1
-}
-
 # pod NAME [NAMESPACE]: two containers; the first has something to say.
 pod() {
 	k apply -n "${2:-default}" -f - <<- END

@@ -33,6 +33,17 @@ await() {
 	done
 }
 
+# fails STATUS TEXT COMMAND...: it ends with that status and says so in one line.
+fails() {
+	wanted=$1 text=$2 status=0
+	shift 2
+	output=$("$@" 2>&1) || status=$?
+	[ "$status" = "$wanted" ] && [ "$(echo "$output" | wc -l)" = 1 ] && [[ $output == *"$text"* ]] && return 0
+	echo "expected $wanted: $text" >&2
+	echo "     got $status: $output" >&2
+	return 1
+}
+
 # A free port of the loopback address.
 free_port() {
 	port=$((20000 + $$ % 20000))

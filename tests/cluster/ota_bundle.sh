@@ -9,17 +9,6 @@ cd "$(dirname "$0")/../.." || exit 1
 
 ota() { timeout 60 "$mote" ota "$@"; }
 
-# fails STATUS TEXT COMMAND...: it ends with that status and says so in one line.
-fails() {
-	wanted=$1 text=$2 status=0
-	shift 2
-	output=$("$@" 2>&1) || status=$?
-	[ "$status" = "$wanted" ] && [ "$(echo "$output" | wc -l)" = 1 ] && [[ $output == *"$text"* ]] && return 0
-	echo "expected $wanted: $text" >&2
-	echo "     got $status: $output" >&2
-	return 1
-}
-
 # Keys a, b, c and the root that takes two of them, in a folder of the test's own.
 begin() {
 	folder=$(mktemp -d -p "$scratch")
