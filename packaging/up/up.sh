@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 . packaging/up/common.sh
 need_root
 arch=$(uname -m | sed 's/^\(armv[67]\)l$/\1/')
-kubectl=$(command -v kubectl || packaging/deps/kubectl.sh)
+kubectl=$(command -v kubectl || packaging/deps/clients.sh kubectl)
 KUBECONFIG=$kubeconfig
 export KUBECONFIG
 

@@ -5,7 +5,7 @@
 scratch=$(mktemp -d)
 pids=
 failures=0
-kubectl=$(packaging/deps/kubectl.sh)
+kubectl=$(packaging/deps/clients.sh kubectl)
 mote=$PWD/build/mote
 
 end_processes() {

@@ -6,5 +6,5 @@ set -eu
 cd "$(dirname "$0")/../.."
 program=$1
 shift
-folder=$(packaging/deps/golden.sh) || { echo "golden: 0 passed, 1 failed"; exit 1; }
+folder=$(packaging/deps/clients.sh golden) || { echo "golden: 0 passed, 1 failed"; exit 1; }
 exec "$program" "$folder" "$@"

@@ -17,7 +17,7 @@ vm_guest=${vm_guest:-memory}
 machine=$(packaging/deps/vm.sh "$vm_arch") || exit 1
 [ "$vm_guest" = memory ] || vm_image=$(packaging/deps/vm_root.sh "$vm_arch") || exit 1
 if [ -z "${vm_inside:-}" ]; then
-	packaging/deps/kubectl.sh > /dev/null || exit 1
+	packaging/deps/clients.sh kubectl > /dev/null || exit 1
 	[ "$(id -u)" = 0 ] || as_root=--map-root-user
 	# shellcheck disable=SC2086
 	vm_inside=1 exec unshare ${as_root:-} --net --pid --fork --kill-child --mount-proc bash "$0" "$@"
