@@ -28,6 +28,7 @@ static const struct {
 	    { NULL, NULL } } },
 	{ "coordination.k8s.io", "v1", { { NULL, NULL } } },
 	{ "discovery.k8s.io", "v1", { { NULL, NULL } } },
+	{ "events.k8s.io", "v1", { { NULL, NULL } } },
 };
 
 static const struct {

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include "api/face.h"
 #include "base/clock.h"
 
 void table_print_age(int64_t seconds, struct buf *out)
@@ -53,9 +54,11 @@ static void print_column(const struct column *column, struct buf *out)
 
 void table_print_columns(const struct kind *kind, struct buf *out)
 {
+	const struct column *columns = face_kept(kind)->columns;
+
 	buf_add_byte(out, '[');
-	for (const struct column *column = kind->columns; column->name; column++) {
-		if (column != kind->columns)
+	for (const struct column *column = columns; column->name; column++) {
+		if (column != columns)
 			buf_add_byte(out, ',');
 		print_column(column, out);
 	}
@@ -143,20 +146,24 @@ void table_print_row(const struct kind *kind, const struct object *object,
 		     enum table_include include, struct buf *out)
 {
 	const struct json *root = object_json(object);
+	const struct column *columns = face_kept(kind)->columns;
+	auto_object shown = NULL;
 
 	buf_add_text(out, "{\"cells\":[");
-	for (const struct column *column = kind->columns; column->name; column++) {
-		if (column != kind->columns)
+	for (const struct column *column = columns; column->name; column++) {
+		if (column != columns)
 			buf_add_byte(out, ',');
 		print_cell(column, root, out);
 	}
 	buf_add_byte(out, ']');
-	print_conditions(kind, root, out);
+	print_conditions(face_kept(kind), root, out);
 	if (include != TABLE_NONE)
 		buf_add_text(out, ",\"object\":");
 	if (include == TABLE_METADATA)
 		print_metadata(root, out);
-	else if (include == TABLE_OBJECT)
-		buf_add_str(out, object_bytes(object));
+	else if (include == TABLE_OBJECT) {
+		shown = face_of(kind, object);
+		buf_add_str(out, object_bytes(shown));
+	}
 	buf_add_byte(out, '}');
 }

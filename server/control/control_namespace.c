@@ -102,7 +102,7 @@ static void on_pass(void *owner, struct str name)
 					  .on_done = on_answer,
 					  .of = emptying };
 
-		if (!(*kind)->namespaced)
+		if (!(*kind)->namespaced || (*kind)->stored_as)
 			continue;
 		emptying->running++;
 		client_call(control->client, &ask);

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "api/face.h"
 #include "api/protobuf.h"
 #include "api/table.h"
 #include "base/random.h"
@@ -209,6 +210,7 @@ void reply_object(struct request *req, int status, const struct object *object)
 		.objects = &object,
 		.count = 1,
 	};
+	auto_object shown = NULL;
 	auto_buf text = BUF_INIT;
 
 	if (req->answer == ANSWER_TABLE) {
@@ -216,9 +218,11 @@ void reply_object(struct request *req, int status, const struct object *object)
 	} else if (req->answer == ANSWER_PARTIAL) {
 		table_print_partial(object, &text);
 		reply_text(req, status, PARTIAL_TYPE, buf_str(&text));
-	} else if (req->answer != ANSWER_PROTOBUF ||
-		   !reply_protobuf(req, status, object_json(object), req->kind->type_name)) {
-		reply_bytes(req, status, object_bytes(object));
+	} else {
+		shown = face_of(req->kind, object);
+		if (req->answer != ANSWER_PROTOBUF ||
+		    !reply_protobuf(req, status, object_json(shown), req->kind->type_name))
+			reply_bytes(req, status, object_bytes(shown));
 	}
 }
 
@@ -242,7 +246,8 @@ static void print_plain_list(const struct reply_list *list, struct buf *out)
 	print_list_meta(list, out);
 	buf_add_text(out, ",\"items\":[");
 	for (size_t i = 0; i < list->count; i++) {
-		struct str bytes = object_bytes(list->objects[i]);
+		auto_object shown = face_of(list->kind, list->objects[i]);
+		struct str bytes = object_bytes(shown);
 
 		if (i > 0)
 			buf_add_byte(out, ',');

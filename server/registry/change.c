@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "api/face.h"
 #include "api/pulse.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -107,7 +108,7 @@ static bool check_conditions(struct changing *change, struct json_doc *doc,
 				 change->kind->name, STR_ARG(change->name));
 	if (version.len > 0 && !str_is(version, "0") &&
 	    (!str_to_u64(version, UINT64_MAX, &wanted) || wanted != object_revision(old)))
-		return status_conflict(err, change->kind, change->name);
+		return status_conflict(err, change->face, change->name);
 	if (uid.len > 0 && !str_equal(uid, object_uid(old)))
 		return error_set(err, ERROR_CONFLICT,
 				 "Operation cannot be fulfilled on %s \"" STR_FMT
@@ -115,6 +116,40 @@ static bool check_conditions(struct changing *change, struct json_doc *doc,
 				 ", UID in object meta: " STR_FMT,
 				 change->kind->plural, STR_ARG(change->name), STR_ARG(uid),
 				 STR_ARG(object_uid(old)));
+	return true;
+}
+
+/* What the rules have to say to the one who asks, beside the answer. */
+static void warn(struct changing *change, struct kind_work *work)
+{
+	auto_buf lines = BUF_INIT;
+	struct str rest;
+
+	if (!change->req)
+		return;
+	work->warnings = &lines;
+	if (change->kind->warn)
+		change->kind->warn(work);
+	if (change->face != change->kind && change->face->warn)
+		change->face->warn(work);
+	work->warnings = NULL;
+	rest = buf_str(&lines);
+	while (rest.len > 0)
+		request_warn(change->req, str_copy_arena(str_cut(&rest, '\n'), change->arena));
+}
+
+/* The rules of the kept kind, and those that its other face adds. */
+static bool validate(struct changing *change, struct kind_work *work, struct error *err)
+{
+	bool other = change->face != change->kind;
+
+	if (other && change->face->validate && strcmp(work->subresource, "delete") != 0)
+		change->face->validate(work);
+	if (!kind_validate(work, err))
+		return !other ? false
+			      : status_invalid(err, change->face, change->name, work->errors);
+	if (strcmp(work->subresource, "delete") != 0)
+		warn(change, work);
 	return true;
 }
 
@@ -148,7 +183,7 @@ static bool shape(struct changing *change, struct json_doc *doc, const struct ob
 		return false;
 	if (old)
 		bump_generation(change, doc, old);
-	return kind_validate(&work, err);
+	return validate(change, &work, err);
 }
 
 /* Deleted, nothing holds it any more, and no grace period is running. */
@@ -238,11 +273,11 @@ static const struct object *newest(struct changing *change)
 static bool check_goal(struct changing *change, const struct object *old, struct error *err)
 {
 	if (change->goal == CHANGE_CREATE && old)
-		return status_exists(err, change->kind, change->name);
+		return status_exists(err, change->face, change->name);
 	if (change->goal == CHANGE_UPDATE && !old)
-		return status_not_found(err, change->kind, change->name);
+		return status_not_found(err, change->face, change->name);
 	if (change->goal == CHANGE_PUT && !old && !change->kind->put_creates)
-		return status_not_found(err, change->kind, change->name);
+		return status_not_found(err, change->face, change->name);
 	return true;
 }
 
@@ -318,7 +353,9 @@ struct changing *change_of_request(struct request *req, enum change_goal goal)
 
 	change->registry = registry_of(req);
 	change->arena = req->arena;
-	change->kind = req->kind;
+	change->kind = face_kept(req->kind);
+	change->face = req->kind;
+	change->req = req;
 	change->namespace = req->namespace;
 	change->name = req->name;
 	change->subresource = str_copy_arena(req->subresource, req->arena);
@@ -334,7 +371,7 @@ void change_reply(struct changing *change, const struct object *result, const st
 {
 	struct request *req = change->of;
 	struct status_about about = {
-		.kind = change->kind,
+		.kind = change->face,
 		.name = change->name,
 		.causes = change->errors.count > 0 ? &change->errors : NULL,
 	};

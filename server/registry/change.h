@@ -17,7 +17,9 @@ enum change_goal {
 struct changing {
 	struct registry *registry;
 	struct arena *arena;
-	const struct kind *kind;
+	const struct kind *kind; /* that is kept */
+	const struct kind *face; /* that was asked for: the same, or another face of it */
+	struct request *req;     /* that hears the warnings, or NULL */
 	struct str namespace, name;
 	const char *subresource; /* "" = the object itself */
 	const struct user *user;

@@ -3,6 +3,7 @@
  */
 #include <assert.h>
 
+#include "api/face.h"
 #include "base/random.h"
 #include "server/registry/body.h"
 #include "server/registry/change.h"
@@ -28,6 +29,7 @@ static bool make_from_wish(struct changing *change, const struct object *old,
 	(void)old;
 	(void)err;
 	json_set_root(doc, json_clone(doc, json_root(creating->wish)));
+	face_to_kept(change->face, doc);
 	*out_doc = doc;
 	return true;
 }

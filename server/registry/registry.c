@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "api/face.h"
 #include "base/limits.h"
 #include "server/registry/registry_inside.h"
 #include "server/registry/sealing.h"
@@ -79,6 +80,7 @@ struct datastore *registry_store(struct registry *registry)
 
 void registry_key(const struct kind *kind, struct str namespace, struct str name, struct buf *out)
 {
+	kind = face_kept(kind);
 	buf_add_byte(out, '/');
 	buf_add_text(out, kind->group[0] ? kind->group : "core");
 	buf_add_byte(out, '/');

@@ -226,7 +226,7 @@ static void remove_newest(struct changing *change, struct removing *removing)
 	registry_key(change->kind, change->namespace, change->name, &key);
 	record = datastore_find_latest(change->registry->store, buf_str(&key));
 	if (!record) {
-		status_not_found(&err, change->kind, change->name);
+		status_not_found(&err, change->face, change->name);
 		change->on_done(change, NULL, &err);
 		return;
 	}
@@ -260,7 +260,7 @@ static void on_removed(struct changing *change, const struct object *result,
 {
 	struct removing_one *one = CONTAINER_OF(change->of, struct removing_one, removing);
 	struct request *req = one->req;
-	struct status_about about = { .kind = change->kind, .name = change->name };
+	struct status_about about = { .kind = change->face, .name = change->name };
 	auto_buf text = BUF_INIT;
 
 	if (err) {
@@ -296,7 +296,7 @@ static void on_evicted(struct changing *change, const struct object *result,
 		       const struct error *err)
 {
 	struct removing_one *one = CONTAINER_OF(change->of, struct removing_one, removing);
-	struct status_about about = { .kind = change->kind, .name = change->name };
+	struct status_about about = { .kind = change->face, .name = change->name };
 	auto_buf text = BUF_INIT;
 
 	if (err) {

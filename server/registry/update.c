@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 
+#include "api/face.h"
 #include "api/patch.h"
 #include "server/registry/body.h"
 #include "server/registry/change.h"
@@ -58,6 +59,7 @@ static bool make_from_body(struct changing *change, const struct object *old,
 	(void)old;
 	(void)err;
 	json_set_root(doc, json_clone(doc, json_root(updating->body)));
+	face_to_kept(change->face, doc);
 	*out_doc = doc;
 	return true;
 }
@@ -120,7 +122,7 @@ static bool make_from_patch(struct changing *change, const struct object *old,
 	struct request *req = change->of;
 	struct updating *updating = req->work;
 	struct body_wish wish = body_wish_of(req->kind, req->arena);
-	auto_json_doc doc = object_thaw(old);
+	auto_json_doc doc = face_thaw(change->face, old);
 	struct json *root = json_root(doc);
 	struct str before = str_of(str_copy_arena(meta_str(root, "resourceVersion"), req->arena));
 
@@ -133,6 +135,7 @@ static bool make_from_patch(struct changing *change, const struct object *old,
 	/* Only a revision that the patch itself has set is a condition. */
 	if (str_equal(meta_str(root, "resourceVersion"), before))
 		json_remove(meta_of(root), STR("resourceVersion"));
+	face_to_kept(change->face, doc);
 	*out_doc = take_ptr(&doc);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "api/face.h"
 #include "api/selector.h"
 #include "api/table.h"
 #include "base/clock.h"
@@ -37,7 +38,8 @@ struct watcher {
 struct encoded {
 	const struct change *change;
 	const struct object *last; /* the state before, with the change's revision: for DELETED */
-	struct buf added, modified, deleted;
+	/* As it is kept, and as its other face (a kept kind has one at most). */
+	struct buf added[2], modified[2], deleted[2];
 };
 
 struct hub {
@@ -102,6 +104,13 @@ static void print_table(struct watcher *watcher, const struct object *object, st
 	buf_add_text(out, "]}");
 }
 
+static void print_whole(const struct kind *kind, const struct object *object, struct buf *out)
+{
+	auto_object shown = face_of(kind, object);
+
+	buf_add_str(out, object_bytes(shown));
+}
+
 static void print_event(struct watcher *watcher, const char *type, const struct object *object,
 			struct buf *out)
 {
@@ -111,7 +120,7 @@ static void print_event(struct watcher *watcher, const char *type, const struct 
 	else if (watcher->req->answer == ANSWER_PARTIAL)
 		table_print_partial(object, out);
 	else
-		buf_add_str(out, object_bytes(object));
+		print_whole(watcher->req->kind, object, out);
 	buf_add_text(out, "}\n");
 }
 
@@ -148,6 +157,7 @@ static const struct object *last_state(struct encoded *encoded)
 static void deliver(struct watcher *watcher, struct encoded *encoded)
 {
 	const struct change *change = encoded->change;
+	size_t face = watcher->req->kind->stored_as != NULL;
 	bool before, after;
 
 	if (change->revision <= watcher->after || !str_starts(change->key, str_of(watcher->prefix)))
@@ -156,19 +166,21 @@ static void deliver(struct watcher *watcher, struct encoded *encoded)
 	before = change->before && filter_match(&watcher->filter, change->before);
 	after = change->after && filter_match(&watcher->filter, change->after);
 	if (after && before)
-		send_object(watcher, "MODIFIED", change->after, &encoded->modified);
+		send_object(watcher, "MODIFIED", change->after, &encoded->modified[face]);
 	else if (after)
-		send_object(watcher, "ADDED", change->after, &encoded->added);
+		send_object(watcher, "ADDED", change->after, &encoded->added[face]);
 	else if (before)
-		send_object(watcher, "DELETED", last_state(encoded), &encoded->deleted);
+		send_object(watcher, "DELETED", last_state(encoded), &encoded->deleted[face]);
 }
 
 static void encoded_clear(struct encoded *encoded)
 {
 	object_unref(encoded->last);
-	buf_clear(&encoded->added);
-	buf_clear(&encoded->modified);
-	buf_clear(&encoded->deleted);
+	for (size_t face = 0; face < 2; face++) {
+		buf_clear(&encoded->added[face]);
+		buf_clear(&encoded->modified[face]);
+		buf_clear(&encoded->deleted[face]);
+	}
 }
 
 static void on_change(struct datastore_listener *listener, const struct change *change)
