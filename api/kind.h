@@ -72,6 +72,7 @@ struct kind {
 	bool put_creates;    /* PUT of a missing object makes it */
 	bool needs_revision; /* an update must name its resourceVersion */
 	bool returns_object; /* DELETE answers the object, not a Status */
+	bool own_enums;      /* wrong enums of its own group are told by validate */
 	bool graceful;       /* DELETE has a grace period (pods) */
 	enum name_rule name_rule;
 	unsigned verbs;

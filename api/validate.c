@@ -176,15 +176,27 @@ static const char *join(const struct kind_work *work, const char *path, struct s
 	return field_path(work->errors, "%s." STR_FMT, path, STR_ARG(name));
 }
 
+/* Does the kind tell of wrong enums in this type itself?  Its group's types are those with the same
+ * package in front. */
+static bool own_enums(const struct kind *kind, const struct type *type)
+{
+	const char *dot = strrchr(kind->type_name, '.');
+	size_t package = dot ? (size_t)(dot - kind->type_name) + 1 : 0;
+
+	return kind->own_enums && strncmp(type->name, kind->type_name, package) == 0;
+}
+
 /* Walks what is there: enums only; what must be there is each kind's own business, with its own
  * words. */
 static void check_fields(const struct type *type, const struct kind_work *work,
 			 const struct json *object, const char *path)
 {
+	bool own = own_enums(work->kind, type);
+
 	for (struct json_iter it = json_iter(object); json_next(&it);) {
 		const struct field *field = field_find(type, it.key);
 
-		if (!field || (field->form != FIELD_MESSAGE && !field->values))
+		if (!field || (field->form != FIELD_MESSAGE && (!field->values || own)))
 			continue;
 		if (field->shape == FIELD_ONE) {
 			check_value(field, work, it.value, join(work, path, it.key));
