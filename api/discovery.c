@@ -14,6 +14,7 @@ static const struct {
 	const char *virtual[5][2]; /* plural, kind */
 } groups[] = {
 	{ "", "v1", { { NULL, NULL } } },
+	{ "apiregistration.k8s.io", "v1", { { NULL, NULL } } },
 	{ "apps", "v1", { { NULL, NULL } } },
 	{ "authentication.k8s.io",
 	  "v1",
@@ -26,8 +27,15 @@ static const struct {
 	    { "selfsubjectrulesreviews", "SelfSubjectRulesReview" },
 	    { "subjectaccessreviews", "SubjectAccessReview" },
 	    { NULL, NULL } } },
+	{ "certificates.k8s.io", "v1", { { NULL, NULL } } },
+	{ "networking.k8s.io", "v1", { { NULL, NULL } } },
+	{ "rbac.authorization.k8s.io", "v1", { { NULL, NULL } } },
+	{ "storage.k8s.io", "v1", { { NULL, NULL } } },
+	{ "admissionregistration.k8s.io", "v1", { { NULL, NULL } } },
+	{ "apiextensions.k8s.io", "v1", { { NULL, NULL } } },
 	{ "coordination.k8s.io", "v1", { { NULL, NULL } } },
 	{ "discovery.k8s.io", "v1", { { NULL, NULL } } },
+	{ "flowcontrol.apiserver.k8s.io", "v1", { { NULL, NULL } } },
 	{ "events.k8s.io", "v1", { { NULL, NULL } } },
 };
 

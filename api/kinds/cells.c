@@ -4,6 +4,7 @@
 #include "api/kinds/cells.h"
 
 #include "api/selector.h"
+#include "api/object.h"
 #include "api/table.h"
 #include "base/clock.h"
 
@@ -54,6 +55,11 @@ void cells_age(struct str time, struct buf *out)
 		buf_add_text(out, "<unknown>");
 	else
 		table_print_age(clock_wall_s() - then, out);
+}
+
+void cells_created(const struct json *object, struct buf *out)
+{
+	buf_add_str(out, meta_str(object, "creationTimestamp"));
 }
 
 void cells_count(size_t count, struct buf *out)

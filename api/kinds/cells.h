@@ -15,6 +15,8 @@ void cells_selector(const struct json *object, struct buf *out);
 void cells_map(const struct json *map, struct buf *out);
 /* Age of a time text: "5m", "<unknown>". */
 void cells_age(struct str time, struct buf *out);
+/* When it was made, as a date: what kinds without columns of their own show. */
+void cells_created(const struct json *object, struct buf *out);
 /* The number of entries of two maps. */
 void cells_count(size_t count, struct buf *out);
 
