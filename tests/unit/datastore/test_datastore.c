@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/random.h"
+#include "datastore/past.h"
 #include "tests/unit/harness.h"
 
 /* An item is a counted text. */
@@ -480,6 +482,72 @@ static void volatile_states_of_durable_keys(void)
 	close_all(store);
 }
 
+#define PAST_KEYS  40
+#define PAST_STEPS 300
+
+static void check_past(struct datastore *store, uint64_t revision, char (*want)[16],
+		       struct str after)
+{
+	AUTO(past_close) struct past *past = NULL;
+	struct past_record record;
+	char key[16];
+	struct error err;
+
+	CHECK_OK(past_open(store, revision, STR("/p/"), after, &past, &err), &err);
+	for (int i = 0; i < PAST_KEYS; i++) {
+		snprintf(key, sizeof(key), "/p/%02d", i);
+		if (!want[i][0] || (after.at && str_compare(str_of(key), after) <= 0))
+			continue;
+		CHECK(past_next(past, &record));
+		CHECK(str_is(record.key, key));
+		CHECK(str_is(text_bytes(record.item), want[i]));
+	}
+	CHECK(!past_next(past, &record));
+}
+
+/* Goal: each earlier state can be walked, whole and from the middle, as long as its changes are
+ * kept; of the rest it is said that they are not. */
+static void walks_the_past(void)
+{
+	static char states[PAST_STEPS + 1][PAST_KEYS][16];
+	static uint64_t revisions[PAST_STEPS + 1];
+	struct datastore *store = open_store(harness_folder());
+	struct past *past;
+	struct error err;
+	char key[16];
+
+	revisions[0] = datastore_revision(store);
+	for (int i = 1; i <= PAST_STEPS; i++) {
+		int at = (int)random_below(PAST_KEYS);
+		const struct record *record;
+		char *value = states[i][at];
+
+		memcpy(states[i], states[i - 1], sizeof(states[i]));
+		snprintf(key, sizeof(key), "/p/%02d", at);
+		record = datastore_find(store, str_of(key));
+		if (record && random_below(3) == 0)
+			value[0] = '\0';
+		else
+			snprintf(value, sizeof(states[i][at]), "%d", i);
+		CHECK_OK(put(store, key, value[0] ? value : NULL, record ? record->revision : 0,
+			     true, &err),
+			 &err);
+		CHECK_OK(put(store, "/other", "x",
+			     i == 1 ? 0 : datastore_find(store, STR("/other"))->revision, true,
+			     &err),
+			 &err);
+		loop_once(loop, 0); /* nothing to wait for */
+		revisions[i] = datastore_revision(store);
+	}
+	for (int i = 0; i <= PAST_STEPS; i++) {
+		check_past(store, revisions[i], states[i], STR_NONE);
+		check_past(store, revisions[i], states[i], STR("/p/20"));
+	}
+	CHECK(!past_open(store, revisions[0] - 1, STR("/p/"), STR_NONE, &past, &err));
+	CHECK_INT(err.kind, ERROR_EXPIRED);
+	close_all(store);
+}
+
 static const struct test tests[] = {
 	{ "visible after commit", visible_after_commit },
 	{ "lists in order", lists_in_order },
@@ -491,5 +559,6 @@ static const struct test tests[] = {
 	{ "seals and scrubs", seals_and_scrubs },
 	{ "writes newest again", writes_newest_again },
 	{ "volatile states of durable keys", volatile_states_of_durable_keys },
+	{ "walks the past", walks_the_past },
 };
 TEST_MAIN(tests)
