@@ -25,6 +25,10 @@
 #define LIMIT_WEBSOCKET_MESSAGE (1024u * 1024)
 /* RFC 6902 documents larger than this only exist to burn CPU; same number as kube-apiserver. */
 #define LIMIT_JSON_PATCH_OPS 10000
+/* Elements of one manager's fieldsV1: an object of 3 MiB cannot have more. */
+#define LIMIT_FIELDS 600000
+/* Conflicts told of an apply: nobody reads more. */
+#define LIMIT_APPLY_CONFLICTS 100
 /* Changes kept in memory for watchers; an older watch gets 410 and lists again. */
 #define LIMIT_FEED_EVENTS 8192
 #define LIMIT_FEED_BYTES  (8u * 1024 * 1024)
