@@ -34,6 +34,8 @@ procps                  pgrep
 dash                    dash
 wget                    wget
 shellcheck              shellcheck
+python3                 /usr/bin/python3
+npm                     npm
 busybox-static          /bin/busybox'
 
 # Programs of the administrator are not on everybody's path.

@@ -36,10 +36,10 @@ build_tools() {
 	source=${MOTE_APIBENCH:-../shared/bench/apibench}
 	if [ ! -e "$source/main.go" ]; then
 		echo "the load tool is not at $source" > "$scratch/no-apibench"
-	elif ! go=$($here/go.sh 2> "$scratch/go.log"); then
+	elif ! go=$(packaging/deps/clients.sh client-go 2> "$scratch/go.log")/usr/lib/go-1.24; then
 		echo "no Go: $(tail -n 1 "$scratch/go.log")" > "$scratch/no-apibench"
-	elif ! ( cd "$source" && CGO_ENABLED=0 GOFLAGS=-mod=mod GOCACHE=$main_folder/build/bench/go-cache \
-		"$go" build -p 2 -trimpath -o "$main_folder/build/bench/apibench" . ) > "$scratch/go.log" 2>&1; then
+	elif ! ( cd "$source" && GOROOT=$go GOTOOLCHAIN=local CGO_ENABLED=0 GOFLAGS=-mod=mod \
+		GOCACHE=$main_folder/build/bench/go-cache "$go/bin/go" build -p 2 -trimpath -o "$main_folder/build/bench/apibench" . ) > "$scratch/go.log" 2>&1; then
 		echo "the load tool cannot be built: $(tail -n 1 "$scratch/go.log")" > "$scratch/no-apibench"
 	fi
 	make --no-print-directory dist DIST="$scratch/dist" DIST_URL="$scratch/dist" DIST_ARCHS="$(uname -m)" \
