@@ -18,7 +18,8 @@
 		  "MOTE_DATA_DIR, what the configuration says)" }
 /* The same with int64_t gate_timeout. */
 #define OTA_ROW_GATE_TIMEOUT(what)                                                                 \
-	{ .flag = "gate-timeout", .type = OPTION_INT, .at = offsetof(struct options, gate_timeout), \
+	{ .flag = "gate-timeout", .type = OPTION_INT,                                              \
+	  .at = offsetof(struct options, gate_timeout),                                            \
 	  .value_name = "S", .fallback = "300", .min = 1, .max = SLOT_GATE_SECONDS_MAX,            \
 	  .group = "Options", .help = what }
 /* clang-format on */
