@@ -1,11 +1,12 @@
 /*
- * node_service.c - a table of three paths.
+ * node_service.c - a table of paths.
  */
 #include "agent/node_service.h"
 
 #include <assert.h>
 
 #include "agent/log_reader.h"
+#include "agent/port_forward.h"
 #include "api/status.h"
 #include "base/clock.h"
 
@@ -19,6 +20,7 @@ struct node_service {
 	struct loop *loop;
 	struct pods *pods;
 	struct exec_bridges *bridges;
+	struct port_forwards *forwards;
 	struct list logs;
 };
 
@@ -26,7 +28,7 @@ struct node_service {
 struct asked {
 	struct node_service *service;
 	struct http_request *req;
-	struct str verb, namespace, name, container;
+	struct str verb, namespace, name, container; /* or a port */
 	struct http_param *params;
 	size_t param_count;
 	struct pod *pod;
@@ -80,13 +82,15 @@ static bool read_asked(struct node_service *service, struct http_request *req, s
 	out->namespace = str_cut(&rest, '/');
 	out->name = str_cut(&rest, '/');
 	out->container = rest;
-	if (!http_parse_query(req->query, req->arena, &out->params, &out->param_count, err))
-		return false;
-	out->pod = pods_find(service->pods, out->namespace, out->name);
-	if (!out->pod)
-		return error_set(err, ERROR_NOT_FOUND, "pod \"" STR_FMT "\" is not on this node",
-				 STR_ARG(out->name));
-	return true;
+	return http_parse_query(req->query, req->arena, &out->params, &out->param_count, err);
+}
+
+static bool find_pod(struct asked *asked, struct error *err)
+{
+	asked->pod = pods_find(asked->service->pods, asked->namespace, asked->name);
+	return asked->pod ||
+	       error_set(err, ERROR_NOT_FOUND, "pod \"" STR_FMT "\" is not on this node",
+			 STR_ARG(asked->name));
 }
 
 /* --- logs --- */
@@ -251,7 +255,7 @@ static bool start_bridge(struct asked *asked, const char *const *argv, struct er
 				 "container \"" STR_FMT "\" of pod \"" STR_FMT "\" is not running",
 				 STR_ARG(asked->container), STR_ARG(asked->name));
 	/* Nothing else is in the way: the server words it for its client. */
-	if (asked->req->head.upgrade)
+	if (http_has_token(&asked->req->head, "Upgrade", "mote-exec"))
 		exec_bridge_start(asked->service->bridges, asked->req, &plan);
 	else
 		http_reply(asked->req, 426, "text/plain", STR("an upgrade is required"));
@@ -272,17 +276,89 @@ static bool serve_attach(struct asked *asked, struct error *err)
 	return start_bridge(asked, NULL, err);
 }
 
+/* --- connections --- */
+
+static bool read_port(struct str text, unsigned *out, struct error *err)
+{
+	uint64_t port;
+
+	if (!str_to_u64(text, 65535, &port) || port == 0)
+		return error_set(err, ERROR_BAD_REQUEST, "\"" STR_FMT "\" is no port",
+				 STR_ARG(text));
+	*out = (unsigned)port;
+	return true;
+}
+
+static bool wants_connection(const struct asked *asked, struct error *err)
+{
+	return http_has_token(&asked->req->head, "Upgrade", "mote-forward") ||
+	       error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
+}
+
+static bool serve_port(struct asked *asked, struct error *err)
+{
+	struct sandbox *sandbox = pod_sandbox(asked->pod);
+	unsigned port;
+
+	if (!wants_connection(asked, err) || !read_port(asked->container, &port, err))
+		return false;
+	if (!sandbox || !*sandbox_netns(sandbox))
+		return error_set(err, ERROR_BAD_REQUEST, "pod \"" STR_FMT "\" is not running",
+				 STR_ARG(asked->name));
+	port_forward_local(asked->service->forwards, asked->req, sandbox_netns(sandbox), port);
+	return true;
+}
+
+static bool serve_dial(struct asked *asked, struct error *err)
+{
+	unsigned port;
+
+	if (!wants_connection(asked, err) || !read_port(asked->name, &port, err))
+		return false;
+	port_forward_address(asked->service->forwards, asked->req, asked->namespace, port);
+	return true;
+}
+
+/* --- about the node --- */
+
+static bool serve_health(struct asked *asked, struct error *err)
+{
+	(void)err;
+	http_reply(asked->req, 200, "text/plain; charset=utf-8", STR("ok"));
+	return true;
+}
+
+static bool serve_pods(struct asked *asked, struct error *err)
+{
+	auto_buf out = BUF_INIT;
+	struct pod *pod;
+	const char *comma = "";
+
+	(void)err;
+	buf_add_text(&out, "{\"kind\":\"PodList\",\"apiVersion\":\"v1\",\"metadata\":{},"
+			   "\"items\":[");
+	for (size_t i = 0; (pod = pods_next(asked->service->pods, &i)); comma = ",") {
+		buf_add_text(&out, comma);
+		json_print(pod_object(pod), &out);
+	}
+	buf_add_text(&out, "]}");
+	http_reply(asked->req, 200, "application/json", buf_str(&out));
+	return true;
+}
+
 /* --- requests --- */
 
 void node_service_request(struct node_service *service, struct http_request *req)
 {
 	static const struct {
 		const char *verb;
+		bool of_pod;
 		bool (*serve)(struct asked *asked, struct error *err);
 	} rows[] = {
-		{ "containerLogs", serve_logs },
-		{ "exec", serve_exec },
-		{ "attach", serve_attach },
+		{ "containerLogs", true, serve_logs }, { "exec", true, serve_exec },
+		{ "attach", true, serve_attach },      { "portForward", true, serve_port },
+		{ "dial", false, serve_dial },         { "healthz", false, serve_health },
+		{ "pods", false, serve_pods },
 	};
 	struct asked asked;
 	struct error err;
@@ -294,7 +370,7 @@ void node_service_request(struct node_service *service, struct http_request *req
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		if (!str_is(asked.verb, rows[i].verb))
 			continue;
-		if (!rows[i].serve(&asked, &err))
+		if ((rows[i].of_pod && !find_pod(&asked, &err)) || !rows[i].serve(&asked, &err))
 			refuse(req, &err);
 		return;
 	}
@@ -315,6 +391,7 @@ struct node_service *node_service_new(struct loop *loop, struct pods *pods,
 	service->loop = loop;
 	service->pods = pods;
 	service->bridges = bridges;
+	service->forwards = port_forwards_new(loop);
 	list_init(&service->logs);
 	service->http = (struct http_service){
 		.on_request = on_request, .body_max = 4096, .idle_ms = IDLE_MS, .body_ms = BODY_MS
@@ -327,6 +404,7 @@ void node_service_free(struct node_service *service)
 	if (!service)
 		return;
 	exec_bridges_end(service->bridges, NULL);
+	port_forwards_free(service->forwards);
 	LIST_EACH_SAFE(&service->logs, link)
 	{
 		struct log_call *log = LIST_OWNER(link, struct log_call, link);

@@ -1,10 +1,14 @@
 /*
- * node_service.h - what the server asks this node for: logs, exec, attach (HTTP over the tunnel's
- * service "node").
+ * node_service.h - what the server asks this node for: logs, exec, attach, connections (HTTP over
+ * the tunnel's service "node").
  *
  *   GET /containerLogs/NAMESPACE/POD/CONTAINER?follow=&tailLines=...   text
  *   GET /exec/NAMESPACE/POD/CONTAINER?command=...   Upgrade: mote-exec  (exec_bridge.h)
  *   GET /attach/NAMESPACE/POD/CONTAINER?stdin=...   Upgrade: mote-exec
+ *   GET /portForward/NAMESPACE/POD/PORT             Upgrade: mote-forward  (port_forward.h)
+ *   GET /dial/ADDRESS/PORT                          Upgrade: mote-forward
+ *   GET /healthz   "ok"
+ *   GET /pods      a PodList of what this node has
  *
  * Whoever can open the stream is the server: rights were checked there.  Loop thread only.
  */
