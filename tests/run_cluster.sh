@@ -1,23 +1,38 @@
 #!/bin/sh
-# run_cluster.sh - runs every test of tests/cluster and sums up; the last line is for machines.
+# run_cluster.sh - runs every test of tests/cluster, two files at a time, and sums up; the last line is for machines.
+#
+# Most of the time they wait for something to come true, so two share a machine without harm.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+
+if [ "${1:-}" = one ]; then
+	name=$(basename "$2" .sh)
+	begin=$(date +%s)
+	bash "$2" > "$3/$name.out" 2>&1
+	echo $? > "$3/$name.status"
+	cat "$3/$name.out"
+	echo "-- $name: $(($(date +%s) - begin)) s"
+	exit 0
+fi
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+for file in tests/cluster/*.sh; do
+	case $(basename "$file") in lib*) ;; *) echo "$file" ;; esac
+done > "$results/files"
+xargs -P 2 -I FILE sh tests/run_cluster.sh one FILE "$results" < "$results/files"
+
 passed=0
 failed=0
-for file in tests/cluster/*.sh; do
-	case $(basename "$file") in lib*) continue ;; esac
+while read -r file; do
 	name=$(basename "$file" .sh)
-	begin=$(date +%s)
-	output=$(bash "$file" 2>&1)
-	status=$?
-	echo "$output"
-	echo "-- $name: $(($(date +%s) - begin)) s"
+	status=$(cat "$results/$name.status" 2>/dev/null || echo none)
 	# Not the last line alone: the shell may still have a word to say about a process that was killed.
 	# shellcheck disable=SC2046
-	set -- $(echo "$output" | sed -n "s/^$name: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p" | tail -n 1)
+	set -- $(sed -n "s/^$name: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p" "$results/$name.out" 2>/dev/null | tail -n 1)
 	passed=$((passed + ${1:-0}))
 	failed=$((failed + ${2:-1}))
 	[ "$status" = 0 ] || [ "${2:-1}" != 0 ] || failed=$((failed + 1))
-done
+done < "$results/files"
 echo "cluster: $passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

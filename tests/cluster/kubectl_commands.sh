@@ -38,7 +38,7 @@ like() {
 
 test_every_command_is_here() {
 	k --help | sed -n 's/^  \([a-z-]*\)  .*/\1/p' | while read -r command; do
-		grep -Eq "\b(k|\\\$kubectl\") (-n [a-z]* )?$command\b" "$0" || { echo "not tried: kubectl $command"; false; }
+		grep -Eq "(\bk|kubectl\") (-n [a-z]* )?$command\b" "$0" || { echo "not tried: kubectl $command"; false; }
 	done
 }
 
