@@ -4,39 +4,49 @@
 #include "api/discovery.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "api/kind.h"
 
-/* Groups in order of priority; a group's kinds are those of kind_list.  `virtual`: resources that
- * only answer. */
-static const struct {
-	const char *group, *version;
-	const char *virtual[5][2]; /* plural, kind */
-} groups[] = {
-	{ "", "v1", { { NULL, NULL } } },
-	{ "apiregistration.k8s.io", "v1", { { NULL, NULL } } },
-	{ "apps", "v1", { { NULL, NULL } } },
-	{ "authentication.k8s.io",
-	  "v1",
-	  { { "selfsubjectreviews", "SelfSubjectReview" },
-	    { "tokenreviews", "TokenReview" },
-	    { NULL, NULL } } },
-	{ "authorization.k8s.io",
-	  "v1",
-	  { { "selfsubjectaccessreviews", "SelfSubjectAccessReview" },
-	    { "selfsubjectrulesreviews", "SelfSubjectRulesReview" },
-	    { "subjectaccessreviews", "SubjectAccessReview" },
-	    { NULL, NULL } } },
-	{ "certificates.k8s.io", "v1", { { NULL, NULL } } },
-	{ "networking.k8s.io", "v1", { { NULL, NULL } } },
-	{ "rbac.authorization.k8s.io", "v1", { { NULL, NULL } } },
-	{ "storage.k8s.io", "v1", { { NULL, NULL } } },
-	{ "admissionregistration.k8s.io", "v1", { { NULL, NULL } } },
-	{ "apiextensions.k8s.io", "v1", { { NULL, NULL } } },
-	{ "coordination.k8s.io", "v1", { { NULL, NULL } } },
-	{ "discovery.k8s.io", "v1", { { NULL, NULL } } },
-	{ "flowcontrol.apiserver.k8s.io", "v1", { { NULL, NULL } } },
-	{ "events.k8s.io", "v1", { { NULL, NULL } } },
+#define KINDS_MAX 128 /* of one group-version */
+
+static const struct discovery_posted authentication[] = {
+	{ "selfsubjectreviews", "SelfSubjectReview", false },
+	{ "tokenreviews", "TokenReview", false },
+	{ NULL, NULL, false },
+};
+static const struct discovery_posted authorization[] = {
+	{ "selfsubjectaccessreviews", "SelfSubjectAccessReview", false },
+	{ "selfsubjectrulesreviews", "SelfSubjectRulesReview", false },
+	{ "subjectaccessreviews", "SubjectAccessReview", false },
+	{ NULL, NULL, false },
+};
+
+/* All groups in order of priority: where a short name is that of two, the first one is meant.  Of
+ * several versions the first is preferred.  A row without kinds is not told. */
+static const struct discovery_group rows[] = {
+	{ "", "v1", NULL },
+	{ "apiregistration.k8s.io", "v1", NULL },
+	{ "apps", "v1", NULL },
+	{ "events.k8s.io", "v1", NULL },
+	{ "authentication.k8s.io", "v1", authentication },
+	{ "authorization.k8s.io", "v1", authorization },
+	{ "autoscaling", "v2", NULL },
+	{ "autoscaling", "v1", NULL },
+	{ "batch", "v1", NULL },
+	{ "certificates.k8s.io", "v1", NULL },
+	{ "networking.k8s.io", "v1", NULL },
+	{ "policy", "v1", NULL },
+	{ "rbac.authorization.k8s.io", "v1", NULL },
+	{ "storage.k8s.io", "v1", NULL },
+	{ "admissionregistration.k8s.io", "v1", NULL },
+	{ "apiextensions.k8s.io", "v1", NULL },
+	{ "scheduling.k8s.io", "v1", NULL },
+	{ "coordination.k8s.io", "v1", NULL },
+	{ "node.k8s.io", "v1", NULL },
+	{ "discovery.k8s.io", "v1", NULL },
+	{ "flowcontrol.apiserver.k8s.io", "v1", NULL },
+	{ "metrics.k8s.io", "v1beta1", NULL },
 };
 
 static const struct {
@@ -53,14 +63,33 @@ static const struct {
 	{ VERB_WATCH, "watch" },
 };
 
-bool discovery_group_version(size_t i, struct str *out_group, struct str *out_version)
+static bool is_of(const struct kind *kind, const struct discovery_group *group)
 {
-	if (i >= ARRAY_LENGTH(groups))
-		return false;
-	*out_group = str_of(groups[i].group);
-	*out_version = str_of(groups[i].version);
-	return true;
+	return strcmp(kind->group, group->group) == 0 && strcmp(kind->version, group->version) == 0;
 }
+
+static bool has_any(const struct discovery_group *group)
+{
+	for (const struct kind *const *at = kind_list; *at; at++)
+		if (is_of(*at, group))
+			return true;
+	return group->posted != NULL;
+}
+
+const struct discovery_group *discovery_group(size_t i)
+{
+	for (size_t at = 0; at < ARRAY_LENGTH(rows); at++)
+		if (has_any(&rows[at]) && i-- == 0)
+			return &rows[at];
+	return NULL;
+}
+
+static bool is_of_group(const struct discovery_group *row, const char *group)
+{
+	return row && strcmp(row->group, group) == 0;
+}
+
+/* --- parts --- */
 
 static struct json *verbs_of(struct json_doc *doc, unsigned verbs)
 {
@@ -72,13 +101,11 @@ static struct json *verbs_of(struct json_doc *doc, unsigned verbs)
 	return list;
 }
 
-static struct json *texts_of(struct json_doc *doc, const char *const *texts)
+static void put_texts(struct json_doc *doc, struct json *to, const char *key,
+		      const char *const *texts)
 {
-	struct json *list = json_new_array(doc);
-
 	for (; texts && *texts; texts++)
-		json_append(list, json_new_text(doc, *texts));
-	return list;
+		json_append(json_sub_array(doc, to, key), json_new_text(doc, *texts));
 }
 
 static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
@@ -95,22 +122,67 @@ static void put_singular(struct json_doc *doc, struct json *to, const char *key,
 	json_put(doc, to, key, json_new_str(doc, buf_str(&lower)));
 }
 
-static bool is_of(const struct kind *kind, size_t group)
+static const char *singular_of(const struct kind *kind)
 {
-	return strcmp(kind->group, groups[group].group) == 0 &&
-	       strcmp(kind->version, groups[group].version) == 0;
+	return kind->singular ? kind->singular : kind->name;
+}
+
+static int by_plural(const void *a, const void *b)
+{
+	return strcmp((*(const struct kind *const *)a)->plural,
+		      (*(const struct kind *const *)b)->plural);
+}
+
+/* The kinds of a group-version by plural. */
+static size_t kinds_of(const struct discovery_group *group, const struct kind *out[KINDS_MAX])
+{
+	size_t count = 0;
+
+	for (const struct kind *const *at = kind_list; *at; at++) {
+		assert(count < KINDS_MAX);
+		if (is_of(*at, group))
+			out[count++] = *at;
+	}
+	qsort(out, count, sizeof(*out), by_plural);
+	return count;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct subresource *const *)a)->name,
+		      (*(const struct subresource *const *)b)->name);
+}
+
+#define SUBRESOURCES_MAX 32
+
+static size_t subresources_of(const struct kind *kind,
+			      const struct subresource *out[SUBRESOURCES_MAX])
+{
+	size_t count = 0;
+
+	for (const struct subresource *sub = kind->subresources; sub && sub->name; sub++) {
+		assert(count < SUBRESOURCES_MAX);
+		out[count++] = sub;
+	}
+	qsort(out, count, sizeof(*out), by_name);
+	return count;
 }
 
 /* --- aggregated --- */
 
-static struct json *response_kind(struct json_doc *doc, const char *group, const char *version,
-				  const char *kind)
+/* Group and version are said only where they are not those of the list. */
+static struct json *response_kind(struct json_doc *doc, const struct kind *kind,
+				  const struct subresource *sub, const char *name)
 {
 	struct json *response = json_new_object(doc);
+	const char *group = sub && sub->group ? sub->group : "";
+	const char *version = sub && sub->version ? sub->version : "";
+	bool same =
+		!kind || (strcmp(group, kind->group) == 0 && strcmp(version, kind->version) == 0);
 
-	put_text(doc, response, "group", group);
-	put_text(doc, response, "version", version);
-	put_text(doc, response, "kind", kind);
+	put_text(doc, response, "group", same ? "" : group);
+	put_text(doc, response, "version", same ? "" : version);
+	put_text(doc, response, "kind", name);
 	return response;
 }
 
@@ -121,99 +193,114 @@ static struct json *aggregated_sub(struct json_doc *doc, const struct kind *kind
 
 	put_text(doc, item, "subresource", sub->name);
 	json_put(doc, item, "responseKind",
-		 response_kind(doc, sub->group ? sub->group : kind->group,
-			       sub->version ? sub->version : kind->version,
-			       sub->kind ? sub->kind : kind->name));
+		 response_kind(doc, kind, sub, sub->kind ? sub->kind : kind->name));
 	json_put(doc, item, "verbs", verbs_of(doc, sub->verbs));
 	return item;
 }
 
 static struct json *aggregated_kind(struct json_doc *doc, const struct kind *kind)
 {
+	const struct subresource *subs[SUBRESOURCES_MAX];
+	size_t count = subresources_of(kind, subs);
 	struct json *item = json_new_object(doc);
 
 	put_text(doc, item, "resource", kind->plural);
-	json_put(doc, item, "responseKind",
-		 response_kind(doc, kind->group, kind->version, kind->name));
+	json_put(doc, item, "responseKind", response_kind(doc, kind, NULL, kind->name));
 	put_text(doc, item, "scope", kind->namespaced ? "Namespaced" : "Cluster");
-	put_singular(doc, item, "singularResource", kind->singular ? kind->singular : kind->name);
+	put_singular(doc, item, "singularResource", singular_of(kind));
 	json_put(doc, item, "verbs", verbs_of(doc, kind->verbs));
-	if (kind->short_names)
-		json_put(doc, item, "shortNames", texts_of(doc, kind->short_names));
-	if (kind->categories)
-		json_put(doc, item, "categories", texts_of(doc, kind->categories));
-	for (const struct subresource *sub = kind->subresources; sub && sub->name; sub++)
+	put_texts(doc, item, "shortNames", kind->short_names);
+	put_texts(doc, item, "categories", kind->categories);
+	for (size_t i = 0; i < count; i++)
 		json_append(json_sub_array(doc, item, "subresources"),
-			    aggregated_sub(doc, kind, sub));
+			    aggregated_sub(doc, kind, subs[i]));
 	return item;
 }
 
-static struct json *aggregated_virtual(struct json_doc *doc, size_t group, size_t i)
+static struct json *aggregated_posted(struct json_doc *doc, const struct discovery_posted *posted)
 {
 	struct json *item = json_new_object(doc);
 
-	put_text(doc, item, "resource", groups[group].virtual[i][0]);
-	json_put(doc, item, "responseKind",
-		 response_kind(doc, groups[group].group, groups[group].version,
-			       groups[group].virtual[i][1]));
-	put_text(doc, item, "scope", "Cluster");
-	put_singular(doc, item, "singularResource", groups[group].virtual[i][1]);
+	put_text(doc, item, "resource", posted->plural);
+	json_put(doc, item, "responseKind", response_kind(doc, NULL, NULL, posted->kind));
+	put_text(doc, item, "scope", posted->namespaced ? "Namespaced" : "Cluster");
+	put_singular(doc, item, "singularResource", posted->kind);
 	json_put(doc, item, "verbs", verbs_of(doc, VERB_CREATE));
 	return item;
 }
 
-static struct json *aggregated_group(struct json_doc *doc, size_t group)
+static struct json *aggregated_version(struct json_doc *doc, const struct discovery_group *group)
 {
-	struct json *item = json_new_object(doc), *version = json_new_object(doc), *resources;
+	const struct kind *kinds[KINDS_MAX];
+	size_t count = kinds_of(group, kinds);
+	struct json *version = json_new_object(doc), *resources;
 
-	put_text(doc, json_sub_object(doc, item, "metadata"), "name", groups[group].group);
-	json_append(json_sub_array(doc, item, "versions"), version);
-	put_text(doc, version, "version", groups[group].version);
-	put_text(doc, version, "freshness", "Current");
+	put_text(doc, version, "version", group->version);
 	resources = json_sub_array(doc, version, "resources");
-	for (const struct kind *const *at = kind_list; *at; at++)
-		if (is_of(*at, group))
-			json_append(resources, aggregated_kind(doc, *at));
-	for (size_t i = 0; groups[group].virtual[i][0]; i++)
-		json_append(resources, aggregated_virtual(doc, group, i));
-	return item;
+	for (size_t i = 0; i < count; i++)
+		json_append(resources, aggregated_kind(doc, kinds[i]));
+	for (const struct discovery_posted *at = group->posted; at && at->plural; at++)
+		json_append(resources, aggregated_posted(doc, at));
+	put_text(doc, version, "freshness", "Current");
+	return version;
 }
 
-void discovery_print_aggregated(bool core, struct buf *out)
+void discovery_print_aggregated(bool core, const char *version, struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *list = json_new_object(doc), *items;
+	const struct discovery_group *row;
 
 	put_text(doc, list, "kind", "APIGroupDiscoveryList");
-	put_text(doc, list, "apiVersion", "apidiscovery.k8s.io/v2");
+	json_put(doc, list, "apiVersion", json_new_print(doc, "apidiscovery.k8s.io/%s", version));
 	json_sub_object(doc, list, "metadata");
 	items = json_sub_array(doc, list, "items");
-	for (size_t i = 0; i < ARRAY_LENGTH(groups); i++)
-		if (core == (groups[i].group[0] == '\0'))
-			json_append(items, aggregated_group(doc, i));
+	for (size_t i = 0; (row = discovery_group(i));) {
+		struct json *item = json_new_object(doc), *meta;
+		const char *group = row->group;
+
+		meta = json_sub_object(doc, item, "metadata");
+		if (group[0])
+			put_text(doc, meta, "name", group);
+		json_put(doc, meta, "creationTimestamp", json_new_null(doc));
+		for (; is_of_group(row, group); row = discovery_group(++i))
+			json_append(json_sub_array(doc, item, "versions"),
+				    aggregated_version(doc, row));
+		if (core == (group[0] == '\0'))
+			json_append(items, item);
+	}
 	json_print(list, out);
 }
 
 /* --- legacy --- */
 
-void discovery_print_versions(struct buf *out)
+void discovery_print_versions(const char *address, struct buf *out)
 {
-	buf_add_text(
-		out,
-		"{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],\"serverAddressByClientCIDRs\":"
-		"[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"\"}]}");
+	buf_add_print(out,
+		      "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],"
+		      "\"serverAddressByClientCIDRs\":"
+		      "[{\"clientCIDR\":\"0.0.0.0/0\",\"serverAddress\":\"%s\"}]}\n",
+		      address);
 }
 
-static struct json *legacy_group(struct json_doc *doc, size_t group)
+/* All versions of the group whose first row is i; *after is the first row of the next one. */
+static struct json *legacy_group(struct json_doc *doc, size_t i, size_t *after)
 {
-	struct json *item = json_new_object(doc), *version = json_new_object(doc);
+	const char *group = discovery_group(i)->group;
+	struct json *item = json_new_object(doc), *preferred = NULL;
 
-	json_put(doc, version, "groupVersion",
-		 json_new_print(doc, "%s/%s", groups[group].group, groups[group].version));
-	put_text(doc, version, "version", groups[group].version);
-	put_text(doc, item, "name", groups[group].group);
-	json_append(json_sub_array(doc, item, "versions"), version);
-	json_put(doc, item, "preferredVersion", json_clone(doc, version));
+	put_text(doc, item, "name", group);
+	for (; is_of_group(discovery_group(i), group); i++) {
+		const char *text = discovery_group(i)->version;
+		struct json *version = json_new_object(doc);
+
+		json_put(doc, version, "groupVersion", json_new_print(doc, "%s/%s", group, text));
+		put_text(doc, version, "version", text);
+		json_append(json_sub_array(doc, item, "versions"), version);
+		preferred = preferred ? preferred : version;
+	}
+	json_put(doc, item, "preferredVersion", json_clone(doc, preferred));
+	*after = i;
 	return item;
 }
 
@@ -225,99 +312,135 @@ void discovery_print_groups(struct buf *out)
 	put_text(doc, list, "kind", "APIGroupList");
 	put_text(doc, list, "apiVersion", "v1");
 	items = json_sub_array(doc, list, "groups");
-	for (size_t i = 0; i < ARRAY_LENGTH(groups); i++)
-		if (groups[i].group[0])
-			json_append(items, legacy_group(doc, i));
+	for (size_t i = 0; discovery_group(i);) {
+		bool core = discovery_group(i)->group[0] == '\0';
+		struct json *item = legacy_group(doc, i, &i);
+
+		if (!core)
+			json_append(items, item);
+	}
 	json_print(list, out);
 }
 
 bool discovery_print_group(struct str group, struct buf *out)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(groups); i++) {
+	for (size_t i = 0; group.len > 0 && discovery_group(i); i++) {
 		auto_json_doc doc = NULL;
-		struct json *item;
+		struct json *root, *item;
 
-		if (!groups[i].group[0] || !str_is(group, groups[i].group))
+		if (!str_is(group, discovery_group(i)->group))
 			continue;
 		doc = json_doc_new();
-		item = legacy_group(doc, i);
-		put_text(doc, item, "kind", "APIGroup");
-		put_text(doc, item, "apiVersion", "v1");
-		json_print(item, out);
+		root = json_new_object(doc);
+		put_text(doc, root, "kind", "APIGroup");
+		put_text(doc, root, "apiVersion", "v1");
+		item = legacy_group(doc, i, &i);
+		for (struct json_iter it = json_iter(item); json_next(&it);)
+			json_put_str(doc, root, it.key, json_clone(doc, it.value));
+		json_print(root, out);
 		return true;
 	}
 	return false;
 }
 
-static struct json *legacy_resource(struct json_doc *doc, const struct kind *kind, const char *name)
+static struct json *legacy_resource(struct json_doc *doc, const char *name, const char *singular,
+				    bool namespaced, const char *kind)
 {
 	struct json *item = json_new_object(doc);
 
 	put_text(doc, item, "name", name);
-	put_singular(doc, item, "singularName",
-		     strchr(name, '/') ? ""
-		     : kind->singular  ? kind->singular
-				       : kind->name);
-	json_put(doc, item, "namespaced", json_new_bool(doc, kind->namespaced));
-	put_text(doc, item, "kind", kind->name);
+	put_singular(doc, item, "singularName", singular);
+	json_put(doc, item, "namespaced", json_new_bool(doc, namespaced));
+	put_text(doc, item, "kind", kind);
 	return item;
 }
 
-static void add_legacy_kind(struct json_doc *doc, struct json *list, const struct kind *kind)
+static struct json *legacy_sub(struct json_doc *doc, const struct kind *kind,
+			       const struct subresource *sub)
 {
-	struct json *item = legacy_resource(doc, kind, kind->plural);
+	auto_free char *name = memory_print("%s/%s", kind->plural, sub->name);
+	struct json *item = legacy_resource(doc, name, "", kind->namespaced,
+					    sub->kind ? sub->kind : kind->name);
 
-	json_put(doc, item, "verbs", verbs_of(doc, kind->verbs));
-	if (kind->short_names)
-		json_put(doc, item, "shortNames", texts_of(doc, kind->short_names));
-	if (kind->categories)
-		json_put(doc, item, "categories", texts_of(doc, kind->categories));
-	json_append(list, item);
-	for (const struct subresource *sub = kind->subresources; sub && sub->name; sub++) {
-		auto_free char *name = memory_print("%s/%s", kind->plural, sub->name);
-
-		item = legacy_resource(doc, kind, name);
-		if (sub->kind)
-			put_text(doc, item, "kind", sub->kind);
-		if (sub->group && sub->group[0]) {
-			put_text(doc, item, "group", sub->group);
-			put_text(doc, item, "version", sub->version);
-		}
-		json_put(doc, item, "verbs", verbs_of(doc, sub->verbs));
-		json_append(list, item);
+	if (sub->group && sub->group[0] &&
+	    (strcmp(sub->group, kind->group) != 0 || strcmp(sub->version, kind->version) != 0)) {
+		put_text(doc, item, "group", sub->group);
+		put_text(doc, item, "version", sub->version);
 	}
+	json_put(doc, item, "verbs", verbs_of(doc, sub->verbs));
+	return item;
 }
 
-bool discovery_print_resources(struct str group, struct str version, struct buf *out)
+/* A mark of the form in which objects are kept; clients see by it that this has changed. */
+static void put_storage_hash(struct json_doc *doc, struct json *item, const struct kind *kind,
+			     void (*sha256)(struct str bytes, unsigned char out[32]))
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(groups); i++) {
-		auto_json_doc doc = NULL;
-		struct json *root, *list;
+	const struct kind *kept = kind->stored_as ? kind->stored_as : kind;
+	auto_free char *text = memory_print("%s/%s/%s", kept->group, kept->version, kept->name);
+	unsigned char digest[32];
+	auto_buf coded = BUF_INIT;
 
-		if (!str_is(group, groups[i].group) || !str_is(version, groups[i].version))
-			continue;
-		doc = json_doc_new();
-		root = json_new_object(doc);
-		put_text(doc, root, "kind", "APIResourceList");
+	if (!(kind->verbs & VERB_UPDATE))
+		return; /* nothing is kept */
+	sha256(str_of(text), digest);
+	buf_add_base64(&coded, str_from(digest, 8));
+	put_text(doc, item, "storageVersionHash", buf_text(&coded));
+}
+
+static void add_legacy_kind(struct json_doc *doc, struct json *list, const struct kind *kind,
+			    void (*sha256)(struct str bytes, unsigned char out[32]))
+{
+	const struct subresource *subs[SUBRESOURCES_MAX];
+	size_t count = subresources_of(kind, subs);
+	struct json *item =
+		legacy_resource(doc, kind->plural, singular_of(kind), kind->namespaced, kind->name);
+
+	json_put(doc, item, "verbs", verbs_of(doc, kind->verbs));
+	put_texts(doc, item, "shortNames", kind->short_names);
+	put_texts(doc, item, "categories", kind->categories);
+	put_storage_hash(doc, item, kind, sha256);
+	json_append(list, item);
+	for (size_t i = 0; i < count; i++)
+		json_append(list, legacy_sub(doc, kind, subs[i]));
+}
+
+static void print_resources(const struct discovery_group *group,
+			    void (*sha256)(struct str bytes, unsigned char out[32]),
+			    struct buf *out)
+{
+	const struct kind *kinds[KINDS_MAX];
+	size_t count = kinds_of(group, kinds);
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc), *list;
+
+	put_text(doc, root, "kind", "APIResourceList");
+	if (group->group[0])
 		put_text(doc, root, "apiVersion", "v1");
-		json_put(doc, root, "groupVersion",
-			 json_new_print(doc, "%s%s%s", groups[i].group,
-					groups[i].group[0] ? "/" : "", groups[i].version));
-		list = json_sub_array(doc, root, "resources");
-		for (const struct kind *const *at = kind_list; *at; at++)
-			if (is_of(*at, i))
-				add_legacy_kind(doc, list, *at);
-		for (size_t k = 0; groups[i].virtual[k][0]; k++) {
-			struct json *item = json_new_object(doc);
+	json_put(doc, root, "groupVersion",
+		 json_new_print(doc, "%s%s%s", group->group, group->group[0] ? "/" : "",
+				group->version));
+	list = json_sub_array(doc, root, "resources");
+	for (size_t i = 0; i < count; i++)
+		add_legacy_kind(doc, list, kinds[i], sha256);
+	for (const struct discovery_posted *at = group->posted; at && at->plural; at++) {
+		struct json *item =
+			legacy_resource(doc, at->plural, at->kind, at->namespaced, at->kind);
 
-			put_text(doc, item, "name", groups[i].virtual[k][0]);
-			put_singular(doc, item, "singularName", groups[i].virtual[k][1]);
-			json_put(doc, item, "namespaced", json_new_bool(doc, false));
-			put_text(doc, item, "kind", groups[i].virtual[k][1]);
-			json_put(doc, item, "verbs", verbs_of(doc, VERB_CREATE));
-			json_append(list, item);
-		}
-		json_print(root, out);
+		json_put(doc, item, "verbs", verbs_of(doc, VERB_CREATE));
+		json_append(list, item);
+	}
+	json_print(root, out);
+}
+
+bool discovery_print_resources(struct str group, struct str version,
+			       void (*sha256)(struct str bytes, unsigned char out[32]),
+			       struct buf *out)
+{
+	for (size_t i = 0; discovery_group(i); i++) {
+		if (!str_is(group, discovery_group(i)->group) ||
+		    !str_is(version, discovery_group(i)->version))
+			continue;
+		print_resources(discovery_group(i), sha256, out);
 		return true;
 	}
 	return false;

@@ -1,25 +1,34 @@
 /*
- * discovery.h - ready-made discovery and OpenAPI documents, printed once from the kinds and tables.
+ * discovery.h - discovery documents, printed from the kinds' rows and one table of groups.
+ *
+ * They never change while the program runs: the caller keeps what it has printed.
  */
 #ifndef API_DISCOVERY_H
 #define API_DISCOVERY_H
 
 #include "base/text.h"
 
-/* Aggregated (v2) for "/api" and "/apis"; legacy lists for "/api", "/apis", "/api/v1",
- * "/apis/apps", "/apis/apps/v1". */
-void discovery_print_aggregated(bool core, struct buf *out);
-void discovery_print_versions(struct buf *out);                /* /api, legacy */
-void discovery_print_groups(struct buf *out);                  /* /apis, legacy */
-bool discovery_print_group(struct str group, struct buf *out); /* false = no such group */
-bool discovery_print_resources(struct str group, struct str version, struct buf *out);
-/* Groups in priority order: for each i until false. */
-bool discovery_group_version(size_t i, struct str *out_group, struct str *out_version);
-/* OpenAPI v3 index {"paths":{"api/v1":{"serverRelativeURL":...}}} and one group-version's document.
- */
-void openapi_print_index(struct buf *out);
-bool openapi_print_v3(struct str group, struct str version, struct buf *out);
-/* Swagger 2 with definitions and PATCH paths: JSON. */
-void openapi_print_v2(struct buf *out);
+/* Resources that only answer what is posted: no kind row, nothing is kept. */
+struct discovery_posted {
+	const char *plural, *kind;
+	bool namespaced;
+};
+struct discovery_group {
+	const char *group, *version;
+	const struct discovery_posted *posted; /* ends with plural == NULL, or NULL */
+};
+/* Group-versions that have something, in order of priority; NULL behind the last. */
+const struct discovery_group *discovery_group(size_t i);
+
+/* Aggregated: the core alone ("/api") or all other groups ("/apis"); version "v2" or "v2beta1". */
+void discovery_print_aggregated(bool core, const char *version, struct buf *out);
+/* Legacy lists; `address` is where clients reach this server ("10.0.0.1:6443"). */
+void discovery_print_versions(const char *address, struct buf *out); /* /api */
+void discovery_print_groups(struct buf *out);                        /* /apis */
+bool discovery_print_group(struct str group, struct buf *out); /* /apis/apps; false = no such */
+/* /api/v1, /apis/apps/v1.  `sha256` makes the marks of the forms that objects are kept in. */
+bool discovery_print_resources(struct str group, struct str version,
+			       void (*sha256)(struct str bytes, unsigned char out[32]),
+			       struct buf *out);
 
 #endif

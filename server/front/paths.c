@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "api/discovery.h"
+#include "api/openapi.h"
 #include "base/map.h"
 #include "base/version.h"
 #include "net/hash.h"
@@ -226,9 +227,9 @@ static enum step root_discovery(struct request *req, bool core)
 
 	if (!document) {
 		if (aggregated)
-			discovery_print_aggregated(core, &text);
+			discovery_print_aggregated(core, "v2", &text);
 		else if (core)
-			discovery_print_versions(&text);
+			discovery_print_versions("", &text);
 		else
 			discovery_print_groups(&text);
 		document = keep_document(key, &text);
@@ -245,7 +246,8 @@ static enum step api_path(struct request *req, struct error *err)
 	str_cut(&rest, '/');
 	if (rest.len == 0)
 		return root_discovery(req, true);
-	if (!str_is(rest, "v1") || !discovery_print_resources(STR(""), STR("v1"), &text))
+	if (!str_is(rest, "v1") ||
+	    !discovery_print_resources(STR(""), STR("v1"), hash_sha256, &text))
 		return not_found(req, err);
 	reply_text(req, 200, JSON_TYPE, buf_str(&text));
 	return STEP_DONE;
@@ -263,7 +265,7 @@ static enum step apis_path(struct request *req, struct error *err)
 		return root_discovery(req, false);
 	group = str_cut(&rest, '/');
 	found = rest.len == 0 ? discovery_print_group(group, &text)
-			      : discovery_print_resources(group, rest, &text);
+			      : discovery_print_resources(group, rest, hash_sha256, &text);
 	if (!found)
 		return not_found(req, err);
 	reply_text(req, 200, JSON_TYPE, buf_str(&text));
@@ -273,32 +275,17 @@ static enum step apis_path(struct request *req, struct error *err)
 static enum step openapi_v2_path(struct request *req, struct error *err)
 {
 	struct document *document = find_document("openapi/v2");
-	struct str accept = http_header(&req->http->head, "Accept");
+	auto_json_doc doc = NULL;
 	auto_buf text = BUF_INIT;
 
-	if (str_search(accept, STR("protobuf")) >= 0 && str_search(accept, STR("json")) < 0 &&
-	    str_search(accept, STR("*/*")) < 0) {
-		error_set(err, ERROR_NOT_ACCEPTABLE,
-			  "only the following media types are accepted: application/json");
-		return STEP_FAIL;
-	}
+	(void)err;
 	if (!document) {
-		openapi_print_v2(&text);
+		doc = json_doc_new();
+		openapi_make_v2(doc);
+		json_print(json_root(doc), &text);
 		document = keep_document("openapi/v2", &text);
 	}
 	return reply_document(req, document, JSON_TYPE);
-}
-
-static bool print_group_version(struct str path, struct buf *out)
-{
-	struct str rest = path, first = str_cut(&rest, '/'), group;
-
-	if (str_is(first, "api"))
-		return openapi_print_v3(STR(""), rest, out);
-	if (!str_is(first, "apis"))
-		return false;
-	group = str_cut(&rest, '/');
-	return openapi_print_v3(group, rest, out);
 }
 
 static enum step openapi_v3_path(struct request *req, struct error *err)
@@ -306,15 +293,15 @@ static enum step openapi_v3_path(struct request *req, struct error *err)
 	struct str path = req->http->path;
 	auto_free char *key = str_copy(path);
 	struct document *document = find_document(key);
+	auto_json_doc doc = json_doc_new();
 	auto_buf text = BUF_INIT;
 	struct str rest =
 		str_from(path.at + strlen("/openapi/v3"), path.len - strlen("/openapi/v3"));
 
 	if (!document) {
-		if (rest.len <= 1)
-			openapi_print_index(&text);
-		else if (!print_group_version(str_from(rest.at + 1, rest.len - 1), &text))
+		if (rest.len <= 1 || !openapi_make_v3(doc, str_from(rest.at + 1, rest.len - 1)))
 			return not_found(req, err);
+		json_print(json_root(doc), &text);
 		document = keep_document(key, &text);
 	}
 	return reply_document(req, document, JSON_TYPE);
