@@ -25,6 +25,7 @@ static const struct {
 	[FIELD_TOO_MANY] = { "FieldValueTooMany", "Too many", true },
 	[FIELD_NOT_FOUND] = { "FieldValueNotFound", "Not found", true },
 	[FIELD_TYPE_INVALID] = { "FieldValueTypeInvalid", "Invalid value", true },
+	[FIELD_MANAGER_CONFLICT] = { "FieldManagerConflict", "", false },
 };
 
 void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path,
@@ -68,7 +69,8 @@ static void print_cause(const struct field_error *item, struct buf *out)
 	if (field_rows[item->kind].shows_value && item->value)
 		buf_add_print(out, ": %s", item->value);
 	if (item->detail[0])
-		buf_add_print(out, ": %s", item->detail);
+		buf_add_print(out, "%s%s", field_rows[item->kind].text[0] ? ": " : "",
+			      item->detail);
 }
 
 static void print_invalid(const struct kind *kind, struct str name,
@@ -99,6 +101,37 @@ bool status_invalid(struct error *err, const struct kind *kind, struct str name,
 		return true;
 	print_invalid(kind, name, errors, &text);
 	return error_set(err, ERROR_INVALID, "%s", buf_text(&text));
+}
+
+/* conflicts with "a" using v1:
+ * - .data.x */
+static void print_conflicts(const struct field_errors *conflicts, struct buf *out)
+{
+	const char *owner = "";
+
+	buf_add_print(out, "Apply failed with %zu conflict%s: ",
+		      conflicts->count + conflicts->dropped, conflicts->count > 1 ? "s" : "");
+	if (conflicts->count == 1) {
+		buf_add_print(out, "%s: %s", conflicts->items[0].detail, conflicts->items[0].path);
+		return;
+	}
+	for (size_t i = 0; i < conflicts->count; i++) {
+		const struct field_error *item = &conflicts->items[i];
+
+		if (strcmp(owner, item->detail) != 0)
+			buf_add_print(out, "%sconflicts%s:", i ? "\n" : "",
+				      item->detail + strlen("conflict"));
+		buf_add_print(out, "\n- %s", item->path);
+		owner = item->detail;
+	}
+}
+
+bool status_apply_conflict(struct error *err, const struct field_errors *conflicts)
+{
+	auto_buf text = BUF_INIT;
+
+	print_conflicts(conflicts, &text);
+	return error_set(err, ERROR_CONFLICT, "%s", buf_text(&text));
 }
 
 bool status_too_large_revision(struct error *err, uint64_t wanted, uint64_t now)
@@ -198,6 +231,12 @@ static void add_revision_cause(struct json_doc *doc, struct json *details)
 	json_put(doc, details, "retryAfterSeconds", json_new_int(doc, 1));
 }
 
+static bool is_apply_conflict(const struct error *err, const struct status_about *about)
+{
+	return err->kind == ERROR_CONFLICT && about->causes && about->causes->count > 0 &&
+	       about->causes->items[0].kind == FIELD_MANAGER_CONFLICT;
+}
+
 static bool names_kind(enum error_kind kind)
 {
 	return kind == ERROR_NOT_FOUND || kind == ERROR_EXISTS || kind == ERROR_CONFLICT ||
@@ -209,6 +248,10 @@ static struct json *details_of(struct json_doc *doc, const struct error *err,
 {
 	struct json *details = json_new_object(doc);
 
+	if (is_apply_conflict(err, about)) {
+		json_put(doc, details, "causes", causes_of(doc, about->causes));
+		return details;
+	}
 	/* A client that is told the kind shows the causes instead of the message: without causes it
 	 * must see the message. */
 	if (names_kind(err->kind) && about->kind && (err->kind != ERROR_INVALID || about->causes)) {
@@ -252,6 +295,8 @@ static struct json *message_of(struct json_doc *doc, const struct error *err,
 
 	if (err->kind == ERROR_INVALID && about->kind && about->causes && about->causes->count > 0)
 		print_invalid(about->kind, about->name, about->causes, &text);
+	else if (is_apply_conflict(err, about))
+		print_conflicts(about->causes, &text);
 	if (text.len > 0 && str_starts(buf_str(&text), str_of(err->text)))
 		return new_clean(doc, buf_str(&text));
 	buf_reset(&text);
@@ -269,7 +314,8 @@ int status_print(const struct error *err, const struct status_about *about, stru
 
 	assert(err->kind != ERROR_NONE && err->kind < ERROR_KINDS);
 	json_put(doc, status, "message", message_of(doc, err, about));
-	json_put(doc, status, "reason", json_new_text(doc, row->reason));
+	if (row->reason[0])
+		json_put(doc, status, "reason", json_new_text(doc, row->reason));
 	details = details_of(doc, err, about);
 	if (json_count(details) > 0)
 		json_put(doc, status, "details", details);
@@ -301,7 +347,7 @@ void status_to_error(const struct json *status, int http_code, struct error *err
 		   message = json_str(json_get(status, "message"));
 	enum error_kind kind = ERROR_NONE;
 
-	for (unsigned i = 1; i < ERROR_KINDS && kind == ERROR_NONE; i++)
+	for (unsigned i = 1; i < ERROR_KINDS && kind == ERROR_NONE && reason.len > 0; i++)
 		if (str_is(reason, error_rows[i].reason))
 			kind = (enum error_kind)i;
 	for (unsigned i = 1; i < ERROR_KINDS && kind == ERROR_NONE; i++)

@@ -21,6 +21,7 @@ enum field_error_kind {
 	FIELD_TOO_MANY,
 	FIELD_NOT_FOUND,
 	FIELD_TYPE_INVALID,
+	FIELD_MANAGER_CONFLICT, /* of an apply: detail is the whole message */
 };
 struct field_error {
 	enum field_error_kind kind;
@@ -70,6 +71,9 @@ bool status_too_large_revision(struct error *err, uint64_t wanted, uint64_t now)
 /* `Pod "b" is invalid: [..., ...]` from the list; true when the list is empty. */
 MUST_CHECK bool status_invalid(struct error *err, const struct kind *kind, struct str name,
 			       const struct field_errors *errors);
+/* `Apply failed with 1 conflict: conflict with "m": .spec.replicas` from the list, whose entries of
+ * one owner stand together. */
+bool status_apply_conflict(struct error *err, const struct field_errors *conflicts);
 /* From a Status JSON (client side) to an error: code and reason decide the kind. */
 void status_to_error(const struct json *status, int http_code, struct error *err);
 

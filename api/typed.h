@@ -29,8 +29,8 @@ struct typed_changes {
 };
 /* An object of the store or of a decoded body is whole: parts that its type always has count as
  * present though empty, and zero values as absent where its type leaves them out.  A configuration
- * is plain: it has what it says. */
-enum typed_view { TYPED_PLAIN, TYPED_WHOLE };
+ * is plain: it has what it says.  Merged: what it says, and the parts that its type always has. */
+enum typed_view { TYPED_PLAIN, TYPED_WHOLE, TYPED_MERGED };
 struct typed_pair {
 	const struct json *old;
 	const struct json *new;

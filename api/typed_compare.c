@@ -51,16 +51,6 @@ static void compare_child(struct walk *walk, struct typed_node node, struct fiel
 	}
 }
 
-static void compare_leaf(struct sides sides, struct delta *out)
-{
-	if (!sides.old)
-		out->changed = true;
-	else if (!sides.new)
-		out->removed = true;
-	else if (!json_equal(sides.old, sides.new))
-		out->changed = true;
-}
-
 /* --- messages --- */
 
 /* Does the type always have this field, written or not? */
@@ -101,6 +91,18 @@ static bool is_zero(const struct json *value)
 	return false;
 }
 
+static void compare_leaf(const struct walk *walk, struct sides sides, struct delta *out)
+{
+	if (!sides.old)
+		out->changed = true;
+	else if (!sides.new)
+		out->removed = true;
+	else if (sides.old == walk->empty || sides.new == walk->empty)
+		out->changed = !is_zero(sides.old) || !is_zero(sides.new);
+	else if (!json_equal(sides.old, sides.new))
+		out->changed = true;
+}
+
 /* A field as a whole object shows it. */
 static const struct json *whole_value(struct walk *walk, const struct field *field,
 				      const struct json *value)
@@ -122,6 +124,8 @@ static const struct json *side(struct walk *walk, enum typed_view view, const st
 
 	if (!parent)
 		return NULL;
+	if (view == TYPED_MERGED && !value && is_implied(field))
+		return walk->empty;
 	return view == TYPED_WHOLE ? whole_value(walk, field, value) : value;
 }
 
@@ -259,7 +263,7 @@ static void compare(struct walk *walk, struct typed_node node, struct sides side
 	enum typed_form form = typed_form_of(node);
 
 	if (is_leaf(node, form, sides)) {
-		compare_leaf(sides, out);
+		compare_leaf(walk, sides, out);
 		return;
 	}
 	if (form == TYPED_STRUCT)

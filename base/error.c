@@ -27,6 +27,7 @@ const struct error_row error_rows[ERROR_KINDS] = {
 	[ERROR_UNAVAILABLE] = { "ServiceUnavailable", 503, true },
 	[ERROR_TIMEOUT] = { "Timeout", 504, true },
 	[ERROR_FULL] = { "InsufficientStorage", 507, true },
+	[ERROR_PLAIN] = { "", 500, false },
 };
 
 static void raise_list(struct error *err, enum error_kind kind, int os_code, const char *from,

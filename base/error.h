@@ -35,6 +35,7 @@ enum error_kind {
 	ERROR_UNAVAILABLE,    /* not now; try again (503)                               */
 	ERROR_TIMEOUT,        /* a deadline passed (504)                                */
 	ERROR_FULL,           /* no space or quota on the disk (507)                    */
+	ERROR_PLAIN,          /* the real server gives no reason word here (500)        */
 	ERROR_KINDS
 };
 

@@ -27,11 +27,16 @@
 #define LIMIT_JSON_PATCH_OPS 10000
 /* Elements of one manager's fieldsV1: an object of 3 MiB cannot have more. */
 #define LIMIT_FIELDS 600000
-/* Conflicts told of an apply: nobody reads more. */
-#define LIMIT_APPLY_CONFLICTS 100
+/* Entries of managedFields: each new one is compared with all others. */
+#define LIMIT_MANAGERS 1000
 /* Changes kept in memory for watchers; an older watch gets 410 and lists again. */
 #define LIMIT_FEED_EVENTS 8192
 #define LIMIT_FEED_BYTES  (8u * 1024 * 1024)
+/* Bytes on their way to watchers that all of them may have together; beyond it those that read
+ * slowest are cut off.  One has a little more than 64 KiB. */
+#define LIMIT_WATCH_PENDING (32u * 1024 * 1024)
+/* Compressed lists kept for those who ask for the same at the same time. */
+#define LIMIT_PACKED_BYTES (2u * 1024 * 1024)
 /* Page size of lists when the client names a larger or no limit is unlimited; tokens are short. */
 #define LIMIT_CONTINUE_TOKEN 4096
 /* An image manifest or config; registries refuse more than 4 MiB. */
