@@ -113,17 +113,19 @@ static void print_cell(const struct column *column, const struct json *object, s
 		print_text(buf_str(&text), out);
 }
 
-static void print_metadata(const struct json *object, struct buf *out)
+static void print_metadata(const struct json *object, bool beta, struct buf *out)
 {
-	buf_add_text(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/"
-			  "v1\",\"metadata\":");
+	buf_add_print(out,
+		      "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\","
+		      "\"metadata\":",
+		      beta ? "v1beta1" : "v1");
 	json_print(meta_of(object), out);
 	buf_add_byte(out, '}');
 }
 
-void table_print_partial(const struct object *object, struct buf *out)
+void table_print_partial(const struct object *object, bool beta, struct buf *out)
 {
-	print_metadata(object_json(object), out);
+	print_metadata(object_json(object), beta, out);
 }
 
 static void print_conditions(const struct kind *kind, const struct json *object, struct buf *out)
@@ -160,7 +162,7 @@ void table_print_row(const struct kind *kind, const struct object *object,
 	if (include != TABLE_NONE)
 		buf_add_text(out, ",\"object\":");
 	if (include == TABLE_METADATA)
-		print_metadata(root, out);
+		print_metadata(root, false, out);
 	else if (include == TABLE_OBJECT) {
 		shown = face_of(kind, object);
 		buf_add_str(out, object_bytes(shown));

@@ -14,8 +14,8 @@ void table_print_columns(const struct kind *kind, struct buf *out);
 /* Print one row {"cells":[...],"object":...}. */
 void table_print_row(const struct kind *kind, const struct object *object,
 		     enum table_include include, struct buf *out);
-/* PartialObjectMetadata of an object. */
-void table_print_partial(const struct object *object, struct buf *out);
+/* PartialObjectMetadata of an object; beta: of meta.k8s.io/v1beta1. */
+void table_print_partial(const struct object *object, bool beta, struct buf *out);
 /* "5m30s" as kubectl prints ages */
 void table_print_age(int64_t seconds, struct buf *out);
 

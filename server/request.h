@@ -89,6 +89,8 @@ struct request {
 	size_t query_count;
 
 	enum answer_form answer;
+	enum answer_form carrier; /* of tables and partial metadata: JSON, YAML or protobuf */
+	bool beta;                /* ... as meta.k8s.io/v1beta1 */
 	enum body_form body_form;
 
 	struct user user;

@@ -17,6 +17,7 @@
 #include "net/tls.h"
 #include "server/bootstrap.h"
 #include "server/front/reply.h"
+#include "server/front/packed.h"
 #include "server/front/route.h"
 #include "server/gate/authenticate.h"
 #include "server/gate/share.h"
@@ -29,6 +30,7 @@ struct front {
 	struct http_service service;
 	struct socket_listener listener;
 	struct tls_config *tls;
+	struct packing *packing;
 	bool listening;
 	struct front_figures figures;
 };
@@ -205,6 +207,7 @@ bool front_open(struct server *server, const struct secrets *secrets, struct fro
 	int fd;
 
 	front->server = server;
+	front->packing = packing_new(server_loop(server));
 	front->service.on_request = on_request;
 	front->service.on_conn_closed = on_conn_closed;
 	front->service.body_max = LIMIT_BODY;
@@ -231,9 +234,17 @@ void front_close(struct front *front)
 		return;
 	if (front->listening)
 		socket_listener_stop(&front->listener);
+	packing_free(front->packing);
 	http_service_close(&front->service);
 	tls_config_unref(front->tls);
 	free(front);
+}
+
+struct packing *server_packing(struct server *server)
+{
+	struct front *front = server_front(server);
+
+	return front ? front->packing : NULL; /* while the server stops there is none */
 }
 
 void front_figures(const struct front *front, struct front_figures *out)

@@ -18,75 +18,113 @@ static struct str media_param(struct str clause, const char *name)
 	return STR_NONE;
 }
 
-/* The form that one clause of Accept means; false when it cannot be served. */
-static bool form_of(struct request *req, struct str clause, enum answer_form *out)
+/* What one clause of Accept means. */
+struct offer {
+	enum answer_form answer, carrier;
+	bool beta;
+	int weight; /* of q, in thousandths */
+};
+
+/* "0.8" as 800; what makes no sense counts as 1. */
+static int weight_of(struct str params)
 {
-	struct str rest = clause, type = str_trim(str_cut(&rest, ';'));
-	struct str as = media_param(rest, "as");
-	bool json = str_is(type, "application/json") || str_is(type, "*/*") ||
-		    str_is(type, "application/*");
+	struct str text = media_param(params, "q");
+	int weight = 0, unit = 1000;
 
-	if (as.len > 0) {
-		struct str version = media_param(rest, "v");
-
-		if (!json || !str_is(media_param(rest, "g"), "meta.k8s.io") ||
-		    !(str_is(version, "v1") || str_is(version, "v1beta1")))
-			return false;
-		if (str_is(as, "Table") && !req->review && !req->sub) {
-			*out = ANSWER_TABLE;
-			return true;
-		}
-		*out = ANSWER_PARTIAL;
-		return str_is(as, "PartialObjectMetadata") ||
-		       str_is(as, "PartialObjectMetadataList");
+	if (text.len == 0 || text.at[0] != '0')
+		return 1000;
+	for (size_t i = 2; i < text.len && i < 5 && text.at[i] >= '0' && text.at[i] <= '9'; i++) {
+		unit /= 10;
+		weight += (text.at[i] - '0') * unit;
 	}
-	if (json) {
-		*out = ANSWER_JSON;
-		return true;
-	}
-	if (str_is(type, "application/yaml") && req->verb != REQUEST_WATCH) {
-		*out = ANSWER_YAML;
-		return true;
-	}
-	return false;
+	return weight;
 }
 
-static bool wants_protobuf(struct str clause)
+static bool take_carrier(const struct request *req, struct str type, struct offer *out)
 {
-	struct str type = str_trim(str_cut(&clause, ';'));
-
-	return str_is(type, "application/vnd.kubernetes.protobuf") &&
-	       media_param(clause, "as").len == 0;
+	if (str_is(type, "application/json") || str_is(type, "*/*") ||
+	    str_is(type, "application/*"))
+		out->carrier = ANSWER_JSON;
+	else if (str_is(type, "application/yaml") && req->verb != REQUEST_WATCH)
+		out->carrier = ANSWER_YAML;
+	else if (str_is(type, "application/vnd.kubernetes.protobuf"))
+		out->carrier = ANSWER_PROTOBUF;
+	else
+		return false;
+	return true;
 }
 
-/* First servable clause wins.  JSON is preferred to protobuf wherever the client takes both: all
- * that send protobuf in Accept also take JSON, and ours comes ready-made from the store. */
+/* "as=Table;g=meta.k8s.io;v=v1" and the like. */
+static bool take_shape(const struct request *req, struct str params, struct offer *out)
+{
+	struct str as = media_param(params, "as"), version = media_param(params, "v");
+
+	out->answer = out->carrier;
+	if (as.len == 0)
+		return true;
+	out->beta = str_is(version, "v1beta1");
+	if (!str_is(media_param(params, "g"), "meta.k8s.io") ||
+	    (!out->beta && !str_is(version, "v1")))
+		return false;
+	if (str_is(as, "Table")) {
+		out->answer = ANSWER_TABLE;
+		return !req->review && !req->sub && out->carrier != ANSWER_PROTOBUF;
+	}
+	out->answer = ANSWER_PARTIAL;
+	return str_is(as, "PartialObjectMetadata") || str_is(as, "PartialObjectMetadataList");
+}
+
+/* Is it the same in JSON?  All that send protobuf in Accept also take JSON, and ours comes
+ * ready-made from the store. */
+static bool is_plainer(const struct offer *offer, const struct offer *than)
+{
+	if (than->carrier != ANSWER_PROTOBUF || offer->carrier != ANSWER_JSON)
+		return false;
+	return than->answer == ANSWER_PROTOBUF ? offer->answer == ANSWER_JSON
+					       : offer->answer == than->answer;
+}
+
+static bool check_include(const struct request *req, struct error *err)
+{
+	struct str include = req->params.include_object;
+
+	if (req->answer != ANSWER_TABLE || include.len == 0 || str_is(include, "Metadata") ||
+	    str_is(include, "Object") || str_is(include, "None"))
+		return true;
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "Unable to convert to Table as requested: includeObject: Invalid value: "
+			 "\"" STR_FMT "\": must be 'Metadata', 'Object', 'None', or empty",
+			 STR_ARG(include));
+}
+
+/* The servable clause with the highest q wins, the first of several. */
 bool negotiate_answer(struct request *req, struct error *err)
 {
-	struct str accept = http_header(&req->http->head, "Accept");
-	struct str rest = accept;
-	bool protobuf = false;
+	struct str rest = http_header(&req->http->head, "Accept");
+	struct offer best = { .weight = 0 };
 
 	req->answer = ANSWER_JSON;
-	if (str_trim(accept).len == 0)
+	if (str_trim(rest).len == 0)
 		return true;
 	while (rest.len > 0) {
-		struct str clause = str_trim(str_cut(&rest, ','));
+		struct str params = str_trim(str_cut(&rest, ','));
+		struct str type = str_trim(str_cut(&params, ';'));
+		struct offer offer = { .weight = weight_of(params) };
 
-		protobuf = protobuf || wants_protobuf(clause);
-		if (form_of(req, clause, &req->answer))
-			return true;
+		if (!take_carrier(req, type, &offer) || !take_shape(req, params, &offer))
+			continue;
+		if (offer.weight > best.weight || (offer.weight > 0 && is_plainer(&offer, &best)))
+			best = offer;
 	}
-	if (protobuf && req->verb != REQUEST_WATCH) {
-		req->answer = ANSWER_PROTOBUF;
-		return true;
-	}
-	if (req->verb == REQUEST_CONNECT) {
-		req->answer = ANSWER_JSON; /* streams have their own types */
-		return true;
-	}
-	return error_set(err, ERROR_NOT_ACCEPTABLE,
-			 "only the following media types are accepted: " ACCEPTED);
+	/* Streams have their own types. */
+	if (best.weight == 0)
+		return req->verb == REQUEST_CONNECT ||
+		       error_set(err, ERROR_NOT_ACCEPTABLE,
+				 "only the following media types are accepted: " ACCEPTED);
+	req->answer = best.answer;
+	req->carrier = best.carrier;
+	req->beta = best.beta;
+	return check_include(req, err);
 }
 
 static const struct {

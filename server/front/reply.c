@@ -12,9 +12,12 @@
 #include "api/face.h"
 #include "api/protobuf.h"
 #include "api/table.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "base/yaml.h"
+#include "server/front/packed.h"
 #include "server/gate/share.h"
+#include "server/server.h"
 
 #define WARNINGS_MAX 4096 /* bytes in all, as the real server */
 
@@ -72,12 +75,48 @@ static bool drop_if_gone(struct request *req)
 	return true;
 }
 
-void reply_text(struct request *req, int status, const char *content_type, struct str text)
+void reply_bytes(struct request *req, int status, const char *content_type, struct str bytes)
 {
 	if (drop_if_gone(req))
 		return;
 	reply_headers(req);
-	http_reply(req->http, status, content_type, text);
+	http_reply(req->http, status, content_type, bytes);
+}
+
+/* The one place where large answers become gzip.  Takes `text`. */
+static void reply_large(struct request *req, int status, const char *content_type, struct buf *text,
+			const char *key)
+{
+	if (packed_is_wanted(req, status, text->len))
+		packed_start(server_packing(req->server), req, content_type, text, key);
+	else
+		reply_bytes(req, status, content_type, buf_str(text));
+	buf_clear(text);
+}
+
+void reply_text(struct request *req, int status, const char *content_type, struct str text)
+{
+	struct buf copy = BUF_INIT;
+
+	if (!packed_is_wanted(req, status, text.len)) {
+		reply_bytes(req, status, content_type, text);
+		return;
+	}
+	buf_add_str(&copy, text);
+	reply_large(req, status, content_type, &copy, NULL);
+}
+
+void reply_keyed(struct request *req, const char *content_type, struct str text, const char *key)
+{
+	struct packing *packing = server_packing(req->server);
+	struct buf copy = BUF_INIT;
+
+	if (!packed_is_wanted(req, 200, text.len)) {
+		reply_bytes(req, 200, content_type, text);
+	} else if (!packed_join(packing, req, key)) {
+		buf_add_str(&copy, text);
+		packed_start(packing, req, content_type, &copy, key);
+	}
 }
 
 static bool is_browser(const struct request *req)
@@ -96,39 +135,55 @@ static bool wants_pretty(const struct request *req)
 	return req->params.pretty || is_browser(req);
 }
 
-/* JSON text that is at hand, printed as was asked for. */
-static void reply_bytes(struct request *req, int status, struct str bytes)
+/* JSON text that is at hand, printed as was asked for: plain, indented or as YAML.  Takes `text`;
+ * shape: the parameters behind the media type, or "". */
+static void reply_shaped(struct request *req, int status, const char *shape, struct buf *text,
+			 const char *key)
 {
-	auto_buf text = BUF_INIT;
+	bool yaml = req->carrier == ANSWER_YAML;
+	const char *type =
+		arena_print(req->arena, "application/%s%s", yaml ? "yaml" : "json", shape);
 	auto_json_doc doc = NULL;
 	struct error err;
 
-	if (req->answer != ANSWER_YAML && !wants_pretty(req)) {
+	if (yaml || wants_pretty(req)) {
+		if (!json_parse(buf_str(text), &doc, NULL, &err))
+			abort(); /* our own text */
+		buf_clear(text);
+		if (yaml)
+			yaml_print(json_root(doc), text);
+		else
+			json_print_pretty(json_root(doc), text);
+		if (!yaml)
+			buf_add_byte(text, '\n');
+	}
+	reply_large(req, status, type, text, key);
+}
+
+static void reply_plain(struct request *req, int status, struct str bytes)
+{
+	struct buf text = BUF_INIT;
+
+	if (req->carrier != ANSWER_YAML && !wants_pretty(req)) {
 		reply_text(req, status, "application/json", bytes);
 		return;
 	}
-	if (!json_parse(bytes, &doc, NULL, &err))
-		abort(); /* our own text */
-	if (req->answer == ANSWER_YAML) {
-		yaml_print(json_root(doc), &text);
-		reply_text(req, status, "application/yaml", buf_str(&text));
-		return;
-	}
-	json_print_pretty(json_root(doc), &text);
-	buf_add_byte(&text, '\n');
-	reply_text(req, status, "application/json", buf_str(&text));
+	buf_add_str(&text, bytes);
+	reply_shaped(req, status, "", &text, NULL);
 }
 
 static bool reply_protobuf(struct request *req, int status, const struct json *value,
 			   const char *type_name)
 {
 	const struct type *type = type_name ? type_find(str_of(type_name)) : NULL;
-	auto_buf text = BUF_INIT;
+	struct buf text = BUF_INIT;
 	struct error err;
 
-	if (!type || !protobuf_from_json(type, value, &text, &err))
+	if (!type || !protobuf_from_json(type, value, &text, &err)) {
+		buf_clear(&text);
 		return false;
-	reply_text(req, status, "application/vnd.kubernetes.protobuf", buf_str(&text));
+	}
+	reply_large(req, status, "application/vnd.kubernetes.protobuf", &text, NULL);
 	return true;
 }
 
@@ -139,14 +194,22 @@ void reply_json(struct request *req, int status, const struct json *value, const
 	if (req->answer == ANSWER_PROTOBUF && reply_protobuf(req, status, value, type_name))
 		return;
 	json_print(value, &text);
-	reply_bytes(req, status, buf_str(&text));
+	reply_plain(req, status, buf_str(&text));
 }
 
 /* --- tables and partial metadata --- */
 
-#define TABLE_TYPE        "application/json;as=Table;v=v1;g=meta.k8s.io"
-#define PARTIAL_TYPE      "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"
-#define PARTIAL_LIST_TYPE "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
+#define META_TYPE "io.k8s.apimachinery.pkg.apis.meta.v1."
+
+static const char *meta_version(const struct request *req)
+{
+	return req->beta ? "v1beta1" : "v1";
+}
+
+static const char *shape_of(const struct request *req, const char *as)
+{
+	return arena_print(req->arena, ";as=%s;v=%s;g=meta.k8s.io", as, meta_version(req));
+}
 
 static enum table_include include_of(const struct request *req)
 {
@@ -165,11 +228,13 @@ static void print_list_meta(const struct reply_list *list, struct buf *out)
 	buf_add_byte(out, '}');
 }
 
-static void reply_table(struct request *req, int status, const struct reply_list *list)
+static void reply_table(struct request *req, int status, const struct reply_list *list,
+			const char *key)
 {
-	auto_buf text = BUF_INIT;
+	struct buf text = BUF_INIT;
 
-	buf_add_text(&text, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+	buf_add_print(&text, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":",
+		      meta_version(req));
 	print_list_meta(list, &text);
 	buf_add_text(&text, ",\"columnDefinitions\":");
 	table_print_columns(list->kind, &text);
@@ -181,24 +246,49 @@ static void reply_table(struct request *req, int status, const struct reply_list
 		object_trim(list->objects[i]);
 	}
 	buf_add_text(&text, "]}");
-	reply_text(req, status, TABLE_TYPE, buf_str(&text));
+	reply_shaped(req, status, shape_of(req, "Table"), &text, key);
 }
 
-static void reply_partial_list(struct request *req, const struct reply_list *list)
+/* Partial metadata in its carrier; takes `text`. */
+static void reply_partial(struct request *req, int status, const char *as, struct buf *text,
+			  const char *key)
 {
-	auto_buf text = BUF_INIT;
+	auto_json_doc doc = NULL;
+	struct buf message = BUF_INIT;
+	const char *name = arena_print(req->arena, META_TYPE "%s", as);
+	struct error err;
 
-	buf_add_text(&text, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/"
-			    "v1\",\"metadata\":");
+	if (req->carrier == ANSWER_PROTOBUF && json_parse(buf_str(text), &doc, NULL, &err) &&
+	    protobuf_from_json(type_find(str_of(name)), json_root(doc), &message, &err)) {
+		buf_clear(text);
+		reply_large(req, status,
+			    arena_print(req->arena, "application/vnd.kubernetes.protobuf%s",
+					shape_of(req, as)),
+			    &message, key);
+		return;
+	}
+	buf_clear(&message);
+	reply_shaped(req, status, shape_of(req, as), text, key);
+}
+
+static void reply_partial_list(struct request *req, const struct reply_list *list, const char *key)
+{
+	struct buf text = BUF_INIT;
+
+	buf_add_print(&text,
+		      "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/%s\","
+		      "\"metadata\":",
+		      meta_version(req));
 	print_list_meta(list, &text);
 	buf_add_text(&text, ",\"items\":[");
 	for (size_t i = 0; i < list->count; i++) {
 		if (i > 0)
 			buf_add_byte(&text, ',');
-		table_print_partial(list->objects[i], &text);
+		table_print_partial(list->objects[i], req->beta, &text);
+		object_trim(list->objects[i]);
 	}
 	buf_add_text(&text, "]}");
-	reply_text(req, 200, PARTIAL_LIST_TYPE, buf_str(&text));
+	reply_partial(req, 200, "PartialObjectMetadataList", &text, key);
 }
 
 void reply_object(struct request *req, int status, const struct object *object)
@@ -211,18 +301,18 @@ void reply_object(struct request *req, int status, const struct object *object)
 		.count = 1,
 	};
 	auto_object shown = NULL;
-	auto_buf text = BUF_INIT;
+	struct buf text = BUF_INIT;
 
 	if (req->answer == ANSWER_TABLE) {
-		reply_table(req, status, &one);
+		reply_table(req, status, &one, NULL);
 	} else if (req->answer == ANSWER_PARTIAL) {
-		table_print_partial(object, &text);
-		reply_text(req, status, PARTIAL_TYPE, buf_str(&text));
+		table_print_partial(object, req->beta, &text);
+		reply_partial(req, status, "PartialObjectMetadata", &text, NULL);
 	} else {
 		shown = face_of(req->kind, object);
 		if (req->answer != ANSWER_PROTOBUF ||
 		    !reply_protobuf(req, status, object_json(shown), req->kind->type_name))
-			reply_bytes(req, status, object_bytes(shown));
+			reply_plain(req, status, object_bytes(shown));
 	}
 }
 
@@ -260,43 +350,41 @@ static void print_plain_list(const struct reply_list *list, struct buf *out)
 	buf_add_text(out, "]}");
 }
 
-static void drop_text(void *text)
+/* Lists that are the same byte for byte have the same key: those of one revision by the same URL in
+ * the same form (ages in tables are of one second). */
+static const char *key_of(const struct request *req, const struct reply_list *list)
 {
-	free(text);
+	return arena_print(req->arena, STR_FMT "?" STR_FMT " %d %d %d %d %" PRIu64 " %zu %" PRId64,
+			   STR_ARG(req->http->path), STR_ARG(req->http->query), (int)req->answer,
+			   (int)req->carrier, req->beta, wants_pretty(req), list->revision,
+			   list->count, req->answer == ANSWER_TABLE ? clock_wall_s() : 0);
 }
 
 void reply_list(struct request *req, const struct reply_list *list)
 {
-	auto_buf text = BUF_INIT;
+	const char *key = key_of(req, list), *type;
 	auto_json_doc doc = NULL;
+	struct buf text = BUF_INIT;
 	struct error err;
-	struct str bytes;
 
+	if (packed_is_wanted(req, 200, SIZE_MAX) &&
+	    packed_join(server_packing(req->server), req, key))
+		return;
 	if (req->answer == ANSWER_TABLE) {
-		reply_table(req, 200, list);
+		reply_table(req, 200, list, key);
 		return;
 	}
 	if (req->answer == ANSWER_PARTIAL) {
-		reply_partial_list(req, list);
+		reply_partial_list(req, list, key);
 		return;
 	}
 	print_plain_list(list, &text);
-	if (req->answer == ANSWER_PROTOBUF) {
-		const char *type = arena_print(req->arena, "%sList", list->kind->type_name);
-
-		if (json_parse(buf_str(&text), &doc, NULL, &err) &&
-		    reply_protobuf(req, 200, json_root(doc), type))
-			return;
-	}
-	if (req->answer == ANSWER_YAML || wants_pretty(req)) {
-		reply_bytes(req, 200, buf_str(&text));
-		return;
-	}
-	if (drop_if_gone(req))
-		return;
-	reply_headers(req);
-	bytes = buf_str(&text);
-	http_reply_shared(req->http, 200, "application/json", bytes, buf_take(&text), drop_text);
+	type = arena_print(req->arena, "%sList", list->kind->type_name);
+	if (req->answer == ANSWER_PROTOBUF && json_parse(buf_str(&text), &doc, NULL, &err) &&
+	    reply_protobuf(req, 200, json_root(doc), type))
+		buf_clear(&text);
+	else
+		reply_shaped(req, 200, "", &text, key);
 }
 
 /* --- errors --- */
@@ -314,7 +402,7 @@ void reply_error(struct request *req, const struct error *err, const struct stat
 		http_reply_header(req->http, "Retry-After", "1");
 	status = status_print(err, about, &text);
 	if (req->answer == ANSWER_TABLE || req->answer == ANSWER_PARTIAL)
-		req->answer = ANSWER_JSON;
+		req->answer = req->carrier = ANSWER_JSON;
 	if (req->answer == ANSWER_PROTOBUF) {
 		auto_json_doc doc = NULL;
 		struct error unused;
@@ -324,5 +412,5 @@ void reply_error(struct request *req, const struct error *err, const struct stat
 				   "io.k8s.apimachinery.pkg.apis.meta.v1.Status"))
 			return;
 	}
-	reply_bytes(req, status, buf_str(&text));
+	reply_plain(req, status, buf_str(&text));
 }

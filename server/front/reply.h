@@ -12,8 +12,13 @@ void reply_object(struct request *req, int status, const struct object *object);
 /* Any JSON document of a kind that has no row in kind_list (Status, Scale, TokenReview ...).  type
  * may be NULL. */
 void reply_json(struct request *req, int status, const struct json *value, const char *type_name);
-/* Ready JSON text. */
+/* Ready text of any type; gzip when it is large and the client takes that. */
 void reply_text(struct request *req, int status, const char *content_type, struct str text);
+/* The same for a text (200) that others ask for, too: one compression serves all.  key: of this
+ * very text, such as its ETag. */
+void reply_keyed(struct request *req, const char *content_type, struct str text, const char *key);
+/* The bytes as they are. */
+void reply_bytes(struct request *req, int status, const char *content_type, struct str bytes);
 /* A Status for an error; about may be NULL (kind and name of the request are used). */
 void reply_error(struct request *req, const struct error *err, const struct status_about *about);
 /* A list made of objects; see registry/list.c for who calls it.  Takes the pieces as they are. */

@@ -185,6 +185,22 @@ static bool take_resource(struct request *req, const struct path *path, size_t a
 	return take_verb(req, err);
 }
 
+/* The deprecated form of ?watch=true; with a name it watches this one object. */
+static bool take_watch(struct request *req, const struct path *path, size_t at, struct str group,
+		       struct str version, struct error *err)
+{
+	req->params.watch = true;
+	if (at == path->count)
+		return not_found(err);
+	if (!take_resource(req, path, at, group, version, err))
+		return false;
+	if (req->sub || !req->kind || (req->verb != REQUEST_GET && req->verb != REQUEST_WATCH) ||
+	    !(req->kind->verbs & VERB_WATCH))
+		return not_allowed(err);
+	req->verb = REQUEST_WATCH;
+	return true;
+}
+
 static bool take_path(struct request *req, const struct path *path, struct error *err)
 {
 	bool core = path->count > 0 && str_is(path->segments[0], "api");
@@ -195,12 +211,9 @@ static bool take_path(struct request *req, const struct path *path, struct error
 	if (!core && (path->count == 0 || !str_is(path->segments[0], "apis")))
 		return true;
 	if (path->count <= at)
-		return true;                       /* discovery */
-	if (str_is(path->segments[at], "watch")) { /* the deprecated form of ?watch=true */
-		req->params.watch = true;
-		if (++at == path->count)
-			return not_found(err);
-	}
+		return true; /* discovery */
+	if (str_is(path->segments[at], "watch"))
+		return take_watch(req, path, at + 1, group, version, err);
 	return take_resource(req, path, at, group, version, err);
 }
 

@@ -2,15 +2,20 @@
  * fetch.c - get and list: committed objects out, filtered, paged, in the form that was asked for.
  *
  * A page ends at `limit` objects; the continue token names the revision of the first page and the
- * last key given.  Later pages read current state but carry the first page's revision: a client
- * that then watches from it hears of every change in between, so nothing is missed.
+ * last key given.  Later pages show the state of that same revision as long as the changes since
+ * are kept; after that the client is told so, with a token that goes on from the newest state.
  */
 #include <assert.h>
 #include <inttypes.h>
 
+#include "api/face.h"
 #include "api/selector.h"
 #include "base/limits.h"
+#include "datastore/past.h"
+#include "server/registry/reading.h"
 #include "server/registry/registry_inside.h"
+
+#define STATUS_TYPE "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 
 /* --- filters --- */
 
@@ -40,102 +45,73 @@ bool filter_match(const struct filter *filter, const struct object *object)
 	return selector_match(filter->labels, object) && selector_match(filter->fields, object);
 }
 
-void filter_prefix(struct request *req, struct buf *out)
+void filter_prefix(struct request *req, const struct filter *filter, struct buf *out)
 {
-	registry_key(req->kind, req->namespace, STR(""), out);
+	struct str namespace = req->namespace, name = STR("");
+
+	if (req->kind->namespaced && namespace.len == 0)
+	namespace = selector_wanted(filter->fields, "metadata.namespace");
+	if (!req->kind->namespaced || namespace.len > 0)
+		name = selector_wanted(filter->fields, "metadata.name");
+	registry_key(req->kind, namespace, name, out);
 }
 
-/* --- revisions of reads --- */
+/* --- refusals --- */
 
-/* Parsed resourceVersion: 0 when unset or "0". */
-static bool read_revision(struct request *req, uint64_t *out, struct error *err)
+enum step reading_refuse(struct request *req, bool watch)
 {
-	struct str text = req->params.resource_version;
+	static const struct kind list_options = { .group = "meta.k8s.io", .name = "ListOptions" };
+	struct field_errors errors = { .arena = req->arena };
+	struct status_about about = { .kind = &list_options, .causes = &errors };
+	struct error err;
 
-	*out = 0;
-	if (text.len == 0 || str_to_u64(text, UINT64_MAX, out))
-		return true;
-	error_set(err, ERROR_BROKEN,
-		  "resourceVersion: Invalid value: \"" STR_FMT "\": not a number", STR_ARG(text));
-	return false;
+	reading_check(req, watch, &errors);
+	if (status_invalid(&err, &list_options, STR_NONE, &errors))
+		return STEP_NEXT;
+	reply_error(req, &err, &about);
+	return STEP_DONE;
 }
 
-static bool check_not_future(struct request *req, uint64_t wanted, struct error *err)
+/* The real server has no reason for a number that is none: its Status has only the code. */
+static enum step refuse_number(struct request *req, const struct error *why)
 {
-	uint64_t now = datastore_revision(registry_of(req)->store);
+	auto_json_doc doc = json_doc_new();
+	struct json *status = json_new_object(doc);
 
-	if (wanted <= now)
-		return true;
-	return status_too_large_revision(err, wanted, now);
+	json_put(doc, status, "kind", json_new_text(doc, "Status"));
+	json_put(doc, status, "apiVersion", json_new_text(doc, "v1"));
+	json_put(doc, status, "metadata", json_new_object(doc));
+	json_put(doc, status, "status", json_new_text(doc, "Failure"));
+	json_put(doc, status, "message", json_new_text(doc, why->text));
+	json_put(doc, status, "code", json_new_int(doc, error_rows[why->kind].status));
+	reply_json(req, error_rows[why->kind].status, status, STATUS_TYPE);
+	return STEP_DONE;
 }
 
-static bool check_match(struct request *req, struct error *err)
+/* 410 with a token that goes on from the newest state: what is to come may not fit to what the
+ * client has, but it need not begin anew. */
+static enum step refuse_token(struct request *req, const struct reading *reading)
 {
-	struct request_params *params = &req->params;
-	struct str match = params->resource_version_match;
+	struct status_about about = { .kind = req->kind };
+	auto_json_doc doc = NULL;
+	auto_buf text = BUF_INIT;
+	struct error err;
+	int status;
 
-	if (params->has_send_initial_events)
-		return error_set(
-			err, ERROR_INVALID,
-			"sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list");
-	if (match.len == 0)
-		return true;
-	if (!str_is(match, "NotOlderThan") && !str_is(match, "Exact"))
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Unsupported value: \"" STR_FMT
-				 "\": supported values: \"Exact\", \"NotOlderThan\"",
-				 STR_ARG(match));
-	if (params->continue_token.len > 0)
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch is "
-				 "forbidden when continue "
-				 "is provided");
-	if (params->resource_version.len == 0)
-		return error_set(
-			err, ERROR_INVALID,
-			"resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless "
-			"resourceVersion is provided");
-	if (str_is(match, "Exact") && str_is(params->resource_version, "0"))
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch \"exact\" "
-				 "is forbidden for "
-				 "resourceVersion \"0\"");
-	return true;
-}
-
-/* --- continue tokens: base64url of "<revision> <last key>" --- */
-
-static const char *token_print(struct request *req, uint64_t revision, struct str key)
-{
-	auto_buf plain = BUF_INIT;
-	auto_buf token = BUF_INIT;
-
-	buf_add_print(&plain, "%" PRIu64 " ", revision);
-	buf_add_str(&plain, key);
-	buf_add_base64url(&token, buf_str(&plain));
-	return arena_string(req->arena, token.at, token.len);
-}
-
-static bool token_parse(struct request *req, struct str prefix, uint64_t *out_revision,
-			struct str *out_after, struct error *err)
-{
-	struct str token = req->params.continue_token;
-	auto_buf plain = BUF_INIT;
-	struct str rest, number;
-
-	if (req->params.resource_version.len > 0 && !str_is(req->params.resource_version, "0"))
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "specifying resource version is not allowed when using continue");
-	if (token.len > LIMIT_CONTINUE_TOKEN || !buf_add_base64url_decoded(&plain, token))
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "continue key is not valid: not base64url");
-	rest = buf_str(&plain);
-	number = str_cut(&rest, ' ');
-	if (!str_to_u64(number, UINT64_MAX, out_revision) || !str_starts(rest, prefix))
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "continue key is not valid: it is of another list");
-	*out_after = str_from(arena_string(req->arena, rest.at, rest.len), rest.len);
-	return true;
+	error_set(&err, ERROR_EXPIRED,
+		  "The provided continue parameter is too old to display a consistent list result. "
+		  "You can start a new list without the continue parameter, or use the continue "
+		  "token in this response to retrieve the remainder of the results. Continuing "
+		  "with the provided token results in an inconsistent list - objects that were "
+		  "created, modified, or deleted between the time the first chunk was returned and "
+		  "now may show up in the list.");
+	status = status_print(&err, &about, &text);
+	if (!json_parse(buf_str(&text), &doc, NULL, &err))
+		abort(); /* our own text */
+	json_put(doc, meta_of(json_root(doc)), "continue",
+		 json_new_text(doc, reading_token(req, 0, -1, reading->after)));
+	reply_json(req, status, json_root(doc), STATUS_TYPE);
+	return STEP_DONE;
 }
 
 /* --- list --- */
@@ -145,10 +121,10 @@ struct page {
 	size_t count, room;
 	struct str last_key;
 	bool more;
-	int64_t remaining;
+	int64_t remaining; /* -1 = not told */
 };
 
-static void page_add(struct request *req, struct page *page, const struct record *record)
+static void page_add(struct request *req, struct page *page, const struct past_record *record)
 {
 	if (page->count == page->room) {
 		size_t room = page->room ? page->room * 2 : 64;
@@ -163,90 +139,114 @@ static void page_add(struct request *req, struct page *page, const struct record
 	page->last_key = record->key;
 }
 
-static void fill_page(struct request *req, const struct filter *filter, struct str after,
-		      struct page *page)
+/* How many come behind the page: counted once a list, then less with each page. */
+static void count_rest(const struct reading *reading, struct past *past, struct page *page)
 {
-	auto_buf prefix = BUF_INIT;
-	bool counting = selector_is_empty(filter->labels) && selector_is_empty(filter->fields);
-	const struct record *record;
+	struct past_record unused;
 
-	filter_prefix(req, &prefix);
-	record = datastore_first(registry_of(req)->store, buf_str(&prefix), after);
-	for (; record; record = datastore_next(record, buf_str(&prefix))) {
-		if (!filter_match(filter, record->item))
+	if (reading->remaining > (int64_t)page->count) {
+		page->remaining = reading->remaining - (int64_t)page->count;
+		return;
+	}
+	page->remaining = 1;
+	while (past_next(past, &unused))
+		page->remaining++;
+}
+
+static void fill_page(struct request *req, const struct filter *filter,
+		      const struct reading *reading, struct past *past, struct page *page)
+{
+	bool all = selector_is_empty(filter->labels) && selector_is_empty(filter->fields);
+	struct past_record record;
+
+	page->remaining = -1;
+	while (past_next(past, &record)) {
+		if (!filter_match(filter, record.item))
 			continue;
 		if (req->params.limit > 0 && page->count >= (size_t)req->params.limit) {
 			page->more = true;
-			if (!counting)
-				break;
-			page->remaining++;
-			continue;
+			if (all)
+				count_rest(reading, past, page);
+			break;
 		}
-		page_add(req, page, record);
+		page_add(req, page, &record);
 	}
-	if (!counting || !page->more)
-		page->remaining = -1;
 }
 
-static bool list_page(struct request *req, struct filter *filter, struct error *err)
+static void reply_page(struct request *req, uint64_t revision, const struct page *page)
 {
-	struct page page = { 0 };
-	uint64_t revision = datastore_revision(registry_of(req)->store), wanted;
-	struct str after = STR_NONE;
-	auto_buf prefix = BUF_INIT;
-	struct reply_list list = { .kind = req->kind };
+	struct reply_list list = {
+		.kind = req->kind,
+		.revision = revision,
+		.remaining = page->remaining,
+		.objects = page->objects,
+		.count = page->count,
+	};
 
-	if (!check_match(req, err) || !read_revision(req, &wanted, err) ||
-	    !check_not_future(req, wanted, err))
-		return false;
-	if (str_is(req->params.resource_version_match, "Exact") && wanted != revision)
-		return error_set(err, ERROR_EXPIRED,
-				 "The resourceVersion for the provided list is too old.");
-	filter_prefix(req, &prefix);
-	if (req->params.continue_token.len > 0) {
-		if (!token_parse(req, buf_str(&prefix), &revision, &after, err))
-			return false;
-		/* A watch from that revision must still be possible, or changes could be missed. */
-		if (revision < datastore_oldest(registry_of(req)->store))
-			return error_set(
-				err, ERROR_EXPIRED,
-				"The provided continue parameter is too old to display a "
-				"consistent "
-				"list result. You must start a new list without the continue "
-				"parameter.");
-	}
-	fill_page(req, filter, after, &page);
-	list.revision = revision;
-	list.continue_token = page.more ? token_print(req, revision, page.last_key) : NULL;
-	list.remaining = page.remaining;
-	list.objects = page.objects;
-	list.count = page.count;
+	if (page->more)
+		list.continue_token = reading_token(req, revision, page->remaining, page->last_key);
 	reply_list(req, &list);
-	return true;
+}
+
+static enum step list_page(struct request *req, const struct filter *filter, struct error *err)
+{
+	struct datastore *store = registry_of(req)->store;
+	uint64_t revision = datastore_revision(store);
+	auto_past past = NULL;
+	auto_buf prefix = BUF_INIT;
+	struct page page = { 0 };
+	struct reading reading;
+	enum step step;
+
+	filter_prefix(req, filter, &prefix);
+	if (!reading_of_list(req, buf_str(&prefix), &reading, err))
+		return err->kind == ERROR_BROKEN ? refuse_number(req, err) : STEP_FAIL;
+	step = reading_wait(req, store, reading.at_least, err);
+	if (step != STEP_NEXT)
+		return step;
+	if (reading.exact > 0)
+		revision = reading.exact;
+	if (!past_open(store, revision, buf_str(&prefix), reading.after, &past, err)) {
+		if (reading.after.at)
+			return refuse_token(req, &reading);
+		error_set(err, ERROR_EXPIRED,
+			  "The resourceVersion for the provided list is too old.");
+		return STEP_FAIL;
+	}
+	fill_page(req, filter, &reading, past, &page);
+	reply_page(req, revision, &page);
+	return STEP_DONE;
 }
 
 enum step fetch_list(struct request *req, struct error *err)
 {
 	struct filter filter;
-	bool done;
+	enum step step = reading_refuse(req, false);
 
+	if (step != STEP_NEXT)
+		return step;
 	if (!filter_parse(req, &filter, err))
 		return STEP_FAIL;
-	done = list_page(req, &filter, err);
+	step = list_page(req, &filter, err);
 	filter_clear(&filter);
-	return done ? STEP_DONE : STEP_FAIL;
+	return step;
 }
 
 /* --- get --- */
 
 enum step fetch_get(struct request *req, struct error *err)
 {
+	struct registry *registry = registry_of(req);
 	const struct object *object;
-	uint64_t wanted;
+	struct reading reading;
+	enum step step;
 
-	if (!read_revision(req, &wanted, err) || !check_not_future(req, wanted, err))
-		return STEP_FAIL;
-	object = registry_find(registry_of(req), req->kind, req->namespace, req->name);
+	if (!reading_of_get(req, &reading, err))
+		return refuse_number(req, err);
+	step = reading_wait(req, registry->store, reading.at_least, err);
+	if (step != STEP_NEXT)
+		return step;
+	object = registry_find(registry, req->kind, req->namespace, req->name);
 	if (!object) {
 		status_not_found(err, req->kind, req->name);
 		return STEP_FAIL;

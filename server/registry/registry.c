@@ -7,6 +7,7 @@
 
 #include "api/face.h"
 #include "base/limits.h"
+#include "server/registry/reading.h"
 #include "server/registry/registry_inside.h"
 #include "server/registry/sealing.h"
 #include "server/registry/service_address.h"
@@ -66,6 +67,7 @@ void registry_close(struct registry *registry)
 {
 	if (!registry)
 		return;
+	reading_stop();
 	hub_free(registry->hub);
 	addresses_close(registry->addresses);
 	datastore_close(registry->store);
@@ -123,6 +125,7 @@ void registry_look(struct registry *registry)
 
 void registry_stop_watches(struct registry *registry)
 {
+	reading_stop();
 	hub_stop(registry->hub);
 }
 

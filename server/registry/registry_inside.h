@@ -53,7 +53,10 @@ struct filter {
 MUST_CHECK bool filter_parse(struct request *req, struct filter *out, struct error *err);
 void filter_clear(struct filter *filter);
 bool filter_match(const struct filter *filter, const struct object *object);
-/* The key prefix of a request's collection. */
-void filter_prefix(struct request *req, struct buf *out);
+/* The prefix of the keys that can match: of the collection, or of the one name that is asked for.
+ */
+void filter_prefix(struct request *req, const struct filter *filter, struct buf *out);
+/* STEP_NEXT, or STEP_DONE after the refusal of a combination of read options (reading.h). */
+enum step reading_refuse(struct request *req, bool watch);
 
 #endif

@@ -387,7 +387,7 @@ static size_t collect(struct request *req, const struct filter *filter, const st
 	const struct object **found = NULL;
 	size_t count = 0, room = 0;
 
-	filter_prefix(req, &prefix);
+	filter_prefix(req, filter, &prefix);
 	record = datastore_first(registry_of(req)->store, buf_str(&prefix), STR_NONE);
 	for (; record; record = datastore_next(record, buf_str(&prefix))) {
 		if (!filter_match(filter, record->item))

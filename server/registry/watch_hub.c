@@ -1,51 +1,72 @@
 /*
- * watch_hub.c - watches: each change is encoded once and written to every watcher whose selectors
- * it meets.
+ * watch_hub.c - watches: each change is encoded once a form and written to every watcher whose
+ * selectors it meets.
  *
  * comes from: the gates (a list with watch=true) and the datastore's feed.  goes to: streamed
- * replies. A watcher starts from current state (synthetic ADDED events), or from the kept changes
- * behind its revision.  One that reads too slowly is cut off: it lists again, which costs less than
- * an endless backlog.
+ * replies.
+ *
+ *   FILLING -(current state is out)-> LIVE <-(has caught up)-- BEHIND
+ *      |                                \--(reads too slowly)--^  |
+ *      +---- what it needs is not kept any more: ERROR 410 <------+
+ *
+ * A watcher that reads slowly has no queue of its own but a place in the feed: what it has not
+ * taken is encoded for it when it has room again.  One that takes nothing for long, or whose bytes
+ * are too many together with those of others, is cut off.
  */
 #include <assert.h>
 #include <inttypes.h>
 
-#include "api/face.h"
 #include "api/selector.h"
-#include "api/table.h"
-#include "base/clock.h"
+#include "base/limits.h"
 #include "base/random.h"
+#include "datastore/past.h"
+#include "server/registry/reading.h"
 #include "server/registry/registry_inside.h"
+#include "server/registry/watch_event.h"
 
-#define PENDING_MAX   (8u * 1024 * 1024)
 #define BOOKMARK_MS   60000
+#define STUCK_TICKS   2    /* of bookmarks: one that has taken nothing between them goes */
 #define TIMEOUT_MIN_S 1800 /* + up to as much again, at random: watches do not end together */
+#define PIECE         (32u * 1024) /* of current state, in one write */
+
+enum state { STATE_FILLING, STATE_LIVE, STATE_BEHIND };
 
 struct watcher {
-	struct list link;
+	struct list link; /* of hub->watchers; those behind: of hub->slow, longest first */
 	struct hub *hub;
 	struct request *req;
 	struct filter filter;
+	struct watch_form form;
 	char *prefix;
-	uint64_t after; /* changes up to this revision are not for it */
+	enum state state;
+	uint64_t after;  /* changes up to this revision are not for it */
+	char *filled_to; /* FILLING: the last key that was told, or NULL */
+	size_t held;     /* its bytes in hub->held */
+	unsigned ticks;  /* bookmarks since it has taken something */
 	bool bookmarks;
 	bool started; /* a table event has carried the column definitions */
-	enum table_include include;
 	struct loop_timer timeout;
 };
+
+#define FORMS_MAX 8 /* of one change; the rest is encoded each time */
 
 /* The encoded forms of one change, made on demand. */
 struct encoded {
 	const struct change *change;
 	const struct object *last; /* the state before, with the change's revision: for DELETED */
-	/* As it is kept, and as its other face (a kept kind has one at most). */
-	struct buf added[2], modified[2], deleted[2];
+	struct shared {
+		struct watch_form form;
+		enum watch_type type;
+		struct buf text;
+	} shared[FORMS_MAX];
+	size_t count;
 };
 
 struct hub {
 	struct registry *registry;
-	struct list watchers;
+	struct list watchers, slow;
 	size_t count;
+	size_t held; /* bytes that watchers have not taken yet */
 	struct datastore_listener listener;
 	struct loop_timer bookmark;
 };
@@ -57,8 +78,10 @@ static void watcher_free(struct watcher *watcher)
 	loop_timer_stop(&watcher->timeout);
 	list_remove(&watcher->link);
 	watcher->hub->count--;
+	watcher->hub->held -= watcher->held;
 	filter_clear(&watcher->filter);
 	free(watcher->prefix);
+	free(watcher->filled_to);
 	free(watcher);
 }
 
@@ -78,6 +101,67 @@ static void cut_off(struct watcher *watcher)
 	http_reply_abort(http);
 }
 
+static void end_cleanly(struct watcher *watcher)
+{
+	struct http_request *http = watcher->req->http;
+
+	watcher_free(watcher);
+	http_reply_end(http);
+}
+
+static void end_expired(struct watcher *watcher)
+{
+	auto_buf text = BUF_INIT;
+	struct error err;
+
+	error_set(&err, ERROR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")",
+		  watcher->after, datastore_oldest(watcher->hub->registry->store));
+	watch_print_error(&watcher->form, &err, &text);
+	http_reply_write(watcher->req->http, buf_str(&text));
+	end_cleanly(watcher);
+}
+
+/* --- what is on its way --- */
+
+static void count_held(struct watcher *watcher)
+{
+	struct hub *hub = watcher->hub;
+	size_t now = http_reply_pending(watcher->req->http);
+
+	hub->held += now - watcher->held;
+	watcher->held = now;
+}
+
+static bool is_full(const struct watcher *watcher)
+{
+	return watcher->held > STREAM_LOW;
+}
+
+static void write_out(struct watcher *watcher, struct str bytes)
+{
+	http_reply_write(watcher->req->http, bytes);
+	count_held(watcher);
+}
+
+static void fall_behind(struct watcher *watcher)
+{
+	if (watcher->state == STATE_LIVE)
+		watcher->state = STATE_BEHIND;
+	list_remove(&watcher->link);
+	list_add(&watcher->hub->slow, &watcher->link);
+}
+
+/* The ones that have waited longest make room for the others. */
+static void keep_budget(struct hub *hub)
+{
+	if (hub->held <= LIMIT_WATCH_PENDING)
+		return;
+	LIST_EACH(&hub->watchers, link) /* they may have taken what was there when it was written */
+	count_held(LIST_OWNER(link, struct watcher, link));
+	while (hub->held > LIMIT_WATCH_PENDING && !list_is_empty(&hub->slow))
+		cut_off(LIST_OWNER(hub->slow.next, struct watcher, link));
+}
+
 /* --- events --- */
 
 static struct object *state_at(const struct object *object, uint64_t revision)
@@ -89,63 +173,6 @@ static struct object *state_at(const struct object *object, uint64_t revision)
 	return object_new(doc);
 }
 
-static void print_table(struct watcher *watcher, const struct object *object, struct buf *out)
-{
-	buf_add_text(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
-			  "v1\",\"metadata\":{\"resourceVersion\":\"");
-	buf_add_print(out, "%" PRIu64 "\"},\"columnDefinitions\":", object_revision(object));
-	if (watcher->started)
-		buf_add_text(out, "null");
-	else
-		table_print_columns(watcher->req->kind, out);
-	watcher->started = true;
-	buf_add_text(out, ",\"rows\":[");
-	table_print_row(watcher->req->kind, object, watcher->include, out);
-	buf_add_text(out, "]}");
-}
-
-static void print_whole(const struct kind *kind, const struct object *object, struct buf *out)
-{
-	auto_object shown = face_of(kind, object);
-
-	buf_add_str(out, object_bytes(shown));
-}
-
-static void print_event(struct watcher *watcher, const char *type, const struct object *object,
-			struct buf *out)
-{
-	buf_add_print(out, "{\"type\":\"%s\",\"object\":", type);
-	if (watcher->req->answer == ANSWER_TABLE)
-		print_table(watcher, object, out);
-	else if (watcher->req->answer == ANSWER_PARTIAL)
-		table_print_partial(object, out);
-	else
-		print_whole(watcher->req->kind, object, out);
-	buf_add_text(out, "}\n");
-}
-
-static void send(struct watcher *watcher, struct str text)
-{
-	http_reply_write(watcher->req->http, text);
-	if (http_reply_pending(watcher->req->http) > PENDING_MAX)
-		cut_off(watcher);
-}
-
-static void send_object(struct watcher *watcher, const char *type, const struct object *object,
-			struct buf *shared)
-{
-	auto_buf own = BUF_INIT;
-
-	if (watcher->req->answer == ANSWER_TABLE || watcher->req->answer == ANSWER_PARTIAL) {
-		print_event(watcher, type, object, &own);
-		send(watcher, buf_str(&own));
-		return;
-	}
-	if (shared->len == 0)
-		print_event(watcher, type, object, shared);
-	send(watcher, buf_str(shared));
-}
-
 static const struct object *last_state(struct encoded *encoded)
 {
 	if (!encoded->last)
@@ -153,34 +180,72 @@ static const struct object *last_state(struct encoded *encoded)
 	return encoded->last;
 }
 
-/* A change of selection counts as coming and going */
+/* The place of a form that watchers share; NULL when there are too many. */
+static struct shared *shared_of(struct encoded *encoded, const struct watch_form *form,
+				enum watch_type type)
+{
+	struct shared *shared = encoded->shared;
+
+	for (; shared < encoded->shared + encoded->count; shared++)
+		if (shared->type == type && watch_form_equal(&shared->form, form))
+			return shared;
+	if (encoded->count == FORMS_MAX)
+		return NULL;
+	encoded->count++;
+	*shared = (struct shared){ .form = *form, .type = type };
+	return shared;
+}
+
+static void send_event(struct watcher *watcher, struct encoded *encoded, enum watch_type type)
+{
+	const struct change *change = encoded->change;
+	const struct object *object = type == WATCH_DELETED ? last_state(encoded) : change->after;
+	bool first = watcher->form.answer == ANSWER_TABLE && !watcher->started;
+	struct shared *shared = first ? NULL : shared_of(encoded, &watcher->form, type);
+	auto_buf own = BUF_INIT;
+
+	watcher->started = true;
+	if (!shared) {
+		watch_print(&watcher->form, type, object, first, &own);
+		write_out(watcher, buf_str(&own));
+		return;
+	}
+	if (shared->text.len == 0)
+		watch_print(&watcher->form, type, object, false, &shared->text);
+	write_out(watcher, buf_str(&shared->text));
+}
+
+/* A change of selection counts as coming and going. */
 static void deliver(struct watcher *watcher, struct encoded *encoded)
 {
 	const struct change *change = encoded->change;
-	size_t face = watcher->req->kind->stored_as != NULL;
 	bool before, after;
 
-	if (change->revision <= watcher->after || !str_starts(change->key, str_of(watcher->prefix)))
+	if (change->revision <= watcher->after)
 		return;
 	watcher->after = change->revision;
+	if (!str_starts(change->key, str_of(watcher->prefix)))
+		return;
 	before = change->before && filter_match(&watcher->filter, change->before);
 	after = change->after && filter_match(&watcher->filter, change->after);
-	if (after && before)
-		send_object(watcher, "MODIFIED", change->after, &encoded->modified[face]);
-	else if (after)
-		send_object(watcher, "ADDED", change->after, &encoded->added[face]);
+	if (after)
+		send_event(watcher, encoded, before ? WATCH_MODIFIED : WATCH_ADDED);
 	else if (before)
-		send_object(watcher, "DELETED", last_state(encoded), &encoded->deleted[face]);
+		send_event(watcher, encoded, WATCH_DELETED);
 }
 
 static void encoded_clear(struct encoded *encoded)
 {
+	const struct change *change = encoded->change;
+
 	object_unref(encoded->last);
-	for (size_t face = 0; face < 2; face++) {
-		buf_clear(&encoded->added[face]);
-		buf_clear(&encoded->modified[face]);
-		buf_clear(&encoded->deleted[face]);
-	}
+	for (size_t i = 0; i < encoded->count; i++)
+		buf_clear(&encoded->shared[i].text);
+	/* The parsed forms have served their purpose; who needs them again parses again. */
+	if (change->before)
+		object_trim(change->before);
+	if (change->after)
+		object_trim(change->after);
 }
 
 static void on_change(struct datastore_listener *listener, const struct change *change)
@@ -189,247 +254,246 @@ static void on_change(struct datastore_listener *listener, const struct change *
 	struct encoded encoded = { .change = change };
 
 	LIST_EACH_SAFE(&hub->watchers, link)
-	deliver(LIST_OWNER(link, struct watcher, link), &encoded);
+	{
+		struct watcher *watcher = LIST_OWNER(link, struct watcher, link);
+
+		deliver(watcher, &encoded);
+		if (is_full(watcher))
+			fall_behind(watcher);
+	}
 	encoded_clear(&encoded);
-	/* The parsed forms have served their purpose; who needs them again parses again. */
-	if (change->before)
-		object_trim(change->before);
-	if (change->after)
-		object_trim(change->after);
+	keep_budget(hub);
 }
 
-/* --- bookmarks --- */
+/* --- catching up --- */
 
-static void print_bookmark(struct watcher *watcher, uint64_t revision, bool initial_end,
-			   struct buf *out)
+static bool replay_one(void *of, const struct change *change)
 {
-	const struct kind *kind = watcher->req->kind;
-	auto_buf version = BUF_INIT;
+	struct watcher *watcher = of;
+	struct encoded encoded = { .change = change };
 
-	kind_api_version(kind, &version);
-	buf_add_text(out, "{\"type\":\"BOOKMARK\",\"object\":");
-	if (watcher->req->answer == ANSWER_TABLE)
-		buf_add_text(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
-				  "v1\",\"columnDefinitions\":null,\"rows\":[]");
-	else if (watcher->req->answer == ANSWER_PARTIAL)
-		buf_add_text(
-			out,
-			"{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\"");
-	else
-		buf_add_print(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\"", kind->name,
-			      buf_text(&version));
-	buf_add_print(out,
-		      ",\"metadata\":{\"resourceVersion\":\"%" PRIu64
-		      "\",\"creationTimestamp\":null",
-		      revision);
-	if (initial_end)
-		buf_add_text(out, ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}");
-	buf_add_text(out, "}}}\n");
+	deliver(watcher, &encoded);
+	encoded_clear(&encoded);
+	return !is_full(watcher);
 }
 
-static void send_bookmark(struct watcher *watcher, bool initial_end)
+/* From its place in the feed on, as far as there is room. */
+static void catch_up(struct watcher *watcher)
+{
+	struct error unused;
+
+	if (!datastore_replay(watcher->hub->registry->store, watcher->after, replay_one, watcher,
+			      &unused)) {
+		end_expired(watcher);
+		return;
+	}
+	watcher->state = STATE_LIVE;
+	if (is_full(watcher)) {
+		fall_behind(watcher);
+		return;
+	}
+	list_remove(&watcher->link);
+	list_add(&watcher->hub->watchers, &watcher->link);
+}
+
+static void end_filling(struct watcher *watcher)
+{
+	auto_buf text = BUF_INIT;
+
+	if (watcher->req->params.send_initial_events && watcher->bookmarks) {
+		watch_print_bookmark(&watcher->form, watcher->after, true, &text);
+		write_out(watcher, buf_str(&text));
+	}
+	watcher->state = STATE_LIVE;
+	catch_up(watcher);
+}
+
+/* One write of objects behind those that were told; false when there are no more. */
+static bool fill_piece(struct watcher *watcher, struct past *past)
+{
+	struct past_record record = { 0 };
+	auto_buf text = BUF_INIT;
+
+	while (text.len < PIECE && past_next(past, &record)) {
+		if (!filter_match(&watcher->filter, record.item))
+			continue;
+		watch_print(&watcher->form, WATCH_ADDED, record.item, !watcher->started, &text);
+		watcher->started = true;
+		object_trim(record.item);
+	}
+	write_out(watcher, buf_str(&text));
+	if (text.len < PIECE)
+		return false;
+	free(watcher->filled_to);
+	watcher->filled_to = str_copy(record.key);
+	return true;
+}
+
+/* The state as of watcher->after as ADDED events, as far as there is room. */
+static void fill(struct watcher *watcher)
+{
+	struct str told = watcher->filled_to ? str_of(watcher->filled_to) : STR_NONE;
+	auto_free char *after = told.at ? str_copy(told) : NULL;
+	auto_past past = NULL;
+	struct error unused;
+
+	if (!past_open(watcher->hub->registry->store, watcher->after, str_of(watcher->prefix),
+		       after ? str_of(after) : STR_NONE, &past, &unused)) {
+		end_expired(watcher);
+		return;
+	}
+	while (!is_full(watcher))
+		if (!fill_piece(watcher, past)) {
+			end_filling(watcher);
+			return;
+		}
+	fall_behind(watcher);
+}
+
+static void go_on(struct watcher *watcher)
+{
+	if (watcher->state == STATE_FILLING)
+		fill(watcher);
+	else
+		catch_up(watcher);
+}
+
+static void on_writable(struct http_request *http)
+{
+	struct request *req = http->user;
+	struct watcher *watcher = req->work;
+
+	count_held(watcher);
+	watcher->ticks = 0;
+	if (watcher->state != STATE_LIVE && !is_full(watcher))
+		go_on(watcher);
+}
+
+/* --- bookmarks and the time of a watch --- */
+
+static void send_bookmark(struct watcher *watcher)
 {
 	auto_buf text = BUF_INIT;
 	uint64_t revision = datastore_revision(watcher->hub->registry->store);
 
-	if (revision < watcher->after)
-		return; /* it waits for the future */
-	print_bookmark(watcher, revision, initial_end, &text);
-	send(watcher, buf_str(&text));
+	count_held(watcher);
+	if (!watcher->bookmarks || watcher->state != STATE_LIVE || revision < watcher->after)
+		return; /* the last: it waits for the future */
+	watch_print_bookmark(&watcher->form, revision, false, &text);
+	write_out(watcher, buf_str(&text));
 }
 
 static void on_bookmark_timer(struct loop_timer *timer)
 {
 	struct hub *hub = CONTAINER_OF(timer, struct hub, bookmark);
 
-	if (list_is_empty(&hub->watchers))
+	if (hub->count == 0)
 		return;
 	LIST_EACH_SAFE(&hub->watchers, link)
+	send_bookmark(LIST_OWNER(link, struct watcher, link));
+	LIST_EACH_SAFE(&hub->slow, link)
 	{
 		struct watcher *watcher = LIST_OWNER(link, struct watcher, link);
 
-		if (watcher->bookmarks)
-			send_bookmark(watcher, false);
+		if (++watcher->ticks >= STUCK_TICKS)
+			cut_off(watcher);
 	}
 	loop_timer_set(hub->registry->loop, timer, BOOKMARK_MS);
-}
-
-static void end_cleanly(struct watcher *watcher)
-{
-	struct http_request *http = watcher->req->http;
-
-	watcher_free(watcher);
-	http_reply_end(http);
 }
 
 static void on_timeout(struct loop_timer *timer)
 {
 	struct watcher *watcher = CONTAINER_OF(timer, struct watcher, timeout);
-	auto_buf text = BUF_INIT;
 
-	if (watcher->bookmarks) {
-		print_bookmark(watcher, datastore_revision(watcher->hub->registry->store), false,
-			       &text);
-		http_reply_write(watcher->req->http, buf_str(&text));
-	}
+	send_bookmark(watcher);
 	end_cleanly(watcher);
-}
-
-/* --- the start of a watch --- */
-
-/* Rules of resourceVersionMatch and sendInitialEvents; *out_initial: current state comes first. */
-static bool check_start(struct request *req, uint64_t *out_after, bool *out_initial,
-			struct error *err)
-{
-	struct request_params *params = &req->params;
-	bool initial = params->send_initial_events;
-
-	if (params->has_send_initial_events &&
-	    !str_is(params->resource_version_match, "NotOlderThan"))
-		return error_set(
-			err, ERROR_INVALID,
-			"resourceVersionMatch: Forbidden: sendInitialEvents requires setting "
-			"resourceVersionMatch to NotOlderThan");
-	if (params->send_initial_events && !params->bookmarks)
-		return error_set(err, ERROR_INVALID,
-				 "sendInitialEvents: Forbidden: sendInitialEvents requires "
-				 "allowWatchBookmarks");
-	if (!params->has_send_initial_events && params->resource_version_match.len > 0)
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersionMatch: Forbidden: resourceVersionMatch is "
-				 "forbidden for watch "
-				 "unless sendInitialEvents is provided");
-	*out_after = 0;
-	if (params->resource_version.len > 0 &&
-	    !str_to_u64(params->resource_version, UINT64_MAX, out_after))
-		return error_set(err, ERROR_INVALID,
-				 "resourceVersion: Invalid value: \"" STR_FMT "\": not a number",
-				 STR_ARG(params->resource_version));
-	*out_initial = initial || (!params->has_send_initial_events && *out_after == 0);
-	return true;
-}
-
-static enum table_include include_of(const struct request *req)
-{
-	if (str_is(req->params.include_object, "Object"))
-		return TABLE_OBJECT;
-	return str_is(req->params.include_object, "None") ? TABLE_NONE : TABLE_METADATA;
-}
-
-static struct watcher *watcher_new(struct hub *hub, struct request *req)
-{
-	struct watcher *watcher = memory_new(struct watcher);
-	auto_buf prefix = BUF_INIT;
-
-	filter_prefix(req, &prefix);
-	watcher->hub = hub;
-	watcher->req = req;
-	watcher->prefix = buf_take(&prefix);
-	watcher->bookmarks = req->params.bookmarks;
-	watcher->include = include_of(req);
-	watcher->timeout.on_timer = on_timeout;
-	list_add(&hub->watchers, &watcher->link);
-	hub->count++;
-	req->work = watcher;
-	return watcher;
-}
-
-/* Current state as ADDED events, collected in one write. */
-static void send_current(struct watcher *watcher)
-{
-	struct datastore *store = watcher->hub->registry->store;
-	struct str prefix = str_of(watcher->prefix);
-	auto_buf text = BUF_INIT;
-
-	for (const struct record *record = datastore_first(store, prefix, STR_NONE); record;
-	     record = datastore_next(record, prefix)) {
-		if (!filter_match(&watcher->filter, record->item))
-			continue;
-		print_event(watcher, "ADDED", record->item, &text);
-		if (text.len > STREAM_LOW) {
-			http_reply_write(watcher->req->http, buf_str(&text));
-			buf_reset(&text);
-		}
-	}
-	watcher->after = datastore_revision(store);
-	if (watcher->req->params.send_initial_events)
-		print_bookmark(watcher, watcher->after, true, &text);
-	if (text.len > 0)
-		http_reply_write(watcher->req->http, buf_str(&text));
-}
-
-static bool replay_one(void *of, const struct change *change)
-{
-	struct watcher *watcher = of;
-	struct encoded encoded = { .change = change };
-	size_t before = watcher->hub->count;
-	struct hub *hub = watcher->hub;
-
-	deliver(watcher, &encoded);
-	encoded_clear(&encoded);
-	return hub->count == before; /* false when it was cut off */
-}
-
-static const char *content_type(const struct request *req)
-{
-	if (req->answer == ANSWER_TABLE)
-		return "application/json;as=Table;v=v1;g=meta.k8s.io";
-	if (req->answer == ANSWER_PARTIAL)
-		return "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
-	return "application/json";
 }
 
 static int64_t timeout_ms(const struct request *req)
 {
 	int64_t seconds = req->params.timeout_s;
 
-	if (seconds <= 0)
+	if (seconds <= 0 || seconds > INT32_MAX)
 		seconds = TIMEOUT_MIN_S + (int64_t)random_below(TIMEOUT_MIN_S);
 	return seconds * 1000;
 }
 
-static void begin(struct watcher *watcher, uint64_t after, bool initial)
+/* --- the start of a watch --- */
+
+/* The deprecated path names one object: as a field selector would. */
+static bool parse_filter(struct request *req, struct filter *out, struct error *err)
+{
+	struct str given = req->params.field_selector;
+	bool done;
+
+	if (req->name.len > 0)
+		req->params.field_selector = str_of(
+			arena_print(req->arena, STR_FMT "%smetadata.name=" STR_FMT, STR_ARG(given),
+				    given.len > 0 ? "," : "", STR_ARG(req->name)));
+	done = filter_parse(req, out, err);
+	req->params.field_selector = given;
+	return done;
+}
+
+static struct watcher *watcher_new(struct hub *hub, struct request *req, struct filter *filter)
+{
+	struct watcher *watcher = memory_new(struct watcher);
+	auto_buf prefix = BUF_INIT;
+
+	filter_prefix(req, filter, &prefix);
+	watcher->hub = hub;
+	watcher->req = req;
+	watcher->filter = *filter;
+	*filter = (struct filter){ 0 };
+	watcher->prefix = memory_string(buf_text(&prefix));
+	watcher->bookmarks = req->params.bookmarks;
+	watcher->timeout.on_timer = on_timeout;
+	watch_form_of(req, &watcher->form);
+	list_add(&hub->watchers, &watcher->link);
+	hub->count++;
+	req->work = watcher;
+	return watcher;
+}
+
+static void begin(struct watcher *watcher, const struct reading *reading)
 {
 	struct request *req = watcher->req;
 	struct hub *hub = watcher->hub;
-	struct error unused;
+	uint64_t now = datastore_revision(hub->registry->store);
 
 	req->http->user = req;
 	req->http->on_gone = on_gone;
+	req->http->on_writable = on_writable;
 	reply_headers(req);
-	http_reply_start(req->http, 200, content_type(req));
+	http_reply_start(req->http, 200, watch_content_type(&watcher->form));
 	loop_timer_set(hub->registry->loop, &watcher->timeout, timeout_ms(req));
 	if (hub->bookmark.heap_at == 0)
 		loop_timer_set(hub->registry->loop, &hub->bookmark, BOOKMARK_MS);
-	if (initial) {
-		send_current(watcher);
-		return;
-	}
-	watcher->after = after;
-	if (!datastore_replay(hub->registry->store, after, replay_one, watcher, &unused))
-		assert(!"checked before");
+	watcher->state = reading->initial ? STATE_FILLING : STATE_BEHIND;
+	watcher->after = reading->initial || reading->from_now ? now : reading->at_least;
+	go_on(watcher);
+	keep_budget(hub);
 }
 
 enum step hub_watch(struct request *req, struct error *err)
 {
 	struct hub *hub = registry_of(req)->hub;
-	struct datastore *store = registry_of(req)->store;
 	struct filter filter;
-	struct watcher *watcher;
-	uint64_t after = 0;
-	bool initial = false;
+	struct reading reading;
+	enum step step = reading_refuse(req, true);
 
-	if (!check_start(req, &after, &initial, err) || !filter_parse(req, &filter, err))
+	if (step != STEP_NEXT)
+		return step;
+	if (!reading_of_watch(req, &reading, err))
 		return STEP_FAIL;
-	if (!initial && after < datastore_oldest(store)) {
-		filter_clear(&filter);
-		error_set(err, ERROR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")",
-			  after, datastore_oldest(store));
-		return STEP_FAIL;
+	if (reading.initial) {
+		step = reading_wait(req, hub->registry->store, reading.at_least, err);
+		if (step != STEP_NEXT)
+			return step;
 	}
-	watcher = watcher_new(hub, req);
-	watcher->filter = filter;
-	begin(watcher, after, initial);
+	if (!parse_filter(req, &filter, err))
+		return STEP_FAIL;
+	begin(watcher_new(hub, req, &filter), &reading);
 	return STEP_DONE;
 }
 
@@ -441,6 +505,7 @@ struct hub *hub_new(struct registry *registry)
 
 	hub->registry = registry;
 	list_init(&hub->watchers);
+	list_init(&hub->slow);
 	hub->listener.on_change = on_change;
 	hub->bookmark.on_timer = on_bookmark_timer;
 	datastore_listen(registry->store, &hub->listener);
@@ -451,6 +516,8 @@ void hub_stop(struct hub *hub)
 {
 	while (!list_is_empty(&hub->watchers))
 		end_cleanly(LIST_OWNER(hub->watchers.next, struct watcher, link));
+	while (!list_is_empty(&hub->slow))
+		end_cleanly(LIST_OWNER(hub->slow.next, struct watcher, link));
 }
 
 void hub_free(struct hub *hub)
