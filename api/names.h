@@ -10,6 +10,21 @@
 #include "api/kind.h"
 #include "base/text.h"
 
+/* All that is wrong with a text, in the order of the real server. */
+#define NAME_FAULTS_MAX 5
+struct name_faults {
+	const char *why[NAME_FAULTS_MAX];
+	size_t count;
+};
+/* Adds what is wrong to *out, which its caller has made empty. */
+typedef void name_faults_fn(struct str name, struct name_faults *out);
+name_faults_fn name_subdomain, name_label, name_label_1035, name_segment, name_qualified,
+	name_label_value, name_env, name_port, name_config_key, name_header;
+/* As a subdomain, with underscores: search domains of resolvers. */
+name_faults_fn name_subdomain_underscore;
+name_faults_fn *name_rule_of(enum name_rule rule);
+
+/* The first of them. */
 const char *name_check(enum name_rule rule, struct str name);
 const char *name_check_label_key(struct str key);
 const char *name_check_label_value(struct str value);

@@ -68,7 +68,8 @@ static void object_names(void)
 		{ STR("1a"), NULL },
 		{ STR(X63), NULL },
 		{ STR(X63 "x"), "must be no more than 63 characters" },
-		{ STR("a.b"), "a lowercase RFC 1123 label" },
+		{ STR("a.b"), "must not contain dots" },
+		{ STR("a..b"), "a lowercase RFC 1123 label" },
 		{ STR("-a"), "a lowercase RFC 1123 label" },
 	};
 	static const struct row strict[] = {
@@ -122,7 +123,7 @@ static void small_names(void)
 {
 	static const struct row variables[] = {
 		{ STR("A B.c-d"), NULL },
-		{ STR(""), "environment variable name must not be empty" },
+		{ STR(""), "environment variable name must be non-empty" },
 		{ STR("A=B"), "a valid environment variable name must consist only of" },
 		{ STR("A\nB"), "a valid environment variable name must consist only of" },
 		{ STR("A\0B"), "a valid environment variable name must consist only of" },
@@ -132,7 +133,7 @@ static void small_names(void)
 		{ STR("1234567890123456"), "must be no more than 15 characters" },
 		{ STR("12"), "must contain at least one letter (a-z)" },
 		{ STR("a--b"), "must not contain consecutive hyphens" },
-		{ STR("-a"), "must contain only alpha-numeric characters" },
+		{ STR("-a"), "must not begin or end with a hyphen" },
 		{ STR("A"), "must contain only alpha-numeric characters" },
 	};
 	static const struct row keys[] = {
@@ -141,7 +142,7 @@ static void small_names(void)
 		{ STR("a/b"), "a valid config key must consist of" },
 		{ STR("a\0"), "a valid config key must consist of" },
 		{ STR("."), "must not be '.'" },
-		{ STR(".."), "must not start with '..'" },
+		{ STR(".."), "must not be '..'" },
 		{ STR("..a"), "must not start with '..'" },
 		{ STR(X63 X63 X63 X63 "xx"), "must be no more than 253 characters" },
 	};
