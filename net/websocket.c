@@ -14,6 +14,7 @@
 #define READ_PIECE  16384
 #define CLOSE_MS    2000
 #define CONTROL_MAX 125
+#define PONGS_MAX   (4u * 1024 * 1024)
 #define GUID        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 enum { OP_MORE = 0, OP_TEXT = 1, OP_BINARY = 2, OP_CLOSE = 8, OP_PING = 9, OP_PONG = 10 };
@@ -218,7 +219,11 @@ static void take_frame(struct websocket *ws, const struct websocket_frame *frame
 {
 	switch (frame->opcode) {
 	case OP_CLOSE: take_close(ws, payload); break;
-	case OP_PING: write_frame(ws, OP_PONG, payload, STR("")); break;
+	case OP_PING:
+		/* Who asks and does not read the answers gets no more of them. */
+		if (websocket_pending(ws) <= PONGS_MAX)
+			write_frame(ws, OP_PONG, payload, STR(""));
+		break;
 	case OP_PONG: break;
 	default: take_data(ws, frame, payload);
 	}
@@ -345,23 +350,28 @@ static void add_accept(struct http_request *req, struct str key)
 	http_reply_header(req, "Sec-WebSocket-Accept", buf_text(&answer));
 }
 
-bool websocket_accept(struct http_request *req, const char *const *protocols,
-		      struct websocket **out, const char **out_protocol, struct error *err)
+bool websocket_check(const struct http_head *head, const char *const *protocols,
+		     const char **out_protocol, struct error *err)
 {
-	const struct http_head *head = &req->head;
-	struct str key = http_header(head, "Sec-WebSocket-Key");
-	struct websocket *ws;
-	const char *protocol = NULL;
-
 	if (!head->upgrade || !http_has_token(head, "Upgrade", "websocket") ||
 	    !str_is(head->method, "GET"))
 		return error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
-	if (!str_is(http_header(head, "Sec-WebSocket-Version"), "13") || key.len != 24)
+	if (!str_is(http_header(head, "Sec-WebSocket-Version"), "13") ||
+	    http_header(head, "Sec-WebSocket-Key").len != 24)
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "unable to upgrade: this is no WebSocket version 13 handshake");
-	if (!choose(http_header(head, "Sec-WebSocket-Protocol"), protocols, &protocol, err))
+	return choose(http_header(head, "Sec-WebSocket-Protocol"), protocols, out_protocol, err);
+}
+
+bool websocket_accept(struct http_request *req, const char *const *protocols,
+		      struct websocket **out, const char **out_protocol, struct error *err)
+{
+	struct websocket *ws;
+	const char *protocol = NULL;
+
+	if (!websocket_check(&req->head, protocols, &protocol, err))
 		return false;
-	add_accept(req, key);
+	add_accept(req, http_header(&req->head, "Sec-WebSocket-Key"));
 	if (*protocol)
 		http_reply_header(req, "Sec-WebSocket-Protocol", protocol);
 	ws = memory_new(struct websocket);

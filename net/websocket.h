@@ -24,6 +24,9 @@ struct websocket_events {
 MUST_CHECK bool websocket_accept(struct http_request *req, const char *const *protocols,
 				 struct websocket **out, const char **out_protocol,
 				 struct error *err);
+/* The choice alone, before anything is answered. */
+MUST_CHECK bool websocket_check(const struct http_head *head, const char *const *protocols,
+				const char **out_protocol, struct error *err);
 void websocket_own(struct websocket *ws, const struct websocket_events *events, void *owner);
 void websocket_send(struct websocket *ws, struct str message, bool is_text);
 /* One binary message made of one byte and a payload, without copying twice. */

@@ -61,6 +61,17 @@ struct tunnel *nodes_tunnel(struct nodes *nodes, struct str node)
 	return session ? session->tunnel : NULL;
 }
 
+struct tunnel *nodes_any_tunnel(struct nodes *nodes)
+{
+	struct str key;
+	void *value;
+
+	for (size_t i = 0; map_next(nodes->sessions, &i, &key, &value);)
+		if (tunnel_is_up(((struct session *)value)->tunnel))
+			return ((struct session *)value)->tunnel;
+	return NULL;
+}
+
 size_t nodes_count(const struct nodes *nodes)
 {
 	return map_count(nodes->sessions);

@@ -16,6 +16,8 @@ struct nodes;
 struct nodes *nodes_new(struct server *server);
 void nodes_free(struct nodes *nodes); /* ends all sessions; NULL is fine */
 struct tunnel *nodes_tunnel(struct nodes *nodes, struct str node);
+/* That of some node, any; NULL when none is connected. */
+struct tunnel *nodes_any_tunnel(struct nodes *nodes);
 size_t nodes_count(const struct nodes *nodes);
 /* The tunnel upgrade of an authenticated node. */
 enum step nodes_connect_pass(struct request *req, struct error *err);

@@ -85,6 +85,8 @@ static const struct column columns[] = {
 static const char *const short_names[] = { "no", NULL };
 static const struct field_label field_labels[] = { { "spec.unschedulable", NULL }, { 0 } };
 static const struct subresource subresources[] = {
+	{ "proxy", "NodeProxyOptions", "", "v1",
+	  VERB_GET | VERB_CREATE | VERB_UPDATE | VERB_PATCH | VERB_DELETE },
 	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ 0 },
 };

@@ -511,6 +511,9 @@ static const struct subresource subresources[] = {
 	{ "eviction", "Eviction", "policy", "v1", VERB_CREATE },
 	{ "exec", "PodExecOptions", "", "v1", VERB_GET | VERB_CREATE },
 	{ .name = "log", .verbs = VERB_GET },
+	{ "portforward", "PodPortForwardOptions", "", "v1", VERB_GET | VERB_CREATE },
+	{ "proxy", "PodProxyOptions", "", "v1",
+	  VERB_GET | VERB_CREATE | VERB_UPDATE | VERB_PATCH | VERB_DELETE },
 	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ 0 },
 };

@@ -193,6 +193,8 @@ static const struct field_label field_labels[] = { { "spec.clusterIP", NULL },
 						   { "spec.type", NULL },
 						   { 0 } };
 static const struct subresource subresources[] = {
+	{ "proxy", "ServiceProxyOptions", "", "v1",
+	  VERB_GET | VERB_CREATE | VERB_UPDATE | VERB_PATCH | VERB_DELETE },
 	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ 0 },
 };

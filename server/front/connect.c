@@ -1,28 +1,25 @@
 /*
- * connect.c - finds the pod, its container and its node, asks the node, and hands the answer on.
- *
+ * connect.c - finds the pod, its container and its node, and gives the request to who speaks with
+ * it.
  */
 #include "server/front/connect.h"
 
 #include <assert.h>
 
-#include "net/http_client.h"
 #include "server/front/connect_exec.h"
-#include "server/front/reply.h"
+#include "server/front/connect_forward.h"
+#include "server/front/connect_log.h"
+#include "server/front/connect_proxy.h"
 #include "server/front/route.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
-#define OPEN_MS     10000
-#define PENDING_MAX (1024u * 1024)
-
 /* --- which container --- */
+
+static const char *const lists[] = { "containers", "initContainers", "ephemeralContainers" };
 
 static bool has_container(const struct json *spec, struct str name)
 {
-	static const char *const lists[] = { "containers", "initContainers",
-					     "ephemeralContainers" };
-
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
 		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it);)
 			if (str_equal(json_str(json_get(it.value, "name")), name))
@@ -30,11 +27,29 @@ static bool has_container(const struct json *spec, struct str name)
 	return false;
 }
 
-static void print_choices(const struct json *spec, struct buf *out)
+static void print_names(const struct json *list, struct buf *out)
 {
-	for (struct json_iter it = json_iter(json_get(spec, "containers")); json_next(&it);)
+	for (struct json_iter it = json_iter(list); json_next(&it);)
 		buf_add_print(out, "%s" STR_FMT, it.index ? " " : "",
 			      STR_ARG(json_str(json_get(it.value, "name"))));
+}
+
+/* The real server's words: init containers are named apart, ephemeral ones not at all. */
+static bool refuse_choice(const struct request *req, const struct json *spec, struct error *err)
+{
+	const struct json *inits = json_get(spec, "initContainers");
+	auto_buf choices = BUF_INIT, others = BUF_INIT;
+
+	print_names(json_get(spec, "containers"), &choices);
+	if (json_count(inits) > 0) {
+		buf_add_text(&others, " or one of the init containers: [");
+		print_names(inits, &others);
+		buf_add_byte(&others, ']');
+	}
+	return error_set(err, ERROR_BAD_REQUEST,
+			 "a container name must be specified for pod " STR_FMT
+			 ", choose one of: [%s]%s",
+			 STR_ARG(req->name), buf_text(&choices), buf_text(&others));
 }
 
 static bool choose_container(struct request *req, const struct json *pod, struct str *out,
@@ -43,7 +58,6 @@ static bool choose_container(struct request *req, const struct json *pod, struct
 	const struct json *spec = json_get(pod, "spec"), *list = json_get(spec, "containers");
 	struct str wished = params_find(req, "container");
 	struct str fallback = meta_annotation(pod, "kubectl.kubernetes.io/default-container");
-	auto_buf choices = BUF_INIT;
 
 	if (wished.len > 0) {
 		*out = wished;
@@ -55,136 +69,13 @@ static bool choose_container(struct request *req, const struct json *pod, struct
 	*out = json_count(list) == 1 ? json_str(json_get(json_at(list, 0), "name")) : fallback;
 	if (out->len > 0 && has_container(spec, *out))
 		return true;
-	print_choices(spec, &choices);
-	return error_set(err, ERROR_BAD_REQUEST,
-			 "a container name must be specified for pod " STR_FMT
-			 ", choose one of: [%s]",
-			 STR_ARG(req->name), buf_text(&choices));
+	return refuse_choice(req, spec, err);
 }
 
-/* --- the way to the node --- */
+/* --- which node --- */
 
-struct reach {
-	struct request *req;
-	struct http_client *client;
-	struct tunnel *tunnel;
-	struct http_call *call;
-	struct loop_task end;
-	bool started; /* the head of the answer is out */
-};
-
-static void dial_node(void *of,
-		      void (*on_done)(void *call, struct stream *stream, const struct error *err),
-		      void *call)
-{
-	struct reach *reach = of;
-
-	tunnel_open(reach->tunnel, STR("node"), TUNNEL_LOGS, OPEN_MS, on_done, call);
-}
-
-static void on_end(struct loop_task *task)
-{
-	struct reach *reach = CONTAINER_OF(task, struct reach, end);
-
-	http_client_free(reach->client);
-	free(reach);
-}
-
-static void reach_free(struct reach *reach)
-{
-	loop_defer(server_loop(reach->req->server), &reach->end);
-}
-
-/* --- logs --- */
-
-static void log_gone(struct http_request *http)
-{
-	struct request *req = http->user;
-	struct reach *reach = req->work;
-
-	if (reach->call)
-		http_call_cancel(reach->call);
-	reach_free(reach);
-	http_request_free(http);
-}
-
-static bool log_head(void *of, const struct http_head *head)
-{
-	struct reach *reach = of;
-	struct request *req = reach->req;
-
-	reach->started = true;
-	reply_headers(req);
-	http_reply_start(req->http, head->status,
-			 head->status == 200 ? "text/plain" : "application/json");
-	return true;
-}
-
-static void log_body(void *of, struct str piece)
-{
-	struct reach *reach = of;
-
-	http_reply_write(reach->req->http, piece);
-	if (http_reply_pending(reach->req->http) > PENDING_MAX)
-		http_call_pause(reach->call, true);
-}
-
-static void log_writable(struct http_request *http)
-{
-	struct request *req = http->user;
-	struct reach *reach = req->work;
-
-	if (reach->call)
-		http_call_pause(reach->call, false);
-}
-
-static void log_end(void *of, const struct error *err)
-{
-	struct reach *reach = of;
-	struct request *req = reach->req;
-	bool started = reach->started;
-
-	reach->call = NULL;
-	reach_free(reach);
-	if (!started)
-		reply_error(req, err, NULL); /* the node could not be asked */
-	else if (err)
-		http_reply_abort(req->http);
-	else
-		http_reply_end(req->http);
-}
-
-static void log_start(struct request *req, struct tunnel *tunnel, struct str container)
-{
-	struct reach *reach = memory_new(struct reach);
-	const char *target = arena_print(
-		req->arena, "/containerLogs/" STR_FMT "/" STR_FMT "/" STR_FMT "%s" STR_FMT,
-		STR_ARG(req->namespace), STR_ARG(req->name), STR_ARG(container),
-		req->http->query.len ? "?" : "", STR_ARG(req->http->query));
-	struct http_ask ask = {
-		.method = "GET",
-		.target = target,
-		.on_head = log_head,
-		.on_body = log_body,
-		.on_end = log_end,
-		.of = reach,
-	};
-
-	reach->req = req;
-	reach->tunnel = tunnel;
-	reach->end.on_task = on_end;
-	reach->client = http_client_new(server_loop(req->server), dial_node, reach, "node");
-	req->work = reach;
-	req->http->user = req;
-	req->http->on_gone = log_gone;
-	req->http->on_writable = log_writable;
-	reach->call = http_call(reach->client, &ask);
-}
-
-/* --- all of them --- */
-
-static bool find_node(struct request *req, const struct json *pod, struct tunnel **out,
-		      struct error *err)
+static bool find_node(struct request *req, const struct json *pod, struct str *out_node,
+		      struct tunnel **out, struct error *err)
 {
 	struct str node = json_str(json_path(pod, "spec", "nodeName", NULL));
 
@@ -192,6 +83,7 @@ static bool find_node(struct request *req, const struct json *pod, struct tunnel
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "pod " STR_FMT " does not have a host assigned",
 				 STR_ARG(req->name));
+	*out_node = str_of(str_copy_arena(node, req->arena));
 	*out = server_node_tunnel(req->server, node);
 	if (!*out)
 		return error_set(err, ERROR_UNAVAILABLE,
@@ -200,24 +92,41 @@ static bool find_node(struct request *req, const struct json *pod, struct tunnel
 	return true;
 }
 
+/* --- all of them --- */
+
+static enum step pod_pass(struct request *req, const struct json *pod, struct error *err)
+{
+	bool log = str_is(req->subresource, "log");
+	struct tunnel *tunnel;
+	struct str container, node;
+
+	if (str_is(req->subresource, "portforward"))
+		return find_node(req, pod, &node, &tunnel, err) ? forward_start(req, node, err)
+								: STEP_FAIL;
+	if ((log && !log_check(req, err)) || !choose_container(req, pod, &container, err))
+		return STEP_FAIL;
+	/* As the real server: a pod that is nowhere yet has an empty log. */
+	if (!find_node(req, pod, &node, &tunnel, err))
+		return STEP_FAIL;
+	container = str_of(str_copy_arena(container, req->arena));
+	return log ? log_start(req, tunnel, container, err)
+		   : exec_start(req, tunnel, container, err);
+}
+
 enum step connect_pass(struct request *req, struct error *err)
 {
-	const struct object *pod =
-		registry_find(server_registry(req->server), req->kind, req->namespace, req->name);
-	struct tunnel *tunnel;
-	struct str container;
+	const struct object *object;
 
-	if (!pod) {
+	if (req->gone) { /* while a gate waited; there is nobody to upgrade */
+		error_set(err, ERROR_UNAVAILABLE, "the client has left");
+		return STEP_FAIL;
+	}
+	if (str_is(req->subresource, "proxy"))
+		return proxy_pass(req, err);
+	object = registry_find(server_registry(req->server), req->kind, req->namespace, req->name);
+	if (!object) {
 		status_not_found(err, req->kind, req->name);
 		return STEP_FAIL;
 	}
-	if (!choose_container(req, object_json(pod), &container, err) ||
-	    !find_node(req, object_json(pod), &tunnel, err))
-		return STEP_FAIL;
-	container = str_of(str_copy_arena(container, req->arena));
-	if (str_is(req->subresource, "log")) {
-		log_start(req, tunnel, container);
-		return STEP_DONE;
-	}
-	return exec_start(req, tunnel, container, err);
+	return pod_pass(req, object_json(object), err);
 }

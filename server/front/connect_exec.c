@@ -1,83 +1,69 @@
 /*
- * connect_exec.c - exec and attach over WebSocket (v5.channel.k8s.io and its elders).  Wire
- * contract 5.3.
+ * connect_exec.c - exec and attach: the client's streams joined to the node's frames.
  *
  * The node is asked first; only when it has said 101 is the client's upgrade answered, so that its
  * refusal reaches the client as a Status.  Frames to and from the node: channel (1 byte), length (4
- * bytes, big endian), payload.
+ * bytes, big endian), payload; the channels are numbered like the client's.
  */
 #include "server/front/connect_exec.h"
 
 #include <assert.h>
 
-#include "net/http_client.h"
-#include "net/websocket.h"
+#include "server/front/client_streams.h"
+#include "server/front/node_call.h"
 #include "server/front/reply.h"
+#include "server/front/route.h"
 #include "server/server.h"
 
-#define OPEN_MS     10000
-#define FRAME_MAX   (1024u * 1024)
-#define PENDING_MAX (512u * 1024)
-#define READ_PIECE  16384
-#define NODE_READY  426 /* Upgrade Required: nothing else is in the way */
+#define FRAME_MAX     (1024u * 1024)
+#define READ_PIECE    16384
+#define PIECES_A_TURN 8
+#define RESIZE_MAX    1024
+#define NODE_END      255 /* channel: the end of the channel that is named in the payload */
 
-enum {
-	CHANNEL_STDIN,
-	CHANNEL_STDOUT,
-	CHANNEL_STDERR,
-	CHANNEL_STATUS,
-	CHANNEL_RESIZE,
-	CHANNEL_CLOSE = 255
+struct lane {
+	struct exec *exec;
+	unsigned role;
+	struct stream *stream; /* NULL: not wanted, or over */
 };
 
 struct exec {
 	struct request *req; /* until the client is upgraded */
 	struct loop *loop;
-	struct tunnel *tunnel;
-	struct http_client *client;
-	struct http_call *call;
+	struct node_call *call;
 	struct stream *node;
-	struct websocket *ws;
-	struct buf in;
-	bool base64, said_status;
+	struct client_streams *client;
+	struct lane lanes[CLIENT_ROLES];
+	unsigned wanted;
+	struct buf in;     /* frames of the node that are not whole yet */
+	struct buf resize; /* JSON that is not whole yet */
+	bool ready, input_ended, said_status;
 	struct loop_task end;
 };
-
-static const char *const protocols[] = { "v5.channel.k8s.io",
-					 "v4.channel.k8s.io",
-					 "v3.channel.k8s.io",
-					 "v2.channel.k8s.io",
-					 "channel.k8s.io",
-					 "v4.base64.channel.k8s.io",
-					 "base64.channel.k8s.io",
-					 "",
-					 NULL };
 
 static void on_end(struct loop_task *task)
 {
 	struct exec *exec = CONTAINER_OF(task, struct exec, end);
 
-	if (exec->call)
-		http_call_cancel(exec->call);
+	client_streams_close(exec->client);
+	for (size_t i = 0; i < CLIENT_ROLES; i++)
+		stream_close(exec->lanes[i].stream);
 	stream_close(exec->node);
-	http_client_free(exec->client);
 	buf_clear(&exec->in);
+	buf_clear(&exec->resize);
 	free(exec);
 }
 
 static void finish(struct exec *exec)
 {
-	if (exec->ws)
-		websocket_close(exec->ws, 1000, "");
-	exec->ws = NULL;
 	loop_defer(exec->loop, &exec->end);
 }
 
 /* --- from the client --- */
 
-static void send_frame(struct exec *exec, unsigned char channel, struct str payload)
+static void send_frame(struct exec *exec, unsigned channel, struct str payload)
 {
-	unsigned char head[5] = { channel, (unsigned char)(payload.len >> 24),
+	unsigned char head[5] = { (unsigned char)channel, (unsigned char)(payload.len >> 24),
 				  (unsigned char)(payload.len >> 16),
 				  (unsigned char)(payload.len >> 8), (unsigned char)payload.len };
 
@@ -85,131 +71,180 @@ static void send_frame(struct exec *exec, unsigned char channel, struct str payl
 		return;
 	stream_write(exec->node, str_from(head, sizeof(head)));
 	stream_write(exec->node, payload);
-	if (stream_pending(exec->node) > PENDING_MAX && exec->ws)
-		websocket_pause(exec->ws, true);
 }
 
-static void on_message(void *owner, struct str message, bool is_text)
+static void end_input(struct exec *exec)
 {
-	struct exec *exec = owner;
-	auto_buf plain = BUF_INIT;
-	unsigned char channel;
+	static const char stdin_channel = CLIENT_STDIN;
 
-	(void)is_text;
-	if (message.len == 0)
+	if (exec->input_ended)
 		return;
-	channel = (unsigned char)message.at[0];
-	message = str_from(message.at + 1, message.len - 1);
-	if (exec->base64) {
-		if (!buf_add_base64_decoded(&plain, message))
-			return;
-		channel = (unsigned char)(channel - '0');
-		message = buf_str(&plain);
+	exec->input_ended = true;
+	send_frame(exec, NODE_END, str_from(&stdin_channel, 1));
+}
+
+/* {"Width":W,"Height":H}, one after the other; borders of messages mean nothing with SPDY. */
+static void take_resize(struct exec *exec, struct str bytes)
+{
+	ptrdiff_t end;
+
+	buf_add_str(&exec->resize, bytes);
+	while ((end = str_find(buf_str(&exec->resize), '}')) >= 0) {
+		send_frame(exec, CLIENT_RESIZE, str_from(exec->resize.at, (size_t)end + 1));
+		buf_drop_front(&exec->resize, (size_t)end + 1);
 	}
-	if (channel == CHANNEL_STDIN || channel == CHANNEL_RESIZE || channel == CHANNEL_CLOSE)
-		send_frame(exec, channel, message);
+	if (exec->resize.len > RESIZE_MAX)
+		buf_clear(&exec->resize);
 }
 
-static void on_ws_writable(void *owner)
+static void lane_take(struct lane *lane, struct str bytes)
 {
-	struct exec *exec = owner;
-
-	if (exec->node)
-		stream_pause(exec->node, false);
+	if (lane->role == CLIENT_STDIN && !lane->exec->input_ended)
+		send_frame(lane->exec, CLIENT_STDIN, bytes);
+	else if (lane->role == CLIENT_RESIZE)
+		take_resize(lane->exec, bytes);
+	/* Nothing is expected on the others. */
 }
 
-static void on_ws_closed(void *owner, int code)
+static void on_lane_readable(void *owner)
 {
-	struct exec *exec = owner;
+	struct lane *lane = owner;
+	struct exec *exec = lane->exec;
+	char piece[READ_PIECE];
 
-	(void)code;
-	if (exec->ws)
-		websocket_close(exec->ws, 1000, "");
-	exec->ws = NULL;
-	loop_defer(exec->loop, &exec->end);
+	for (int i = 0; i < PIECES_A_TURN && lane->stream && exec->node &&
+			stream_pending(exec->node) <= STREAM_HIGH;
+	     i++) {
+		ptrdiff_t got = stream_read(lane->stream, piece, sizeof(piece));
+
+		if (got == 0)
+			return;
+		if (got > 0) {
+			lane_take(lane, str_from(piece, (size_t)got));
+			continue;
+		}
+		if (lane->role == CLIENT_STDIN)
+			end_input(exec);
+		return;
+	}
 }
 
-static const struct websocket_events ws_events = {
-	.on_message = on_message,
-	.on_writable = on_ws_writable,
-	.on_closed = on_ws_closed,
+static void on_lane_writable(void *owner)
+{
+	struct lane *lane = owner;
+
+	if (lane->exec->node && lane->exec->ready)
+		stream_pause(lane->exec->node, false);
+}
+
+/* One stream alone: the client has reset it, or both its ends were said. */
+static void on_lane_closed(void *owner, const struct error *why)
+{
+	struct lane *lane = owner;
+
+	(void)why;
+	stream_close(take_ptr(&lane->stream));
+	if (lane->role == CLIENT_STDIN)
+		end_input(lane->exec);
+}
+
+static const struct stream_events lane_events = {
+	.on_readable = on_lane_readable,
+	.on_writable = on_lane_writable,
+	.on_closed = on_lane_closed,
 };
 
 /* --- from the node --- */
 
-static void give_client(struct exec *exec, unsigned char channel, struct str payload)
+/* Clients before v4 know only text, and silence as success. */
+static void give_plain_status(struct lane *lane, struct str status)
 {
-	auto_buf coded = BUF_INIT;
+	auto_json_doc doc = NULL;
+	struct error unused;
 
-	if (!exec->ws)
+	if (json_parse(status, &doc, NULL, &unused) &&
+	    !str_is(json_str(json_get(json_root(doc), "status")), "Success"))
+		stream_write(lane->stream, json_str(json_get(json_root(doc), "message")));
+}
+
+static void give_client(struct exec *exec, unsigned channel, struct str payload)
+{
+	struct lane *lane = channel < CLIENT_ROLES ? &exec->lanes[channel] : NULL;
+
+	exec->said_status = exec->said_status || channel == CLIENT_ERROR;
+	if (!lane || !lane->stream || channel == CLIENT_STDIN || channel == CLIENT_RESIZE)
 		return;
-	exec->said_status = exec->said_status || channel == CHANNEL_STATUS;
-	if (!exec->base64) {
-		websocket_send_channel(exec->ws, channel, payload);
-	} else {
-		buf_add_byte(&coded, (char)('0' + channel));
-		buf_add_base64(&coded, payload);
-		websocket_send(exec->ws, buf_str(&coded), true);
-	}
-	if (websocket_pending(exec->ws) > PENDING_MAX)
+	if (channel == CLIENT_ERROR && !client_streams_says_status(exec->client))
+		give_plain_status(lane, payload);
+	else
+		stream_write(lane->stream, payload);
+	if (stream_pending(lane->stream) > STREAM_HIGH)
 		stream_pause(exec->node, true);
 }
 
-/* One frame of the buffer; false when it is not whole yet. */
-static bool take_frame(struct exec *exec)
-{
-	const unsigned char *at = (const unsigned char *)exec->in.at;
-	size_t len;
-
-	if (exec->in.len < 5)
-		return false;
-	len = (size_t)at[1] << 24 | (size_t)at[2] << 16 | (size_t)at[3] << 8 | at[4];
-	if (len > FRAME_MAX) {
-		finish(exec);
-		return false;
-	}
-	if (exec->in.len < 5 + len)
-		return false;
-	give_client(exec, at[0], str_from(exec->in.at + 5, len));
-	buf_drop_front(&exec->in, 5 + len);
-	return exec->ws != NULL;
-}
-
+/* What came is the last of it. */
 static void node_over(struct exec *exec)
 {
 	static const char lost[] = "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"the "
 				   "connection to the node was "
 				   "lost\",\"reason\":\"InternalError\",\"code\":500}";
 
-	if (exec->ws && !exec->said_status)
-		give_client(exec, CHANNEL_STATUS, str_of(lost));
+	if (!exec->said_status)
+		give_client(exec, CLIENT_ERROR, str_of(lost));
+	for (size_t i = 0; i < CLIENT_ROLES; i++)
+		if (exec->lanes[i].stream)
+			stream_finish(exec->lanes[i].stream);
 	finish(exec);
+}
+
+/* One frame of the buffer; false when it is not whole yet. */
+static bool take_frame(struct exec *exec, size_t *at)
+{
+	const unsigned char *head = (const unsigned char *)exec->in.at + *at;
+	size_t have = exec->in.len - *at, len;
+
+	if (have < 5)
+		return false;
+	len = (size_t)head[1] << 24 | (size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4];
+	if (len > FRAME_MAX) {
+		finish(exec);
+		return false;
+	}
+	if (have < 5 + len)
+		return false;
+	give_client(exec, head[0], str_from(head + 5, len));
+	*at += 5 + len;
+	return true;
 }
 
 static void on_node_readable(void *owner)
 {
 	struct exec *exec = owner;
 	ptrdiff_t got;
+	size_t at = 0;
 
+	if (!exec->ready)
+		return; /* it is paused; what was due before is read later */
 	buf_reserve(&exec->in, READ_PIECE);
 	got = stream_read(exec->node, exec->in.at + exec->in.len, exec->in.room - exec->in.len - 1);
-	if (got == 0)
-		return;
-	if (got < 0) {
+	if (got < 0)
 		node_over(exec);
+	if (got <= 0)
 		return;
-	}
 	exec->in.len += (size_t)got;
-	while (take_frame(exec))
+	while (take_frame(exec, &at))
 		continue;
+	buf_drop_front(&exec->in, at);
 }
 
+/* It takes more again: what the client has sent meanwhile was left unread. */
 static void on_node_writable(void *owner)
 {
 	struct exec *exec = owner;
 
-	if (exec->ws)
-		websocket_pause(exec->ws, false);
+	for (size_t i = 0; i < CLIENT_ROLES && exec->ready; i++)
+		if (exec->lanes[i].stream)
+			on_lane_readable(&exec->lanes[i]);
 }
 
 static void on_node_closed(void *owner, const struct error *why)
@@ -226,97 +261,93 @@ static const struct stream_events node_events = {
 
 /* --- starting --- */
 
-static void on_upgrade(void *of, const struct http_head *head, struct stream *stream)
+static void on_client_ready(void *owner)
 {
-	struct exec *exec = of;
-	struct request *req = exec->req;
-	const char *protocol;
-	struct error err;
+	struct exec *exec = owner;
 
-	(void)head;
-	exec->call = NULL;
-	exec->node = stream;
-	if (req->gone || !websocket_accept(req->http, protocols, &exec->ws, &protocol, &err)) {
-		if (req->gone)
-			error_set(&err, ERROR_UNAVAILABLE, "the client has left");
-		reply_error(req, &err, NULL);
-		loop_defer(exec->loop, &exec->end);
-		return;
+	exec->ready = true;
+	for (unsigned role = 0; role < CLIENT_ROLES; role++) {
+		struct stream *stream = client_streams_take(exec->client, role);
+
+		exec->lanes[role] = (struct lane){ .exec = exec, .role = role, .stream = stream };
+		if (stream)
+			stream_own(stream, &lane_events, &exec->lanes[role]);
 	}
-	exec->req = NULL;
-	exec->base64 = str_search(str_of(protocol), STR("base64")) >= 0;
-	websocket_own(exec->ws, &ws_events, exec);
-	/* The real server begins with an empty message; kubectl has its streams ready after it. */
-	give_client(exec, CHANNEL_STDOUT, STR(""));
 	stream_own(exec->node, &node_events, exec);
 }
 
-static void on_refused(void *of, const struct http_head *head, struct str body,
-		       const struct error *err)
+static void on_client_over(void *owner)
 {
-	struct exec *exec = of;
-	auto_json_doc doc = NULL;
-	struct error why, unused;
-
-	exec->call = NULL;
-	if (err)
-		why = *err;
-	else if (head->status == NODE_READY)
-		error_set(&why, ERROR_FORBIDDEN,
-			  "only WebSocket upgrades are served; use a client that speaks them "
-			  "(kubectl 1.30 and later do)");
-	else if (json_parse(body, &doc, NULL, &unused))
-		status_to_error(json_root(doc), head->status, &why);
-	else
-		error_set(&why, ERROR_BROKEN, "the node answered %d: " STR_FMT, head->status,
-			  STR_ARG(body));
-	reply_error(exec->req, &why, NULL);
-	loop_defer(exec->loop, &exec->end);
+	finish(owner);
 }
 
-static void dial_node(void *of,
-		      void (*on_done)(void *call, struct stream *stream, const struct error *err),
-		      void *call)
+static void on_node(void *owner, struct stream *stream, const struct error *err)
 {
-	struct exec *exec = of;
+	struct exec *exec = owner;
+	struct client_streams_plan plan = { .wanted = exec->wanted,
+					    .on_ready = on_client_ready,
+					    .on_over = on_client_over,
+					    .owner = exec };
+	struct error why;
 
-	tunnel_open(exec->tunnel, STR("node"), TUNNEL_EXEC, OPEN_MS, on_done, call);
+	exec->call = NULL;
+	exec->node = stream;
+	if (stream) {
+		stream_own(stream, &node_events, exec);
+		stream_pause(stream, true);
+	}
+	if (err)
+		why = *err;
+	else if (exec->req->gone)
+		error_set(&why, ERROR_UNAVAILABLE, "the client has left");
+	else if (client_streams_open(exec->req, &plan, &exec->client, &why))
+		return;
+	reply_error(exec->req, &why, NULL);
+	finish(exec);
+}
+
+static bool read_options(struct request *req, unsigned *out, struct error *err)
+{
+	bool in = params_true(params_find(req, "stdin")),
+	     tty = params_true(params_find(req, "tty"));
+	bool out_wanted = params_true(params_find(req, "stdout"));
+	bool err_wanted = params_true(params_find(req, "stderr")) && !tty;
+
+	if (!in && !out_wanted && !err_wanted)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "you must specify at least 1 of stdin, stdout, stderr");
+	if (str_is(req->subresource, "exec") && params_find(req, "command").len == 0)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "you must specify at least one command for the container");
+	*out = 1u << CLIENT_ERROR | (in ? 1u << CLIENT_STDIN : 0) |
+	       (out_wanted ? 1u << CLIENT_STDOUT : 0) | (err_wanted ? 1u << CLIENT_STDERR : 0) |
+	       (tty ? 1u << CLIENT_RESIZE : 0);
+	return true;
 }
 
 enum step exec_start(struct request *req, struct tunnel *tunnel, struct str container,
 		     struct error *err)
 {
-	static const struct http_header headers[] = { { STR("Connection"), STR("Upgrade") },
-						      { STR("Upgrade"), STR("mote-exec") } };
+	struct node_call_plan plan = { .loop = server_loop(req->server),
+				       .tunnel = tunnel,
+				       .priority = TUNNEL_EXEC,
+				       .protocol = "mote-exec",
+				       .on_done = on_node };
 	struct exec *exec;
-	struct http_ask ask = {
-		.method = "GET",
-		.headers = headers,
-		.header_count = ARRAY_LENGTH(headers),
-		.timeout_ms = OPEN_MS,
-		.body_max = 65536,
-		.on_reply = on_refused,
-		.on_upgrade = on_upgrade,
-	};
+	unsigned wanted;
 
-	if (!req->http->head.upgrade) {
-		error_set(err, ERROR_BAD_REQUEST, "Upgrade request required");
+	if (!read_options(req, &wanted, err) || !client_streams_check(req, err))
 		return STEP_FAIL;
-	}
 	exec = memory_new(struct exec);
 	exec->req = req;
-	exec->loop = server_loop(req->server);
-	exec->tunnel = tunnel;
+	exec->loop = plan.loop;
+	exec->wanted = wanted;
 	exec->end.on_task = on_end;
-	exec->client = http_client_new(exec->loop, dial_node, exec, "node");
-	ask.target =
+	plan.target =
 		arena_print(req->arena, "/" STR_FMT "/" STR_FMT "/" STR_FMT "/" STR_FMT "?" STR_FMT,
 			    STR_ARG(req->subresource), STR_ARG(req->namespace), STR_ARG(req->name),
 			    STR_ARG(container), STR_ARG(req->http->query));
-	ask.of = exec;
-	/* Clients fall back to SPDY after a refusal: they are told the node's reason. */
-	if (!http_has_token(&req->http->head, "Upgrade", "websocket"))
-		ask.header_count = 0;
-	exec->call = http_call(exec->client, &ask);
+	plan.owner = exec;
+	exec->call = node_call_start(&plan);
 	return STEP_DONE;
 }

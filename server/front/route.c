@@ -22,6 +22,16 @@ static bool refuse_path(struct error *err)
 	return error_set(err, ERROR_BAD_REQUEST, "the path of the URL is malformed");
 }
 
+/* /api/v1/nodes/N/proxy and /api/v1/namespaces/N/pods/N/proxy, where the path ends for us */
+static bool is_proxy(const struct path *path)
+{
+	size_t at = path->count > 0 ? path->count - 1 : 0;
+
+	return at > 0 && str_is(path->segments[at], "proxy") && str_is(path->segments[0], "api") &&
+	       ((at == 4 && str_is(path->segments[2], "nodes")) ||
+		(at == 6 && str_is(path->segments[2], "namespaces")));
+}
+
 /* Split and decode.  What could be read in two ways is refused: empty and dot segments, encoded
  * slashes, NULs. */
 static bool split(struct request *req, struct path *out, struct error *err)
@@ -45,6 +55,8 @@ static bool split(struct request *req, struct path *out, struct error *err)
 			str_from(arena_string(req->arena, plain.at, plain.len), plain.len);
 		out->rests[out->count] = rest;
 		out->count++;
+		if (is_proxy(out))
+			return true; /* what follows is the other side's */
 	}
 	return true;
 }
@@ -131,8 +143,12 @@ static bool take_verb(struct request *req, struct error *err)
 {
 	req->verb = verb_of(req);
 	if (req->sub && is_stream(req->subresource)) {
+		/* Behind a proxy every method may mean something. */
+		bool allowed = str_is(req->subresource, "proxy") ||
+			       (verb_bit(req->verb) & req->sub->verbs);
+
 		req->verb = REQUEST_CONNECT;
-		return true;
+		return allowed || not_allowed(err);
 	}
 	if (req->verb == REQUEST_NONE ||
 	    !(verb_bit(req->verb) & (req->sub ? req->sub->verbs : req->kind->verbs)))
@@ -228,11 +244,12 @@ bool route_parse(struct request *req, struct error *err)
 {
 	struct path *path = arena_zero(req->arena, sizeof(*path));
 
-	if (!split(req, path, err) || !params_parse(req, err) || !take_path(req, path, err))
+	if (!split(req, path, err) || (!params_parse(req, err) && !is_proxy(path)) ||
+	    !take_path(req, path, err))
 		return false;
 	if (!req->kind && !req->review)
 		return true;
 	if (!negotiate_answer(req, err))
-		return false;
+		return req->verb == REQUEST_CONNECT; /* who answers it is not us */
 	return !has_body(req) || negotiate_body(req, err);
 }

@@ -1,0 +1,21 @@
+/*
+ * proxy_target.h - where a proxied request goes: a node, and an address that it reaches.
+ */
+#ifndef SERVER_FRONT_PROXY_TARGET_H
+#define SERVER_FRONT_PROXY_TARGET_H
+
+#include "server/request.h"
+#include "tunnel/tunnel.h"
+
+struct proxy_target {
+	struct tunnel *tunnel; /* of the node that dials */
+	bool of_node;          /* the node's own service; no address */
+	bool tls;
+	char address[64];
+	unsigned port;
+};
+
+/* From a request for proxy of pods, services or nodes, in the words of the real server. */
+MUST_CHECK bool proxy_target_find(struct request *req, struct proxy_target *out, struct error *err);
+
+#endif
