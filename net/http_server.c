@@ -27,6 +27,8 @@
 
 enum phase { PHASE_HEAD, PHASE_BODY, PHASE_ANSWER };
 
+#define HEAD_MS 30000 /* a head that has begun is whole by then */
+
 struct active {
 	struct http_request req; /* first: an http_request is its active */
 	struct buf body;
@@ -52,6 +54,7 @@ struct http_conn {
 	bool dead;
 	bool ended; /* the client sends nothing more */
 	bool last;  /* no request after this one */
+	bool head_begun; /* and HEAD_MS run */
 };
 
 /* Connections by service: closing a service walks them. */
@@ -197,6 +200,7 @@ static void next_request(struct http_conn *conn)
 {
 	conn->phase = PHASE_HEAD;
 	conn->seen = 0;
+	conn->head_begun = false;
 	if (conn->last) {
 		conn_finish(conn);
 		return;
@@ -368,6 +372,10 @@ static ptrdiff_t end_of_head(struct http_conn *conn)
 	if (end >= 0)
 		return (ptrdiff_t)conn->seen + end + 4;
 	conn->seen = conn->in.len > 3 ? conn->in.len - 3 : 0;
+	if (conn->in.len > 0 && !conn->head_begun) {
+		conn->head_begun = true;
+		loop_timer_set(conn->stream->loop, &conn->timer, HEAD_MS);
+	}
 	return -1;
 }
 

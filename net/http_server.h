@@ -35,7 +35,7 @@ struct http_service {
 	void (*on_request)(struct http_service *service, struct http_request *req);
 	void (*on_conn_closed)(struct http_service *service, void *identity); /* may be NULL */
 	size_t body_max;
-	int idle_ms; /* keep-alive idle and slow-head limit, e.g. 90000 */
+	int idle_ms; /* without a byte of a next request, e.g. 90000; a head has 30 s */
 	int body_ms; /* whole body must be in by then, e.g. 30000      */
 };
 
