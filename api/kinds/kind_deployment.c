@@ -6,6 +6,7 @@
 #include "api/kinds/cells.h"
 #include "api/object.h"
 #include "api/validate.h"
+#include "api/validate_workload.h"
 
 static void fill(const struct kind_work *work)
 {
@@ -14,7 +15,7 @@ static void fill(const struct kind_work *work)
 
 	fill_pod_spec(work, json_path(spec, "template", "spec", NULL), false);
 	strategy = json_sub_object(doc, spec, "strategy");
-	if (!json_get(strategy, "type"))
+	if (json_str(json_get(strategy, "type")).len == 0)
 		json_put(doc, strategy, "type", json_new_text(doc, "RollingUpdate"));
 	if (!str_is(json_str(json_get(strategy, "type")), "RollingUpdate"))
 		return;
@@ -30,27 +31,91 @@ static void on_create(const struct kind_work *work)
 	json_put(work->doc, work->object, "status", json_new_object(work->doc));
 }
 
+/* --- validation --- */
+
+static void check_rolling(const struct kind_work *work, const struct json *rolling)
+{
+	const char *path = "spec.strategy.rollingUpdate.maxUnavailable";
+	const struct json *missing = json_get(rolling, "maxUnavailable"),
+			  *surge = json_get(rolling, "maxSurge");
+
+	workload_percent(work, missing, path);
+	workload_percent(work, surge, "spec.strategy.rollingUpdate.maxSurge");
+	if (workload_percent_value(missing) == 0 && workload_percent_value(surge) == 0)
+		workload_percent_invalid(work, missing, path, "may not be 0 when `maxSurge` is 0");
+	workload_percent_below_100(work, missing, path);
+}
+
+static void check_strategy(const struct kind_work *work, const struct json *strategy)
+{
+	const struct json *type = json_get(strategy, "type"),
+			  *rolling = json_get(strategy, "rollingUpdate");
+
+	if (str_is(json_str(type), "Recreate")) {
+		if (rolling)
+			field_errors_add(work->errors, FIELD_FORBIDDEN,
+					 "spec.strategy.rollingUpdate", NULL,
+					 "may not be specified when strategy `type` is 'Recreate'");
+	} else if (str_is(json_str(type), "RollingUpdate")) {
+		check_rolling(work, rolling);
+	} else {
+		field_errors_add(work->errors, FIELD_NOT_SUPPORTED, "spec.strategy",
+				 workload_go_strategy(work, strategy, "DeploymentStrategy",
+						      "RollingUpdateDeployment"),
+				 "supported values: \"Recreate\", \"RollingUpdate\"");
+	}
+}
+
+static void check_deadline(const struct kind_work *work, const struct json *spec)
+{
+	const struct json *deadline = json_get(spec, "progressDeadlineSeconds");
+	const char *path = "spec.progressDeadlineSeconds";
+
+	if (!deadline)
+		return;
+	validate_not_negative(work, deadline, path);
+	if (json_int(deadline) <= json_int(json_get(spec, "minReadySeconds")))
+		validate_invalid(work, path, deadline, "must be greater than minReadySeconds");
+}
+
+static void validate_status(const struct kind_work *work)
+{
+	static const char *const counts[] = { "observedGeneration", "replicas",
+					      "updatedReplicas",    "readyReplicas",
+					      "availableReplicas",  "unavailableReplicas",
+					      "collisionCount",     NULL };
+	const char *words = "cannot be greater than status.replicas";
+
+	workload_counts(work, json_get(work->object, "status"), "status", counts);
+	workload_at_most(work, "updatedReplicas", "replicas", words);
+	workload_at_most(work, "readyReplicas", "replicas", words);
+	workload_at_most(work, "availableReplicas", "replicas", words);
+	workload_at_most(work, "availableReplicas", "readyReplicas",
+			 "cannot be greater than readyReplicas");
+	workload_collisions(work);
+}
+
 static void validate(const struct kind_work *work)
 {
-	const struct json *strategy = json_path(work->object, "spec", "strategy", NULL);
-	const struct json *rolling = json_get(strategy, "rollingUpdate");
+	const struct json *spec = json_get(work->object, "spec");
 
-	validate_template(work);
-	validate_not_negative(work, json_path(work->object, "spec", "minReadySeconds", NULL),
-			      "spec.minReadySeconds");
-	validate_not_negative(work, json_path(work->object, "spec", "revisionHistoryLimit", NULL),
+	if (strcmp(work->subresource, "status") == 0) {
+		validate_status(work);
+		return;
+	}
+	validate_not_negative(work, json_get(spec, "replicas"), "spec.replicas");
+	workload_replica_template(work, spec);
+	check_strategy(work, json_get(spec, "strategy"));
+	validate_not_negative(work, json_get(spec, "minReadySeconds"), "spec.minReadySeconds");
+	validate_not_negative(work, json_get(spec, "revisionHistoryLimit"),
 			      "spec.revisionHistoryLimit");
-	if (str_is(json_str(json_get(strategy, "type")), "Recreate") && rolling)
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.strategy.rollingUpdate", NULL,
-				 "may not be specified when strategy `type` is 'Recreate'");
-	if (rolling && json_type(json_get(rolling, "maxSurge")) == JSON_NUMBER &&
-	    json_int(json_get(rolling, "maxSurge")) == 0 &&
-	    json_type(json_get(rolling, "maxUnavailable")) == JSON_NUMBER &&
-	    json_int(json_get(rolling, "maxUnavailable")) == 0)
-		validate_invalid(work, "spec.strategy.rollingUpdate.maxUnavailable",
-				 json_get(rolling, "maxUnavailable"),
-				 "may not be 0 when `maxSurge` is 0");
+	check_deadline(work, spec);
+	if (work->old)
+		workload_immutable_selector(work, json_get(spec, "selector"),
+					    json_path(work->old, "spec", "selector", NULL));
 }
+
+/* --- the row --- */
 
 static void print_ready(const struct json *object, struct buf *out)
 {
@@ -88,11 +153,13 @@ const struct kind kind_deployment = {
 	.type_name = "io.k8s.api.apps.v1.Deployment",
 	.namespaced = true,
 	.has_generation = true,
+	.own_enums = true,
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
+	.warn = workload_warn_name,
 	.subresources = subresources,
 	.columns = columns,
 };

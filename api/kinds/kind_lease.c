@@ -6,6 +6,17 @@
  */
 #include "api/validate.h"
 
+/* Nobody coordinates elections here: what asks for it is not kept. */
+static void drop_coordination(const struct kind_work *work)
+{
+	struct json *spec = json_get(work->object, "spec");
+
+	if (!spec)
+		return;
+	json_remove(spec, STR("strategy"));
+	json_remove(spec, STR("preferredHolder"));
+}
+
 static void validate(const struct kind_work *work)
 {
 	const struct json *spec = json_get(work->object, "spec"),
@@ -38,6 +49,8 @@ const struct kind kind_lease = {
 	.needs_revision = true,
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,
+	.on_create = drop_coordination,
+	.on_update = drop_coordination,
 	.validate = validate,
 	.columns = columns,
 };
