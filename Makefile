@@ -27,7 +27,7 @@ size_max := 6291456
 
 rooms := $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' LAYERS)
 $(foreach line,$(shell awk -f packaging/build/rooms.awk LAYERS),$(eval $(subst +, ,$(line))))
-host_tools := api/schema/compile_fields.c
+host_tools := api/schema/compile_fields.c server/front/pack_openapi.c
 sources := $(filter-out $(host_tools) ota/stage0/%,$(shell find $(wildcard $(rooms)) -maxdepth 3 -name '*.c'))
 room_sources = $(filter $(1)/%,$(sources))
 # Is the word $(1) (or none) in the file name of $(2)?
@@ -178,6 +178,21 @@ build/unit/obj/ota/launcher.o build/fuzz/obj/ota/launcher.o: build/$(machine)/la
 $(release)/obj/ota/launcher.o: flags_release += -DLAUNCHER_FILE='"$(release)/launcher"'
 build/unit/obj/ota/launcher.o: flags_unit += -DLAUNCHER_FILE='"build/$(machine)/launcher"'
 build/fuzz/obj/ota/launcher.o: flags_fuzz += -DLAUNCHER_FILE='"build/$(machine)/launcher"'
+
+# OpenAPI documents, made by a program of this machine's release objects (server/front/openapi_pack.c).
+ifeq ($(ARCH),$(machine))
+build/gen/pack_openapi: server/front/pack_openapi.c $(call room_archives,$(release),api net base) build/deps/$(ARCH).stamp
+	$(call announce,LINK,$@) $(tools)/cc $(flags_release) $(link_release) -isystem build/deps/$(ARCH)/include -o $@.$$$$ $< \
+		-Lbuild/deps/$(ARCH)/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group && mv $@.$$$$ $@
+build/gen/openapi.pack: build/gen/pack_openapi
+	$(call announce,GEN,$@) $< $@.$$$$ && { cmp -s $@.$$$$ $@ && rm $@.$$$$ && touch $@ || mv $@.$$$$ $@; }
+else
+.PHONY: openapi-pack
+build/gen/openapi.pack: openapi-pack
+openapi-pack:
+	@$(MAKE) --no-print-directory ARCH=$(machine) build/gen/openapi.pack
+endif
+$(foreach f,$(release) build/unit build/fuzz,$(eval $(f)/obj/server/front/openapi_pack.o: build/gen/openapi.pack))
 
 build/$(ARCH)/mote: $(call room_archives,$(release),$(rooms)) build/deps/$(ARCH).stamp
 	$(if $(call room_sources,cli),,$(error there is no cli/ yet, so there is no binary to link))

@@ -4,6 +4,7 @@
 #include "net/http.h"
 
 #include <assert.h>
+#include <time.h>
 
 #include "base/limits.h"
 
@@ -406,4 +407,13 @@ bool http_parse_query(struct str query, struct arena *arena, struct http_param *
 	*out = params;
 	*out_count = count;
 	return true;
+}
+
+void http_print_date(int64_t wall_s, char out[HTTP_DATE])
+{
+	time_t when = (time_t)wall_s;
+	struct tm parts;
+
+	gmtime_r(&when, &parts);
+	strftime(out, HTTP_DATE, "%a, %d %b %Y %H:%M:%S GMT", &parts);
 }

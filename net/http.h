@@ -40,6 +40,8 @@ size_t http_header_count(const struct http_head *head, const char *name);
 /* True when the comma-separated list in the header has the token (no case). */
 bool http_has_token(const struct http_head *head, const char *name, const char *token);
 const char *http_status_text(int status);
+#define HTTP_DATE 40
+void http_print_date(int64_t wall_s, char out[HTTP_DATE]); /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 
 /* Decoder for chunked bodies: feed it input; it appends body bytes to out.  Gives bytes consumed;
  * *done when the last chunk and trailers are through. */

@@ -52,8 +52,8 @@ struct http_conn {
 	char *peer;
 	bool working; /* inside on_input: freeing waits */
 	bool dead;
-	bool ended; /* the client sends nothing more */
-	bool last;  /* no request after this one */
+	bool ended;      /* the client sends nothing more */
+	bool last;       /* no request after this one */
 	bool head_begun; /* and HEAD_MS run */
 };
 
@@ -156,15 +156,12 @@ static void on_closed(void *owner, const struct error *why)
 
 static const char *date_now(void)
 {
-	static char text[40];
+	static char text[HTTP_DATE];
 	static int64_t at;
 	int64_t now = clock_wall_s();
-	time_t when = (time_t)now;
-	struct tm parts;
 
 	if (now != at) {
-		gmtime_r(&when, &parts);
-		strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+		http_print_date(now, text);
 		at = now;
 	}
 	return text;

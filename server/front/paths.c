@@ -1,8 +1,5 @@
 /*
- * paths.c - one table of non-resource paths.
- *
- * Discovery and OpenAPI documents never change while the program runs: each is printed once, with
- * its ETag.
+ * paths.c - one table of non-resource paths, and the small ones of them.
  */
 #include "server/front/paths.h"
 
@@ -10,11 +7,9 @@
 #include <stdio.h>
 
 #include "api/discovery.h"
-#include "api/openapi.h"
-#include "base/map.h"
 #include "base/version.h"
-#include "net/hash.h"
 #include "server/bootstrap.h"
+#include "server/front/documents.h"
 #include "server/front/front.h"
 #include "server/front/reply.h"
 #include "server/front/route.h"
@@ -24,49 +19,6 @@
 
 #define KUBERNETES_MINOR "32"
 #define JSON_TYPE        "application/json"
-#define DISCOVERY_TYPE   "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-
-/* --- documents that are printed once --- */
-
-struct document {
-	struct buf text;
-	char etag[132]; /* with its quotes */
-};
-
-static struct map *documents; /* key -> struct document; for the life of the process */
-
-static struct document *find_document(const char *key)
-{
-	return documents ? map_find(documents, str_of(key)) : NULL;
-}
-
-/* Takes the text. */
-static struct document *keep_document(const char *key, struct buf *text)
-{
-	struct document *document = memory_new(struct document);
-
-	if (!documents)
-		documents = map_new();
-	document->text = *text;
-	*text = BUF_INIT;
-	document->etag[0] = '"';
-	hash_sha512_hex_upper(buf_str(&document->text), document->etag + 1);
-	memcpy(document->etag + strlen(document->etag), "\"", 2);
-	map_put(documents, str_of(key), document);
-	return document;
-}
-
-static enum step reply_document(struct request *req, const struct document *document,
-				const char *type)
-{
-	http_reply_header(req->http, "ETag", document->etag);
-	http_reply_header(req->http, "Vary", "Accept");
-	if (str_is(http_header(&req->http->head, "If-None-Match"), document->etag))
-		reply_text(req, 304, NULL, STR(""));
-	else
-		reply_text(req, 200, type, buf_str(&document->text));
-	return STEP_DONE;
-}
 
 static enum step not_found(struct request *req, struct error *err)
 {
@@ -210,103 +162,6 @@ static enum step metrics_path(struct request *req, struct error *err)
 	return STEP_DONE;
 }
 
-/* --- discovery --- */
-
-static bool wants_aggregated(const struct request *req)
-{
-	return str_search(http_header(&req->http->head, "Accept"),
-			  STR("as=APIGroupDiscoveryList")) >= 0;
-}
-
-static enum step root_discovery(struct request *req, bool core)
-{
-	bool aggregated = wants_aggregated(req);
-	const char *key = core ? (aggregated ? "api+" : "api") : aggregated ? "apis+" : "apis";
-	struct document *document = find_document(key);
-	auto_buf text = BUF_INIT;
-
-	if (!document) {
-		if (aggregated)
-			discovery_print_aggregated(core, "v2", &text);
-		else if (core)
-			discovery_print_versions("", &text);
-		else
-			discovery_print_groups(&text);
-		document = keep_document(key, &text);
-	}
-	return reply_document(req, document, aggregated ? DISCOVERY_TYPE : JSON_TYPE);
-}
-
-static enum step api_path(struct request *req, struct error *err)
-{
-	struct str rest = req->http->path;
-	auto_buf text = BUF_INIT;
-
-	str_cut(&rest, '/');
-	str_cut(&rest, '/');
-	if (rest.len == 0)
-		return root_discovery(req, true);
-	if (!str_is(rest, "v1") ||
-	    !discovery_print_resources(STR(""), STR("v1"), hash_sha256, &text))
-		return not_found(req, err);
-	reply_text(req, 200, JSON_TYPE, buf_str(&text));
-	return STEP_DONE;
-}
-
-static enum step apis_path(struct request *req, struct error *err)
-{
-	struct str rest = req->http->path, group;
-	auto_buf text = BUF_INIT;
-	bool found;
-
-	str_cut(&rest, '/');
-	str_cut(&rest, '/');
-	if (rest.len == 0)
-		return root_discovery(req, false);
-	group = str_cut(&rest, '/');
-	found = rest.len == 0 ? discovery_print_group(group, &text)
-			      : discovery_print_resources(group, rest, hash_sha256, &text);
-	if (!found)
-		return not_found(req, err);
-	reply_text(req, 200, JSON_TYPE, buf_str(&text));
-	return STEP_DONE;
-}
-
-static enum step openapi_v2_path(struct request *req, struct error *err)
-{
-	struct document *document = find_document("openapi/v2");
-	auto_json_doc doc = NULL;
-	auto_buf text = BUF_INIT;
-
-	(void)err;
-	if (!document) {
-		doc = json_doc_new();
-		openapi_make_v2(doc);
-		json_print(json_root(doc), &text);
-		document = keep_document("openapi/v2", &text);
-	}
-	return reply_document(req, document, JSON_TYPE);
-}
-
-static enum step openapi_v3_path(struct request *req, struct error *err)
-{
-	struct str path = req->http->path;
-	auto_free char *key = str_copy(path);
-	struct document *document = find_document(key);
-	auto_json_doc doc = json_doc_new();
-	auto_buf text = BUF_INIT;
-	struct str rest =
-		str_from(path.at + strlen("/openapi/v3"), path.len - strlen("/openapi/v3"));
-
-	if (!document) {
-		if (rest.len <= 1 || !openapi_make_v3(doc, str_from(rest.at + 1, rest.len - 1)))
-			return not_found(req, err);
-		json_print(json_root(doc), &text);
-		document = keep_document(key, &text);
-	}
-	return reply_document(req, document, JSON_TYPE);
-}
-
 /* --- the table --- */
 
 struct path_row {
@@ -322,10 +177,10 @@ static const struct path_row rows[] = {
 	{ "/healthz", true, health_path },
 	{ "/livez", true, health_path },
 	{ "/readyz", true, health_path },
-	{ "/api", true, api_path },
-	{ "/apis", true, apis_path },
-	{ "/openapi/v2", false, openapi_v2_path },
-	{ "/openapi/v3", true, openapi_v3_path },
+	{ "/api", true, documents_api_pass },
+	{ "/apis", true, documents_apis_pass },
+	{ "/openapi/v2", false, documents_swagger_pass },
+	{ "/openapi/v3", true, documents_openapi_pass },
 	{ "/metrics", false, metrics_path },
 	{ "/cacerts", false, cacerts_path },
 	{ "/.well-known/openid-configuration", false, oidc_path },

@@ -50,19 +50,24 @@ static void add_warning(struct request *req, const char *text)
 	http_reply_header(req->http, "Warning", buf_text(&value));
 }
 
-void reply_headers(struct request *req)
+static void put_headers(struct request *req, const char *cache)
 {
 	char audit[RANDOM_UUID];
 	size_t used = 0;
 
 	random_uuid(audit);
 	http_reply_header(req->http, "Audit-Id", audit);
-	http_reply_header(req->http, "Cache-Control", "no-cache, private");
+	http_reply_header(req->http, "Cache-Control", cache);
 	for (size_t i = 0; i < req->warning_count; i++) {
 		used += strlen(req->warnings[i]);
 		if (used <= WARNINGS_MAX)
 			add_warning(req, req->warnings[i]);
 	}
+}
+
+void reply_headers(struct request *req)
+{
+	put_headers(req, "no-cache, private");
 }
 
 /* True when nobody hears any more: the request has been freed. */
@@ -81,6 +86,23 @@ void reply_bytes(struct request *req, int status, const char *content_type, stru
 		return;
 	reply_headers(req);
 	http_reply(req->http, status, content_type, bytes);
+}
+
+static void drop_nothing(void *keep)
+{
+	(void)keep;
+}
+
+void reply_ready(struct request *req, int status, const char *content_type, const char *cache,
+		 struct str bytes, void *keep, void (*drop)(void *keep))
+{
+	if (drop_if_gone(req)) {
+		if (drop)
+			drop(keep);
+		return;
+	}
+	put_headers(req, cache ? cache : "no-cache, private");
+	http_reply_shared(req->http, status, content_type, bytes, keep, drop ? drop : drop_nothing);
 }
 
 /* The one place where large answers become gzip.  Takes `text`. */

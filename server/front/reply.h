@@ -19,6 +19,10 @@ void reply_text(struct request *req, int status, const char *content_type, struc
 void reply_keyed(struct request *req, const char *content_type, struct str text, const char *key);
 /* The bytes as they are. */
 void reply_bytes(struct request *req, int status, const char *content_type, struct str bytes);
+/* Bytes that stay, with a Cache-Control of their own (NULL = the usual one).  drop(keep) is called
+ * when they are sent; NULL = constant bytes. */
+void reply_ready(struct request *req, int status, const char *content_type, const char *cache,
+		 struct str bytes, void *keep, void (*drop)(void *keep));
 /* A Status for an error; about may be NULL (kind and name of the request are used). */
 void reply_error(struct request *req, const struct error *err, const struct status_about *about);
 /* A list made of objects; see registry/list.c for who calls it.  Takes the pieces as they are. */
