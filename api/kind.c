@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "api/decode.h"
+#include "api/kind_parts.h"
 #include "api/object.h"
 #include "api/validate.h"
 
@@ -69,40 +70,11 @@ bool kind_spec_equal(const struct json *a, const struct json *b)
 	return covers(a, b) && covers(b, a);
 }
 
-/* On the status subresource only status is new; on the others status stays. */
-static void keep_parts(const struct kind_work *work)
-{
-	bool is_status = strcmp(work->subresource, "status") == 0;
-	struct json *status;
-
-	if (!work->old || strcmp(work->subresource, "delete") == 0 ||
-	    strcmp(work->subresource, "binding") == 0)
-		return;
-	if (!is_status) {
-		bool has_status = false;
-
-		for (const struct subresource *sub = work->kind->subresources; sub && sub->name;
-		     sub++)
-			has_status = has_status || strcmp(sub->name, "status") == 0;
-		if (has_status)
-			json_put(work->doc, work->object, "status",
-				 json_clone(work->doc, json_get(work->old, "status")));
-		return;
-	}
-	status = json_get(work->object, "status");
-	json_remove(work->object, STR("status"));
-	for (struct json_iter it = json_iter(work->old); json_next(&it);)
-		if (!str_is(it.key, "status") && !str_is(it.key, "metadata"))
-			json_put_str(work->doc, work->object, it.key,
-				     json_clone(work->doc, it.value));
-	json_put(work->doc, work->object, "status", status);
-}
-
 void kind_default(const struct kind_work *work)
 {
 	const struct type *type = kind_type(work->kind);
 
-	keep_parts(work);
+	kind_keep_parts(work);
 	if (type)
 		decode_default(type, work->doc, work->object);
 	if (work->kind->fill)

@@ -237,6 +237,17 @@ static bool is_apply_conflict(const struct error *err, const struct status_about
 	       about->causes->items[0].kind == FIELD_MANAGER_CONFLICT;
 }
 
+static void add_cause(struct json_doc *doc, struct json *details, const struct status_cause *given)
+{
+	struct json *cause = json_new_object(doc);
+
+	json_put(doc, cause, "reason", json_new_text(doc, given->reason));
+	json_put(doc, cause, "message", new_clean(doc, str_of(given->message)));
+	if (given->field)
+		json_put(doc, cause, "field", json_new_text(doc, given->field));
+	json_append(json_sub_array(doc, details, "causes"), cause);
+}
+
 static bool names_kind(enum error_kind kind)
 {
 	return kind == ERROR_NOT_FOUND || kind == ERROR_EXISTS || kind == ERROR_CONFLICT ||
@@ -260,8 +271,9 @@ static struct json *details_of(struct json_doc *doc, const struct error *err,
 		if (about->kind->group[0])
 			json_put(doc, details, "group", json_new_text(doc, about->kind->group));
 		json_put(doc, details, "kind",
-			 json_new_text(doc, err->kind == ERROR_INVALID ? about->kind->name
-								       : about->kind->plural));
+			 json_new_text(doc, about->shown_kind            ? about->shown_kind
+					    : err->kind == ERROR_INVALID ? about->kind->name
+									 : about->kind->plural));
 	}
 	if (about->uid.len > 0)
 		json_put(doc, details, "uid", new_clean(doc, about->uid));
@@ -269,6 +281,8 @@ static struct json *details_of(struct json_doc *doc, const struct error *err,
 		json_put(doc, details, "causes", causes_of(doc, about->causes));
 	if (err->kind == ERROR_TIMEOUT && str_starts(str_of(err->text), STR(TOO_LARGE_REVISION)))
 		add_revision_cause(doc, details);
+	if (about->cause.reason)
+		add_cause(doc, details, &about->cause);
 	if (about->retry_after_s > 0)
 		json_put(doc, details, "retryAfterSeconds",
 			 json_new_int(doc, about->retry_after_s));

@@ -51,7 +51,12 @@ struct status_about {
 	struct str name;
 	struct str uid;
 	const struct field_errors *causes; /* Invalid: causes and the joined message */
-	int retry_after_s;
+	int retry_after_s;      /* < 0: not even the header that an error of its kind has */
+	const char *shown_kind; /* details.kind when it is another word than usual, or NULL */
+	/* A cause that is no field error; reason NULL = none. */
+	struct status_cause {
+		const char *reason, *message, *field; /* field may be NULL */
+	} cause;
 };
 /* Print a Status (JSON) for an error: HTTP code, reason, message as kube-apiserver writes them.
  * The error's text is the message; for NOT_FOUND, EXISTS, CONFLICT, INVALID and FORBIDDEN with a

@@ -125,12 +125,32 @@ static void check_finalizers(const struct kind_work *work, const struct json *me
 	}
 }
 
+/* The base of a name may end with a dash: more follows. */
+static void check_generated(const struct kind_work *work, const struct json *base)
+{
+	auto_buf name = BUF_INIT;
+	const char *why;
+
+	if (json_str(base).len == 0)
+		return;
+	buf_add_str(&name, json_str(base));
+	if (name.len > 1 && name.at[name.len - 1] == '-')
+		name.at[name.len - 1] = 'a';
+	why = name_check(work->kind->name_rule, buf_str(&name));
+	if (why)
+		validate_invalid(work, "metadata.generateName", base, why);
+}
+
 void validate_metadata(const struct kind_work *work)
 {
 	const struct json *metadata = meta_of(work->object), *name = json_get(metadata, "name");
 	const char *why = name_check(work->kind->name_rule, json_str(name));
 
-	if (!work->old && why)
+	if (!work->old)
+		check_generated(work, json_get(metadata, "generateName"));
+	if (!work->old && json_str(name).len == 0)
+		validate_required(work, "metadata.name", "name or generateName is required");
+	else if (!work->old && why)
 		validate_invalid(work, "metadata.name", name, why);
 	validate_labels(work, json_get(metadata, "labels"), "metadata.labels");
 	check_annotations(work, json_get(metadata, "annotations"));

@@ -93,6 +93,8 @@ struct request {
 	bool beta;                /* ... as meta.k8s.io/v1beta1 */
 	enum body_form body_form;
 
+	const struct status_about
+		*about; /* what the Status of a refusal says, or NULL: kind and name */
 	struct user user;
 	bool gone; /* the client has left: answers are dropped, the request is freed with the answer
 		    */

@@ -428,7 +428,8 @@ static void tell_revision(struct batch *batch, const struct view *view)
 	struct client_ask ask = { .verb = CLIENT_PATCH_MERGE,
 				  .kind = batch->control->kinds[CONTROL_DEPLOYMENTS],
 				  .namespace = object_namespace(view->deployment),
-				  .name = object_name(view->deployment) };
+				  .name = object_name(view->deployment),
+				  .subresource = "status" };
 
 	if (!view->fresh || str_equal(now, meta_annotation(object_json(view->fresh), REVISION)))
 		return;

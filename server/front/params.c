@@ -53,22 +53,14 @@ static bool read_numbers(struct request *req, struct error *err)
 	return true;
 }
 
-static bool read_dry_run(struct request *req, struct error *err)
+static void read_dry_run(struct request *req)
 {
-	for (size_t i = 0; i < req->query_count; i++) {
-		if (!str_is(req->query[i].name, "dryRun"))
-			continue;
-		if (!str_is(req->query[i].value, "All"))
-			return error_set(err, ERROR_INVALID,
-					 "dryRun: Unsupported value: \"" STR_FMT
-					 "\": supported values: \"All\"",
-					 STR_ARG(req->query[i].value));
-		req->params.dry_run = true;
-	}
-	return true;
+	for (size_t i = 0; i < req->query_count; i++)
+		if (str_is(req->query[i].name, "dryRun"))
+			req->params.dry_run = true;
 }
 
-static bool read_field_validation(struct request *req, struct error *err)
+static void read_field_validation(struct request *req)
 {
 	struct str text = params_find(req, "fieldValidation");
 
@@ -77,24 +69,6 @@ static bool read_field_validation(struct request *req, struct error *err)
 		req->params.field_validation = VALIDATION_STRICT;
 	else if (str_is(text, "Ignore"))
 		req->params.field_validation = VALIDATION_IGNORE;
-	else if (text.len > 0 && !str_is(text, "Warn"))
-		return error_set(err, ERROR_INVALID,
-				 "fieldValidation: Unsupported value: \"" STR_FMT
-				 "\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
-				 STR_ARG(text));
-	return true;
-}
-
-static bool read_manager(struct request *req, struct error *err)
-{
-	struct str text = params_find(req, "fieldManager");
-
-	if (text.len > MANAGER_MAX)
-		return error_set(err, ERROR_INVALID,
-				 "fieldManager: Too long: may not be more than %d bytes",
-				 MANAGER_MAX);
-	req->params.field_manager = text;
-	return true;
 }
 
 bool params_parse(struct request *req, struct error *err)
@@ -120,6 +94,89 @@ bool params_parse(struct request *req, struct error *err)
 	params->orphan_dependents = params_true(orphan);
 	params->pretty = params_true(params_find(req, "pretty"));
 	params->include_object = params_find(req, "includeObject");
-	return read_numbers(req, err) && read_dry_run(req, err) &&
-	       read_field_validation(req, err) && read_manager(req, err);
+	params->field_manager = params_find(req, "fieldManager");
+	read_dry_run(req);
+	read_field_validation(req);
+	return read_numbers(req, err);
+}
+
+/* --- the options of a write, once it is known which one it is --- */
+
+/* Only their names are used: in the Status of a refusal. */
+static const struct kind create_options = { .group = "meta.k8s.io", .name = "CreateOptions" },
+			 update_options = { .group = "meta.k8s.io", .name = "UpdateOptions" },
+			 patch_options = { .group = "meta.k8s.io", .name = "PatchOptions" };
+
+static void check_dry_run(struct request *req, struct field_errors *errors)
+{
+	auto_buf all = BUF_INIT;
+	bool good = true;
+
+	for (size_t i = 0; i < req->query_count; i++) {
+		if (!str_is(req->query[i].name, "dryRun"))
+			continue;
+		good = good && str_is(req->query[i].value, "All");
+		buf_add_print(&all, "%s\"" STR_FMT "\"", all.len ? ", " : "",
+			      STR_ARG(req->query[i].value));
+	}
+	if (!good)
+		field_errors_add(errors, FIELD_NOT_SUPPORTED, "dryRun",
+				 field_path(errors, "[]string{%s}", buf_text(&all)),
+				 "supported values: \"All\"");
+}
+
+static void check_manager(struct request *req, struct field_errors *errors)
+{
+	struct str name = req->params.field_manager;
+	bool printable = str_is_utf8(name);
+
+	for (size_t i = 0; i < name.len; i++)
+		printable = printable && (unsigned char)name.at[i] >= 0x20 && name.at[i] != 0x7f;
+	if (name.len > MANAGER_MAX)
+		field_errors_add(errors, FIELD_TOO_LONG, "fieldManager", NULL,
+				 "may not be more than 128 bytes");
+	if (!printable)
+		field_errors_add(errors, FIELD_INVALID, "fieldManager",
+				 field_path(errors, "\"" STR_FMT "\"", STR_ARG(name)),
+				 "should not contain non-printable characters");
+}
+
+static void check_validation(struct request *req, struct field_errors *errors)
+{
+	static const char *const values[] = { "", "Ignore", "Strict", "Warn" };
+	struct str text = params_find(req, "fieldValidation");
+
+	for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+		if (str_is(text, values[i]))
+			return;
+	field_errors_add(errors, FIELD_NOT_SUPPORTED, "fieldValidation",
+			 field_path(errors, "\"" STR_FMT "\"", STR_ARG(text)),
+			 "supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
+}
+
+bool params_check(struct request *req, struct error *err)
+{
+	struct field_errors *errors = arena_zero(req->arena, sizeof(*errors));
+	struct status_about *about = arena_zero(req->arena, sizeof(*about));
+	bool apply = req->body_form == BODY_PATCH_APPLY;
+
+	if (req->verb != REQUEST_CREATE && req->verb != REQUEST_UPDATE &&
+	    req->verb != REQUEST_PATCH)
+		return true;
+	errors->arena = req->arena;
+	about->kind = req->verb == REQUEST_CREATE   ? &create_options
+		      : req->verb == REQUEST_UPDATE ? &update_options
+						    : &patch_options;
+	about->causes = errors;
+	if (req->verb == REQUEST_PATCH && !apply && params_find(req, "force").at)
+		field_errors_add(errors, FIELD_FORBIDDEN, "force", NULL,
+				 "may not be specified for non-apply patch");
+	if (req->verb == REQUEST_PATCH && apply && req->params.field_manager.len == 0)
+		field_errors_add(errors, FIELD_REQUIRED, "fieldManager", NULL,
+				 "is required for apply patch");
+	check_manager(req, errors);
+	check_dry_run(req, errors);
+	check_validation(req, errors);
+	req->about = errors->count > 0 ? about : NULL;
+	return status_invalid(err, about->kind, STR(""), errors);
 }

@@ -418,9 +418,14 @@ void reply_error(struct request *req, const struct error *err, const struct stat
 	int status;
 
 	if (!about)
-		about = &of_request;
-	if (err->kind == ERROR_TOO_MANY || err->kind == ERROR_UNAVAILABLE ||
-	    err->kind == ERROR_TIMEOUT)
+		about = req->about ? req->about : &of_request;
+	if (about->retry_after_s > 0)
+		http_reply_header(req->http, "Retry-After",
+				  arena_print(req->arena, "%d", about->retry_after_s));
+	else if (about->retry_after_s < 0)
+		; /* whoever asks too early is told the same */
+	else if (err->kind == ERROR_TOO_MANY || err->kind == ERROR_UNAVAILABLE ||
+		 err->kind == ERROR_TIMEOUT)
 		http_reply_header(req->http, "Retry-After", "1");
 	status = status_print(err, about, &text);
 	if (req->answer == ANSWER_TABLE || req->answer == ANSWER_PARTIAL)

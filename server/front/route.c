@@ -251,5 +251,5 @@ bool route_parse(struct request *req, struct error *err)
 		return true;
 	if (!negotiate_answer(req, err))
 		return req->verb == REQUEST_CONNECT; /* who answers it is not us */
-	return !has_body(req) || negotiate_body(req, err);
+	return !has_body(req) || (negotiate_body(req, err) && params_check(req, err));
 }

@@ -17,6 +17,8 @@ MUST_CHECK bool negotiate_answer(struct request *req, struct error *err);
 MUST_CHECK bool negotiate_body(struct request *req, struct error *err);
 /* Query parameters into req->params (params.c). */
 MUST_CHECK bool params_parse(struct request *req, struct error *err);
+/* Options that a write cannot have, when verb and body are known. */
+MUST_CHECK bool params_check(struct request *req, struct error *err);
 /* The last value of a query parameter, STR_NONE when absent. */
 struct str params_find(const struct request *req, const char *name);
 bool params_true(struct str value); /* anything but "", "0" and "false" */

@@ -19,6 +19,7 @@ struct admit_work {
 	struct arena *arena;
 	struct str namespace;
 	bool dry_run;
+	struct status_cause *cause; /* of a refusal, for its Status; may be filled */
 };
 
 struct admit_row {

@@ -7,6 +7,7 @@ static bool admit(const struct admit_work *work, struct error *err)
 {
 	const struct kind *kind = kind_find_name(STR("v1"), STR("Namespace"));
 	const struct object *namespace;
+	auto_buf resource = BUF_INIT;
 
 	if (work->old || !work->kind->namespaced)
 		return true;
@@ -15,11 +16,16 @@ static bool admit(const struct admit_work *work, struct error *err)
 		return status_not_found(err, kind, work->namespace);
 	if (!object_is_deleting(namespace))
 		return true;
+	work->cause->reason = "NamespaceTerminating";
+	work->cause->field = "metadata.namespace";
+	work->cause->message = arena_print(work->arena, "namespace " STR_FMT " is being terminated",
+					   STR_ARG(work->namespace));
+	kind_resource(work->kind, &resource);
 	return error_set(err, ERROR_FORBIDDEN,
 			 "%s \"" STR_FMT
 			 "\" is forbidden: unable to create new content in namespace " STR_FMT
 			 " because it is being terminated",
-			 work->kind->plural, STR_ARG(meta_str(work->object, "name")),
+			 buf_text(&resource), STR_ARG(meta_str(work->object, "name")),
 			 STR_ARG(work->namespace));
 }
 

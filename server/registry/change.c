@@ -76,6 +76,17 @@ static void stamp(struct changing *change, struct json_doc *doc, const struct ob
 			    ARRAY_LENGTH(deletion_fields));
 }
 
+/* Annotations of a Deployment count as its spec: they steered rollbacks once. */
+static bool is_new_wish(const struct changing *change, const struct json *now,
+			const struct json *old)
+{
+	if (!kind_spec_equal(now, old))
+		return true;
+	return strcmp(change->kind->name, "Deployment") == 0 && change->subresource[0] == '\0' &&
+	       !json_equal(json_get(meta_of(now), "annotations"),
+			   json_get(meta_of(old), "annotations"));
+}
+
 static void bump_generation(struct changing *change, struct json_doc *doc, const struct object *old)
 {
 	struct json *root = json_root(doc), *metadata = meta_of(root);
@@ -83,12 +94,42 @@ static void bump_generation(struct changing *change, struct json_doc *doc, const
 
 	if (!change->kind->has_generation)
 		return;
-	if (change->marks_deletion || !kind_spec_equal(root, object_json(old)))
+	if (change->marks_deletion ? !object_is_deleting(old)
+				   : is_new_wish(change, root, object_json(old)))
 		generation++;
 	json_put(doc, metadata, "generation", json_new_int(doc, generation));
 }
 
 /* --- the wish meets what is there --- */
+
+static bool other_uid(const struct changing *change, struct str wanted, struct str uid,
+		      struct error *err)
+{
+	auto_buf resource = BUF_INIT;
+
+	kind_resource(change->face, &resource);
+	return error_set(err, ERROR_CONFLICT,
+			 "Operation cannot be fulfilled on %s \"" STR_FMT
+			 "\": Precondition failed: UID in precondition: " STR_FMT
+			 ", UID in object meta: " STR_FMT,
+			 buf_text(&resource), STR_ARG(change->name), STR_ARG(wanted), STR_ARG(uid));
+}
+
+/* Said with the resource where others say the Kind. */
+static bool needs_revision(struct changing *change, struct error *err)
+{
+	auto_buf resource = BUF_INIT;
+
+	kind_resource(change->face, &resource);
+	change->shown_kind = change->face->plural;
+	field_errors_add(&change->errors, FIELD_INVALID, "metadata.resourceVersion", "0x0",
+			 "must be specified for an update");
+	return error_set(err, ERROR_INVALID,
+			 "%s \"" STR_FMT
+			 "\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be "
+			 "specified for an update",
+			 buf_text(&resource), STR_ARG(change->name));
+}
 
 /* A resourceVersion or uid in the wish is a condition. */
 static bool check_conditions(struct changing *change, struct json_doc *doc,
@@ -99,23 +140,16 @@ static bool check_conditions(struct changing *change, struct json_doc *doc,
 	uint64_t wanted = 0;
 
 	if (!old)
-		return true;
-	if (version.len == 0 && change->kind->needs_revision && change->goal == CHANGE_PUT)
-		return error_set(err, ERROR_INVALID,
-				 "%s \"" STR_FMT "\" is invalid: metadata.resourceVersion: Invalid "
-				 "value: 0x0: must be specified for "
-				 "an update",
-				 change->kind->name, STR_ARG(change->name));
+		return uid.len == 0 || change->goal == CHANGE_CREATE ||
+		       other_uid(change, uid, STR(""), err);
+	if ((version.len == 0 || str_is(version, "0")) && change->kind->needs_revision &&
+	    change->goal == CHANGE_PUT)
+		return needs_revision(change, err);
 	if (version.len > 0 && !str_is(version, "0") &&
 	    (!str_to_u64(version, UINT64_MAX, &wanted) || wanted != object_revision(old)))
 		return status_conflict(err, change->face, change->name);
 	if (uid.len > 0 && !str_equal(uid, object_uid(old)))
-		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on %s \"" STR_FMT
-				 "\": Precondition failed: UID in precondition: " STR_FMT
-				 ", UID in object meta: " STR_FMT,
-				 change->kind->plural, STR_ARG(change->name), STR_ARG(uid),
-				 STR_ARG(object_uid(old)));
+		return other_uid(change, uid, object_uid(old), err);
 	return true;
 }
 
@@ -175,6 +209,7 @@ static bool shape(struct changing *change, struct json_doc *doc, const struct ob
 		.arena = change->arena,
 		.namespace = change->namespace,
 		.dry_run = change->dry_run,
+		.cause = &change->cause,
 	};
 
 	stamp(change, doc, old);
@@ -374,6 +409,8 @@ void change_reply(struct changing *change, const struct object *result, const st
 		.kind = change->face,
 		.name = change->name,
 		.causes = change->errors.count > 0 ? &change->errors : NULL,
+		.shown_kind = change->shown_kind,
+		.cause = change->cause,
 	};
 
 	if (err)

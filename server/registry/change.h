@@ -35,7 +35,9 @@ struct changing {
 			const struct error *err);
 	void *of;
 	struct field_errors errors; /* of validation, for the Status */
-	bool created, removed;      /* what came of it */
+	const char *shown_kind;     /* what else the Status of a refusal says */
+	struct status_cause cause;
+	bool created, removed; /* what came of it */
 
 	const struct object *result; /* private from here */
 };

@@ -51,6 +51,7 @@ static void on_created(struct changing *change, const struct object *result,
 {
 	struct request *req = change->of;
 	struct creating *creating = req->work;
+	struct error worded;
 
 	if (err && err->kind == ERROR_EXISTS && creating->generate.len > 0) {
 		if (++creating->tries < GENERATE_TRIES) {
@@ -58,6 +59,10 @@ static void on_created(struct changing *change, const struct object *result,
 			change_run(change);
 			return;
 		}
+		error_set(&worded, ERROR_EXISTS,
+			  "%s, the server was not able to generate a unique name for the object",
+			  err->text);
+		err = &worded;
 	}
 	json_doc_free(creating->wish);
 	change_reply(change, result, err);
@@ -83,18 +88,18 @@ static bool take_name(struct request *req, struct creating *creating, struct err
 	if (!check_namespace(req, root, err))
 		return false;
 	if (meta_str(root, "resourceVersion").len > 0)
-		return error_set(err, ERROR_BROKEN,
+		return error_set(err, ERROR_PLAIN,
 				 "resourceVersion should not be set on objects to be created");
 	if (name.len > 0) {
 		req->name = str_of(str_copy_arena(name, req->arena));
 		creating->change->name = req->name;
 		return true;
 	}
-	if (generate.len == 0)
-		return error_set(err, ERROR_INVALID,
-				 "%s \"\" is invalid: metadata.name: Required value: name or "
-				 "generateName is required",
-				 req->kind->name);
+	if (generate.len == 0) {
+		/* The rules of metadata say so, with all else that is wrong. */
+		creating->change->name = STR("");
+		return true;
+	}
 	creating->generate = str_of(str_copy_arena(generate, req->arena));
 	generate_name(creating, req);
 	return true;

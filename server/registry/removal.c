@@ -1,132 +1,25 @@
 /*
- * removal.c - DELETE of an object or a collection: preconditions, grace, finalizers, propagation.
+ * removal.c - DELETE of an object or a collection, and the eviction of a pod.
  *
- *   no finalizers, no grace left -> the record is removed
- *   else -> deletionTimestamp is set; the object stays until its finalizers are empty and, for
- *           pods, the node has ended it (DELETE with grace 0)
+ *   removal_options: what was asked for -> removal_decide, on the newest state
+ *   nothing holds it -> the record is removed
+ *   else -> it is marked, and stays until its finalizers are empty and, for pods, the node has
+ *           ended it (DELETE with grace 0)
  *
  * Kubernetes API conventions.
  */
 #include <assert.h>
-#include <inttypes.h>
 
-#include "base/clock.h"
 #include "server/registry/body.h"
 #include "server/registry/change.h"
 #include "server/registry/registry_inside.h"
-
-#define POD_GRACE_S 30
-
-struct removal_options {
-	int64_t grace_s;          /* -1 = not given */
-	const char *finalizer;    /* to be added for the propagation policy, or NULL */
-	struct str uid, revision; /* preconditions */
-};
+#include "server/registry/removal_options.h"
 
 struct removing {
 	struct removal_options options;
-	int64_t grace_s; /* decided */
+	struct removal_decision decision;
 	struct collecting *collecting;
 };
-
-/* --- options: the body wins over the query --- */
-
-static bool take_policy(struct str policy, struct removal_options *out, struct error *err)
-{
-	if (policy.len == 0 || str_is(policy, "Background"))
-		return true;
-	if (str_is(policy, "Foreground"))
-		out->finalizer = "foregroundDeletion";
-	else if (str_is(policy, "Orphan"))
-		out->finalizer = "orphan";
-	else
-		return error_set(
-			err, ERROR_INVALID,
-			"DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
-			"value: "
-			"\"" STR_FMT
-			"\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
-			STR_ARG(policy));
-	return true;
-}
-
-static bool take_orphan(bool given, bool orphan, struct str policy, struct removal_options *out,
-			struct error *err)
-{
-	if (!given)
-		return true;
-	if (policy.len > 0)
-		return error_set(err, ERROR_INVALID,
-				 "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: "
-				 "Invalid value: \"" STR_FMT
-				 "\": orphanDependents and deletionPropagation cannot be both set",
-				 STR_ARG(policy));
-	if (orphan)
-		out->finalizer = "orphan";
-	return true;
-}
-
-static bool take_body(struct request *req, const struct json *body, struct removal_options *out,
-		      struct error *err)
-{
-	const struct json *grace = json_get(body, "gracePeriodSeconds");
-	const struct json *orphan = json_get(body, "orphanDependents");
-	const struct json *dry = json_get(body, "dryRun");
-	struct str policy = json_str(json_get(body, "propagationPolicy"));
-	struct str uid = json_str(json_path(body, "preconditions", "uid", NULL));
-	struct str revision = json_str(json_path(body, "preconditions", "resourceVersion", NULL));
-
-	if (grace)
-		out->grace_s = json_int(grace);
-	if (json_count(dry) > 0)
-		req->params.dry_run = true;
-	out->uid = str_of(str_copy_arena(uid, req->arena));
-	out->revision = str_of(str_copy_arena(revision, req->arena));
-	return take_policy(policy, out, err) &&
-	       take_orphan(orphan, json_bool(orphan), policy, out, err);
-}
-
-static bool read_options(struct request *req, struct removal_options *out, struct error *err)
-{
-	auto_json_doc doc = NULL;
-	struct request_params *params = &req->params;
-
-	*out = (struct removal_options){ .grace_s = -1 };
-	if (!body_read_options(req, &doc, err))
-		return false;
-	if (doc)
-		return take_body(req, json_root(doc), out, err);
-	out->grace_s = params->grace_s;
-	return take_policy(params->propagation_policy, out, err) &&
-	       take_orphan(params->has_orphan_dependents, params->orphan_dependents,
-			   params->propagation_policy, out, err);
-}
-
-static bool check_preconditions(const struct changing *change,
-				const struct removal_options *options, const struct object *old,
-				struct error *err)
-{
-	uint64_t wanted = 0;
-
-	if (options->uid.len > 0 && !str_equal(options->uid, object_uid(old)))
-		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on %s \"" STR_FMT
-				 "\": the UID in the precondition (" STR_FMT
-				 ") does not match the UID in record (" STR_FMT
-				 "). The object might have been deleted and then recreated",
-				 change->kind->plural, STR_ARG(change->name), STR_ARG(options->uid),
-				 STR_ARG(object_uid(old)));
-	if (options->revision.len > 0 &&
-	    (!str_to_u64(options->revision, UINT64_MAX, &wanted) || wanted != object_revision(old)))
-		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on %s \"" STR_FMT
-				 "\": the ResourceVersion in the precondition (" STR_FMT
-				 ") does not match the ResourceVersion in record (%" PRIu64
-				 "). The object might have been modified",
-				 change->kind->plural, STR_ARG(change->name),
-				 STR_ARG(options->revision), object_revision(old));
-	return true;
-}
 
 static bool check_protected(const struct changing *change, struct error *err)
 {
@@ -144,75 +37,27 @@ static bool check_protected(const struct changing *change, struct error *err)
 	return true;
 }
 
-/* --- what is left to wait for --- */
-
-static int64_t decide_grace(const struct kind *kind, const struct removal_options *options,
-			    const struct json *root)
-{
-	const struct json *own = json_path(root, "spec", "terminationGracePeriodSeconds", NULL);
-	const struct json *running = json_get(meta_of(root), "deletionGracePeriodSeconds");
-	struct str phase = json_str(json_path(root, "status", "phase", NULL));
-	int64_t grace = options->grace_s;
-
-	if (!kind->graceful)
-		return 0;
-	if (json_str(json_path(root, "spec", "nodeName", NULL)).len == 0 ||
-	    str_is(phase, "Succeeded") || str_is(phase, "Failed"))
-		return 0;
-	if (grace < 0)
-		grace = own ? json_int(own) : POD_GRACE_S;
-	if (grace < 0)
-		grace = 1;
-	/* A second DELETE may only shorten the grace period. */
-	if (running && json_int(running) < grace)
-		grace = json_int(running);
-	return grace;
-}
-
-static bool is_held(const struct removing *removing, const struct kind *kind,
-		    const struct json *root)
-{
-	if (removing->grace_s > 0 || removing->options.finalizer)
-		return true;
-	if (json_count(json_get(meta_of(root), "finalizers")) > 0)
-		return true;
-	return strcmp(kind->name, "Namespace") == 0 &&
-	       json_count(json_path(root, "spec", "finalizers", NULL)) > 0;
-}
-
-static void add_finalizer(struct json_doc *doc, struct json *metadata, const char *finalizer)
-{
-	struct json *list = json_sub_array(doc, metadata, "finalizers");
-
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		if (str_is(json_str(it.value), finalizer))
-			return;
-	json_append(list, json_new_text(doc, finalizer));
-}
-
 static bool make_marked(struct changing *change, const struct object *old,
 			struct json_doc **out_doc, struct error *err)
 {
 	struct removing *removing = change->of;
 	struct json_doc *doc = object_thaw(old);
-	struct json *root = json_root(doc), *metadata = meta_of(root);
-	char when[CLOCK_TEXT];
 
 	(void)err;
-	if (!json_get(metadata, "deletionTimestamp") ||
-	    json_int(json_get(metadata, "deletionGracePeriodSeconds")) > removing->grace_s) {
-		clock_print(clock_wall_s() + removing->grace_s, when);
-		json_put(doc, metadata, "deletionTimestamp", json_new_text(doc, when));
-		json_put(doc, metadata, "deletionGracePeriodSeconds",
-			 json_new_int(doc, removing->grace_s));
-	}
-	if (removing->options.finalizer)
-		add_finalizer(doc, metadata, removing->options.finalizer);
-	if (strcmp(change->kind->name, "Namespace") == 0)
-		json_put(doc, json_sub_object(doc, root, "status"), "phase",
-			 json_new_text(doc, "Terminating"));
+	removal_mark(&removing->decision, change->kind, doc);
 	*out_doc = doc;
 	return true;
+}
+
+static bool check(struct changing *change, struct removing *removing, const struct object *old,
+		  struct error *err)
+{
+	if (!check_protected(change, err))
+		return false;
+	if (removal_options_check(&removing->options, change->face, old, err))
+		return true;
+	change->shown_kind = change->face->name;
+	return false;
 }
 
 /* Decide on the newest state and go; on_done of the change hears the end. */
@@ -230,14 +75,17 @@ static void remove_newest(struct changing *change, struct removing *removing)
 		change->on_done(change, NULL, &err);
 		return;
 	}
-	if (!check_protected(change, &err) ||
-	    !check_preconditions(change, &removing->options, record->item, &err)) {
+	if (!check(change, removing, record->item, &err)) {
 		change->on_done(change, NULL, &err);
 		return;
 	}
-	removing->grace_s =
-		decide_grace(change->kind, &removing->options, object_json(record->item));
-	if (!is_held(removing, change->kind, object_json(record->item))) {
+	removal_decide(&removing->options, change->kind, object_json(record->item),
+		       &removing->decision);
+	if (removing->decision.waits) {
+		change->on_done(change, record->item, NULL);
+		return;
+	}
+	if (removing->decision.at_once) {
 		change_remove(change, record->item);
 		return;
 	}
@@ -253,7 +101,18 @@ static void remove_newest(struct changing *change, struct removing *removing)
 struct removing_one {
 	struct removing removing;
 	struct request *req;
+	struct field_errors errors;
 };
+
+static void refuse(struct request *req, struct changing *change, const struct error *err)
+{
+	struct status_about about = { .kind = change->face,
+				      .name = change->name,
+				      .shown_kind = change->shown_kind,
+				      .cause = change->cause };
+
+	reply_error(req, err, &about);
+}
 
 static void on_removed(struct changing *change, const struct object *result,
 		       const struct error *err)
@@ -264,11 +123,12 @@ static void on_removed(struct changing *change, const struct object *result,
 	auto_buf text = BUF_INIT;
 
 	if (err) {
-		reply_error(req, err, &about);
+		refuse(req, change, err);
 		return;
 	}
 	if (!change->removed || change->kind->returns_object) {
-		reply_object(req, 200, result);
+		reply_object(req, !change->removed && one->removing.options.old_cascade ? 202 : 200,
+			     result);
 		return;
 	}
 	about.uid = object_uid(result);
@@ -276,18 +136,43 @@ static void on_removed(struct changing *change, const struct object *result,
 	reply_text(req, 200, "application/json", buf_str(&text));
 }
 
-enum step removal_pass(struct request *req, struct error *err)
+/* Options that cannot be are refused with a Status of their own.  NULL: answered. */
+static struct removing_one *read_options(struct request *req, bool *out_failed, struct error *err)
 {
 	struct removing_one *one = arena_zero(req->arena, sizeof(*one));
+	struct status_about about = { .kind = &removal_options_kind, .causes = &one->errors };
+
+	one->req = req;
+	*out_failed = false;
+	if (removal_options_read(req, &one->removing.options, &one->errors, err))
+		return one;
+	if (one->errors.count > 0)
+		reply_error(req, err, &about);
+	else
+		*out_failed = true;
+	return NULL;
+}
+
+static enum step remove_one(struct request *req,
+			    void (*on_done)(struct changing *change, const struct object *result,
+					    const struct error *err),
+			    struct error *err)
+{
+	bool failed;
+	struct removing_one *one = read_options(req, &failed, err);
 	struct changing *change;
 
-	if (!read_options(req, &one->removing.options, err))
-		return STEP_FAIL;
-	one->req = req;
+	if (!one)
+		return failed ? STEP_FAIL : STEP_DONE;
 	change = change_of_request(req, CHANGE_UPDATE);
-	change->on_done = on_removed;
+	change->on_done = on_done;
 	remove_newest(change, &one->removing);
 	return STEP_DONE;
+}
+
+enum step removal_pass(struct request *req, struct error *err)
+{
+	return remove_one(req, on_removed, err);
 }
 
 /* --- eviction --- */
@@ -296,30 +181,21 @@ static void on_evicted(struct changing *change, const struct object *result,
 		       const struct error *err)
 {
 	struct removing_one *one = CONTAINER_OF(change->of, struct removing_one, removing);
-	struct status_about about = { .kind = change->face, .name = change->name };
+	struct status_about about = { .kind = NULL };
 	auto_buf text = BUF_INIT;
 
+	(void)result;
 	if (err) {
-		reply_error(one->req, err, &about);
+		refuse(one->req, change, err);
 		return;
 	}
-	about.uid = object_uid(result);
 	status_print_success(&about, &text);
 	reply_text(one->req, 201, "application/json", buf_str(&text));
 }
 
 enum step removal_evict(struct request *req, struct error *err)
 {
-	struct removing_one *one = arena_zero(req->arena, sizeof(*one));
-	struct changing *change;
-
-	if (!read_options(req, &one->removing.options, err))
-		return STEP_FAIL;
-	one->req = req;
-	change = change_of_request(req, CHANGE_UPDATE);
-	change->on_done = on_evicted;
-	remove_newest(change, &one->removing);
-	return STEP_DONE;
+	return remove_one(req, on_evicted, err);
 }
 
 /* --- a collection: all matching ones, answered as a list when the last is done --- */
@@ -327,23 +203,36 @@ enum step removal_evict(struct request *req, struct error *err)
 struct collecting {
 	struct request *req;
 	struct removal_options options;
-	const struct object **results; /* one reference each */
+	const struct object **found; /* one reference each */
 	size_t count, done, started;
-	uint64_t revision;
+	struct error why; /* the first refusal */
+	char *refused;    /* who was refused, or NULL */
 };
 
 static void collection_end(struct collecting *collecting)
 {
+	/* The arena goes with the answer: what is needed after it is our own. */
+	const struct object **found = collecting->found;
+	size_t count = collecting->count;
+	auto_free char *refused = collecting->refused;
 	struct reply_list list = {
 		.kind = collecting->req->kind,
 		.revision = datastore_revision(registry_of(collecting->req)->store),
 		.remaining = -1,
-		.objects = collecting->results,
-		.count = collecting->count,
+		.objects = found,
+		.count = count,
 	};
+	struct status_about about = { .kind = collecting->req->kind };
 
-	reply_list(collecting->req, &list);
-	/* The arena may be gone by now: the results array is our own. */
+	if (refused) {
+		about.name = str_of(refused);
+		reply_error(collecting->req, &collecting->why, &about);
+	} else {
+		reply_list(collecting->req, &list);
+	}
+	for (size_t i = 0; i < count; i++)
+		object_unref(found[i]);
+	free(found);
 }
 
 static void on_one_removed(struct changing *change, const struct object *result,
@@ -352,18 +241,14 @@ static void on_one_removed(struct changing *change, const struct object *result,
 	struct removing *removing = change->of;
 	struct collecting *collecting = removing->collecting;
 
+	(void)result;
 	/* One that somebody else has just removed is as good as removed. */
-	if (!err)
-		collecting->results[collecting->count++] = object_ref(result);
-	if (++collecting->done == collecting->started) {
-		const struct object **results = collecting->results;
-		size_t count = collecting->count;
-
-		collection_end(collecting);
-		for (size_t i = 0; i < count; i++)
-			object_unref(results[i]);
-		free(results);
+	if (err && err->kind != ERROR_NOT_FOUND && !collecting->refused) {
+		collecting->why = *err;
+		collecting->refused = str_copy(change->name);
 	}
+	if (++collecting->done == collecting->started)
+		collection_end(collecting);
 }
 
 static void start_one(struct collecting *collecting, const struct object *object)
@@ -392,6 +277,8 @@ static size_t collect(struct request *req, const struct filter *filter, const st
 	for (; record; record = datastore_next(record, buf_str(&prefix))) {
 		if (!filter_match(filter, record->item))
 			continue;
+		if (req->params.limit > 0 && count == (size_t)req->params.limit)
+			break;
 		if (count == room) {
 			room = room ? room * 2 : 64;
 			found = memory_grow(found, room * sizeof(*found));
@@ -405,32 +292,24 @@ static size_t collect(struct request *req, const struct filter *filter, const st
 enum step removal_collection_pass(struct request *req, struct error *err)
 {
 	struct collecting *collecting = arena_zero(req->arena, sizeof(*collecting));
+	bool failed;
+	struct removing_one *one = read_options(req, &failed, err);
 	struct filter filter;
-	const struct object **found = NULL;
-	size_t count;
 
-	if (!read_options(req, &collecting->options, err) || !filter_parse(req, &filter, err))
+	if (!one)
+		return failed ? STEP_FAIL : STEP_DONE;
+	if (!filter_parse(req, &filter, err))
 		return STEP_FAIL;
-	count = collect(req, &filter, &found);
+	collecting->options = one->removing.options;
+	collecting->count = collect(req, &filter, &collecting->found);
 	filter_clear(&filter);
 	collecting->req = req;
 	/* One more than there are: the last is counted here, so that the end never comes too early.
 	 */
-	collecting->started = count + 1;
-	collecting->results = memory_get((count + 1) * sizeof(*collecting->results));
-	for (size_t i = 0; i < count; i++) {
-		start_one(collecting, found[i]);
-		object_unref(found[i]);
-	}
-	free(found);
-	if (++collecting->done == collecting->started) {
-		const struct object **results = collecting->results;
-		size_t results_count = collecting->count;
-
+	collecting->started = collecting->count + 1;
+	for (size_t i = 0; i < collecting->count; i++)
+		start_one(collecting, collecting->found[i]);
+	if (++collecting->done == collecting->started)
 		collection_end(collecting);
-		for (size_t i = 0; i < results_count; i++)
-			object_unref(results[i]);
-		free(results);
-	}
 	return STEP_DONE;
 }

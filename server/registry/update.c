@@ -28,22 +28,21 @@ static bool check_names(struct request *req, struct json *root, struct error *er
 {
 	struct str name = meta_str(root, "name"), namespace = meta_str(root, "namespace");
 
-	if (name.len > 0 && !str_equal(name, req->name))
+	if (name.len == 0)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the name of the object (" STR_FMT
+				 " based on URL) was undeterminable: name must be provided",
+				 STR_ARG(req->name));
+	if (!str_equal(name, req->name))
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "the name of the object (" STR_FMT
 				 ") does not match the name on the URL (" STR_FMT ")",
 				 STR_ARG(name), STR_ARG(req->name));
-	if (name.len == 0)
-		return error_set(
-			err, ERROR_BAD_REQUEST,
-			"the name of the object (\"\") does not match the name on the URL (" STR_FMT
-			")",
-			STR_ARG(req->name));
 	if (req->kind->namespaced && namespace.len > 0 && !str_equal(namespace, req->namespace))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the namespace of the provided object does not match the "
-				 "namespace sent on the "
-				 "request");
+				 "the namespace of the object (" STR_FMT
+				 ") does not match the namespace on the request (" STR_FMT ")",
+				 STR_ARG(namespace), STR_ARG(req->namespace));
 	return true;
 }
 

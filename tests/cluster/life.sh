@@ -21,7 +21,8 @@ apps=/apis/apps/v1/namespaces/default
 # ask METHOD PATH [BODY [CONTENT TYPE]]: prints the code, a blank and the body; the headers are in $scratch/headers.
 ask() {
 	local body=()
-	[ -z "${3:-}" ] || body=(-H "Content-Type: ${4:-application/json}" --data-binary "$3")
+	echo -n "${3:-}" > "$scratch/sent"
+	[ -z "${3:-}" ] || body=(-H "Content-Type: ${4:-application/json}" --data-binary "@$scratch/sent")
 	curl -s -m 20 -A life --cacert "$scratch/ca" --cert "$scratch/cert" --key "$scratch/key" -X "$1" \
 		-D "$scratch/headers" -o "$scratch/body" -w '%{http_code} ' "${body[@]}" "$server$2" && cat "$scratch/body"
 }
@@ -96,6 +97,195 @@ test_event_has_two_faces() {
 	told 404 'events \"e\" not found' GET $old/e
 	await 5 grep -q "p ho" "$scratch/core"
 	await 5 grep -q "p ho" "$scratch/new"
+}
+
+test_names_and_conditions() {
+	told 422 'metadata.name: Required value: name or generateName is required' POST $core/configmaps '{"metadata":{}}'
+	holds details.causes.0.field metadata.name details.kind ConfigMap
+	told 201 '"generateName":"gen-"' POST $core/configmaps '{"metadata":{"generateName":"gen-"}}'
+	[[ $(field metadata.name) =~ ^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$ ]]
+	told 422 'metadata.generateName: Invalid value' POST $core/configmaps '{"metadata":{"generateName":"Gen-"}}'
+	told 500 'resourceVersion should not be set on objects to be created' \
+		POST $core/configmaps "$(map rv '"resourceVersion":"5"')"
+	holds reason ""
+	told 400 'the namespace of the provided object does not match the namespace sent on the request' \
+		POST $core/configmaps "$(map a '"namespace":"other"')"
+	told 201 '"name":"cond"' POST $core/configmaps "$(map cond)"
+	uid=$(field metadata.uid) version=$(field metadata.resourceVersion)
+	told 409 'configmaps \"cond\" already exists' POST $core/configmaps "$(map cond)"
+	holds reason AlreadyExists details.kind configmaps
+	told 400 'the name of the object (other) does not match the name on the URL (cond)' PUT $core/configmaps/cond "$(map other)"
+	told 400 '(cond based on URL) was undeterminable: name must be provided' PUT $core/configmaps/cond '{"metadata":{}}'
+	told 400 'the namespace of the object (o) does not match the namespace on the request (default)' \
+		PUT $core/configmaps/cond "$(map cond '"namespace":"o"')"
+	told 409 'the object has been modified; please apply' PUT $core/configmaps/cond "$(map cond '"resourceVersion":"1"')"
+	holds reason Conflict details.kind configmaps details.name cond
+	told 409 'Precondition failed: UID in precondition: no' PUT $core/configmaps/cond "$(map cond '"uid":"no"')"
+	told 200 "\"resourceVersion\":\"$version\"" PUT $core/configmaps/cond "$(map cond "\"uid\":\"$uid\",\"resourceVersion\":\"$version\"")"
+	told 404 'configmaps \"none\" not found' PUT $core/configmaps/none "$(map none)"
+	told 404 'namespaces \"none\" not found' POST /api/v1/namespaces/none/configmaps "$(map x)"
+	told 201 '"name":"put"' PUT $core/services/put '{"metadata":{"name":"put"},"spec":{"ports":[{"port":1}]}}'
+	local leases=/apis/coordination.k8s.io/v1/namespaces/default/leases
+	told 201 '"name":"l"' PUT $leases/l "$(map l)"
+	told 422 'leases.coordination.k8s.io \"l\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified' PUT $leases/l "$(map l)"
+	holds details.kind leases details.causes.0.field metadata.resourceVersion
+	told 400 'does not match the name on the URL' PATCH $core/configmaps/cond '{"metadata":{"name":"o"}}' $merge
+	told 409 'has been modified' PATCH $core/configmaps/cond '{"metadata":{"resourceVersion":"1"}}' $merge
+}
+
+test_generation() {
+	local path=$apps/deployments/gen
+	k create deployment gen --image=a
+	await 5 eval "k get deploy gen -o yaml | grep -q 'deployment.kubernetes.io/revision'"
+	told 200 '"generation":1' PATCH $path '{"metadata":{"labels":{"x":"y"}}}' $merge
+	told 200 '"generation":2' PATCH $path '{"metadata":{"annotations":{"x":"y"}}}' $merge
+	told 200 '"generation":2' PATCH $path/status '{"metadata":{"annotations":{"z":"y"},"labels":{"no":"no"}},"spec":{"replicas":9},"status":{"replicas":0,"collisionCount":7}}' $merge
+	holds metadata.annotations.z y metadata.labels.no "" spec.replicas 1 status.collisionCount 7
+	told 200 '"generation":3' PATCH $path '{"spec":{"replicas":0},"status":{"collisionCount":9}}' $merge
+	[ "$(field status.collisionCount)" != 9 ]
+	told 200 '"generation":3' PATCH $path '{"metadata":{"finalizers":["t.io/x"]}}' $merge
+	told 200 '"generation":4' DELETE $path
+	told 200 '"generation":4' DELETE $path
+	told 200 deletionTimestamp PATCH $path '{"metadata":{"finalizers":null}}' $merge
+	told 404 'deployments.apps \"gen\" not found' GET $path
+}
+
+held() { # NAME: a config map that a finalizer holds
+	ask POST $core/configmaps "$(map "$1" '"finalizers":["t.io/x"]')"
+}
+
+test_delete_with_finalizers() {
+	local path=$core/configmaps/held
+	held held
+	told 200 '"deletionGracePeriodSeconds":0' DELETE $path
+	holds kind ConfigMap metadata.finalizers "[1]"
+	told 422 'no new finalizers can be added if the object is being deleted, found new finalizers []string{\"t.io/y\"}' \
+		PATCH $path '{"metadata":{"finalizers":["t.io/x","t.io/y"]}}' $merge
+	told 202 '"finalizers":["t.io/x"]' DELETE "$path?orphanDependents=false"
+	told 200 '"finalizers":["t.io/x","orphan"]' DELETE "$path?propagationPolicy=Orphan"
+	told 200 '"name":"held"' PATCH $path '{"metadata":{"finalizers":[]}}' $merge
+	told 404 'not found' GET $path
+	held again
+	told 200 '"name":"again"' PATCH $core/configmaps/again '{"metadata":{"finalizers":["t.io/x","foregroundDeletion"]}}' $merge
+	told 200 '"finalizers":["t.io/x"]' DELETE "$core/configmaps/again?propagationPolicy=Background"
+	ask PATCH $core/configmaps/again '{"metadata":{"finalizers":[]}}' $merge
+}
+
+test_delete_options() {
+	local path=$core/configmaps/opt
+	ask POST $core/configmaps "$(map opt)"
+	uid=$(field metadata.uid)
+	told 422 'DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"Bad\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"' \
+		DELETE "$path?propagationPolicy=Bad"
+	holds details.kind DeleteOptions details.group meta.k8s.io details.causes.0.field propagationPolicy
+	told 422 'orphanDependents and deletionPropagation cannot be both set' DELETE "$path?propagationPolicy=Orphan&orphanDependents=true"
+	told 422 'dryRun: Unsupported value: []string{\"No\"}: supported values: \"All\"' DELETE $path '{"dryRun":["No"]}'
+	told 409 'Operation cannot be fulfilled on ConfigMap \"opt\": the UID in the precondition (u) does not match the UID in record' \
+		DELETE $path '{"preconditions":{"uid":"u"}}'
+	holds details.kind ConfigMap reason Conflict
+	told 409 'the ResourceVersion in the precondition (1) does not match the ResourceVersion in record' DELETE $path '{"preconditions":{"resourceVersion":"1"}}'
+	told 200 '"status":"Success"' DELETE "$path" '{"dryRun":["All"]}'
+	told 200 '"status":"Success"' DELETE "$path?dryRun=All"
+	# The query does not count beside a body.
+	told 200 "\"details\":{\"name\":\"opt\",\"kind\":\"configmaps\",\"uid\":\"$uid\"}" \
+		DELETE "$path?propagationPolicy=Bad" "{\"preconditions\":{\"uid\":\"$uid\"}}"
+	told 404 'configmaps \"opt\" not found' DELETE $path
+	told 403 'this namespace may not be deleted' DELETE /api/v1/namespaces/default
+	told 405 'the server does not allow this method' DELETE /api/v1/namespaces
+}
+
+test_delete_pod_gracefully() {
+	local path=$core/pods/slow
+	told 201 slow POST $core/pods '{"metadata":{"name":"slow"},"spec":{"nodeName":"nowhere","terminationGracePeriodSeconds":40,"containers":[{"name":"c","image":"i"}]}}'
+	told 200 '"deletionGracePeriodSeconds":40' DELETE $path
+	version=$(field metadata.resourceVersion) end=$(field metadata.deletionTimestamp)
+	told 200 "\"resourceVersion\":\"$version\"" DELETE "$path?gracePeriodSeconds=50"
+	told 200 '"deletionGracePeriodSeconds":10' DELETE "$path?gracePeriodSeconds=10"
+	[ $(($(date -d "$end" +%s) - $(date -d "$(field metadata.deletionTimestamp)" +%s))) = 30 ]
+	told 200 '"name":"slow"' DELETE "$path?gracePeriodSeconds=0"
+	told 404 'not found' GET $path
+	told 201 slow POST $core/pods '{"metadata":{"name":"slow"},"spec":{"containers":[{"name":"c","image":"i"}],"schedulerName":"none"}}'
+	told 200 '"kind":"Pod"' DELETE $path
+	told 404 'not found' GET $path
+}
+
+test_delete_collections() {
+	local path=$core/configmaps
+	for name in c1 c2 c3; do ask POST $path "$(map $name '"labels":{"many":"yes"}')"; done
+	told 200 '"kind":"ConfigMapList"' DELETE "$path?labelSelector=many%3Dyes&dryRun=All"
+	holds items "[3]"
+	told 200 '"items":[' DELETE "$path?labelSelector=many%3Dyes&limit=1"
+	holds items "[1]" items.0.metadata.name c1
+	told 200 '"items":[' GET "$path?labelSelector=many%3Dyes"
+	holds items "[2]"
+	told 200 '"items":[' DELETE "$path?fieldSelector=metadata.name%3Dc3&labelSelector=many" '{"propagationPolicy":"Foreground"}'
+	holds items "[1]"
+	told 200 '"items":[' GET "$path?labelSelector=many%3Dyes"
+	holds items.0.metadata.name c2 items.1.metadata.name c3 items.1.metadata.finalizers.0 foregroundDeletion ||
+		holds items "[1]"
+	told 422 'propagationPolicy' DELETE "$path?propagationPolicy=Bad"
+	ask DELETE "$path?labelSelector=many"
+}
+
+test_namespace_life() {
+	told 201 '"phase":"Active"' POST /api/v1/namespaces "$(map room)"
+	holds spec.finalizers.0 kubernetes metadata.labels '{"kubernetes.io/metadata.name": "room"}'
+	told 201 '"name":"m"' POST /api/v1/namespaces/room/configmaps "$(map m '"finalizers":["t.io/x"]')"
+	told 200 '"phase":"Terminating"' DELETE /api/v1/namespaces/room
+	holds metadata.deletionGracePeriodSeconds ""
+	told 403 'unable to create new content in namespace room because it is being terminated' \
+		POST /api/v1/namespaces/room/configmaps "$(map n)"
+	holds details.causes.0.reason NamespaceTerminating details.causes.0.field metadata.namespace details.kind configmaps
+	told 200 '"phase":"Terminating"' PUT /api/v1/namespaces/room '{"metadata":{"name":"room"},"spec":{"finalizers":[]}}'
+	holds spec.finalizers.0 kubernetes
+	told 200 '"name":"m"' PATCH /api/v1/namespaces/room/configmaps/m '{"metadata":{"finalizers":null}}' $merge
+	await 5 expect 'not found' k get ns room
+	told 201 '"phase":"Active"' POST /api/v1/namespaces "$(map room '"finalizers":["t.io/x"]')"
+	told 200 Terminating DELETE /api/v1/namespaces/room
+	told 200 '"name":"room"' PUT /api/v1/namespaces/room/finalize '{"metadata":{"name":"room","labels":{"a":"b"},"finalizers":["t.io/x"]},"spec":{"finalizers":[]}}'
+	told 200 '"finalizers":["t.io/x"]' GET /api/v1/namespaces/room
+	ask PATCH /api/v1/namespaces/room '{"metadata":{"finalizers":null}}' $merge
+	told 404 'namespaces \"room\" not found' GET /api/v1/namespaces/room
+}
+
+test_dry_runs() {
+	told 201 '"name":"dry"' POST "$core/configmaps?dryRun=All" "$(map dry)"
+	holds metadata.resourceVersion ""
+	[ -n "$(field metadata.uid)" ]
+	told 404 'not found' GET $core/configmaps/dry
+	ask POST $core/configmaps "$(map dry)"
+	version=$(field metadata.resourceVersion)
+	told 200 '"data":{"a":"b"}' PUT "$core/configmaps/dry?dryRun=All" '{"metadata":{"name":"dry"},"data":{"a":"b"}}'
+	told 200 '"data":{"a":"b"}' PATCH "$core/configmaps/dry?dryRun=All" '{"data":{"a":"b"}}' $merge
+	told 200 '"status":"Success"' DELETE "$core/configmaps/dry?dryRun=All"
+	told 200 "\"resourceVersion\":\"$version\"" GET $core/configmaps/dry
+	told 422 'dryRun: Unsupported value: []string{\"x\"}: supported values: \"All\"' POST "$core/configmaps?dryRun=x" "$(map dry2)"
+	holds details.kind CreateOptions details.causes.0.field dryRun
+	told 422 'UpdateOptions.meta.k8s.io \"\" is invalid: fieldValidation: Unsupported value: \"No\": supported values: \"\", \"Ignore\"' \
+		PUT "$core/configmaps/dry?fieldValidation=No" "$(map dry)"
+	told 422 'PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch' \
+		PATCH "$core/configmaps/dry?force=true" '{}' $merge
+	told 422 'fieldManager: Too long: may not be more than 128 bytes' \
+		PUT "$core/configmaps/dry?fieldManager=$(printf 'm%.0s' {1..129})" "$(map dry)"
+}
+
+test_patches() {
+	local path=$core/configmaps/patched json=application/json-patch+json strategic=application/strategic-merge-patch+json
+	ask POST $core/configmaps '{"metadata":{"name":"patched"},"data":{"a":"1"}}'
+	version=$(field metadata.resourceVersion)
+	told 200 "\"resourceVersion\":\"$version\"" PATCH $path '{"data":{"a":"1"}}' $merge
+	told 200 "\"resourceVersion\":\"$version\"" PATCH $path '[{"op":"test","path":"/data/a","value":"1"}]' $json
+	told 422 'the server rejected our request due to an error in our request' PATCH $path '[{"op":"test","path":"/data/a","value":"2"}]' $json
+	holds reason Invalid details ""
+	told 422 'the server rejected our request' PATCH $path '[{"op":"remove","path":"/data/none"}]' $json
+	told 400 'error decoding patch' PATCH $path '{"op":"test"}' $json
+	told 400 '' PATCH $path '{' $merge
+	told 413 'The allowed maximum operations in a JSON patch is 10000, got 10001' PATCH $path \
+		"[$(printf '{"op":"test","path":"/data/a","value":"1"},%.0s' {1..10000}){\"op\":\"test\",\"path\":\"/data/a\",\"value\":\"1\"}]" $json
+	told 415 'accepted media types include' PATCH $path '{}' application/json
+	told 400 'unrecognized patch directive' PATCH $path '{"data":{"$patch":"what"}}' $strategic
+	told 200 '"data":{"b":"2"}' PATCH $path '{"data":{"$patch":"replace","b":"2"}}' $strategic
+	told 404 'configmaps \"none\" not found' PATCH $core/configmaps/none '{}' $merge
 }
 
 run_tests life
