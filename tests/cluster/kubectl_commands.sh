@@ -92,7 +92,7 @@ test_run_and_look() {
 	forwards pod/one
 	expect "Metrics API not available" k top pod one
 	like "*hello*" k run shout --image=web:1 --restart=Never --rm -i --quiet -- echo hello
-	gone pod/one service/one
+	gone pod/one service/one --grace-period=1
 }
 
 # forwards WHAT: the page comes through kubectl port-forward.
