@@ -264,6 +264,7 @@ void http_reply_start(struct http_request *req, int status, const char *content_
 		return;
 	print_head(active, status, content_type, &out);
 	buf_add_text(&out, "Transfer-Encoding: chunked\r\n\r\n");
+	buf_clear(&active->headers); /* a watch would keep them for long */
 	stream_write(req->conn->stream, buf_str(&out));
 }
 

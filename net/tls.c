@@ -36,6 +36,7 @@ struct tls_stream {
 	struct stream *lower;
 	struct tls_config *config;
 	mbedtls_ssl_context ssl;
+	struct tls_places places;
 	struct loop_timer timer; /* of the handshake */
 	struct loop_task flush;
 	struct fifo plain;  /* written, not yet encrypted */
@@ -164,6 +165,7 @@ static void check_end(struct tls_stream *tls)
 /* Encrypts all of it into tls->cipher; false after fail(). */
 static bool encrypt_all(struct tls_stream *tls, struct str bytes)
 {
+	tls_wake(&tls->ssl, tls->config, &tls->places);
 	while (bytes.len > 0) {
 		int done = mbedtls_ssl_write(&tls->ssl, (const unsigned char *)bytes.at, bytes.len);
 
@@ -193,6 +195,7 @@ static void on_flush(struct loop_task *task)
 	if (tls->base.broken || !flush_plain(tls))
 		return;
 	push(tls);
+	tls_rest(&tls->ssl, tls->config, &tls->places);
 	stream_base_pending(&tls->base, tls_pending(&tls->base.stream));
 }
 
@@ -200,6 +203,7 @@ static void do_finish(struct tls_stream *tls)
 {
 	if (!flush_plain(tls))
 		return;
+	tls_wake(&tls->ssl, tls->config, &tls->places);
 	mbedtls_ssl_close_notify(&tls->ssl);
 	push(tls);
 	stream_finish(tls->lower);
@@ -282,6 +286,7 @@ static void learn_peer(struct tls_stream *tls)
 	if (!tls->config->insecure && mbedtls_ssl_get_verify_result(&tls->ssl) == 0)
 		tls->peer = read_peer(cert);
 	tls->peer_refused = !tls->peer && !tls->config->insecure;
+	tls_drop_certificate(&tls->ssl);
 }
 
 /* --- the handshake --- */
@@ -483,6 +488,7 @@ static size_t decrypt(struct tls_stream *tls, unsigned char *to, size_t room, bo
 	struct error err;
 
 	*dry = false;
+	tls_wake(&tls->ssl, tls->config, &tls->places);
 	while (taken < room) {
 		int got = mbedtls_ssl_read(&tls->ssl, to + taken, room - taken);
 
@@ -528,6 +534,8 @@ static ptrdiff_t tls_read(struct stream *stream, void *to, size_t room)
 	taken = decrypt(tls, to, room, &dry);
 	push(tls); /* answers to key updates */
 	drop_empty_input(tls);
+	if (dry)
+		tls_rest(&tls->ssl, tls->config, &tls->places);
 	if (tls->base.broken)
 		return (ptrdiff_t)taken;
 	if (tls->input_ended) {
@@ -560,6 +568,7 @@ static void tls_write(struct stream *stream, struct str bytes)
 		if (!flush_plain(tls) || !encrypt_all(tls, bytes))
 			return;
 		push(tls);
+		tls_rest(&tls->ssl, tls->config, &tls->places);
 	}
 	stream_base_pending(&tls->base, tls_pending(stream));
 }
@@ -580,6 +589,7 @@ static void tls_close(struct stream *stream)
 	struct tls_stream *tls = tls_of(stream);
 
 	if (tls->ready && !tls->finished && !tls->base.broken && flush_plain(tls)) {
+		tls_wake(&tls->ssl, tls->config, &tls->places);
 		mbedtls_ssl_close_notify(&tls->ssl);
 		push(tls);
 	}

@@ -47,6 +47,7 @@ static void config_free(struct tls_config *config)
 	mbedtls_x509_crt_free(&config->roots);
 	mbedtls_pk_free(&config->key);
 	free(config->spare);
+	tls_drop_spares(config);
 	free(config);
 }
 

@@ -17,6 +17,23 @@ struct tls_config {
 	mbedtls_pk_context key;
 	mbedtls_x509_crt roots;
 	char *spare; /* a block for ciphertext that no stream uses now; may be NULL */
+	unsigned char *spare_in, *spare_out; /* record buffers, the same; mbedTLS's memory */
 };
+
+/* --- tls_rest.c --- */
+
+#define TLS_POINTERS 5
+/* What a connection without buffers remembers of them. */
+struct tls_places {
+	uint16_t in[TLS_POINTERS], out[TLS_POINTERS];
+	unsigned char counter[8];
+};
+/* Take the record buffers away, if nothing is in them; to be called after each use of the
+ * connection.  tls_wake gives it others and comes before each use; both are harmless twice. */
+void tls_rest(mbedtls_ssl_context *ssl, struct tls_config *config, struct tls_places *places);
+void tls_wake(mbedtls_ssl_context *ssl, struct tls_config *config, const struct tls_places *places);
+void tls_drop_spares(struct tls_config *config);
+/* The peer's certificate is not needed after the handshake. */
+void tls_drop_certificate(mbedtls_ssl_context *ssl);
 
 #endif

@@ -19,7 +19,8 @@
 #define PEM_MAX (64u * 1024)
 
 static const struct task *const tasks[] = {
-	&task_ready, &task_one_by_one, &task_together, &task_deployment, &task_deployment_end,
+	&task_ready,          &task_one_by_one, &task_together, &task_deployment,
+	&task_deployment_end, &task_watches,    &task_lists,
 };
 
 _Noreturn void meter_fail(const char *format, ...)
