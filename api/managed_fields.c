@@ -5,7 +5,6 @@
 
 #include <assert.h>
 
-#include "api/typed.h"
 #include "base/clock.h"
 #include "base/limits.h"
 
@@ -287,28 +286,29 @@ static struct fields_set own_changes(const struct typed_changes *changes,
 	return fields_difference_deep(&set, &actor->ignored, arena);
 }
 
-bool managed_update(struct managed *managed, const struct managed_actor *actor,
-		    const struct type *type, const struct json *old, const struct json *new,
-		    struct arena *arena)
+struct typed_changes managed_compare(const struct type *type, const struct json *old,
+				     const struct json *new, struct arena *arena)
 {
 	auto_json_doc doc = NULL;
-	struct typed_changes changes;
-	struct fields_set set;
-	struct managed_entry *entry;
 
 	if (!old) {
 		doc = json_doc_new();
 		old = json_new_object(doc);
 	}
-	changes = typed_compare(type, (struct typed_pair){ old, new, TYPED_WHOLE, TYPED_WHOLE },
-				arena);
-	if (changes.changed.count == 0 && changes.removed.count == 0)
-		return false;
+	return typed_compare(type, (struct typed_pair){ old, new, TYPED_WHOLE, TYPED_WHOLE },
+			     arena);
+}
+
+void managed_record(struct managed *managed, const struct managed_actor *actor,
+		    const struct typed_changes *changes, struct arena *arena)
+{
+	struct fields_set set = own_changes(changes, actor, arena);
+	struct managed_entry *entry;
+
 	for (size_t i = 0; i < managed->count; i++) {
-		managed_take(&managed->items[i], &changes.changed, arena);
-		managed_take(&managed->items[i], &changes.removed, arena);
+		managed_take(&managed->items[i], &changes->changed, arena);
+		managed_take(&managed->items[i], &changes->removed, arena);
 	}
-	set = own_changes(&changes, actor, arena);
 	if (set.count > 0) {
 		entry = managed_put(managed, actor, false, arena);
 		entry->set = fields_union(&entry->set, &set, arena);
@@ -317,5 +317,13 @@ bool managed_update(struct managed *managed, const struct managed_actor *actor,
 	}
 	managed_sweep(managed);
 	cap(managed, arena);
-	return true;
+}
+
+void managed_update(struct managed *managed, const struct managed_actor *actor,
+		    const struct type *type, const struct json *old, const struct json *new,
+		    struct arena *arena)
+{
+	struct typed_changes changes = managed_compare(type, old, new, arena);
+
+	managed_record(managed, actor, &changes, arena);
 }

@@ -11,6 +11,7 @@
 
 #include "api/field.h"
 #include "api/fields_set.h"
+#include "api/typed.h"
 
 /* Updates kept apart; older ones become one entry "ancient-changes". */
 #define MANAGED_UPDATES_MAX 10
@@ -56,9 +57,14 @@ void managed_take(struct managed_entry *entry, const struct fields_set *fields,
 		  struct arena *arena);
 void managed_sweep(struct managed *managed);
 
-/* The actor has made `new` of `old` (NULL: it was made).  What changed is the actor's now, what was
- * removed is nobody's.  True when anything changed. */
-bool managed_update(struct managed *managed, const struct managed_actor *actor,
+/* What differs between two whole objects; old NULL: `new` was made. */
+struct typed_changes managed_compare(const struct type *type, const struct json *old,
+				     const struct json *new, struct arena *arena);
+/* What changed is the actor's now, what was removed is nobody's. */
+void managed_record(struct managed *managed, const struct managed_actor *actor,
+		    const struct typed_changes *changes, struct arena *arena);
+/* Both. */
+void managed_update(struct managed *managed, const struct managed_actor *actor,
 		    const struct type *type, const struct json *old, const struct json *new,
 		    struct arena *arena);
 

@@ -6,14 +6,15 @@
 #include <assert.h>
 #include <string.h>
 
-#define PATHS_MAX 5 /* ours and the caller's */
+#define PATHS_MAX 6 /* ours and the caller's */
 
 struct paths {
 	const char *at[PATHS_MAX];
 	size_t count;
 };
 
-static const char revision[] = "metadata.resourceVersion";
+static const char revision[] = "metadata.resourceVersion",
+		  times[] = "metadata.managedFields.*.time";
 
 /* What is left of the paths behind this step; false: one of them ends here. */
 static bool follow(const struct paths *paths, struct str step, struct paths *out)
@@ -76,7 +77,7 @@ static bool equal(const struct json *a, const struct json *b, const struct paths
 
 bool pulse_check(const struct json *before, const struct json *after, const char *const *paths)
 {
-	struct paths all = { .at = { revision }, .count = 1 };
+	struct paths all = { .at = { revision, times }, .count = 2 };
 
 	for (; *paths; paths++) {
 		assert(all.count < PATHS_MAX);

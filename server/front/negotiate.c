@@ -138,6 +138,7 @@ static const struct {
 	{ "application/json-patch+json", BODY_PATCH_JSON, true },
 	{ "application/merge-patch+json", BODY_PATCH_MERGE, true },
 	{ "application/strategic-merge-patch+json", BODY_PATCH_STRATEGIC, true },
+	{ "application/apply-patch+yaml", BODY_PATCH_APPLY, true },
 };
 
 bool negotiate_body(struct request *req, struct error *err)
@@ -157,10 +158,11 @@ bool negotiate_body(struct request *req, struct error *err)
 	/* Browsers and simple tools put a type on bodies that are empty. */
 	if (req->http->body.len == 0 && !patch)
 		return true;
-	return error_set(err, ERROR_MEDIA_TYPE,
-			 "the body of the request was in an unknown format - accepted media types "
-			 "include: %s",
-			 patch ? "application/json-patch+json, application/merge-patch+json, "
-				 "application/strategic-merge-patch+json"
-			       : ACCEPTED);
+	return error_set(
+		err, ERROR_MEDIA_TYPE,
+		"the body of the request was in an unknown format - accepted media types "
+		"include: %s",
+		patch ? "application/json-patch+json, application/merge-patch+json, "
+			"application/strategic-merge-patch+json, application/apply-patch+yaml"
+		      : ACCEPTED);
 }

@@ -66,11 +66,36 @@ static bool parse_text(struct request *req, struct json_doc **out, const char **
 	return json_parse(req->http->body, out, duplicate, err);
 }
 
+/* Of a configuration's problems only keys that come twice are found before its types are. */
+static bool check_duplicate(struct request *req, const char *duplicate, struct error *err)
+{
+	const char *note;
+
+	if (!duplicate || req->body_form != BODY_PATCH_APPLY ||
+	    req->params.field_validation == VALIDATION_IGNORE)
+		return true;
+	note = arena_print(req->arena, "duplicate field \"%s\"", duplicate);
+	if (req->params.field_validation == VALIDATION_STRICT)
+		return error_set(err, ERROR_BAD_REQUEST, "error strict decoding YAML: %s", note);
+	request_warn(req, note);
+	return true;
+}
+
 bool body_parse(struct request *req, struct json_doc **out, struct error *err)
 {
+	auto_json_doc doc = NULL;
+	const char *duplicate = NULL;
+
 	if (req->http->body.len == 0)
 		return error_set(err, ERROR_BAD_REQUEST, "the request has no body");
-	return parse_text(req, out, NULL, err);
+	if (!parse_text(req, &doc, &duplicate, err))
+		return req->body_form == BODY_PATCH_APPLY
+			       ? error_context(err, "error decoding YAML")
+			       : false;
+	if (!check_duplicate(req, duplicate, err))
+		return false;
+	*out = take_ptr(&doc);
+	return true;
 }
 
 /* What the body says it is must be what the URL means; silence is fine. */

@@ -58,7 +58,6 @@ static void stamp(struct changing *change, struct json_doc *doc, const struct ob
 	struct json *root = json_root(doc);
 	struct json *metadata = json_sub_object(doc, root, "metadata");
 
-	json_remove(metadata, STR("managedFields"));
 	json_remove(metadata, STR("selfLink"));
 	json_put(doc, metadata, "name", json_new_str(doc, change->name));
 	if (change->kind->namespaced)
@@ -214,6 +213,7 @@ static bool shape(struct changing *change, struct json_doc *doc, const struct ob
 
 	stamp(change, doc, old);
 	kind_default(&work);
+	ownership_track(change, doc, old);
 	if (!admit_run(&admit, err))
 		return false;
 	if (old)
@@ -326,7 +326,7 @@ static bool turn(struct changing *change, struct error *err)
 		return false;
 	if (!check_conditions(change, doc, old, err) || !shape(change, doc, old, err))
 		return false;
-	if (old && json_equal(json_root(doc), object_json(old)) &&
+	if (old && ownership_same(json_root(doc), object_json(old)) &&
 	    !is_finished(change, json_root(doc))) {
 		finish(change, old, NULL);
 		return true;
@@ -395,6 +395,7 @@ struct changing *change_of_request(struct request *req, enum change_goal goal)
 	change->name = req->name;
 	change->subresource = str_copy_arena(req->subresource, req->arena);
 	change->user = &req->user;
+	change->owning = ownership_of(req);
 	change->goal = goal;
 	change->dry_run = req->params.dry_run;
 	change->on_done = change_reply;

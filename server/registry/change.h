@@ -5,12 +5,14 @@
 #ifndef SERVER_REGISTRY_CHANGE_H
 #define SERVER_REGISTRY_CHANGE_H
 
+#include "server/registry/ownership.h"
 #include "server/registry/registry.h"
 
 enum change_goal {
 	CHANGE_CREATE, /* must be absent            */
 	CHANGE_UPDATE, /* must be there             */
 	CHANGE_PUT,    /* there or, for kinds with put_creates, absent */
+	CHANGE_APPLY,  /* there or absent           */
 };
 
 /* One running change; made by change_new in the arena of a request or of its own. */
@@ -23,6 +25,7 @@ struct changing {
 	struct str namespace, name;
 	const char *subresource; /* "" = the object itself */
 	const struct user *user;
+	struct owning *owning; /* who writes, for managedFields; NULL: they stay as they are */
 	enum change_goal goal;
 	bool dry_run;
 	bool marks_deletion; /* make sets deletionTimestamp and its grace period itself */

@@ -139,6 +139,29 @@ static bool make_from_patch(struct changing *change, const struct object *old,
 	return true;
 }
 
+/* A configuration that is applied may also make the object. */
+static bool make_from_config(struct changing *change, const struct object *old,
+			     struct json_doc **out_doc, struct error *err)
+{
+	struct request *req = change->of;
+	struct updating *updating = req->work;
+	struct body_wish wish = body_wish_of(change->kind, req->arena);
+	auto_json_doc doc = NULL;
+	struct json *root;
+
+	if (!ownership_apply(change, old, json_root(updating->body), &doc, err) ||
+	    !body_check(req, &wish, doc, err))
+		return false;
+	root = json_root(doc);
+	if (!check_names(req, root, err))
+		return false;
+	/* Only a revision that the configuration has is a condition. */
+	if (meta_str(json_root(updating->body), "resourceVersion").len == 0)
+		json_remove(meta_of(root), STR("resourceVersion"));
+	*out_doc = take_ptr(&doc);
+	return true;
+}
+
 enum step patch_pass(struct request *req, struct error *err)
 {
 	struct updating *updating = arena_zero(req->arena, sizeof(*updating));
@@ -147,8 +170,13 @@ enum step patch_pass(struct request *req, struct error *err)
 	if (!body_parse(req, &updating->body, err))
 		return STEP_FAIL;
 	req->work = updating;
-	change = change_of_request(req, CHANGE_UPDATE);
-	change->make = make_from_patch;
+	if (req->body_form == BODY_PATCH_APPLY) {
+		change = change_of_request(req, req->sub ? CHANGE_UPDATE : CHANGE_APPLY);
+		change->make = make_from_config;
+	} else {
+		change = change_of_request(req, CHANGE_UPDATE);
+		change->make = make_from_patch;
+	}
 	change->on_done = on_updated;
 	change_run(change);
 	return STEP_DONE;
