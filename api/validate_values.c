@@ -8,6 +8,7 @@
 
 #include "api/validate.h"
 #include "api/validate_words.h"
+#include "base/map.h"
 
 #define ID_MAX INT32_MAX
 
@@ -61,6 +62,15 @@ void values_choice(const struct kind_work *work, const char *path, const struct 
 {
 	if (values_required(work, path, value))
 		words_check(work, path, value, list);
+}
+
+struct map *values_entries(const struct json *object)
+{
+	struct map *entries = map_new();
+
+	for (struct json_iter it = json_iter(object); json_next(&it);)
+		map_put(entries, it.key, it.value);
+	return entries;
 }
 
 /* --- numbers --- */

@@ -11,6 +11,8 @@
 #include "api/kind.h"
 #include "api/names.h"
 
+struct map;
+
 /* --- texts --- */
 
 /* All faults of a text, one error each. */
@@ -33,6 +35,10 @@ void values_supported(const struct kind_work *work, const char *path, const stru
 /* Invalid value: "text": detail */
 void values_invalid_text(const struct kind_work *work, const char *path, struct str text,
 			 const char *detail);
+
+/* key -> value: objects may be long, so they are looked up in a map and never searched.  The
+ * caller frees it. */
+struct map *values_entries(const struct json *object);
 
 /* --- numbers --- */
 

@@ -7,6 +7,8 @@ extern const struct kind kind_event_events;
 extern const struct kind kind_configmap, kind_endpointslice, kind_event, kind_lease, kind_namespace,
 	kind_node, kind_pod, kind_replicaset, kind_secret, kind_service, kind_serviceaccount,
 	kind_deployment;
+extern const struct kind kind_binding, kind_componentstatus, kind_endpoints, kind_limitrange,
+	kind_podtemplate, kind_replicationcontroller, kind_resourcequota;
 extern const struct kind kind_controllerrevision, kind_cronjob, kind_daemonset, kind_hpa,
 	kind_hpa_v1, kind_job, kind_poddisruptionbudget, kind_priorityclass, kind_runtimeclass,
 	kind_statefulset;
@@ -17,14 +19,21 @@ extern const struct kind kind_admissionpolicy, kind_admissionpolicybinding, kind
 	kind_rolebinding, kind_storageclass, kind_validatingwebhook, kind_volumeattachment;
 
 const struct kind *const kind_list[] = {
+	&kind_binding,
+	&kind_componentstatus,
 	&kind_configmap,
+	&kind_endpoints,
 	&kind_event,
+	&kind_limitrange,
 	&kind_namespace,
 	&kind_node,
 	&kind_pod,
+	&kind_podtemplate,
+	&kind_replicationcontroller,
+	&kind_resourcequota,
 	&kind_secret,
-	&kind_service,
 	&kind_serviceaccount,
+	&kind_service,
 	&kind_controllerrevision,
 	&kind_daemonset,
 	&kind_deployment,
