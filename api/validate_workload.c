@@ -204,19 +204,40 @@ void workload_percent_below_100(const struct kind_work *work, const struct json 
 
 /* --- pods --- */
 
+#define auto_selector AUTO(selector_free) struct selector *
+
+static bool is_usable_expression(const struct json *item)
+{
+	for (struct json_iter it = json_iter(json_get(item, "values")); json_next(&it);)
+		if (name_check_label_value(json_str(it.value)))
+			return false;
+	return !name_check_label_key(json_str(json_get(item, "key")));
+}
+
+/* The selector of a spec to compare labels with; NULL when something is wrong in it. */
+static struct selector *usable_selector(const struct json *selector)
+{
+	struct selector *parsed;
+	struct error unused;
+
+	for (struct json_iter it = json_iter(json_get(selector, "matchLabels")); json_next(&it);)
+		if (name_check_label_key(it.key) || name_check_label_value(json_str(it.value)))
+			return NULL;
+	for (struct json_iter it = json_iter(json_get(selector, "matchExpressions"));
+	     json_next(&it);)
+		if (!is_usable_expression(it.value))
+			return NULL;
+	return selector_from_json(selector, &parsed, &unused) ? parsed : NULL;
+}
+
 bool workload_matches(const struct json *spec, const struct json *labels)
 {
-	struct selector *selector;
-	struct error unused;
-	bool match;
+	auto_selector selector = NULL;
 
 	if (!json_get(spec, "selector"))
 		return false;
-	if (!selector_from_json(json_get(spec, "selector"), &selector, &unused))
-		return true; /* what is wrong with it is said elsewhere */
-	match = selector_match_labels(selector, labels);
-	selector_free(selector);
-	return match;
+	selector = usable_selector(json_get(spec, "selector"));
+	return !selector || selector_match_labels(selector, labels);
 }
 
 void workload_mismatch(const struct kind_work *work, const struct json *spec)
@@ -232,8 +253,7 @@ void workload_mismatch(const struct kind_work *work, const struct json *spec)
 bool workload_selector(const struct kind_work *work, const struct json *spec, const char *what)
 {
 	const struct json *selector = json_get(spec, "selector");
-	struct selector *parsed;
-	struct error unused;
+	auto_selector parsed = NULL;
 
 	if (!selector) {
 		validate_required(work, "spec.selector", "");
@@ -246,10 +266,8 @@ bool workload_selector(const struct kind_work *work, const struct json *spec, co
 		field_errors_add(work->errors, FIELD_INVALID, "spec.selector",
 				 workload_go_selector(work, selector),
 				 AT("empty selector is invalid for %s", what));
-	if (!selector_from_json(selector, &parsed, &unused))
-		return false;
-	selector_free(parsed);
-	return true;
+	parsed = usable_selector(selector);
+	return parsed != NULL;
 }
 
 void workload_pod_template(const struct kind_work *work, const struct json *pod_template,

@@ -52,7 +52,8 @@ void workload_percent_invalid(const struct kind_work *work, const struct json *v
 /* spec.selector: it is there (else "Required"), is no empty one ("empty selector is invalid for
  * WHAT"), and is well formed.  False when it cannot be used to compare labels. */
 bool workload_selector(const struct kind_work *work, const struct json *spec, const char *what);
-/* Do the labels match spec.selector?  An absent selector matches nothing. */
+/* Do the labels match spec.selector?  An absent selector matches nothing, a wrong one everything.
+ */
 bool workload_matches(const struct json *spec, const struct json *labels);
 /* "`selector` does not match template `labels`" */
 void workload_mismatch(const struct kind_work *work, const struct json *spec);
