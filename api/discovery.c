@@ -16,6 +16,7 @@ static const struct discovery_posted authentication[] = {
 	{ NULL, NULL, false },
 };
 static const struct discovery_posted authorization[] = {
+	{ "localsubjectaccessreviews", "LocalSubjectAccessReview", true },
 	{ "selfsubjectaccessreviews", "SelfSubjectAccessReview", false },
 	{ "selfsubjectrulesreviews", "SelfSubjectRulesReview", false },
 	{ "subjectaccessreviews", "SubjectAccessReview", false },

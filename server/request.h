@@ -16,11 +16,17 @@
 struct server;
 struct review;
 
+/* One more fact about a user; several values of a key are several entries. */
+struct user_extra {
+	const char *key; /* "authentication.kubernetes.io/pod-name" */
+	const char *value;
+};
 /* Who asks; made by gate/authenticate. */
 struct user {
 	const char *name; /* "system:node:edge-7", "system:serviceaccount:default:web" */
 	const char *uid;
-	const char **groups; /* NULL-terminated */
+	const char **groups;            /* NULL-terminated */
+	const struct user_extra *extra; /* ends with key == NULL; or NULL */
 	const char *pod_name, *pod_uid,
 		*node_name; /* extra facts of a bound service account token; or NULL */
 };

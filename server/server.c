@@ -12,8 +12,11 @@
 #include "base/log.h"
 #include "base/time_floor.h"
 #include "server/bootstrap.h"
+#include "server/bootstrap_roles.h"
 #include "server/control/control.h"
 #include "server/front/front.h"
+#include "server/gate/rbac.h"
+#include "server/gate/rbac_gather.h"
 #include "server/gate/share.h"
 #include "server/gate/token.h"
 #include "server/nodes.h"
@@ -26,14 +29,18 @@ struct server {
 	struct server_plan plan;
 	struct secrets secrets;
 	struct registry *registry;
+	struct rbac *rbac;
 	struct tokens *tokens;
 	struct shares *shares;
 	struct nodes *nodes;
 	struct front *front;
 	struct bootstrap_objects *objects;
+	struct bootstrap_roles *roles;
+	struct rbac_gather *gather;
 	struct loop_timer guard; /* of these objects, and of our certificates */
 	struct time_floor *floor;
 	struct control *control;
+	bool stopping;
 };
 
 static bool parse_ports(const char *range, int *out_min, int *out_max, struct error *err)
@@ -56,6 +63,7 @@ static bool open_registry(struct server *server, struct error *err)
 	auto_free char *key_file =
 		memory_print("%s/server/cred/encryption-key", server->plan.data_dir);
 	struct registry_plan plan = { .loop = server->loop,
+				      .server = server,
 				      .folder = folder,
 				      .key_file = key_file,
 				      .service_cidr = str_of(server->plan.service_cidr) };
@@ -120,13 +128,29 @@ static void on_guard(struct loop_timer *timer)
 	server->objects = bootstrap_objects_start(server, &server->secrets, on_objects_again);
 }
 
+static void on_roles(struct server *server, const struct error *err)
+{
+	if (server->stopping)
+		return;
+	if (err)
+		log_error("server", "the default roles could not be made", "why=\"%s\"", err->text);
+	server->gather = rbac_gather_start(server->loop, server->registry);
+	server->control = control_start(server);
+	server->guard.on_timer = on_guard;
+	loop_timer_set(server->loop, &server->guard, GUARD_MS);
+}
+
+static bool open_rbac(struct server *server)
+{
+	server->rbac = rbac_open(registry_store(server->registry));
+	return true;
+}
+
 static void on_objects(struct server *server, const struct error *err)
 {
 	if (err)
 		log_error("server", "the first objects could not be made", "why=\"%s\"", err->text);
-	server->control = control_start(server);
-	server->guard.on_timer = on_guard;
-	loop_timer_set(server->loop, &server->guard, GUARD_MS);
+	server->roles = bootstrap_roles_start(server, on_roles);
 }
 
 /* Before anything is dated. */
@@ -145,7 +169,7 @@ static bool open_all(struct server *server, struct error *err)
 
 	/* The store first: it holds the lock that tells a second server to leave everything alone.
 	 */
-	return open_registry(server, err) && open_floor(server) &&
+	return open_registry(server, err) && open_rbac(server) && open_floor(server) &&
 	       bootstrap_secrets(&server->plan, &server->secrets, err) &&
 	       tokens_open(buf_str(&server->secrets.account_key), issuer, &server->tokens, err) &&
 	       front_open(server, &server->secrets, &server->front, err) &&
@@ -176,6 +200,7 @@ void server_stop(struct server *server)
 {
 	if (!server)
 		return;
+	server->stopping = true;
 	control_stop(server->control);
 	loop_timer_stop(&server->guard);
 	bootstrap_objects_stop(server->objects);
@@ -184,7 +209,12 @@ void server_stop(struct server *server)
 	nodes_free(server->nodes);
 	front_close(server->front);
 	server->front = NULL; /* what is being answered still runs until the store has closed */
+	rbac_gather_stop(server->gather);
+	rbac_stop(server->rbac);
 	registry_close(server->registry);
+	rbac_gather_free(server->gather);
+	bootstrap_roles_stop(server->roles);
+	rbac_close(server->rbac);
 	tokens_close(server->tokens);
 	shares_free(server->shares);
 	bootstrap_clear(&server->secrets);
@@ -210,6 +240,11 @@ const struct server_plan *server_plan_of(struct server *server)
 struct http_client *server_local_client(struct server *server, const char *user)
 {
 	return front_local_client(server, user);
+}
+
+struct rbac *server_rbac(struct server *server)
+{
+	return server->rbac;
 }
 
 struct nodes *server_nodes(struct server *server)

@@ -5,7 +5,9 @@
 #include "server/front/review.h"
 
 #include "server/front/reply.h"
+#include "server/gate/authenticate.h"
 #include "server/gate/authorize.h"
+#include "server/gate/rbac.h"
 #include "server/gate/token.h"
 #include "server/registry/body.h"
 
@@ -29,6 +31,12 @@ static void put_user(struct json_doc *doc, struct json *to, const struct user *u
 	for (const char **group = user->groups; group && *group; group++)
 		json_append(groups, json_new_text(doc, *group));
 	json_put(doc, to, "groups", groups);
+	for (const struct user_extra *extra = user->extra; extra && extra->key; extra++) {
+		struct json *values = json_sub_object(doc, to, "extra");
+
+		json_append(json_sub_array(doc, values, extra->key),
+			    json_new_text(doc, extra->value));
+	}
 }
 
 static bool answer_self(struct request *req, struct json_doc *doc, const struct json *spec,
@@ -61,40 +69,85 @@ static bool answer_token(struct request *req, struct json_doc *doc, const struct
 	return true;
 }
 
-static bool answer_access(struct request *req, struct json_doc *doc, const struct json *spec,
-			  const struct user *user, struct json *status, struct error *err)
+/* --- may somebody do something? --- */
+
+static void check_attributes(const struct json *spec, struct field_errors *errors)
 {
 	const struct json *resource = json_get(spec, "resourceAttributes"),
 			  *path = json_get(spec, "nonResourceAttributes");
-	struct attributes asked = { .user = user };
 
-	if (!resource == !path)
-		return error_set(err, ERROR_INVALID,
-				 "spec.resourceAttributes: Invalid value: exactly one of "
-				 "nonResourceAttributes or "
-				 "resourceAttributes must be specified");
-	asked.verb = json_str(json_get(resource ? resource : path, "verb"));
-	if (path) {
-		asked.path = json_str(json_get(path, "path"));
-	} else {
-		asked.group = json_str(json_get(resource, "group"));
-		asked.resource = json_str(json_get(resource, "resource"));
-		asked.subresource = json_str(json_get(resource, "subresource"));
-		asked.namespace = json_str(json_get(resource, "namespace"));
-		asked.name = json_str(json_get(resource, "name"));
-	}
-	json_put(doc, status, "allowed", json_new_bool(doc, authorize_check(req->server, &asked)));
-	return true;
+	if (resource && path)
+		field_errors_add(errors, FIELD_INVALID, "spec.nonResourceAttributes",
+				 field_value(errors, path),
+				 "cannot be specified in combination with resourceAttributes");
+	if (!resource && !path)
+		field_errors_add(errors, FIELD_INVALID, "spec.resourceAttributes", "null",
+				 "exactly one of nonResourceAttributes or resourceAttributes must "
+				 "be specified");
+}
+
+static void check_subject(const struct json *spec, struct field_errors *errors)
+{
+	if (json_str(json_get(spec, "user")).len == 0 && json_count(json_get(spec, "groups")) == 0)
+		field_errors_add(errors, FIELD_INVALID, "spec.user", "\"\"",
+				 "at least one of user or group must be specified");
+}
+
+static bool report(struct request *req, const struct field_errors *errors, struct error *err)
+{
+	const struct kind kind = { .group = req->review->group,
+				   .name = req->review->kind,
+				   .plural = req->review->plural };
+
+	return status_invalid(err, &kind, STR(""), errors);
+}
+
+static struct attributes attributes_of(const struct json *spec, const struct user *user)
+{
+	const struct json *resource = json_get(spec, "resourceAttributes"),
+			  *path = json_get(spec, "nonResourceAttributes");
+
+	return (struct attributes){
+		.user = user,
+		.verb = json_str(json_get(resource ? resource : path, "verb")),
+		.path = path ? json_str(json_get(path, "path")) : STR_NONE,
+		.group = json_str(json_get(resource, "group")),
+		.resource = json_str(json_get(resource, "resource")),
+		.subresource = json_str(json_get(resource, "subresource")),
+		.namespace = json_str(json_get(resource, "namespace")),
+		.name = json_str(json_get(resource, "name")),
+	};
+}
+
+static void answer_access(struct request *req, struct json_doc *doc, const struct json *spec,
+			  const struct user *user, struct json *status)
+{
+	struct attributes asked = attributes_of(spec, user);
+	auto_buf why = BUF_INIT;
+	bool allowed;
+
+	if (json_get(spec, "nonResourceAttributes") && !asked.path.at)
+		asked.path = STR("");
+	allowed = authorize_explain(req->server, &asked, &why);
+	json_put(doc, status, "allowed", json_new_bool(doc, allowed));
+	if (why.len > 0)
+		json_put(doc, status, "reason", json_new_str(doc, buf_str(&why)));
 }
 
 static bool answer_self_access(struct request *req, struct json_doc *doc, const struct json *spec,
 			       struct json *status, struct error *err)
 {
-	return answer_access(req, doc, spec, &req->user, status, err);
+	struct field_errors errors = { .arena = req->arena };
+
+	check_attributes(spec, &errors);
+	if (!report(req, &errors, err))
+		return false;
+	answer_access(req, doc, spec, &req->user, status);
+	return true;
 }
 
-static bool answer_subject_access(struct request *req, struct json_doc *doc,
-				  const struct json *spec, struct json *status, struct error *err)
+static void answer_of_spec(struct request *req, struct json_doc *doc, const struct json *spec,
+			   struct json *status)
 {
 	const struct json *groups = json_get(spec, "groups");
 	struct user user = { .name = str_copy_arena(json_str(json_get(spec, "user")), req->arena) };
@@ -102,45 +155,100 @@ static bool answer_subject_access(struct request *req, struct json_doc *doc,
 	user.groups = arena_zero(req->arena, (json_count(groups) + 1) * sizeof(*user.groups));
 	for (struct json_iter it = json_iter(groups); json_next(&it);)
 		user.groups[it.index] = str_copy_arena(json_str(it.value), req->arena);
-	return answer_access(req, doc, spec, &user, status, err);
+	answer_access(req, doc, spec, &user, status);
 }
 
-static void add_rule(struct json_doc *doc, struct json *rules, const char *const words[3][2])
+static bool answer_subject_access(struct request *req, struct json_doc *doc,
+				  const struct json *spec, struct json *status, struct error *err)
 {
-	struct json *rule = json_new_object(doc);
+	struct field_errors errors = { .arena = req->arena };
 
-	for (size_t i = 0; i < 3; i++)
-		if (words[i][0])
-			json_append(json_sub_array(doc, rule, words[i][0]),
-				    json_new_text(doc, words[i][1]));
-	json_append(rules, rule);
+	check_attributes(spec, &errors);
+	check_subject(spec, &errors);
+	if (!report(req, &errors, err))
+		return false;
+	answer_of_spec(req, doc, spec, status);
+	return true;
+}
+
+/* About the namespace of the URL only. */
+static bool answer_local_access(struct request *req, struct json_doc *doc, const struct json *spec,
+				struct json *status, struct error *err)
+{
+	const struct json *resource = json_get(spec, "resourceAttributes"),
+			  *path = json_get(spec, "nonResourceAttributes"),
+			  *namespace = json_get(resource, "namespace");
+	struct field_errors errors = { .arena = req->arena };
+	struct str said = meta_str(json_root(doc), "namespace");
+
+	if (req->namespace.len == 0 || (said.len > 0 && !str_equal(said, req->namespace)))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "spec.resourceAttributes.namespace must match namespace: " STR_FMT,
+				 STR_ARG(req->namespace));
+	check_attributes(spec, &errors);
+	check_subject(spec, &errors);
+	if (resource && !str_equal(json_str(namespace), req->namespace))
+		field_errors_add(&errors, FIELD_INVALID, "spec.resourceAttributes.namespace",
+				 namespace ? field_value(&errors, namespace) : "\"\"",
+				 "must match metadata.namespace");
+	if (path)
+		field_errors_add(&errors, FIELD_INVALID, "spec.nonResourceAttributes",
+				 field_value(&errors, path), "disallowed on this kind of request");
+	if (!report(req, &errors, err))
+		return false;
+	answer_of_spec(req, doc, spec, status);
+	return true;
+}
+
+/* --- what may I do? --- */
+
+struct listing {
+	struct json_doc *doc;
+	struct json *resources, *paths;
+};
+
+static void put_texts(struct json_doc *doc, struct json *rule, const char *field,
+		      const struct rbac_texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		json_append(json_sub_array(doc, rule, field), json_new_str(doc, texts->items[i]));
+}
+
+static bool list_rule(void *of, const struct rbac_rule *rule)
+{
+	struct listing *listing = of;
+	struct json *item = json_new_object(listing->doc);
+
+	put_texts(listing->doc, item, "verbs", &rule->verbs);
+	if (rule->resources.count > 0) {
+		put_texts(listing->doc, item, "apiGroups", &rule->groups);
+		put_texts(listing->doc, item, "resources", &rule->resources);
+		put_texts(listing->doc, item, "resourceNames", &rule->names);
+		json_append(listing->resources, item);
+	} else if (rule->urls.count > 0) {
+		put_texts(listing->doc, item, "nonResourceURLs", &rule->urls);
+		json_append(listing->paths, item);
+	}
+	return true;
 }
 
 static bool answer_rules(struct request *req, struct json_doc *doc, const struct json *spec,
 			 struct json *status, struct error *err)
 {
-	static const char *const all[3][2] = { { "verbs", "*" },
-					       { "apiGroups", "*" },
-					       { "resources", "*" } };
-	static const char *const all_paths[3][2] = { { "verbs", "*" },
-						     { "nonResourceURLs", "*" },
-						     { NULL, NULL } };
-	static const char *const own[3][2] = { { "verbs", "create" },
-					       { "apiGroups", AUTHORIZATION },
-					       { "resources", "selfsubjectaccessreviews" } };
-	struct attributes asked = {
-		.user = &req->user, .verb = STR("*"), .resource = STR("*"), .group = STR("*")
-	};
-	struct json *resources = json_sub_array(doc, status, "resourceRules");
-	struct json *paths = json_sub_array(doc, status, "nonResourceRules");
-	bool everything = authorize_check(req->server, &asked);
+	struct str namespace = json_str(json_get(spec, "namespace"));
+	bool node = user_in_group(&req->user, "system:nodes");
+	struct listing listing = { .doc = doc };
 
-	(void)spec;
-	(void)err;
-	add_rule(doc, resources, everything ? all : own);
-	if (everything)
-		add_rule(doc, paths, all_paths);
-	json_put(doc, status, "incomplete", json_new_bool(doc, !everything));
+	if (namespace.len == 0)
+		return error_set(err, ERROR_BAD_REQUEST, "no namespace on request");
+	listing.resources = json_sub_array(doc, status, "resourceRules");
+	listing.paths = json_sub_array(doc, status, "nonResourceRules");
+	rbac_each_rule(server_rbac(req->server), &req->user, namespace, list_rule, &listing);
+	json_put(doc, status, "incomplete", json_new_bool(doc, node));
+	if (node)
+		json_put(doc, status, "evaluationError",
+			 json_new_text(doc,
+				       "node authorizer does not support user rule resolution"));
 	return true;
 }
 
@@ -149,6 +257,8 @@ static const struct review rows[] = {
 	  "io.k8s.api.authentication.v1.SelfSubjectReview", answer_self },
 	{ AUTHENTICATION, "tokenreviews", "TokenReview", "io.k8s.api.authentication.v1.TokenReview",
 	  answer_token },
+	{ AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview",
+	  "io.k8s.api.authorization.v1.LocalSubjectAccessReview", answer_local_access },
 	{ AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview",
 	  "io.k8s.api.authorization.v1.SelfSubjectAccessReview", answer_self_access },
 	{ AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview",
@@ -169,6 +279,11 @@ const struct review *review_find(struct str group, struct str version, struct st
 const char *review_plural(const struct review *review)
 {
 	return review->plural;
+}
+
+const char *review_group(const struct review *review)
+{
+	return review->group;
 }
 
 bool review_row(size_t i, struct review_facts *out)

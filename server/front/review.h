@@ -10,6 +10,7 @@ struct review;
 /* By group, version and plural; NULL when it is none. */
 const struct review *review_find(struct str group, struct str version, struct str plural);
 const char *review_plural(const struct review *review);
+const char *review_group(const struct review *review);
 enum step review_pass(struct request *req, struct error *err);
 
 /* For discovery: each row until false. */

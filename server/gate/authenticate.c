@@ -2,16 +2,15 @@
  * authenticate.c - the first gate.
  *
  * comes from: the front.  goes to: share.  Order: the connection's own identity (in-process client,
- * tunnel), a verified client certificate, a bearer token, anonymous.  Then Impersonate-* headers,
- * for system:masters only.
+ * tunnel), a verified client certificate, a bearer token, anonymous.  Then Impersonate-* headers.
  */
 #include "server/gate/authenticate.h"
 
 #include "net/tls.h"
+#include "server/front/reply.h"
+#include "server/gate/impersonate.h"
 #include "server/gate/token.h"
 #include "server/server.h"
-
-#define GROUPS_MAX 64
 
 struct identity *identity_new(const char *name, const char *const *groups, size_t count)
 {
@@ -90,44 +89,6 @@ static bool by_bearer(struct request *req, bool *out_found, struct error *err)
 	return token_verify(req->server, str_trim(header), STR_NONE, req->arena, &req->user, err);
 }
 
-static bool any_impersonation(const struct request *req)
-{
-	for (size_t i = 0; i < req->http->head.header_count; i++) {
-		struct str name = req->http->head.headers[i].name;
-
-		if (name.len > 12 && str_equal_case(str_from(name.at, 12), STR("Impersonate-")))
-			return true;
-	}
-	return false;
-}
-
-/* Become the user that the headers name; the asker must be an administrator. */
-static bool impersonate(struct request *req, struct error *err)
-{
-	const struct http_head *head = &req->http->head;
-	struct str user = http_header(head, "Impersonate-User");
-	char *groups[GROUPS_MAX];
-	size_t count = 0;
-
-	if (!any_impersonation(req))
-		return true;
-	if (user.len == 0 || http_header_count(head, "Impersonate-User") != 1)
-		return error_set(err, ERROR_BROKEN,
-				 "requested groups or extra values without impersonating a user");
-	if (!user_in_group(&req->user, "system:masters"))
-		return error_set(err, ERROR_FORBIDDEN,
-				 "users \"" STR_FMT
-				 "\" is forbidden: User \"%s\" cannot impersonate resource "
-				 "\"users\" in API group \"\" at the cluster scope",
-				 STR_ARG(user), req->user.name);
-	for (size_t i = 0; i < head->header_count; i++)
-		if (str_equal_case(head->headers[i].name, STR("Impersonate-Group")) &&
-		    count < GROUPS_MAX)
-			groups[count++] = str_copy_arena(head->headers[i].value, req->arena);
-	set_user(req, str_copy_arena(user, req->arena), groups, count, "system:authenticated");
-	return true;
-}
-
 /* The bearer of a machine that wants to join is the cluster's token, which nodes_join checks. */
 static bool is_joining(const struct request *req)
 {
@@ -136,6 +97,7 @@ static bool is_joining(const struct request *req)
 
 enum step authenticate_pass(struct request *req, struct error *err)
 {
+	static const struct status_about about = { 0 }; /* not what the URL names */
 	bool found = false;
 
 	if (!by_connection(req, req->http->identity)) {
@@ -144,5 +106,8 @@ enum step authenticate_pass(struct request *req, struct error *err)
 		if (!found)
 			set_user(req, "system:anonymous", NULL, 0, "system:unauthenticated");
 	}
-	return impersonate(req, err) ? STEP_NEXT : STEP_FAIL;
+	if (impersonate(req, err))
+		return STEP_NEXT;
+	reply_error(req, err, &about);
+	return STEP_DONE;
 }

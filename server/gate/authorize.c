@@ -1,14 +1,18 @@
 /*
  * authorize.c - the authorization gate: an ordered table of rules; the first that says yes decides.
  *
- * Kinds of RBAC are not served yet, so the rules are built in: administrators do everything, nodes
- * do what a node must, the system's own service accounts do everything, everyone may look at what
- * the API offers.  See docs/decisions. Wordings:
+ * Administrators do everything, nodes do what a node must, everybody else what roles and bindings
+ * give (rbac.h).  See docs/decisions/0015-rbac.md.
  */
 #include "server/gate/authorize.h"
 
+#include <ctype.h>
+
+#include "api/names.h"
+#include "api/selector.h"
 #include "server/front/review.h"
 #include "server/gate/authenticate.h"
+#include "server/gate/rbac.h"
 #include "server/registry/registry.h"
 #include "server/server.h"
 
@@ -16,56 +20,43 @@
 
 struct rule {
 	const char *name;
-	bool (*allows)(struct server *server, const struct attributes *asked);
+	bool (*allows)(struct server *server, const struct attributes *asked, struct buf *why);
 };
 
-static bool by_masters(struct server *server, const struct attributes *asked)
+static bool by_masters(struct server *server, const struct attributes *asked, struct buf *why)
 {
 	(void)server;
+	(void)why;
 	return user_in_group(asked->user, "system:masters");
 }
 
-static bool by_system_accounts(struct server *server, const struct attributes *asked)
+/* "/livez" and what is below it */
+static bool is_below(struct str path, const char *top)
 {
-	(void)server;
-	return user_in_group(asked->user, "system:serviceaccounts:kube-system");
+	struct str rest = path;
+
+	return str_starts(path, str_of(top)) &&
+	       (path.len == strlen(top) || rest.at[strlen(top)] == '/');
 }
 
-static bool starts_with_any(struct str path, const char *const *prefixes, size_t count)
+/* What nobody needs a role for, so that it works whatever has become of them: is it alive, and
+ * joining (guarded by its own token). */
+static bool by_public(struct server *server, const struct attributes *asked, struct buf *why)
 {
-	for (size_t i = 0; i < count; i++)
-		if (str_starts(path, str_of(prefixes[i])))
+	static const char *const open[] = { "/healthz", "/livez", "/readyz", "/cacerts",
+					    "/v1-mote/node" };
+
+	(void)server;
+	(void)why;
+	for (size_t i = 0; asked->path.at && i < ARRAY_LENGTH(open); i++)
+		if (is_below(asked->path, open[i]))
 			return true;
 	return false;
 }
 
-/* What nobody needs a name for: is it alive, which version, and joining (guarded by its own token).
- */
-static bool by_public(struct server *server, const struct attributes *asked)
+static bool by_roles(struct server *server, const struct attributes *asked, struct buf *why)
 {
-	static const char *const open[] = { "/healthz", "/livez",   "/readyz",
-					    "/version", "/cacerts", "/v1-mote/node" };
-
-	(void)server;
-	return asked->path.at && starts_with_any(asked->path, open, ARRAY_LENGTH(open));
-}
-
-/* system:discovery and system:basic-user: what is there, and questions about oneself. */
-static bool by_authenticated(struct server *server, const struct attributes *asked)
-{
-	static const char *const open[] = { "/api",     "/apis",        "/openapi",
-					    "/version", "/.well-known", "/openid" };
-
-	(void)server;
-	if (!user_in_group(asked->user, "system:authenticated"))
-		return false;
-	if (asked->path.at)
-		return str_is(asked->verb, "get") &&
-		       starts_with_any(asked->path, open, ARRAY_LENGTH(open));
-	return str_is(asked->verb, "create") &&
-	       (str_is(asked->resource, "selfsubjectaccessreviews") ||
-		str_is(asked->resource, "selfsubjectrulesreviews") ||
-		str_is(asked->resource, "selfsubjectreviews"));
+	return rbac_allows(server_rbac(server), asked, why);
 }
 
 /* --- nodes: the node authorizer and its restriction --- */
@@ -172,8 +163,10 @@ static bool own_pod(struct server *server, const struct attributes *asked, struc
 
 static bool node_on_pods(struct server *server, const struct attributes *asked, struct str node)
 {
+	if (str_is(asked->verb, "list") || str_is(asked->verb, "watch"))
+		return true;
 	if (asked->name.len == 0)
-		return str_is(asked->verb, "list") || str_is(asked->verb, "watch");
+		return false;
 	if (asked->subresource.len > 0 && !str_is(asked->subresource, "status"))
 		return false;
 	if (str_is(asked->verb, "get"))
@@ -192,10 +185,11 @@ static bool node_on_nodes(const struct attributes *asked, struct str node)
 	       (str_is(asked->verb, "update") || str_is(asked->verb, "patch"));
 }
 
-static bool by_node(struct server *server, const struct attributes *asked)
+static bool by_node(struct server *server, const struct attributes *asked, struct buf *why)
 {
 	struct str name = str_of(asked->user->name), node;
 
+	(void)why;
 	if (!user_in_group(asked->user, "system:nodes") || !str_starts(name, STR(NODE_PREFIX)))
 		return false;
 	node = str_from(name.at + strlen(NODE_PREFIX), name.len - strlen(NODE_PREFIX));
@@ -227,20 +221,38 @@ static bool by_node(struct server *server, const struct attributes *asked)
 static const struct rule rules[] = {
 	{ "masters", by_masters },
 	{ "public", by_public },
-	{ "authenticated", by_authenticated },
 	{ "node", by_node },
-	{ "system accounts", by_system_accounts },
+	{ "roles", by_roles },
 };
 
-bool authorize_check(struct server *server, const struct attributes *asked)
+bool authorize_explain(struct server *server, const struct attributes *asked, struct buf *why)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(rules); i++)
-		if (rules[i].allows(server, asked))
+		if (rules[i].allows(server, asked, why))
 			return true;
 	return false;
 }
 
+bool authorize_check(struct server *server, const struct attributes *asked)
+{
+	return authorize_explain(server, asked, NULL);
+}
+
 /* --- the gate --- */
+
+static const char *proxy_verb(struct str method)
+{
+	static const char *const rows[][2] = { { "GET", "get" },
+					       { "HEAD", "get" },
+					       { "PUT", "update" },
+					       { "PATCH", "patch" },
+					       { "DELETE", "delete" } };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (str_is(method, rows[i][0]))
+			return rows[i][1];
+	return "create";
+}
 
 const char *authorize_verb(const struct request *req)
 {
@@ -257,41 +269,95 @@ const char *authorize_verb(const struct request *req)
 		[REQUEST_CONNECT] = "create",
 	};
 
-	/* Reading a log is reading; running a command is making something, whatever the method was.
-	 */
+	/* Reading a log is reading; running a command is making something, whatever the method was;
+	 * behind a proxy the method says it. */
+	if (req->verb == REQUEST_CONNECT && str_is(req->subresource, "proxy"))
+		return proxy_verb(req->http->head.method);
 	if (req->verb == REQUEST_CONNECT && str_is(req->subresource, "log"))
 		return "get";
 	return words[req->verb];
 }
 
-static bool refuse_path(struct request *req, struct str verb, struct error *err)
+/* As the real server does it: what the caller sent is shown to browsers, too. */
+static void add_escaped(struct buf *out, struct str text)
 {
-	return error_set(err, ERROR_FORBIDDEN,
-			 "forbidden: User \"%s\" cannot " STR_FMT " path \"" STR_FMT "\"",
-			 req->user.name, STR_ARG(verb), STR_ARG(req->http->path));
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c == '&')
+			buf_add_text(out, "&amp;");
+		else if (c == '<')
+			buf_add_text(out, "&lt;");
+		else if (c == '>')
+			buf_add_text(out, "&gt;");
+		else
+			buf_add_byte(out, c);
+	}
 }
 
-static bool refuse_resource(struct request *req, const struct attributes *asked, struct error *err)
+static void describe_resource(const struct attributes *asked, struct buf *out)
 {
-	auto_buf scope = BUF_INIT;
-	auto_buf what = BUF_INIT;
-
+	buf_add_print(out,
+		      "cannot " STR_FMT " resource \"" STR_FMT "%s" STR_FMT
+		      "\" in API group \"" STR_FMT "\"",
+		      STR_ARG(asked->verb), STR_ARG(asked->resource),
+		      asked->subresource.len ? "/" : "", STR_ARG(asked->subresource),
+		      STR_ARG(asked->group));
 	if (asked->namespace.len > 0)
-		buf_add_print(&scope, "in the namespace \"" STR_FMT "\"",
-			      STR_ARG(asked->namespace));
+		buf_add_print(out, " in the namespace \"" STR_FMT "\"", STR_ARG(asked->namespace));
 	else
-		buf_add_text(&scope, "at the cluster scope");
-	buf_add_str(&what, asked->resource);
-	if (asked->group.len > 0)
-		buf_add_print(&what, "." STR_FMT, STR_ARG(asked->group));
-	if (asked->name.len > 0)
-		buf_add_print(&what, " \"" STR_FMT "\"", STR_ARG(asked->name));
-	return error_set(err, ERROR_FORBIDDEN,
-			 "%s is forbidden: User \"%s\" cannot " STR_FMT " resource \"" STR_FMT
-			 "%s" STR_FMT "\" in API group \"" STR_FMT "\" %s",
-			 buf_text(&what), req->user.name, STR_ARG(asked->verb),
-			 STR_ARG(asked->resource), asked->subresource.len ? "/" : "",
-			 STR_ARG(asked->subresource), STR_ARG(asked->group), buf_text(&scope));
+		buf_add_text(out, " at the cluster scope");
+}
+
+bool authorize_refuse(const struct attributes *asked, struct str why, struct error *err)
+{
+	auto_buf text = BUF_INIT;
+	auto_buf what = BUF_INIT;
+	auto_buf said = BUF_INIT;
+
+	buf_add_print(&said, "User \"%s\" ", asked->user->name);
+	if (asked->path.at) {
+		buf_add_print(&said, "cannot " STR_FMT " path \"" STR_FMT "\"",
+			      STR_ARG(asked->verb), STR_ARG(asked->path));
+	} else {
+		describe_resource(asked, &said);
+		buf_add_str(&what, asked->resource);
+		if (asked->group.len > 0)
+			buf_add_print(&what, "." STR_FMT, STR_ARG(asked->group));
+		if (asked->name.len > 0)
+			buf_add_print(&what, " \"" STR_FMT "\"", STR_ARG(asked->name));
+		buf_add_text(&what, " is ");
+	}
+	add_escaped(&text, buf_str(&said));
+	return error_set(err, ERROR_FORBIDDEN, "%sforbidden: %s%s" STR_FMT, buf_text(&what),
+			 buf_text(&text), why.len ? ": " : "", STR_ARG(why));
+}
+
+/* A list or watch of the one object that its field selector names is a question about that. */
+static struct str selected_name(const struct request *req)
+{
+	struct selector *selector = NULL;
+	struct str name = STR_NONE;
+	struct error unused;
+
+	if ((req->verb != REQUEST_LIST && req->verb != REQUEST_WATCH) ||
+	    req->params.field_selector.len == 0 ||
+	    !selector_parse_fields(req->params.field_selector, req->kind, &selector, &unused))
+		return STR_NONE;
+	name = selector_wanted(selector, "metadata.name");
+	if (name.len > 0)
+		name = str_of(str_copy_arena(name, req->arena));
+	selector_free(selector);
+	return name.len > 0 && !name_check(NAME_PATH_SEGMENT, name) ? name : STR_NONE;
+}
+
+static struct str path_verb(struct request *req)
+{
+	char *method = str_copy_arena(req->http->head.method, req->arena);
+
+	for (char *at = method; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	return str_of(method);
 }
 
 static struct attributes attributes_of(struct request *req)
@@ -300,6 +366,7 @@ static struct attributes attributes_of(struct request *req)
 
 	if (req->review) {
 		asked.verb = STR("create");
+		asked.group = str_of(review_group(req->review));
 		asked.resource = str_of(review_plural(req->review));
 		asked.namespace = req->namespace;
 	} else if (req->kind) {
@@ -309,12 +376,9 @@ static struct attributes attributes_of(struct request *req)
 		asked.namespace = req->kind->namespaced                  ? req->namespace
 				  : str_is(asked.resource, "namespaces") ? req->name
 									 : STR_NONE;
-		asked.name = req->name;
+		asked.name = req->name.len > 0 ? req->name : selected_name(req);
 	} else {
-		asked.verb = str_is(req->http->head.method, "GET") ||
-					     str_is(req->http->head.method, "HEAD")
-				     ? STR("get")
-				     : STR("post");
+		asked.verb = path_verb(req);
 		asked.path = req->http->path;
 	}
 	return asked;
@@ -323,12 +387,10 @@ static struct attributes attributes_of(struct request *req)
 enum step authorize_pass(struct request *req, struct error *err)
 {
 	struct attributes asked = attributes_of(req);
+	auto_buf why = BUF_INIT;
 
-	if (authorize_check(req->server, &asked))
+	if (authorize_explain(req->server, &asked, &why))
 		return STEP_NEXT;
-	if (asked.path.at)
-		refuse_path(req, asked.verb, err);
-	else
-		refuse_resource(req, &asked, err);
+	authorize_refuse(&asked, buf_str(&why), err);
 	return STEP_FAIL;
 }

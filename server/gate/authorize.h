@@ -15,6 +15,10 @@ struct attributes {
 };
 
 bool authorize_check(struct server *server, const struct attributes *asked);
+/* The same; `why` is told what allows it, or what is missing, where there is something to say. */
+bool authorize_explain(struct server *server, const struct attributes *asked, struct buf *why);
+/* The real server's refusal of what was asked; `why` may be empty.  Gives false. */
+bool authorize_refuse(const struct attributes *asked, struct str why, struct error *err);
 enum step authorize_pass(struct request *req, struct error *err);
 /* The API's word for a request's verb. */
 const char *authorize_verb(const struct request *req);

@@ -303,6 +303,37 @@ static bool check_claims(struct server *server, const struct json *claims, struc
 	return true;
 }
 
+/* What whoami and reviews tell of a token: which one it is, and what it is bound to. */
+static const struct user_extra *extra_of(const struct json *claims, struct arena *arena)
+{
+	static const struct {
+		const char *key, *part, *field;
+	} rows[] = {
+		{ "node-name", "node", "name" },
+		{ "node-uid", "node", "uid" },
+		{ "pod-name", "pod", "name" },
+		{ "pod-uid", "pod", "uid" },
+	};
+	struct user_extra *extra = arena_zero(arena, (ARRAY_LENGTH(rows) + 2) * sizeof(*extra));
+	size_t count = 0;
+
+	extra[count++] =
+		(struct user_extra){ "authentication.kubernetes.io/credential-id",
+				     arena_print(arena, "JTI=" STR_FMT,
+						 STR_ARG(json_str(json_get(claims, "jti")))) };
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct str value = json_str(
+			json_path(claims, "kubernetes.io", rows[i].part, rows[i].field, NULL));
+
+		if (value.len > 0)
+			extra[count++] = (struct user_extra){
+				arena_print(arena, "authentication.kubernetes.io/%s", rows[i].key),
+				str_copy_arena(value, arena)
+			};
+	}
+	return extra;
+}
+
 static void fill_user(const struct json *claims, struct arena *arena, struct user *out)
 {
 	const struct json *facts = json_get(claims, "kubernetes.io");
@@ -314,6 +345,7 @@ static void fill_user(const struct json *claims, struct arena *arena, struct use
 	out->groups[0] = "system:serviceaccounts";
 	out->groups[1] = arena_print(arena, "system:serviceaccounts:" STR_FMT, STR_ARG(namespace));
 	out->groups[2] = "system:authenticated";
+	out->extra = extra_of(claims, arena);
 	out->pod_name = str_copy_arena(json_str(json_path(facts, "pod", "name", NULL)), arena);
 	out->pod_uid = str_copy_arena(json_str(json_path(facts, "pod", "uid", NULL)), arena);
 	out->node_name = str_copy_arena(json_str(json_path(facts, "node", "name", NULL)), arena);

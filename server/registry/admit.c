@@ -4,11 +4,13 @@
 #include "server/registry/admit.h"
 
 extern const struct admit_row admit_namespace;
+extern const struct admit_row admit_rbac;
 extern const struct admit_row admit_service_account;
 extern const struct admit_row admit_service;
 
 static const struct admit_row *const rows[] = {
 	&admit_namespace,
+	&admit_rbac,
 	&admit_service_account,
 	&admit_service,
 };

@@ -46,6 +46,7 @@ bool registry_open(const struct registry_plan *plan, struct registry **out, stru
 	};
 
 	registry->loop = plan->loop;
+	registry->server = plan->server;
 	if (!sealing_new(plan->key_file, &registry->sealing, err)) {
 		registry_close(registry);
 		return false;

@@ -20,6 +20,7 @@ struct registry;
 
 struct registry_plan {
 	struct loop *loop;
+	struct server *server;   /* asked for rights; NULL: everybody has all of them */
 	const char *folder;      /* of the database */
 	const char *key_file;    /* what its secrets are sealed with */
 	struct str service_cidr; /* "10.43.0.0/16" */

@@ -15,6 +15,7 @@ struct sealing;   /* sealing.c */
 
 struct registry {
 	struct loop *loop;
+	struct server *server; /* or NULL */
 	struct datastore *store;
 	struct hub *hub;
 	struct addresses *addresses;
