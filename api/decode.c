@@ -7,14 +7,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "api/decode_words.h"
+#include "api/kind.h"
 #include "api/quantity.h"
 #include "base/clock.h"
+#include "base/map.h"
 
 /* Where we are: a chain on the stack, printed only when there is something to say. */
 struct place {
 	const struct place *above;
 	struct str name;
-	size_t index; /* SIZE_MAX = a name */
+	size_t index;             /* SIZE_MAX = a name */
+	const struct type *owner; /* of a field: the type it is in; NULL = an entry */
 };
 
 struct checking {
@@ -33,63 +37,22 @@ static void print_place(const struct place *place, struct buf *out)
 		buf_add_print(out, "%s" STR_FMT, out->len ? "." : "", STR_ARG(place->name));
 }
 
-static void note_unknown(struct checking *checking, const struct place *place)
+static void note(struct checking *checking, const struct place *place, const char *what)
 {
 	struct decode_notes *notes = checking->notes;
 	auto_buf path = BUF_INIT;
+	auto_buf text = BUF_INIT;
 
 	if (notes->count >= DECODE_NOTES_MAX)
 		return;
 	if (notes->count == 0)
 		notes->notes = arena_get(notes->arena, DECODE_NOTES_MAX * sizeof(*notes->notes));
 	print_place(place, &path);
-	notes->notes[notes->count++] =
-		arena_print(notes->arena, "unknown field \"%s\"", buf_text(&path));
-}
-
-static const char *go_type(const struct field *field)
-{
-	static const char *const names[] = {
-		[FIELD_STRING] = "string",
-		[FIELD_BOOL] = "bool",
-		[FIELD_INT32] = "int32",
-		[FIELD_INT64] = "int64",
-		[FIELD_DOUBLE] = "float64",
-		[FIELD_BYTES] = "[]uint8",
-		[FIELD_QUANTITY] = "resource.Quantity",
-		[FIELD_INT_OR_STRING] = "intstr.IntOrString",
-		[FIELD_TIME] = "v1.Time",
-		[FIELD_MICRO_TIME] = "v1.MicroTime",
-		[FIELD_DURATION] = "v1.Duration",
-		[FIELD_ANY] = "interface {}",
-		[FIELD_STRINGS] = "v1.ExtraValue",
-	};
-	const char *dot;
-
-	if (field->form != FIELD_MESSAGE)
-		return names[field->form];
-	dot = strrchr(field->type->name, '.');
-	return dot ? dot + 1 : field->type->name;
-}
-
-static const char *json_word(const struct json *value)
-{
-	static const char *const words[] = { "nothing", "null",  "bool",  "number",
-					     "string",  "array", "object" };
-
-	return words[json_type(value)];
-}
-
-static bool wrong_type(const struct field *field, const struct json *value,
-		       const struct place *place, struct error *err)
-{
-	static const char *const shapes[] = { "", "[]", "map[string]" };
-	auto_buf path = BUF_INIT;
-
-	print_place(place, &path);
-	return error_set(err, ERROR_BAD_REQUEST,
-			 "json: cannot unmarshal %s into Go struct field %s of type %s%s",
-			 json_word(value), buf_text(&path), shapes[field->shape], go_type(field));
+	buf_add_print(&text, "%s field \"%s\"", what, buf_text(&path));
+	for (size_t i = 0; i < notes->count; i++)
+		if (strcmp(notes->notes[i], buf_text(&text)) == 0)
+			return;
+	notes->notes[notes->count++] = arena_string(notes->arena, buf_text(&text), text.len);
 }
 
 static bool is_type_meta(struct str key)
@@ -102,32 +65,61 @@ static bool check_object(struct checking *checking, const struct type *type, str
 
 /* --- single values --- */
 
+static bool wrong(const struct field *field, const struct json *value, const struct place *place,
+		  const char *type, struct error *err)
+{
+	const struct place *in = place;
+	auto_buf path = BUF_INIT;
+
+	while (in && !in->owner)
+		in = in->above;
+	for (const struct place *at = in; at; at = at->above) {
+		auto_buf longer = BUF_INIT;
+
+		if (!at->owner)
+			continue;
+		buf_add_print(&longer, STR_FMT "%s%s", STR_ARG(at->name), path.len ? "." : "",
+			      buf_text(&path));
+		buf_reset(&path);
+		buf_add_str(&path, buf_str(&longer));
+	}
+	return decode_wrong_type(field, value, in ? in->owner : NULL, buf_text(&path), type, err);
+}
+
+/* The value is no list or map at all. */
+static bool wrong_shape(const struct field *field, const struct json *value,
+			const struct place *place, struct error *err)
+{
+	auto_buf type = BUF_INIT;
+
+	decode_print_type(field, &type);
+	return wrong(field, value, place, buf_text(&type), err);
+}
+
 static bool check_int(const struct field *field, const struct json *value,
 		      const struct place *place, struct error *err)
 {
+	bool small = field->form != FIELD_INT64;
+
 	if (json_type(value) != JSON_NUMBER || !json_is_int(value) ||
-	    (field->form == FIELD_INT32 &&
-	     (json_int(value) < INT32_MIN || json_int(value) > INT32_MAX)))
-		return wrong_type(field, value, place, err);
+	    (small && (json_int(value) < INT32_MIN || json_int(value) > INT32_MAX)))
+		return wrong(field, value, place, small ? "int32" : "int64", err);
 	return true;
 }
 
 /* Quantities may be written as numbers; they are kept as canonical text. */
-static bool check_quantity(struct checking *checking, const struct json *value,
-			   const struct place *place, struct json **out, struct error *err)
+static bool check_quantity(struct checking *checking, const struct json *value, struct json **out,
+			   struct error *err)
 {
 	auto_buf text = BUF_INIT;
 	auto_buf canonical = BUF_INIT;
-	auto_buf path = BUF_INIT;
 
 	if (json_type(value) == JSON_STRING)
 		buf_add_str(&text, json_str(value));
-	else if (json_type(value) == JSON_NUMBER)
+	else
 		json_print(value, &text);
-	if (!quantity_canonical(buf_str(&text), &canonical, err)) {
-		print_place(place, &path);
-		return error_context(err, "%s", buf_text(&path));
-	}
+	if (!quantity_canonical(buf_str(&text), &canonical, err))
+		return false;
 	if (!str_equal(json_str(value), buf_str(&canonical)))
 		*out = json_new_str(checking->doc, buf_str(&canonical));
 	return true;
@@ -141,16 +133,11 @@ static bool check_time(struct checking *checking, const struct field *field,
 	char printed[CLOCK_TEXT];
 	int64_t seconds;
 	int32_t nanos;
-	auto_buf path = BUF_INIT;
 
 	if (json_type(value) != JSON_STRING)
-		return wrong_type(field, value, place, err);
-	if (!clock_parse(text, &seconds, &nanos)) {
-		print_place(place, &path);
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "%s: parsing time \"" STR_FMT "\" as RFC 3339 failed",
-				 buf_text(&path), STR_ARG(text));
-	}
+		return wrong(field, value, place, "string", err);
+	if (!clock_parse(text, &seconds, &nanos))
+		return decode_wrong_time(text, field->form == FIELD_MICRO_TIME, err);
 	if (field->form == FIELD_TIME)
 		clock_print(seconds, printed);
 	else
@@ -164,24 +151,21 @@ static bool check_bytes(const struct field *field, const struct json *value,
 			const struct place *place, struct error *err)
 {
 	auto_buf plain = BUF_INIT;
-	auto_buf path = BUF_INIT;
 
 	if (json_type(value) != JSON_STRING)
-		return wrong_type(field, value, place, err);
-	if (buf_add_base64_decoded(&plain, json_str(value)))
-		return true;
-	print_place(place, &path);
-	return error_set(err, ERROR_BAD_REQUEST, "%s: illegal base64 data", buf_text(&path));
+		return wrong(field, value, place, "[]uint8", err);
+	return buf_add_base64_decoded(&plain, json_str(value)) ||
+	       decode_wrong_base64(json_str(value), err);
 }
 
 static bool check_strings(const struct field *field, const struct json *list,
 			  const struct place *place, struct error *err)
 {
 	if (json_type(list) != JSON_ARRAY)
-		return wrong_type(field, list, place, err);
+		return wrong(field, list, place, "[]string", err);
 	for (struct json_iter it = json_iter(list); json_next(&it);)
 		if (json_type(it.value) != JSON_STRING)
-			return wrong_type(field, it.value, place, err);
+			return wrong(field, it.value, place, "string", err);
 	return true;
 }
 
@@ -217,24 +201,25 @@ static bool check_one(struct checking *checking, const struct field *field, stru
 		return true;
 	}
 	switch (field->form) {
-	case FIELD_STRING: return type == JSON_STRING || wrong_type(field, value, place, err);
-	case FIELD_BOOL: return type == JSON_BOOL || wrong_type(field, value, place, err);
+	case FIELD_STRING: return type == JSON_STRING || wrong(field, value, place, "string", err);
+	case FIELD_BOOL: return type == JSON_BOOL || wrong(field, value, place, "bool", err);
 	case FIELD_INT32:
 	case FIELD_INT64: return check_int(field, value, place, err);
-	case FIELD_DOUBLE: return type == JSON_NUMBER || wrong_type(field, value, place, err);
+	case FIELD_DOUBLE: return type == JSON_NUMBER || wrong(field, value, place, "float64", err);
 	case FIELD_BYTES: return check_bytes(field, value, place, err);
-	case FIELD_QUANTITY: return check_quantity(checking, value, place, out, err);
+	case FIELD_QUANTITY: return check_quantity(checking, value, out, err);
 	case FIELD_INT_OR_STRING:
 		if (type == JSON_STRING)
 			return true;
 		return check_int(field, value, place, err);
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME: return check_time(checking, field, value, place, out, err);
-	case FIELD_DURATION: return type == JSON_STRING || wrong_type(field, value, place, err);
+	case FIELD_DURATION:
+		return type == JSON_STRING || wrong(field, value, place, "string", err);
 	case FIELD_STRINGS: return check_strings(field, value, place, err);
 	case FIELD_MESSAGE:
 		if (type != JSON_OBJECT)
-			return wrong_type(field, value, place, err);
+			return wrong(field, value, place, decode_type_name(field->type), err);
 		return check_object(checking, field->type, value, place, err);
 	default: return true;
 	}
@@ -255,7 +240,7 @@ static bool check_list(struct checking *checking, const struct field *field, str
 	bool dirty = false;
 
 	if (json_type(list) != JSON_ARRAY)
-		return wrong_type(field, list, place, err);
+		return wrong_shape(field, list, place, err);
 	for (struct json_iter it = json_iter(list); json_next(&it);) {
 		struct place here = { .above = place, .index = it.index };
 		struct json *changed = NULL;
@@ -278,14 +263,17 @@ static bool check_map(struct checking *checking, const struct field *field, stru
 {
 	size_t count = json_count(map);
 	auto_free struct entry *entries = memory_get((count + 1) * sizeof(*entries));
+	auto_map seen = checking->notes->duplicates ? map_new() : NULL;
 	bool dirty = false;
 
 	if (json_type(map) != JSON_OBJECT)
-		return wrong_type(field, map, place, err);
+		return wrong_shape(field, map, place, err);
 	for (struct json_iter it = json_iter(map); json_next(&it);) {
 		struct place here = { .above = place, .name = it.key, .index = SIZE_MAX };
 		struct json *changed = NULL;
 
+		if (seen && map_put(seen, it.key, map))
+			note(checking, &here, "duplicate");
 		if (!check_one(checking, field, it.value, &here, &changed, err))
 			return false;
 		entries[it.index] = (struct entry){ it.key, changed ? changed : it.value };
@@ -315,17 +303,28 @@ static bool check_field(struct checking *checking, const struct field *field, st
 	return true;
 }
 
+/* Objects within objects (templates of claims, items of lists) may say their kind, too. */
+static bool may_say_kind(const struct type *type, const struct place *place)
+{
+	if (!place)
+		return true;
+	for (const struct kind *const *at = kind_list; *at; at++)
+		if (strcmp((*at)->type_name, type->name) == 0)
+			return true;
+	return false;
+}
+
 /* Nulls and unknown fields go: first they are noted, then taken out, because a walk allows no
  * removal. */
 static void drop(const struct checking *checking, const struct type *type, struct json *object,
-		 bool is_root)
+		 bool says_kind)
 {
 	auto_free struct entry *kept = memory_get((json_count(object) + 1) * sizeof(*kept));
 	size_t count = 0;
 
 	for (struct json_iter it = json_iter(object); json_next(&it);)
 		if (json_type(it.value) != JSON_NULL &&
-		    (field_find(type, it.key) || (is_root && is_type_meta(it.key))))
+		    (field_find(type, it.key) || (says_kind && is_type_meta(it.key))))
 			kept[count++] = (struct entry){ it.key, it.value };
 	json_clear(object);
 	for (size_t i = 0; i < count; i++)
@@ -336,15 +335,23 @@ static bool check_object(struct checking *checking, const struct type *type, str
 			 const struct place *place, struct error *err)
 {
 	bool dirty = false;
+	auto_map seen = checking->notes->duplicates ? map_new() : NULL;
 
 	for (struct json_iter it = json_iter(object); json_next(&it);) {
-		struct place here = { .above = place, .name = it.key, .index = SIZE_MAX };
+		struct place here = {
+			.above = place, .name = it.key, .index = SIZE_MAX, .owner = type
+		};
 		const struct field *field = field_find(type, it.key);
 
-		if (!field && !place && is_type_meta(it.key))
+		if (!field && is_type_meta(it.key) && may_say_kind(type, place)) {
+			if (json_type(it.value) != JSON_STRING && json_type(it.value) != JSON_NULL)
+				return wrong(NULL, it.value, &here, "string", err);
 			continue; /* every object says its kind; the tables do not */
+		}
 		if (!field)
-			note_unknown(checking, &here);
+			note(checking, &here, "unknown");
+		else if (seen && map_put(seen, it.key, object))
+			note(checking, &here, "duplicate");
 		dirty = dirty || !field || json_type(it.value) == JSON_NULL;
 		if (!field || json_type(it.value) == JSON_NULL)
 			continue;
@@ -352,7 +359,7 @@ static bool check_object(struct checking *checking, const struct type *type, str
 			return false;
 	}
 	if (dirty)
-		drop(checking, type, object, !place);
+		drop(checking, type, object, may_say_kind(type, place));
 	return true;
 }
 

@@ -15,11 +15,15 @@ enum field_validation { VALIDATION_IGNORE, VALIDATION_WARN, VALIDATION_STRICT };
 
 /* The real server tells no more than these. */
 #define DECODE_NOTES_MAX 100
-/* Collected problems: `unknown field "spec.foo"`, `duplicate field "metadata.name"`. */
+/* Collected problems in the text's order: `unknown field "spec.foo"`, `duplicate field
+ * "metadata.name"`. */
 struct decode_notes {
 	struct arena *arena; /* given by the caller */
 	const char **notes;
 	size_t count;
+	/* Look for duplicates, too: for a doc of json_parse_kept, which is only checked for its
+	 * notes. */
+	bool duplicates;
 };
 
 /*

@@ -38,6 +38,22 @@ static bool bad(struct error *err)
 			 "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 }
 
+/* Made of a suffix's letters and digits, but not one that there is. */
+static bool bad_suffix(struct str text, struct error *err)
+{
+	size_t at = 0;
+
+	while (at < text.len && text.at[at] != '\0' && strchr("eEinumkKMGTP", text.at[at]))
+		at++;
+	if (at < text.len && (text.at[at] == '-' || text.at[at] == '+'))
+		at++;
+	while (at < text.len && text.at[at] >= '0' && text.at[at] <= '9')
+		at++;
+	if (at < text.len)
+		return bad(err);
+	return error_set(err, ERROR_BAD_REQUEST, "unable to parse quantity's suffix");
+}
+
 static bool take_digits(struct str *text, struct parsed *out)
 {
 	bool point = false, any = false;
@@ -95,8 +111,10 @@ static bool parse(struct str text, struct parsed *out, struct error *err)
 	*out = (struct parsed){ 0 };
 	if (text.len > 0 && (text.at[0] == '-' || text.at[0] == '+'))
 		text = str_from(text.at + 1, text.len - 1);
-	if (text.len == 0 || text.len > 64 || !take_digits(&text, out) || !take_suffix(text, out))
+	if (text.len == 0 || text.len > 64 || !take_digits(&text, out))
 		return bad(err);
+	if (!take_suffix(text, out))
+		return bad_suffix(text, err);
 	if (negative)
 		out->mantissa = -out->mantissa;
 	return true;

@@ -266,8 +266,8 @@ static void drop_in_tree(struct json *value)
 		json_drop_duplicates(value);
 }
 
-static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_duplicate,
-		      struct error *err)
+static bool copy_read(yyjson_doc *read, bool kept, struct json_doc **out,
+		      const char **out_duplicate, struct error *err)
 {
 	struct judge *judge = memory_new(struct judge);
 	bool sane = judge_values(judge, yyjson_doc_get_root(read));
@@ -282,7 +282,7 @@ static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_
 	doc->mut = yyjson_doc_mut_copy(read, &memory);
 	if (!doc->mut)
 		abort();
-	if (duplicate.len > 0)
+	if (duplicate.len > 0 && !kept)
 		drop_in_tree(json_root(doc));
 	if (out_duplicate)
 		*out_duplicate = duplicate.len ? yyjson_mut_get_str(made(yyjson_mut_strncpy(
@@ -292,8 +292,8 @@ static bool copy_read(yyjson_doc *read, struct json_doc **out, const char **out_
 	return true;
 }
 
-bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate,
-		struct error *err)
+static bool parse(struct str text, bool kept, struct json_doc **out, const char **out_duplicate,
+		  struct error *err)
 {
 	yyjson_read_err read_err;
 	yyjson_doc *read =
@@ -303,9 +303,20 @@ bool json_parse(struct str text, struct json_doc **out, const char **out_duplica
 	if (!read)
 		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s",
 				 read_err.pos, read_err.msg);
-	done = copy_read(read, out, out_duplicate, err);
+	done = copy_read(read, kept, out, out_duplicate, err);
 	yyjson_doc_free(read);
 	return done;
+}
+
+bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate,
+		struct error *err)
+{
+	return parse(text, false, out, out_duplicate, err);
+}
+
+bool json_parse_kept(struct str text, struct json_doc **out, struct error *err)
+{
+	return parse(text, true, out, NULL, err);
 }
 
 /* --- printing --- */

@@ -40,6 +40,8 @@ DEFINE_AUTO(struct json_doc *, json_doc_free)
  * ERROR_BAD_REQUEST with position. */
 MUST_CHECK bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate,
 			   struct error *err);
+/* The same with all entries of equal keys: for telling what is wrong with a text. */
+MUST_CHECK bool json_parse_kept(struct str text, struct json_doc **out, struct error *err);
 struct json *json_root(const struct json_doc *doc);
 void json_set_root(struct json_doc *doc, struct json *root);
 

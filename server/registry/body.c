@@ -20,13 +20,45 @@ struct body_wish body_wish_of(const struct kind *kind, struct arena *arena)
 	};
 }
 
+/* "v1" of "apps/v1" */
+static struct str version_part(struct str api_version)
+{
+	ptrdiff_t slash = str_find(api_version, '/');
+
+	return slash < 0
+		       ? api_version
+		       : str_from(api_version.at + slash + 1, api_version.len - (size_t)slash - 1);
+}
+
+/* "rbac" of "rbac.authorization.k8s.io/v1", "core" of "v1" */
+static struct str group_part(struct str api_version)
+{
+	struct str rest = api_version;
+
+	if (str_find(api_version, '/') < 0)
+		return STR("core");
+	rest = str_cut(&rest, '/');
+	return str_cut(&rest, '.');
+}
+
+/* The type that a body says it is, when the tables know one: kinds, and what is only posted. */
+static const struct type *type_of_said(struct str api_version, struct str kind)
+{
+	const struct kind *known = kind_find_name(api_version, kind);
+	struct str group = group_part(api_version), version = version_part(api_version);
+	auto_buf name = BUF_INIT;
+
+	if (known)
+		return kind_type(known);
+	buf_add_print(&name, "io.k8s.api." STR_FMT "." STR_FMT "." STR_FMT, STR_ARG(group),
+		      STR_ARG(version), STR_ARG(kind));
+	return type_find(buf_str(&name));
+}
+
 static bool cannot_handle(const struct body_wish *wish, struct error *err, const char *why)
 {
-	struct str version = str_of(wish->api_version);
-	ptrdiff_t slash = str_find(version, '/');
+	struct str version = version_part(str_of(wish->api_version));
 
-	if (slash >= 0)
-		version = str_from(version.at + slash + 1, version.len - (size_t)slash - 1);
 	return error_set(err, ERROR_BAD_REQUEST,
 			 "%s in version \"" STR_FMT "\" cannot be handled as a %s: %s", wish->kind,
 			 STR_ARG(version), wish->kind, why);
@@ -109,13 +141,31 @@ static bool check_said(struct json *root, const struct body_wish *wish, struct e
 				 "the object provided is unrecognized (must be of type %s): the "
 				 "body is not an object",
 				 wish->kind);
-	if ((kind.len > 0 && !str_is(kind, wish->kind)) ||
-	    (version.len > 0 && !str_is(version, wish->api_version)))
+	if (kind.len == 0)
+		kind = str_of(wish->kind);
+	if (version.len == 0)
+		version = str_of(wish->api_version);
+	if (str_is(kind, wish->kind) && str_is(version, wish->api_version))
+		return true;
+	if (!type_of_said(version, kind))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the API version in the data (" STR_FMT ", Kind=" STR_FMT
-				 ") does not match the expected API version (%s, Kind=%s)",
-				 STR_ARG(version), STR_ARG(kind), wish->api_version, wish->kind);
-	return true;
+				 STR_FMT " in version \"" STR_FMT
+					 "\" cannot be handled as a %s: no kind \"" STR_FMT
+					 "\" is registered for version \"" STR_FMT "\"",
+				 STR_ARG(kind), STR_ARG(version_part(version)), wish->kind,
+				 STR_ARG(kind), STR_ARG(version));
+	if (!str_is(version, wish->api_version))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "the API version in the data (" STR_FMT
+				 ") does not match the expected API version (%s)",
+				 STR_ARG(version), wish->api_version);
+	return error_set(err, ERROR_BAD_REQUEST,
+			 STR_FMT " in version \"" STR_FMT
+				 "\" cannot be handled as a %s: converting (" STR_FMT "." STR_FMT
+				 ") to (" STR_FMT ".%s): unknown conversion",
+			 STR_ARG(kind), STR_ARG(version_part(version)), wish->kind,
+			 STR_ARG(version_part(version)), STR_ARG(kind),
+			 STR_ARG(group_part(version)), wish->kind);
 }
 
 /* apiVersion, kind and metadata first, whatever the caller's order was. */
@@ -155,12 +205,30 @@ static bool take_notes(struct request *req, const struct decode_notes *notes)
 	return notes->count == 0 || req->params.field_validation != VALIDATION_STRICT;
 }
 
-static void note_duplicate(struct request *req, struct decode_notes *notes, const char *duplicate)
+/* All that is unknown or there twice, in the order of the text, which is read once more. */
+static void note_all(struct request *req, const struct type *type, struct decode_notes *notes)
 {
+	struct decode_notes again = { .arena = req->arena, .duplicates = true };
+	auto_json_doc doc = NULL;
+	struct error unused;
+
+	if (json_parse_kept(req->http->body, &doc, &unused) &&
+	    decode_check(type, doc, json_root(doc), &again, &unused))
+		*notes = again;
+}
+
+static void note_duplicate(struct request *req, const struct body_wish *wish,
+			   struct decode_notes *notes, const char *duplicate)
+{
+	const struct type *type = wish->type_name ? type_find(str_of(wish->type_name)) : NULL;
 	const char **grown;
 
 	if (!duplicate)
 		return;
+	if (type && req->body_form == BODY_JSON) {
+		note_all(req, type, notes);
+		return;
+	}
 	grown = arena_get(req->arena, (notes->count + 1) * sizeof(*grown));
 	grown[0] = arena_print(req->arena, "duplicate field \"%s\"", duplicate);
 	for (size_t i = 0; i < notes->count; i++)
@@ -190,12 +258,35 @@ static bool check_all(struct request *req, const struct body_wish *wish, struct 
 	arrange(doc, wish);
 	if (!check_fields(doc, wish, &notes, err))
 		return false;
-	note_duplicate(req, &notes, duplicate);
+	note_duplicate(req, wish, &notes, duplicate);
 	if (take_notes(req, &notes))
 		return true;
 	return cannot_handle(
 		wish, err,
 		arena_print(req->arena, "strict decoding error: %s", join_notes(req, &notes)));
+}
+
+#define SUMMARY 30
+
+/* Text that is no JSON at all: with its first bytes. */
+static bool unrecognized(struct request *req, const struct body_wish *wish, struct error *err)
+{
+	struct str body = req->http->body;
+	struct str begin = str_from(body.at, body.len > SUMMARY ? SUMMARY : body.len);
+	auto_buf summary = BUF_INIT;
+	auto_free char *why = memory_string(err->text);
+
+	if (body.len == 0)
+		buf_add_text(&summary, "<empty>");
+	else if (body.at[0] == '{' && str_is_utf8(begin))
+		buf_add_str(&summary, begin);
+	else
+		buf_add_hex(&summary, begin);
+	return error_set(err, err->kind,
+			 "the object provided is unrecognized (must be of type %s): couldn't get "
+			 "version/kind; %s parse error: %s (%s%s)",
+			 wish->kind, req->body_form == BODY_YAML ? "yaml" : "json", why,
+			 buf_text(&summary), body.len > SUMMARY ? " ..." : "");
 }
 
 bool body_read(struct request *req, const struct body_wish *wish, struct json_doc **out,
@@ -204,15 +295,11 @@ bool body_read(struct request *req, const struct body_wish *wish, struct json_do
 	auto_json_doc doc = NULL;
 	const char *duplicate = NULL;
 
-	if (req->http->body.len == 0)
-		return cannot_handle(wish, err, "the request has no body");
 	if (req->body_form == BODY_PROTOBUF) {
 		if (!parse_protobuf(req, wish, &doc, err))
 			return false;
 	} else if (!parse_text(req, &doc, &duplicate, err)) {
-		return error_context(err,
-				     "the object provided is unrecognized (must be of type %s)",
-				     wish->kind);
+		return unrecognized(req, wish, err);
 	}
 	if (!check_all(req, wish, doc, duplicate, err))
 		return false;
@@ -255,8 +342,7 @@ bool body_read_options(struct request *req, struct json_doc **out, struct error 
 		if (!parse_protobuf(req, &wish, &doc, err))
 			return false;
 	} else if (!parse_text(req, &doc, &duplicate, err)) {
-		return error_context(
-			err, "the object provided is unrecognized (must be of type DeleteOptions)");
+		return unrecognized(req, &wish, err);
 	}
 	if (json_type(json_root(doc)) != JSON_OBJECT)
 		return cannot_handle(&wish, err, "the body is not an object");

@@ -69,33 +69,132 @@ static void zeroes_nulls(void)
 		  "\"securityContext\":{\"supplementalGroups\":[0,1]}}}");
 }
 
-/* Goal: wrong types are refused, each with the field's path. */
+/* Goal: wrong types are refused in the words of the real server.  Method: the sentences of Go's
+ * encoding/json: the innermost struct, names of fields only, the Go type. */
 static void refuses_types(void)
 {
-	static const char *const bad[] = {
-		"{\"spec\":[]}",
-		"{\"spec\":{\"containers\":{}}}",
-		"{\"spec\":{\"containers\":[1]}}",
-		"{\"spec\":{\"hostNetwork\":\"yes\"}}",
-		"{\"spec\":{\"priority\":1.5}}",
-		"{\"spec\":{\"priority\":3000000000}}",
-		"{\"metadata\":{\"labels\":{\"a\":1}}}",
-		"{\"metadata\":{\"creationTimestamp\":\"today\"}}",
-		"{\"spec\":{\"overhead\":{\"cpu\":\"lots\"}}}",
+	static const char unmarshal[] = "json: cannot unmarshal ";
+	static const char format[] = "quantities must match the regular expression "
+				     "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+	static const struct {
+		const char *text, *front, *words;
+	} bad[] = {
+		{ "{\"spec\":[]}", unmarshal,
+		  "array into Go struct field Pod.spec of type v1.PodSpec" },
+		{ "{\"spec\":{\"containers\":{}}}", unmarshal,
+		  "object into Go struct field PodSpec.spec.containers of type []v1.Container" },
+		{ "{\"spec\":{\"containers\":[1]}}", unmarshal,
+		  "number into Go struct field PodSpec.spec.containers of type v1.Container" },
+		{ "{\"spec\":{\"containers\":[{},{\"ports\":[{\"containerPort\":\"x\"}]}]}}",
+		  unmarshal,
+		  "string into Go struct field ContainerPort.spec.containers.ports.containerPort "
+		  "of "
+		  "type int32" },
+		{ "{\"spec\":{\"containers\":[{\"command\":[1]}]}}", unmarshal,
+		  "number into Go struct field Container.spec.containers.command of type string" },
+		{ "{\"spec\":{\"volumes\":[{\"secret\":{\"defaultMode\":\"0644\"}}]}}", unmarshal,
+		  "string into Go struct field SecretVolumeSource.spec.volumes.secret.defaultMode "
+		  "of "
+		  "type int32" },
+		{ "{\"spec\":{\"hostNetwork\":\"yes\"}}", unmarshal,
+		  "string into Go struct field PodSpec.spec.hostNetwork of type bool" },
+		{ "{\"spec\":{\"priority\":1.5}}", unmarshal,
+		  "number 1.5 into Go struct field PodSpec.spec.priority of type int32" },
+		{ "{\"spec\":{\"priority\":3000000000}}", unmarshal,
+		  "number 3000000000 into Go struct field PodSpec.spec.priority of type int32" },
+		{ "{\"metadata\":{\"labels\":{\"a\":1}}}", unmarshal,
+		  "number into Go struct field ObjectMeta.metadata.labels of type string" },
+		{ "{\"metadata\":{\"labels\":[]}}", unmarshal,
+		  "array into Go struct field ObjectMeta.metadata.labels of type "
+		  "map[string]string" },
+		{ "{\"kind\":1}", unmarshal,
+		  "number into Go struct field Pod.kind of type string" },
+		{ "{\"metadata\":{\"creationTimestamp\":1}}", unmarshal,
+		  "number into Go struct field ObjectMeta.metadata.creationTimestamp of type "
+		  "string" },
+		{ "{\"spec\":{\"overhead\":[]}}", unmarshal,
+		  "array into Go struct field PodSpec.spec.overhead of type v1.ResourceList" },
+		{ "{\"metadata\":{\"creationTimestamp\":\"today\"}}", "parsing time \"today\" as ",
+		  "\"2006-01-02T15:04:05Z07:00\": cannot parse \"today\" as \"2006\"" },
+		{ "{\"metadata\":{\"creationTimestamp\":\"2026-11-20\"}}",
+		  "parsing time \"2026-11-20\" as ",
+		  "\"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"T\"" },
+		{ "{\"metadata\":{\"creationTimestamp\":\"2026-13-20T00:00:00Z\"}}",
+		  "parsing time \"2026-13-20T00:00:00Z\": ", "month out of range" },
+		{ "{\"spec\":{\"overhead\":{\"cpu\":\"lots\"}}}", format, "" },
+		{ "{\"spec\":{\"overhead\":{\"cpu\":true}}}", format, "" },
+		{ "{\"spec\":{\"overhead\":{\"cpu\":\"\"}}}", format, "" },
+		{ "{\"spec\":{\"overhead\":{\"cpu\":\"5mm\"}}}", "",
+		  "unable to parse quantity's suffix" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
 		auto_arena arena = arena_new();
 		struct decode_notes notes = { .arena = arena };
+		auto_free char *wanted = memory_print("%s%s", bad[i].front, bad[i].words);
 		struct json_doc *doc;
 		struct error err;
 
-		CHECK_OK(json_parse(str_of(bad[i]), &doc, NULL, &err), &err);
+		CHECK_OK(json_parse(str_of(bad[i].text), &doc, NULL, &err), &err);
 		if (decode_check(pod_type(), doc, json_root(doc), &notes, &err))
-			harness_fail(__FILE__, __LINE__, "taken: %s", bad[i]);
+			harness_fail(__FILE__, __LINE__, "taken: %s", bad[i].text);
 		CHECK_INT(err.kind, ERROR_BAD_REQUEST);
+		CHECK_STR(err.text, wanted);
 		json_doc_free(doc);
 	}
+}
+
+/* Goal: unknown and duplicate fields are told in the text's order; what is unknown is told once,
+ * entries of maps count, too. */
+static void tells_duplicates(void)
+{
+	static const char *const wanted[] = {
+		"unknown field \"spec.unknown1\"",
+		"unknown field \"spec.twice\"",
+		"duplicate field \"spec.hostNetwork\"",
+		"unknown field \"spec.containers[0].nested\"",
+		"duplicate field \"spec.containers[0].image\"",
+		"duplicate field \"metadata.labels.a\"",
+		"unknown field \"metadata.Name\"",
+	};
+	auto_arena arena = arena_new();
+	struct decode_notes notes = { .arena = arena, .duplicates = true };
+	auto_json_doc doc = NULL;
+	struct error err;
+
+	CHECK_OK(
+		json_parse_kept(
+			STR("{\"spec\":{\"unknown1\":1,\"twice\":1,\"twice\":2,\"hostNetwork\":"
+			    "true,"
+			    "\"hostNetwork\":false,\"containers\":[{\"image\":\"a\",\"nested\":1,"
+			    "\"image\":\"b\"}]},\"metadata\":{\"labels\":{\"a\":\"1\",\"a\":\"2\"},"
+			    "\"Name\":\"x\"}}"),
+			&doc, &err),
+		&err);
+	CHECK_OK(decode_check(pod_type(), doc, json_root(doc), &notes, &err), &err);
+	CHECK_INT(notes.count, ARRAY_LENGTH(wanted));
+	for (size_t i = 0; i < notes.count; i++)
+		CHECK_STR(notes.notes[i], wanted[i]);
+}
+
+/* Goal: objects within objects may say what they are, as a claim's template does; others not. */
+static void takes_kinds_inside(void)
+{
+	auto_arena arena = arena_new();
+	struct decode_notes notes = { .arena = arena };
+	const struct type *type = type_find(STR("io.k8s.api.core.v1.PodList"));
+	auto_json_doc doc = NULL;
+	struct error err;
+
+	CHECK_OK(json_parse(STR("{\"kind\":\"PodList\",\"items\":[{\"apiVersion\":\"v1\",\"kind\":"
+				"\"Pod\","
+				"\"spec\":{\"kind\":\"x\"}}]}"),
+			    &doc, NULL, &err),
+		 &err);
+	CHECK_OK(decode_check(type, doc, json_root(doc), &notes, &err), &err);
+	CHECK_INT(notes.count, 1);
+	CHECK_STR(notes.notes[0], "unknown field \"items[0].spec.kind\"");
+	CHECK(json_path(json_at(json_get(json_root(doc), "items"), 0), "kind", NULL) != NULL);
 }
 
 /* Goal: defaults come where fields are absent, inside what is there only. */
@@ -184,6 +283,8 @@ static const struct test tests[] = {
 	{ "cleans", cleans },
 	{ "zeroes nulls", zeroes_nulls },
 	{ "refuses types", refuses_types },
+	{ "tells duplicates", tells_duplicates },
+	{ "takes kinds inside", takes_kinds_inside },
 	{ "defaults", defaults },
 	{ "protobuf round trip", protobuf_round_trip },
 	{ "protobuf truncated", protobuf_truncated },
