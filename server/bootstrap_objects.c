@@ -7,10 +7,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "api/priority.h"
 #include "net/http_client.h"
 #include "server/bootstrap.h"
 
-#define OBJECTS_MAX 8
+#define OBJECTS_MAX 12
 #define TIMEOUT_MS  10000
 
 struct wish {
@@ -87,6 +88,15 @@ static void add(struct bootstrap_objects *objects, const char *path, char *body)
 	objects->wishes[objects->count++] = (struct wish){ path, NULL, body };
 }
 
+static void add_priorities(struct bootstrap_objects *objects)
+{
+	for (const struct priority_class *at = priority_system_classes; at->name; at++)
+		add(objects, "/apis/scheduling.k8s.io/v1/priorityclasses",
+		    memory_print("{\"metadata\":{\"name\":\"%s\"},\"value\":%" PRId64
+				 ",\"description\":\"%s\"}",
+				 at->name, at->value, at->description));
+}
+
 bool bootstrap_has_endpoint(const struct secrets *secrets)
 {
 	return strncmp(secrets->address, "127.", 4) != 0 && !strchr(secrets->address, ':');
@@ -111,6 +121,7 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 	for (size_t i = 0; i < ARRAY_LENGTH(namespaces); i++)
 		add(objects, "/api/v1/namespaces",
 		    memory_print("{\"metadata\":{\"name\":\"%s\"}}", namespaces[i]));
+	add_priorities(objects);
 	if (!bootstrap_service_address(plan->service_cidr, address, &unused))
 		address[0] = '\0'; /* the plan was checked before */
 	add(objects, "/api/v1/namespaces/default/services",

@@ -4,34 +4,24 @@
 #include <inttypes.h>
 
 #include "api/object.h"
+#include "api/priority.h"
 #include "api/validate.h"
 #include "api/validate_workload.h"
-
-#define SYSTEM_PREFIX "system-"
-#define USERS_MOST    1000000000
-
-static const struct {
-	const char *name;
-	int64_t value;
-} system_classes[] = {
-	{ "system-node-critical", 2000001000 },
-	{ "system-cluster-critical", 2000000000 },
-};
 
 /* Why this is not one of the system's own classes; NULL when it is one. */
 static const char *check_system(const struct kind_work *work, struct str name)
 {
-	for (size_t i = 0; i < ARRAY_LENGTH(system_classes); i++) {
-		if (!str_is(name, system_classes[i].name))
+	for (const struct priority_class *at = priority_system_classes; at->name; at++) {
+		if (!str_is(name, at->name))
 			continue;
-		if (json_int(json_get(work->object, "value")) != system_classes[i].value)
+		if (json_int(json_get(work->object, "value")) != at->value)
 			return field_path(work->errors,
-					  "value of %s PriorityClass must be %" PRId64,
-					  system_classes[i].name, system_classes[i].value);
+					  "value of %s PriorityClass must be %" PRId64, at->name,
+					  at->value);
 		if (json_bool(json_get(work->object, "globalDefault")))
 			return field_path(work->errors,
 					  "globalDefault of %s PriorityClass must be false",
-					  system_classes[i].name);
+					  at->name);
 		return NULL;
 	}
 	return field_path(work->errors, STR_FMT " is not a known system priority class",
@@ -43,15 +33,15 @@ static void validate_new(const struct kind_work *work)
 	struct str name = meta_str(work->object, "name");
 	const char *why = NULL;
 
-	if (str_starts(name, STR(SYSTEM_PREFIX)))
+	if (str_starts(name, STR(PRIORITY_SYSTEM_PREFIX)))
 		why = check_system(work, name);
-	else if (json_int(json_get(work->object, "value")) > USERS_MOST)
+	else if (json_int(json_get(work->object, "value")) > PRIORITY_USERS_MOST)
 		field_errors_add(work->errors, FIELD_FORBIDDEN, "value", NULL,
 				 "maximum allowed value of a user defined priority is 1000000000");
 	if (why)
 		field_errors_add(work->errors, FIELD_FORBIDDEN, "metadata.name", NULL,
 				 field_path(work->errors,
-					    "priority class names with '" SYSTEM_PREFIX
+					    "priority class names with '" PRIORITY_SYSTEM_PREFIX
 					    "' prefix are reserved for system use only. error: %s",
 					    why));
 }
