@@ -31,7 +31,8 @@ struct exec_bridge {
 	struct loop *loop;
 	struct sandbox *sandbox;
 	struct exec_session exec;
-	bool alive; /* the session is the sandbox's: it is cancelled when we go */
+	bool alive;    /* the session is the sandbox's: it is cancelled when we go */
+	bool attached; /* to a process that was there before us and outlives us */
 	struct http_request *req;
 	struct stream *stream;
 	struct buf in;    /* frames from the server that are not whole yet */
@@ -190,7 +191,8 @@ static void end_input(struct exec_bridge *it)
 	buf_reset(&it->input);
 	loop_fd_stop(&it->feed);
 	if (is_terminal(it)) { /* its end of input is a character */
-		(void)!write(it->exec.stdin_fd, "\x04", 1);
+		if (!it->attached)
+			(void)!write(it->exec.stdin_fd, "\x04", 1);
 	} else if (it->exec.stdin_fd >= 0) {
 		close(it->exec.stdin_fd);
 		it->exec.stdin_fd = -1;
@@ -432,6 +434,7 @@ void exec_bridge_start(struct exec_bridges *bridges, struct http_request *req,
 	it->req = req;
 	it->bury.on_task = on_bury;
 	it->alive = true;
+	it->attached = !plan->argv;
 	it->exec = (struct exec_session){ .stdin_fd = -1,
 					  .stdout_fd = -1,
 					  .stderr_fd = -1,

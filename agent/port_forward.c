@@ -238,7 +238,7 @@ static void on_event(struct loop_fd *watch, unsigned events)
 /* False: it cannot even begin.  What the connection comes to is told later. */
 static bool begin(struct dial *dial, int family, struct error *err)
 {
-	int fd;
+	int fd = -1;
 
 	if (!open_inside(dial->netns, family, &fd, err))
 		return false;

@@ -38,6 +38,7 @@ struct exec {
 	struct buf in;     /* frames of the node that are not whole yet */
 	struct buf resize; /* JSON that is not whole yet */
 	bool ready, input_ended, said_status;
+	bool left; /* the client: its streams break, and that is no end of input */
 	struct loop_task end;
 };
 
@@ -77,7 +78,7 @@ static void end_input(struct exec *exec)
 {
 	static const char stdin_channel = CLIENT_STDIN;
 
-	if (exec->input_ended)
+	if (exec->input_ended || exec->left)
 		return;
 	exec->input_ended = true;
 	send_frame(exec, NODE_END, str_from(&stdin_channel, 1));
@@ -278,7 +279,10 @@ static void on_client_ready(void *owner)
 
 static void on_client_over(void *owner)
 {
-	finish(owner);
+	struct exec *exec = owner;
+
+	exec->left = true;
+	finish(exec);
 }
 
 static void on_node(void *owner, struct stream *stream, const struct error *err)
@@ -334,7 +338,7 @@ enum step exec_start(struct request *req, struct tunnel *tunnel, struct str cont
 				       .protocol = "mote-exec",
 				       .on_done = on_node };
 	struct exec *exec;
-	unsigned wanted;
+	unsigned wanted = 0;
 
 	if (!read_options(req, &wanted, err) || !client_streams_check(req, err))
 		return STEP_FAIL;
