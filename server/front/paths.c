@@ -3,6 +3,7 @@
  */
 #include "server/front/paths.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -19,6 +20,7 @@
 
 #define KUBERNETES_MINOR "32"
 #define JSON_TYPE        "application/json"
+#define INDEX_MAX        128 /* paths that are told */
 
 static enum step not_found(struct request *req, struct error *err)
 {
@@ -51,29 +53,51 @@ static enum step version_path(struct request *req, struct error *err)
 
 static const char *const checks[] = { "ping", "datastore", "informers" };
 
+static bool is_excluded(const struct request *req, const char *check)
+{
+	for (size_t i = 0; i < req->query_count; i++)
+		if (str_is(req->query[i].name, "exclude") && str_is(req->query[i].value, check))
+			return true;
+	return false;
+}
+
+static bool is_check(struct str name)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(checks); i++)
+		if (str_is(name, checks[i]))
+			return true;
+	return false;
+}
+
+/* All checks of `name` (healthz, livez, readyz), a line each. */
+static void print_checks(const struct request *req, struct str name, struct buf *out)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(checks); i++)
+		buf_add_print(out, "[+]%s %s\n", checks[i],
+			      is_excluded(req, checks[i]) ? "excluded: ok" : "ok");
+	for (size_t i = 0; i < req->query_count; i++)
+		if (str_is(req->query[i].name, "exclude") && !is_check(req->query[i].value))
+			buf_add_print(out,
+				      "warn: some health checks cannot be excluded: no matches for "
+				      "\"" STR_FMT "\"\n",
+				      STR_ARG(req->query[i].value));
+	buf_add_print(out, STR_FMT " check passed\n", STR_ARG(name));
+}
+
 static enum step health_path(struct request *req, struct error *err)
 {
-	struct str path = req->http->path, rest = path, name;
+	struct str rest = req->http->path, name;
 	auto_buf text = BUF_INIT;
 
 	str_cut(&rest, '/');
 	name = str_cut(&rest, '/');
-	if (rest.len > 0) {
-		for (size_t i = 0; i < ARRAY_LENGTH(checks); i++)
-			if (str_is(rest, checks[i])) {
-				reply_text(req, 200, "text/plain; charset=utf-8", STR("ok"));
-				return STEP_DONE;
-			}
+	if (rest.len > 0 && !is_check(rest))
 		return not_found(req, err);
-	}
-	if (!params_find(req, "verbose").at) {
-		http_reply_header(req->http, "X-Content-Type-Options", "nosniff");
-		reply_text(req, 200, "text/plain; charset=utf-8", STR("ok"));
-		return STEP_DONE;
-	}
-	for (size_t i = 0; i < ARRAY_LENGTH(checks); i++)
-		buf_add_print(&text, "[+]%s ok\n", checks[i]);
-	buf_add_print(&text, STR_FMT " check passed\n", STR_ARG(name));
+	if (rest.len == 0 && params_find(req, "verbose").at)
+		print_checks(req, name, &text);
+	else
+		buf_add_text(&text, "ok");
+	http_reply_header(req->http, "X-Content-Type-Options", "nosniff");
 	reply_text(req, 200, "text/plain; charset=utf-8", buf_str(&text));
 	return STEP_DONE;
 }
@@ -84,6 +108,19 @@ static enum step cacerts_path(struct request *req, struct error *err)
 	reply_text(req, 200, "application/x-pem-file",
 		   buf_str(&server_secrets(req->server)->server_ca));
 	return STEP_DONE;
+}
+
+static void drop_text(void *text)
+{
+	free(text);
+}
+
+/* What token verifiers read now and then.  Takes the text. */
+static void reply_public(struct request *req, const char *type, struct buf *text)
+{
+	struct str bytes = buf_str(text);
+
+	reply_ready(req, 200, type, "public, max-age=3600", bytes, buf_take(text), drop_text);
 }
 
 static enum step oidc_path(struct request *req, struct error *err)
@@ -100,7 +137,7 @@ static enum step oidc_path(struct request *req, struct error *err)
 		"[\"public\"],\"id_token_signing_alg_values_supported\":[\"ES256\"]}",
 		plan->cluster_domain, server_secrets(req->server)->address,
 		plan->https_listen_port);
-	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	reply_public(req, JSON_TYPE, &text);
 	return STEP_DONE;
 }
 
@@ -110,7 +147,7 @@ static enum step jwks_path(struct request *req, struct error *err)
 
 	if (!token_print_jwks(server_tokens(req->server), &text, err))
 		return STEP_FAIL;
-	reply_text(req, 200, "application/jwk-set+json", buf_str(&text));
+	reply_public(req, "application/jwk-set+json", &text);
 	return STEP_DONE;
 }
 
@@ -190,16 +227,46 @@ static const struct path_row rows[] = {
 	{ "/", false, index_path },
 };
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The paths of the table, of discovery and of the checks: {"paths": [...]}. */
+static void reply_index(struct request *req, int status)
+{
+	const char **list = arena_get(req->arena, INDEX_MAX * sizeof(*list));
+	auto_buf text = BUF_INIT;
+	size_t count = 0;
+
+	for (size_t i = 0; i + 1 < ARRAY_LENGTH(rows); i++) {
+		list[count++] = rows[i].path;
+		for (size_t k = 0; rows[i].pass == health_path && k < ARRAY_LENGTH(checks); k++)
+			list[count++] = arena_print(req->arena, "%s/%s", rows[i].path, checks[k]);
+	}
+	for (size_t i = 0; discovery_group(i) && count + 2 < INDEX_MAX; i++) {
+		const struct discovery_group *group = discovery_group(i),
+					     *before = i ? discovery_group(i - 1) : NULL;
+
+		if (group->group[0] && (!before || strcmp(before->group, group->group) != 0))
+			list[count++] = arena_print(req->arena, "/apis/%s", group->group);
+		list[count++] =
+			arena_print(req->arena, "/%s%s/%s", group->group[0] ? "apis/" : "api",
+				    group->group, group->version);
+	}
+	assert(count < INDEX_MAX);
+	qsort(list, count, sizeof(*list), by_text);
+	buf_add_text(&text, "{\"paths\":[");
+	for (size_t i = 0; i < count; i++)
+		buf_add_print(&text, "%s\"%s\"", i ? "," : "", list[i]);
+	buf_add_text(&text, "]}");
+	reply_text(req, status, JSON_TYPE, buf_str(&text));
+}
+
 static enum step index_path(struct request *req, struct error *err)
 {
-	auto_buf text = BUF_INIT;
-
 	(void)err;
-	buf_add_text(&text, "{\"paths\":[");
-	for (size_t i = 0; i + 1 < ARRAY_LENGTH(rows); i++)
-		buf_add_print(&text, "%s\"%s\"", i ? "," : "", rows[i].path);
-	buf_add_text(&text, "]}");
-	reply_text(req, 200, JSON_TYPE, buf_str(&text));
+	reply_index(req, 200);
 	return STEP_DONE;
 }
 
@@ -214,5 +281,6 @@ enum step paths_pass(struct request *req, struct error *err)
 		    (rows[i].below && str_starts(path, row) && path.at[row.len] == '/'))
 			return rows[i].pass(req, err);
 	}
-	return not_found(req, err);
+	reply_index(req, 404);
+	return STEP_DONE;
 }

@@ -98,17 +98,20 @@ static bool parse_text(struct request *req, struct json_doc **out, const char **
 	return json_parse(req->http->body, out, duplicate, err);
 }
 
-/* Of a configuration's problems only keys that come twice are found before its types are. */
+/* Of a patch's problems only keys that come twice are found before its types are. */
 static bool check_duplicate(struct request *req, const char *duplicate, struct error *err)
 {
 	const char *note;
 
-	if (!duplicate || req->body_form != BODY_PATCH_APPLY ||
-	    req->params.field_validation == VALIDATION_IGNORE)
+	if (!duplicate || req->params.field_validation == VALIDATION_IGNORE)
 		return true;
 	note = arena_print(req->arena, "duplicate field \"%s\"", duplicate);
 	if (req->params.field_validation == VALIDATION_STRICT)
-		return error_set(err, ERROR_BAD_REQUEST, "error strict decoding YAML: %s", note);
+		return req->body_form == BODY_PATCH_APPLY
+			       ? error_set(err, ERROR_BAD_REQUEST, "error strict decoding YAML: %s",
+					   note)
+			       : error_set(err, ERROR_INVALID,
+					   "patch: Invalid value: strict decoding error: %s", note);
 	request_warn(req, note);
 	return true;
 }
