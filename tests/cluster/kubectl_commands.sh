@@ -86,7 +86,7 @@ test_run_and_look() {
 	like "one" cat "$scratch/taken"
 	like "service/one exposed" k expose pod one --port=80
 	like "*Endpoints:*10.42.*:80*" k describe service one
-	like "*one*Pulled*" k events --for=pod/one
+	like "*Pulled*one*" k events --for=pod/one
 	expect "LAST SEEN" k get events
 	like "one" k get --raw /api/v1/namespaces/default/pods/one:80/proxy/
 	forwards pod/one
