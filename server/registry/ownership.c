@@ -210,7 +210,7 @@ bool ownership_apply(struct changing *change, const struct object *old, const st
 	};
 
 	assert(change->owning);
-	if (!apply_check(change->face, config, err) || (!old && !check_may_create(req, err)))
+	if (!old && !check_may_create(req, err))
 		return false;
 	kept = kept_config(change, config);
 	apply.config = json_root(kept);
@@ -218,6 +218,8 @@ bool ownership_apply(struct changing *change, const struct object *old, const st
 	if (!apply_run(&apply, doc, &made, &change->errors, err))
 		return false;
 	json_set_root(doc, made);
+	if (meta_str(config, "resourceVersion").len == 0)
+		json_remove(meta_of(made), STR("resourceVersion"));
 	change->owning->done = true;
 	*out_doc = take_ptr(&doc);
 	return true;

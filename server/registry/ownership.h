@@ -32,8 +32,9 @@ void ownership_track(const struct changing *change, struct json_doc *doc, const 
 /* Is `now` the same as `old` but for the times of entries?  Then nothing was changed. */
 bool ownership_same(const struct json *now, const struct json *old);
 
-/* `config` applied to old (NULL: it is made, if the user may): the wished object, in the kept form,
- * as the root of *out_doc. */
+/* `config`, which apply_check has passed, applied to old (NULL: it is made, if the user may): the
+ * wished object, in the kept form, as the root of *out_doc.  Its resourceVersion is there only when
+ * config has it: then it is a condition. */
 MUST_CHECK bool ownership_apply(struct changing *change, const struct object *old,
 				const struct json *config, struct json_doc **out_doc,
 				struct error *err);

@@ -6,6 +6,7 @@
  */
 #include <inttypes.h>
 
+#include "api/apply.h"
 #include "api/patch.h"
 #include "base/clock.h"
 #include "server/gate/token.h"
@@ -93,6 +94,44 @@ static bool wished_scale(struct request *req, const struct object *old, struct j
 	return true;
 }
 
+/* Only its names and its type are used. */
+static const struct kind kind_scale = {
+	.group = "autoscaling",
+	.version = "v1",
+	.name = "Scale",
+	.type_name = "io.k8s.api.autoscaling.v1.Scale",
+};
+
+/* What a Scale that is applied says of the object itself. */
+static struct json *scale_config(struct json_doc *doc, const struct kind *kind,
+				 const struct json *scale)
+{
+	struct json *config = json_new_object(doc);
+	struct json *replicas = json_path(scale, "spec", "replicas", NULL);
+	auto_buf version = BUF_INIT;
+
+	kind_api_version(kind, &version);
+	json_put(doc, config, "apiVersion", json_new_str(doc, buf_str(&version)));
+	json_put(doc, config, "kind", json_new_text(doc, kind->name));
+	copy_meta(doc, json_sub_object(doc, config, "metadata"), meta_of(scale));
+	if (replicas)
+		json_put(doc, json_sub_object(doc, config, "spec"), "replicas",
+			 json_clone(doc, replicas));
+	return config;
+}
+
+static bool make_applied_scale(struct changing *change, const struct object *old,
+			       struct json_doc **out_doc, struct error *err)
+{
+	struct request *req = change->of;
+	struct scaling *scaling = req->work;
+	auto_json_doc doc = json_doc_new();
+	const struct json *scale = json_root(scaling->body);
+
+	return apply_check(&kind_scale, scale, err) &&
+	       ownership_apply(change, old, scale_config(doc, change->kind, scale), out_doc, err);
+}
+
 static bool make_scaled(struct changing *change, const struct object *old,
 			struct json_doc **out_doc, struct error *err)
 {
@@ -142,7 +181,9 @@ static enum step scale_write(struct request *req, struct error *err)
 	req->work = scaling;
 	change = change_of_request(req, CHANGE_UPDATE);
 	change->subresource = ""; /* for its rules this is a write of the object */
-	change->make = make_scaled;
+	change->make = req->verb == REQUEST_PATCH && req->body_form == BODY_PATCH_APPLY
+			       ? make_applied_scale
+			       : make_scaled;
 	change->on_done = on_scaled;
 	change_run(change);
 	return STEP_DONE;

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "api/face.h"
+#include "api/apply.h"
 #include "api/patch.h"
 #include "server/registry/body.h"
 #include "server/registry/change.h"
@@ -146,18 +147,13 @@ static bool make_from_config(struct changing *change, const struct object *old,
 	struct request *req = change->of;
 	struct updating *updating = req->work;
 	struct body_wish wish = body_wish_of(change->kind, req->arena);
+	struct json *config = json_root(updating->body);
 	auto_json_doc doc = NULL;
-	struct json *root;
 
-	if (!ownership_apply(change, old, json_root(updating->body), &doc, err) ||
-	    !body_check(req, &wish, doc, err))
+	if (!apply_check(change->face, config, err) ||
+	    !ownership_apply(change, old, config, &doc, err) || !body_check(req, &wish, doc, err) ||
+	    !check_names(req, json_root(doc), err))
 		return false;
-	root = json_root(doc);
-	if (!check_names(req, root, err))
-		return false;
-	/* Only a revision that the configuration has is a condition. */
-	if (meta_str(json_root(updating->body), "resourceVersion").len == 0)
-		json_remove(meta_of(root), STR("resourceVersion"));
 	*out_doc = take_ptr(&doc);
 	return true;
 }
