@@ -10,6 +10,7 @@
  */
 #include <assert.h>
 
+#include "api/priority.h"
 #include "server/registry/body.h"
 #include "server/registry/change.h"
 #include "server/registry/registry_inside.h"
@@ -21,20 +22,34 @@ struct removing {
 	struct collecting *collecting;
 };
 
-static bool check_protected(const struct changing *change, struct error *err)
+/* The system's own: they come back at the next start, and nobody expects them gone until then. */
+static bool is_protected(const struct changing *change, const char **out_words)
 {
 	static const char *const names[] = { "default", "kube-system", "kube-public",
 					     "kube-node-lease" };
 
-	if (strcmp(change->kind->name, "Namespace") != 0)
-		return true;
+	*out_words = "this namespace may not be deleted";
 	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-		if (str_is(change->name, names[i]))
-			return error_set(
-				err, ERROR_FORBIDDEN,
-				"namespaces \"%s\" is forbidden: this namespace may not be deleted",
-				names[i]);
-	return true;
+		if (strcmp(change->kind->name, "Namespace") == 0 && str_is(change->name, names[i]))
+			return true;
+	*out_words = "this is a system priority class and cannot be deleted";
+	for (const struct priority_class *at = priority_system_classes; at->name; at++)
+		if (strcmp(change->kind->name, "PriorityClass") == 0 &&
+		    str_is(change->name, at->name))
+			return true;
+	return false;
+}
+
+static bool check_protected(const struct changing *change, struct error *err)
+{
+	auto_buf resource = BUF_INIT;
+	const char *words;
+
+	if (!is_protected(change, &words))
+		return true;
+	kind_resource(change->kind, &resource);
+	return error_set(err, ERROR_FORBIDDEN, "%s \"" STR_FMT "\" is forbidden: %s",
+			 buf_text(&resource), STR_ARG(change->name), words);
 }
 
 static bool make_marked(struct changing *change, const struct object *old,
