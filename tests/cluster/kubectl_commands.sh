@@ -61,7 +61,7 @@ test_create_of_each_sort() {
 	like "service/outside created" k -n made create service externalname outside --external-name=example.test
 	like "serviceaccount/robot created" k -n made create serviceaccount robot
 	like "ey*.*.*" k -n made create token robot --duration=20m
-	like "quota*created" k -n made create quota quota --hard=pods=100
+	like "resourcequota/quota created" k -n made create quota quota --hard=pods=100
 	like "poddisruptionbudget.policy/p created" k -n made create poddisruptionbudget p --selector=app=d --min-available=1
 	like "priorityclass.scheduling.k8s.io/high created" k create priorityclass high --value=1000
 	like "ingress.networking.k8s.io/i created" k -n made create ingress i --rule='a.test/*=clusterip:80'
@@ -170,9 +170,9 @@ test_objects_from_files() {
 	like "configmap/filed annotated" k annotate configmap filed n=o
 	like "configmap/filed edited" shell 'KUBE_EDITOR="sed -i s/first/second/" k edit configmap filed'
 	like "second" k get configmap filed -o 'jsonpath={.data.x}'
+	like '*"k":"w"*' k apply view-last-applied configmap/filed -o json
 	like "configmap/filed replaced" k replace -f "$scratch/cm.yaml"
 	like "configmap/filed serverside-applied" k apply --server-side --force-conflicts -f "$scratch/cm.yaml"
-	like '*"k":"w"*' k apply view-last-applied -f "$scratch/cm.yaml" -o json
 	like 'configmap "filed" deleted' k delete -f "$scratch/cm.yaml"
 	mkdir -p "$scratch/kustom"
 	cp "$scratch/cm.yaml" "$scratch/kustom/"

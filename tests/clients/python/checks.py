@@ -153,7 +153,7 @@ def server_side_apply(ns):
 
     apply({"a": "1"}, "python")
     after = apply({"b": "2"}, "python")
-    assert after.data.to_dict() == {"b": "2"}, after.data
+    assert after.to_dict()["data"] == {"b": "2"}, after
     try:
         apply({"b": "3"}, "another")
     except dynamic.exceptions.ConflictError:
