@@ -29,22 +29,39 @@ void cells_container_images(const struct json *object, struct buf *out)
 
 void cells_selector(const struct json *object, struct buf *out)
 {
+	const struct json *wish = json_path(object, "spec", "selector", NULL);
 	struct selector *selector;
 	struct error unused;
+	size_t before = out->len;
 
-	if (!selector_from_json(json_path(object, "spec", "selector", NULL), &selector, &unused))
+	if (!selector_from_json(wish, &selector, &unused)) {
+		buf_add_text(out, "<error>");
 		return;
+	}
 	selector_print(selector, out);
 	selector_free(selector);
+	if (out->len == before)
+		buf_add_text(out, "<none>");
 }
 
 void cells_map(const struct json *map, struct buf *out)
 {
-	if (json_count(map) == 0)
+	auto_json_doc doc = json_doc_new();
+	struct json *sorted = json_clone(doc, map);
+
+	if (json_count(map) == 0) {
 		buf_add_text(out, "<none>");
-	for (struct json_iter it = json_iter(map); json_next(&it);)
+		return;
+	}
+	json_sort_keys(sorted);
+	for (struct json_iter it = json_iter(sorted); json_next(&it);)
 		buf_add_print(out, "%s" STR_FMT "=" STR_FMT, it.index ? "," : "", STR_ARG(it.key),
 			      STR_ARG(json_str(it.value)));
+}
+
+void cells_or_unset(const struct json *value, struct buf *out)
+{
+	buf_add_str(out, value ? json_str(value) : STR("<unset>"));
 }
 
 void cells_age(struct str time, struct buf *out)

@@ -8,7 +8,8 @@ extern const struct kind kind_configmap, kind_endpointslice, kind_event, kind_le
 	kind_node, kind_pod, kind_replicaset, kind_secret, kind_service, kind_serviceaccount,
 	kind_deployment;
 extern const struct kind kind_binding, kind_componentstatus, kind_endpoints, kind_limitrange,
-	kind_podtemplate, kind_replicationcontroller, kind_resourcequota;
+	kind_persistentvolume, kind_persistentvolumeclaim, kind_podtemplate,
+	kind_replicationcontroller, kind_resourcequota;
 extern const struct kind kind_controllerrevision, kind_cronjob, kind_daemonset, kind_hpa,
 	kind_hpa_v1, kind_job, kind_poddisruptionbudget, kind_priorityclass, kind_runtimeclass,
 	kind_statefulset;
@@ -27,6 +28,8 @@ const struct kind *const kind_list[] = {
 	&kind_limitrange,
 	&kind_namespace,
 	&kind_node,
+	&kind_persistentvolumeclaim,
+	&kind_persistentvolume,
 	&kind_pod,
 	&kind_podtemplate,
 	&kind_replicationcontroller,
