@@ -2,6 +2,27 @@
  * kind_csistoragecapacity.c - CSIStorageCapacity: how much a storage driver has left somewhere.
  */
 #include "api/validate.h"
+#include "api/validate_values.h"
+
+static void validate(const struct kind_work *work)
+{
+	static const char *const kept[] = { "nodeTopology", "storageClassName" };
+	const struct json *capacity = json_get(work->object, "capacity");
+
+	if (work->old) {
+		for (size_t i = 0; i < ARRAY_LENGTH(kept); i++)
+			validate_immutable(work, kept[i], json_get(work->object, kept[i]),
+					   json_get(work->old, kept[i]));
+		return;
+	}
+	if (json_get(work->object, "nodeTopology"))
+		validate_label_selector(work, json_get(work->object, "nodeTopology"),
+					"nodeTopology");
+	values_name(work, "storageClassName", json_get(work->object, "storageClassName"),
+		    name_subdomain);
+	if (str_starts(json_str(capacity), STR("-")))
+		validate_invalid(work, "capacity", capacity, "must be greater than or equal to 0");
+}
 
 static void print_capacity(const struct json *object, struct buf *out)
 {
@@ -27,5 +48,6 @@ const struct kind kind_csistoragecapacity = {
 	.needs_revision = true,
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,
+	.validate = validate,
 	.columns = columns,
 };
