@@ -46,6 +46,8 @@
 /* One unpacked layer and its entries: a bomb stops here. */
 #define LIMIT_LAYER_BYTES   (8ull * 1024 * 1024 * 1024)
 #define LIMIT_LAYER_ENTRIES 1000000
+/* Evictions that a budget has paid for and its controller has not counted yet; as the real one. */
+#define LIMIT_DISRUPTED_PODS 2000
 /* One configuration or token file. */
 #define LIMIT_CONFIG_FILE (1024u * 1024)
 

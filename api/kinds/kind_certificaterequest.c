@@ -4,6 +4,162 @@
 #include "api/object.h"
 #include "api/table.h"
 #include "api/validate.h"
+#include "base/clock.h"
+
+/* --- the verdict and the certificate --- */
+
+static bool is_verdict(struct str type)
+{
+	return str_is(type, "Approved") || str_is(type, "Denied");
+}
+
+static void on_create(const struct kind_work *work)
+{
+	json_put(work->doc, work->object, "status", json_new_object(work->doc));
+}
+
+/* A new condition gets its times; one whose status stays keeps the time of its last change. */
+static void stamp_conditions(const struct kind_work *work)
+{
+	char now[CLOCK_TEXT];
+
+	clock_print(clock_wall_s(), now);
+	for (struct json_iter it = json_iter(json_path(work->object, "status", "conditions", NULL));
+	     json_next(&it);) {
+		const struct json *old =
+			meta_condition(work->old, json_str(json_get(it.value, "type")));
+		const struct json *kept =
+			json_equal(json_get(old, "status"), json_get(it.value, "status"))
+				? json_get(old, "lastTransitionTime")
+				: NULL;
+
+		if (json_type(json_get(it.value, "lastUpdateTime")) != JSON_STRING)
+			json_put(work->doc, it.value, "lastUpdateTime",
+				 json_new_text(work->doc, now));
+		if (json_type(json_get(it.value, "lastTransitionTime")) != JSON_STRING)
+			json_put(work->doc, it.value, "lastTransitionTime",
+				 kept ? json_clone(work->doc, kept)
+				      : json_new_text(work->doc, now));
+	}
+}
+
+/* Those who sign write the status: the verdict stays what it was. */
+static void keep_verdict(const struct kind_work *work)
+{
+	struct json *status = json_sub_object(work->doc, work->object, "status");
+
+	for (struct json_iter it = json_iter(json_path(work->old, "status", "conditions", NULL));
+	     json_next(&it);) {
+		struct str type = json_str(json_get(it.value, "type"));
+
+		if (is_verdict(type) && !meta_condition(work->object, type))
+			json_append(json_sub_array(work->doc, status, "conditions"),
+				    json_clone(work->doc, it.value));
+	}
+}
+
+static void on_update(const struct kind_work *work)
+{
+	if (work->subresource[0] == '\0')
+		json_put(work->doc, work->object, "spec",
+			 json_clone(work->doc, json_get(work->old, "spec")));
+	if (strcmp(work->subresource, "status") == 0)
+		keep_verdict(work);
+	if (work->subresource[0])
+		stamp_conditions(work);
+}
+
+static void check_conditions(const struct kind_work *work)
+{
+	for (struct json_iter it = json_iter(json_path(work->object, "status", "conditions", NULL));
+	     json_next(&it);) {
+		struct str type = json_str(json_get(it.value, "type")),
+			   status = json_str(json_get(it.value, "status"));
+		const char *path = field_path(work->errors, "status.conditions[%zu]", it.index);
+
+		if (type.len == 0)
+			validate_required(work, field_path(work->errors, "%s.type", path), "");
+		if (status.len == 0)
+			validate_required(work, field_path(work->errors, "%s.status", path), "");
+		else if ((is_verdict(type) || str_is(type, "Failed")) && !str_is(status, "True"))
+			field_errors_add(work->errors, FIELD_NOT_SUPPORTED,
+					 field_path(work->errors, "%s.status", path),
+					 field_value(work->errors, json_get(it.value, "status")),
+					 "supported values: \"True\"");
+	}
+	if (meta_condition(work->object, STR("Approved")) &&
+	    meta_condition(work->object, STR("Denied")))
+		field_errors_add(work->errors, FIELD_INVALID, "status.conditions", "\"Denied\"",
+				 "Approved and Denied conditions are mutually exclusive");
+}
+
+static void check_verdict(const struct kind_work *work)
+{
+	static const char *const types[] = { "Approved", "Denied", "Failed" };
+	bool deciding = strcmp(work->subresource, "approval") == 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+		bool old = meta_condition(work->old, str_of(types[i])),
+		     now = meta_condition(work->object, str_of(types[i]));
+		bool may_add = is_verdict(str_of(types[i])) ? deciding : !deciding;
+
+		if (old && !now)
+			field_errors_add(
+				work->errors, FIELD_FORBIDDEN, "status.conditions", NULL,
+				field_path(work->errors,
+					   "updates may not remove a condition of type \"%s\"",
+					   types[i]));
+		else if (!old && now && !may_add)
+			field_errors_add(
+				work->errors, FIELD_FORBIDDEN, "status.conditions", NULL,
+				field_path(work->errors,
+					   "updates may not add a condition of type \"%s\"",
+					   types[i]));
+	}
+}
+
+static void check_request(const struct kind_work *work)
+{
+	const struct json *spec = json_get(work->object, "spec");
+	const struct json *seconds = json_get(spec, "expirationSeconds");
+	auto_buf text = BUF_INIT;
+
+	if (!buf_add_base64_decoded(&text, json_str(json_get(spec, "request"))) ||
+	    !strstr(buf_text(&text), "-----BEGIN CERTIFICATE REQUEST-----"))
+		validate_invalid(work, "spec.request", json_get(spec, "request"),
+				 "PEM block type must be CERTIFICATE REQUEST");
+	if (json_count(json_get(spec, "usages")) == 0)
+		validate_required(work, "spec.usages", "");
+	if (seconds && json_int(seconds) < 600)
+		validate_invalid(work, "spec.expirationSeconds", seconds,
+				 "may not specify a duration less than 600 seconds (10 minutes)");
+}
+
+static void check_signer(const struct kind_work *work)
+{
+	const struct json *value = json_path(work->object, "spec", "signerName", NULL);
+	struct str rest = json_str(value), domain = str_cut(&rest, '/');
+
+	if (json_str(value).len == 0)
+		validate_required(work, "spec.signerName", "");
+	else if (rest.len == 0 || str_find(rest, '/') >= 0 || str_find(domain, '.') < 0)
+		validate_invalid(work, "spec.signerName", value,
+				 "must be a fully qualified domain and path of the form "
+				 "'example.com/signer-name'");
+}
+
+static void validate(const struct kind_work *work)
+{
+	if (!work->old) {
+		check_request(work);
+		check_signer(work);
+		return;
+	}
+	check_verdict(work);
+	check_conditions(work);
+}
+
+/* --- columns --- */
 
 static void print_signer(const struct json *object, struct buf *out)
 {
@@ -61,6 +217,9 @@ const struct kind kind_certificaterequest = {
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,
 	.subresources = subresources,
+	.on_create = on_create,
+	.on_update = on_update,
+	.validate = validate,
 	.field_labels = field_labels,
 	.columns = columns,
 };

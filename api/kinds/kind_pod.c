@@ -234,10 +234,48 @@ static bool check_counts(const struct kind_work *work)
 	return work->errors->count == before;
 }
 
+/* Debugging containers come and never go. */
+static void check_ephemeral(const struct kind_work *work)
+{
+	const struct json *now = json_path(work->object, "spec", "ephemeralContainers", NULL);
+	struct json_iter old = json_iter(json_path(work->old, "spec", "ephemeralContainers", NULL));
+
+	while (json_next(&old)) {
+		const struct json *same = NULL;
+
+		for (struct json_iter it = json_iter(now); json_next(&it);)
+			if (json_equal(json_get(it.value, "name"), json_get(old.value, "name")))
+				same = it.value;
+		if (!same || !json_equal(same, old.value))
+			field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.ephemeralContainers",
+					 NULL,
+					 field_path(work->errors,
+						    "existing ephemeral containers \"" STR_FMT
+						    "\" may not be %s",
+						    STR_ARG(json_str(json_get(old.value, "name"))),
+						    same ? "changed" : "removed"));
+	}
+}
+
+/* Other amounts may not make another class of it. */
+static void check_resize(const struct kind_work *work)
+{
+	const char *class = qos_class(json_get(work->object, "spec"));
+
+	if (strcmp(class, qos_class(json_get(work->old, "spec"))) != 0)
+		field_errors_add(work->errors, FIELD_INVALID, "spec",
+				 field_path(work->errors, "\"%s\"", class),
+				 "Pod QOS Class may not change as a result of resizing");
+}
+
 static void validate(const struct kind_work *work)
 {
 	if (strcmp(work->subresource, "status") == 0)
 		return;
+	if (strcmp(work->subresource, "ephemeralcontainers") == 0)
+		check_ephemeral(work);
+	if (strcmp(work->subresource, "resize") == 0)
+		check_resize(work);
 	if (work->old && !check_counts(work))
 		return;
 	validate_pod_spec(work, json_get(work->object, "spec"), "spec");
@@ -508,12 +546,14 @@ static const struct field_label field_labels[] = {
 static const struct subresource subresources[] = {
 	{ "attach", "PodAttachOptions", "", "v1", VERB_GET | VERB_CREATE },
 	{ "binding", "Binding", "", "v1", VERB_CREATE },
+	{ .name = "ephemeralcontainers", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ "eviction", "Eviction", "policy", "v1", VERB_CREATE },
 	{ "exec", "PodExecOptions", "", "v1", VERB_GET | VERB_CREATE },
 	{ .name = "log", .verbs = VERB_GET },
 	{ "portforward", "PodPortForwardOptions", "", "v1", VERB_GET | VERB_CREATE },
 	{ "proxy", "PodProxyOptions", "", "v1",
 	  VERB_GET | VERB_CREATE | VERB_UPDATE | VERB_PATCH | VERB_DELETE },
+	{ .name = "resize", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ 0 },
 };

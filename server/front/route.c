@@ -183,6 +183,12 @@ static bool take_resource(struct request *req, const struct path *path, size_t a
 			       ? true
 			       : not_allowed(err);
 	}
+	if (namespaced && group.len == 0 && path->count == at + 1 &&
+	    str_is(path->segments[at], "bindings")) { /* the older form of pods/binding */
+		req->kind = kind_find(group, version, STR("pods"));
+		req->subresource = STR("binding");
+		return take_subresource(req, err) && take_verb(req, err);
+	}
 	req->kind = kind_find(group, version, path->segments[at]);
 	if (!req->kind || (namespaced && !req->kind->namespaced))
 		return not_found(err);

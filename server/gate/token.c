@@ -86,47 +86,72 @@ static const struct kind *core_kind(const char *name)
 	return kind_find_name(STR("v1"), str_of(name));
 }
 
-/* The pod that the token is bound to: it must exist, use this account and have the uid that was
- * named. */
-static bool bind_pod(struct request *req, const struct issue *issue, struct json_doc *doc,
+static struct json *put_ref(struct json_doc *doc, struct json *facts, const char *field,
+			    const struct object *object)
+{
+	struct json *part = json_sub_object(doc, facts, field);
+
+	json_put(doc, part, "name", json_new_str(doc, object_name(object)));
+	json_put(doc, part, "uid", json_new_str(doc, object_uid(object)));
+	return part;
+}
+
+/* A pod's token tells its node too; the node's uid if it is there. */
+static bool bind_pod(struct request *req, const struct object *pod, struct json_doc *doc,
 		     struct json *facts, struct error *err)
 {
-	const struct json *bound = json_get(issue->spec, "boundObjectRef");
-	struct str name = json_str(json_get(bound, "name")), uid = json_str(json_get(bound, "uid"));
-	const struct object *pod;
-	struct json *part;
+	const struct json *spec = json_get(object_json(pod), "spec");
+	const struct json *node_name = json_get(spec, "nodeName");
+	const struct object *node;
 
-	if (!bound)
-		return true;
-	if (!str_is(json_str(json_get(bound, "kind")), "Pod"))
-		return error_set(err, ERROR_INVALID,
-				 "TokenRequest \"\" is invalid: spec.boundObjectRef.kind: "
-				 "Unsupported value: \"" STR_FMT "\": supported values: \"Pod\"",
-				 STR_ARG(json_str(json_get(bound, "kind"))));
-	pod = registry_find(server_registry(req->server), core_kind("Pod"), req->namespace, name);
-	if (!pod)
-		return status_not_found(err, core_kind("Pod"), name);
-	if (uid.len > 0 && !str_equal(uid, object_uid(pod)))
-		return error_set(err, ERROR_CONFLICT,
-				 "Operation cannot be fulfilled on pods \"" STR_FMT
-				 "\": the UID in the bound object "
-				 "reference (" STR_FMT
-				 ") does not match the UID in record. The object might have been "
-				 "deleted and then recreated",
-				 STR_ARG(name), STR_ARG(uid));
-	if (!str_equal(json_str(json_path(object_json(pod), "spec", "serviceAccountName", NULL)),
-		       req->name))
+	if (!str_equal(json_str(json_get(spec, "serviceAccountName")), req->name))
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "cannot bind token for serviceaccount \"" STR_FMT
 				 "\" to pod running with different "
 				 "serviceaccount name",
 				 STR_ARG(req->name));
-	part = json_sub_object(doc, facts, "pod");
-	json_put(doc, part, "name", json_new_str(doc, object_name(pod)));
-	json_put(doc, part, "uid", json_new_str(doc, object_uid(pod)));
-	part = json_sub_object(doc, facts, "node");
-	json_put(doc, part, "name",
-		 json_clone(doc, json_path(object_json(pod), "spec", "nodeName", NULL)));
+	put_ref(doc, facts, "pod", pod);
+	if (json_str(node_name).len == 0)
+		return true;
+	node = registry_find(server_registry(req->server), core_kind("Node"), STR_NONE,
+			     json_str(node_name));
+	json_put(doc, json_sub_object(doc, facts, "node"), "name", json_clone(doc, node_name));
+	if (node)
+		put_ref(doc, facts, "node", node);
+	return true;
+}
+
+/* What the token is bound to must exist and have the uid that was named. */
+static bool bind_object(struct request *req, const struct issue *issue, struct json_doc *doc,
+			struct json *facts, struct error *err)
+{
+	const struct json *bound = json_get(issue->spec, "boundObjectRef");
+	struct str kind = json_str(json_get(bound, "kind")), uid = json_str(json_get(bound, "uid")),
+		   name = json_str(json_get(bound, "name"));
+	bool is_node = str_is(kind, "Node");
+	const struct object *object;
+
+	if (!bound)
+		return true;
+	if (!str_is(kind, "Pod") && !str_is(kind, "Secret") && !is_node)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "cannot bind token to object of type " STR_FMT ", Kind=" STR_FMT,
+				 STR_ARG(json_str(json_get(bound, "apiVersion"))), STR_ARG(kind));
+	kind = str_is(kind, "Pod") ? STR("Pod") : is_node ? STR("Node") : STR("Secret");
+	object = registry_find(server_registry(req->server), core_kind(kind.at),
+			       is_node ? STR_NONE : req->namespace, name);
+	if (!object)
+		return status_not_found(err, core_kind(kind.at), name);
+	if (uid.len > 0 && !str_equal(uid, object_uid(object)))
+		return error_set(err, ERROR_CONFLICT,
+				 "Operation cannot be fulfilled on " STR_FMT " \"" STR_FMT
+				 "\": the UID in the bound object reference (" STR_FMT
+				 ") does not match the UID in record. The object might have been "
+				 "deleted and then recreated",
+				 STR_ARG(kind), STR_ARG(name), STR_ARG(uid));
+	if (str_is(kind, "Pod"))
+		return bind_pod(req, object, doc, facts, err);
+	put_ref(doc, facts, is_node ? "node" : "secret", object);
 	return true;
 }
 
@@ -161,7 +186,7 @@ static bool print_token(struct request *req, const struct issue *issue, struct b
 	json_put(doc, claims, "jti", json_new_text(doc, id));
 	facts = json_sub_object(doc, claims, "kubernetes.io");
 	json_put(doc, facts, "namespace", json_new_str(doc, req->namespace));
-	if (!bind_pod(req, issue, doc, facts, err))
+	if (!bind_object(req, issue, doc, facts, err))
 		return false;
 	account = json_sub_object(doc, facts, "serviceaccount");
 	json_put(doc, account, "name", json_new_str(doc, req->name));
@@ -172,6 +197,60 @@ static bool print_token(struct request *req, const struct issue *issue, struct b
 				STR_ARG(req->namespace), STR_ARG(req->name)));
 	json_print(claims, &text);
 	return pki_sign_jwt(tokens->signer, buf_str(&text), out, err);
+}
+
+/* Only its names are used: in the Status of a refusal. */
+static const struct kind request_kind = { .group = "authentication.k8s.io",
+					  .version = "v1",
+					  .name = "TokenRequest",
+					  .plural = "tokenrequests" };
+
+static void check_same(struct field_errors *errors, const struct json *wish, const char *field,
+		       struct str wanted)
+{
+	const struct json *value = json_get(meta_of(wish), field);
+
+	if (json_str(value).len > 0 && !str_equal(json_str(value), wanted))
+		field_errors_add(errors, FIELD_INVALID, field_path(errors, "metadata.%s", field),
+				 field_value(errors, value),
+				 field_path(errors,
+					    "must match the service account %s if specified",
+					    field));
+}
+
+static bool check_wish(struct request *req, const struct json *wish, int64_t seconds,
+		       struct error *err)
+{
+	struct field_errors *errors = arena_zero(req->arena, sizeof(*errors));
+	struct status_about *about = arena_zero(req->arena, sizeof(*about));
+
+	errors->arena = req->arena;
+	*about =
+		(struct status_about){ .kind = &request_kind, .name = req->name, .causes = errors };
+	check_same(errors, wish, "name", req->name);
+	check_same(errors, wish, "namespace", req->namespace);
+	if (seconds < SECONDS_MIN)
+		field_errors_add(errors, FIELD_INVALID, "spec.expirationSeconds",
+				 field_path(errors, "%" PRId64, seconds),
+				 "may not specify a duration less than 10 minutes");
+	else if (seconds > UINT32_MAX)
+		field_errors_add(errors, FIELD_INVALID, "spec.expirationSeconds",
+				 field_path(errors, "%" PRId64, seconds),
+				 "may not specify a duration larger than 2^32 seconds");
+	req->about = errors->count > 0 ? about : NULL;
+	return status_invalid(err, &request_kind, req->name, errors);
+}
+
+/* The answer names the account. */
+static void put_names(struct request *req, struct json_doc *doc)
+{
+	struct json *metadata = json_sub_object(doc, json_root(doc), "metadata");
+	char now[CLOCK_TEXT];
+
+	clock_print(clock_wall_s(), now);
+	json_put(doc, metadata, "name", json_new_str(doc, req->name));
+	json_put(doc, metadata, "namespace", json_new_str(doc, req->namespace));
+	json_put(doc, metadata, "creationTimestamp", json_new_text(doc, now));
 }
 
 enum step token_request_pass(struct request *req, struct error *err)
@@ -198,19 +277,13 @@ enum step token_request_pass(struct request *req, struct error *err)
 	issue.spec = spec;
 	wished = json_get(spec, "expirationSeconds");
 	issue.seconds = wished ? json_int(wished) : SECONDS_FALLBACK;
-	if (issue.seconds < SECONDS_MIN || issue.seconds > UINT32_MAX) {
-		error_set(err, ERROR_INVALID,
-			  "TokenRequest.authentication.k8s.io \"\" is invalid: "
-			  "spec.expirationSeconds: Invalid value: %" PRId64
-			  ": may not specify a duration less than 10 minutes or longer than 2^32 "
-			  "seconds",
-			  issue.seconds);
+	if (!check_wish(req, json_root(doc), issue.seconds, err))
 		return STEP_FAIL;
-	}
 	if (!print_token(req, &issue, &token, err))
 		return STEP_FAIL;
 	clock_print(clock_wall_s() + issue.seconds, expires);
 	json_put(doc, spec, "expirationSeconds", json_new_int(doc, issue.seconds));
+	put_names(req, doc);
 	status = json_sub_object(doc, json_root(doc), "status");
 	json_put(doc, status, "token", json_new_str(doc, buf_str(&token)));
 	json_put(doc, status, "expirationTimestamp", json_new_text(doc, expires));
@@ -287,6 +360,7 @@ static bool check_claims(struct server *server, const struct json *claims, struc
 {
 	struct tokens *tokens = server_tokens(server);
 	const struct json *facts = json_get(claims, "kubernetes.io"), *pod = json_get(facts, "pod");
+	const struct json *secret = json_get(facts, "secret"), *node = json_get(facts, "node");
 	struct str namespace = json_str(json_get(facts, "namespace"));
 	int64_t now = clock_wall_s();
 
@@ -300,6 +374,10 @@ static bool check_claims(struct server *server, const struct json *claims, struc
 		return refuse(err, "the service account is gone");
 	if (pod && !check_alive(server, "Pod", namespace, pod))
 		return refuse(err, "the pod of the token is gone");
+	if (secret && !check_alive(server, "Secret", namespace, secret))
+		return refuse(err, "the secret of the token is gone");
+	if (!pod && node && !check_alive(server, "Node", STR_NONE, node))
+		return refuse(err, "the node of the token is gone");
 	return true;
 }
 

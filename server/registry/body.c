@@ -146,7 +146,7 @@ static bool check_said(struct json *root, const struct body_wish *wish, struct e
 				 wish->kind);
 	if (kind.len == 0)
 		kind = str_of(wish->kind);
-	if (version.len == 0)
+	if (version.len == 0 || (wish->old_version && str_is(version, wish->old_version)))
 		version = str_of(wish->api_version);
 	if (str_is(kind, wish->kind) && str_is(version, wish->api_version))
 		return true;

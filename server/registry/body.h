@@ -9,6 +9,7 @@
 struct body_wish {
 	const char *type_name;   /* field table; NULL = not checked       */
 	const char *api_version; /* what the body must say, or say nothing */
+	const char *old_version; /* ... or this, which means the same; or NULL */
 	const char *kind;
 };
 

@@ -139,7 +139,7 @@ test_generation() {
 	await 5 eval "k get deploy gen -o yaml | grep -q 'deployment.kubernetes.io/revision'"
 	told 200 '"generation":1' PATCH $path '{"metadata":{"labels":{"x":"y"}}}' $merge
 	told 200 '"generation":2' PATCH $path '{"metadata":{"annotations":{"x":"y"}}}' $merge
-	told 200 '"generation":2' PATCH $path/status '{"metadata":{"annotations":{"z":"y"},"labels":{"no":"no"}},"spec":{"replicas":9},"status":{"replicas":0,"collisionCount":7}}' $merge
+	told 200 '"generation":2' PATCH $path/status '{"metadata":{"annotations":{"z":"y"},"labels":{"no":"no"}},"spec":{"replicas":9},"status":{"collisionCount":7}}' $merge
 	holds metadata.annotations.z y metadata.labels.no "" spec.replicas 1 status.collisionCount 7
 	told 200 '"generation":3' PATCH $path '{"spec":{"replicas":0},"status":{"collisionCount":9}}' $merge
 	[ "$(field status.collisionCount)" != 9 ]
@@ -286,6 +286,167 @@ test_patches() {
 	told 400 'unrecognized patch directive' PATCH $path '{"data":{"$patch":"what"}}' $strategic
 	told 200 '"data":{"b":"2"}' PATCH $path '{"data":{"$patch":"replace","b":"2"}}' $strategic
 	told 404 'configmaps \"none\" not found' PATCH $core/configmaps/none '{}' $merge
+}
+
+test_scale() {
+	local path=$apps/statefulsets/scaled core_path=$apps/deployments/scaled strategic=application/strategic-merge-patch+json
+	local rest='"selector":{"matchLabels":{"app":"s","tier":"x"}},"template":{"metadata":{"labels":{"app":"s","tier":"x"}},"spec":{"schedulerName":"none","containers":[{"name":"c","image":"i"}]}}'
+	told 201 '"kind":"StatefulSet"' POST $apps/statefulsets "{\"metadata\":{\"name\":\"scaled\"},\"spec\":{\"serviceName\":\"s\",\"replicas\":2,$rest}}"
+	told 201 '"kind":"Deployment"' POST $apps/deployments "{\"metadata\":{\"name\":\"scaled\"},\"spec\":{\"replicas\":0,$rest}}"
+	told 200 '"kind":"Scale"' GET $path/scale
+	holds apiVersion autoscaling/v1 spec.replicas 2 status.selector app=s,tier=x metadata.name scaled
+	told 200 '"replicas":3' PATCH $path/scale '{"spec":{"replicas":3}}' $merge
+	told 200 '"replicas":4' PATCH $path/scale '{"spec":{"replicas":4}}' $strategic
+	told 200 '"replicas":5' PATCH $path/scale '[{"op":"replace","path":"/spec/replicas","value":5}]' application/json-patch+json
+	told 200 '"replicas":6' PUT $path/scale '{"metadata":{"name":"scaled"},"spec":{"replicas":6}}'
+	told 409 'statefulsets.apps \"scaled\": the object has been modified' PUT $path/scale '{"metadata":{"name":"scaled","resourceVersion":"1"},"spec":{"replicas":6}}'
+	told 422 'Scale.autoscaling \"scaled\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0' \
+		PATCH $path/scale '{"spec":{"replicas":-1}}' $merge
+	holds details.kind Scale details.group autoscaling details.causes.0.field spec.replicas
+	told 400 'does not match the name on the URL' PUT $path/scale '{"metadata":{"name":"other"},"spec":{"replicas":6}}'
+	told 200 '"replicas":9' PATCH "$path/scale?dryRun=All" '{"spec":{"replicas":9}}' $merge
+	told 200 '"replicas":6' GET $path
+	expect scaled k scale statefulset scaled --replicas=1 --current-replicas=6
+	told 200 '"replicas":1' GET $path/scale
+	told 404 'deployments.apps \"none\" not found' GET $apps/deployments/none/scale
+	told 200 '"kind":"Scale"' GET $core_path/scale
+	ask DELETE $path
+	ask DELETE $core_path
+}
+
+pod() { # NAME [fields of spec] [fields of metadata]
+	ask POST $core/pods "{\"metadata\":{\"name\":\"$1\"${3:+,$3}},\"spec\":{\"schedulerName\":\"none\"${2:+,$2},\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
+}
+
+test_binding() {
+	pod bound
+	told 422 'Binding \"bound\" is invalid: target.name: Required value' POST $core/pods/bound/binding '{"metadata":{"name":"bound"},"target":{}}'
+	holds details.kind Binding details.causes.0.field target.name
+	told 422 'target.kind: Unsupported value: \"Pod\": supported values: \"Node\", \"<empty>\"' \
+		POST $core/pods/bound/binding '{"metadata":{"name":"bound"},"target":{"kind":"Pod","name":"n"}}'
+	told 201 '"status":"Success"' POST "$core/pods/bound/binding?dryRun=All" '{"metadata":{"name":"bound"},"target":{"kind":"Node","name":"n"}}'
+	told 201 '"status":"Success"' POST $core/pods/bound/binding \
+		'{"metadata":{"name":"bound","annotations":{"a":"b"},"labels":{"l":"m"}},"target":{"kind":"Node","name":"n"}}'
+	told 200 '"nodeName":"n"' GET $core/pods/bound
+	holds metadata.annotations.a b metadata.labels.l m status.conditions.0.type PodScheduled
+	told 409 'pods/binding \"bound\": pod bound is already assigned to node \"n\"' \
+		POST $core/pods/bound/binding '{"metadata":{"name":"bound"},"target":{"name":"o"}}'
+	holds details.kind pods/binding
+	pod gated '"schedulingGates":[{"name":"t.io/g"}]'
+	told 409 'pod gated has non-empty .spec.schedulingGates' POST $core/bindings '{"metadata":{"name":"gated"},"target":{"name":"n"}}'
+	pod older
+	told 201 '"status":"Success"' POST $core/bindings '{"metadata":{"name":"older"},"target":{"name":"n"}}'
+	told 404 'pods \"none\" not found' POST $core/bindings '{"metadata":{"name":"none"},"target":{"name":"n"}}'
+	told 405 'does not allow this method' GET $core/bindings
+	k delete pod --force bound gated older
+}
+
+evict() { # NAME [options]
+	echo "{\"apiVersion\":\"policy/v1\",\"kind\":\"Eviction\",\"metadata\":{\"name\":\"$1\"}${2:+,$2}}"
+}
+
+test_eviction_and_budgets() {
+	local budgets=/apis/policy/v1/namespaces/default/poddisruptionbudgets ready='{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}'
+	for name in ev1 ev2; do
+		pod $name '"nodeName":"n"' '"labels":{"app":"ev"}'
+		ask PATCH $core/pods/$name/status "$ready" $merge
+	done
+	told 201 PodDisruptionBudget POST $budgets '{"metadata":{"name":"b"},"spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"ev"}}}}'
+	told 429 'Cannot evict pod as it would violate the pod'"'"'s disruption budget.' POST $core/pods/ev1/eviction "$(evict ev1)"
+	holds details.causes.0.reason DisruptionBudget details.causes.0.message "The disruption budget b is still being processed by the server."
+	grep -qi "^retry-after: 10" "$scratch/headers"
+	told 200 disruptionsAllowed PATCH $budgets/b/status '{"status":{"observedGeneration":1,"disruptionsAllowed":1,"currentHealthy":2,"desiredHealthy":1,"expectedPods":2}}' $merge
+	told 400 'name in URL does not match' POST $core/pods/ev1/eviction "$(evict other)"
+	told 201 '"status":"Success"' POST $core/pods/ev1/eviction "$(evict ev1 '"deleteOptions":{"dryRun":["All"]}')"
+	told 200 '"disruptionsAllowed":1' GET $budgets/b
+	told 201 '"status":"Success"' POST $core/pods/ev1/eviction "$(evict ev1)"
+	told 200 deletionTimestamp GET $core/pods/ev1
+	told 200 '"disruptionsAllowed":0' GET $budgets/b
+	[ -n "$(field status.disruptedPods.ev1)" ]
+	holds status.conditions.0.reason InsufficientPods
+	ask PATCH $budgets/b/status '{"status":{"currentHealthy":1}}' $merge
+	told 429 'Cannot evict pod' POST $core/pods/ev2/eviction "$(evict ev2)"
+	holds details.causes.0.message "The disruption budget b needs 1 healthy pods and has 1 currently" reason TooManyRequests
+	! grep -qi "^retry-after" "$scratch/headers"
+	expect "Cannot evict pod as it would violate" k drain --dry-run=none n 2>&1 || true
+	told 201 PodDisruptionBudget POST $budgets '{"metadata":{"name":"c"},"spec":{"minAvailable":1,"selector":{}}}'
+	told 500 'This pod has more than one PodDisruptionBudget' POST $core/pods/ev2/eviction "$(evict ev2)"
+	ask DELETE $budgets/c
+	# One that is not ready may go while the others are enough; one that has ended needs no budget.
+	ask PATCH $core/pods/ev2/status '{"status":{"conditions":[{"type":"Ready","status":"False"}]}}' $merge
+	told 201 '"status":"Success"' POST $core/pods/ev2/eviction "$(evict ev2 '"deleteOptions":{"gracePeriodSeconds":0}')"
+	told 404 'pods \"ev2\" not found' POST $core/pods/ev2/eviction "$(evict ev2)"
+	pod ev3 '' '"labels":{"app":"ev"}'
+	told 201 '"status":"Success"' POST $core/pods/ev3/eviction "$(evict ev3 | sed s,policy/v1,policy/v1beta1,)"
+	k delete pod --force ev1
+	ask DELETE $budgets/b
+}
+
+test_parts_of_pods() {
+	local strategic=application/strategic-merge-patch+json
+	pod parts
+	told 200 '"ephemeralContainers":[{' PATCH $core/pods/parts/ephemeralcontainers \
+		'{"metadata":{"labels":{"no":"no"}},"spec":{"hostname":"no","ephemeralContainers":[{"name":"debug","image":"i"}]}}' $strategic
+	holds spec.ephemeralContainers.0.name debug spec.hostname "" metadata.labels "" spec.ephemeralContainers.0.terminationMessagePolicy File
+	told 422 'existing ephemeral containers \"debug\" may not be removed' PATCH $core/pods/parts/ephemeralcontainers \
+		'{"spec":{"ephemeralContainers":null}}' $merge
+	told 422 'existing ephemeral containers \"debug\" may not be changed' PATCH $core/pods/parts/ephemeralcontainers \
+		'{"spec":{"ephemeralContainers":[{"name":"debug","image":"j"}]}}' $strategic
+	told 422 'spec: Invalid value: \"Burstable\": Pod QOS Class may not change as a result of resizing' \
+		PATCH $core/pods/parts/resize '{"spec":{"containers":[{"name":"c","resources":{"limits":{"cpu":"200m"}}}]}}' $strategic
+	k delete pod --force parts
+	ask POST $core/pods '{"metadata":{"name":"parts"},"spec":{"schedulerName":"none","containers":[{"name":"c","image":"i","resources":{"requests":{"cpu":"100m"}}}]}}'
+	told 200 '"cpu":"200m"' PATCH $core/pods/parts/resize '{"spec":{"hostname":"no","containers":[{"name":"c","image":"no","resources":{"limits":{"cpu":"200m"}}}]}}' $strategic
+	holds spec.containers.0.image i spec.hostname "" spec.containers.0.resources.limits.cpu 200m
+	told 422 'pod updates may not change fields other than' PATCH $core/pods/parts '{"spec":{"hostname":"no"}}' $merge
+	told 422 'may not add or remove containers' PATCH $core/pods/parts '{"spec":{"ephemeralContainers":[]}}' $merge ||
+		told 422 'pod updates may not change' PATCH $core/pods/parts '{"spec":{"ephemeralContainers":[]}}' $merge
+	k delete pod --force parts
+}
+
+test_certificate_requests() {
+	local path=/apis/certificates.k8s.io/v1/certificatesigningrequests request
+	request=$(openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj /CN=me 2>/dev/null | base64 -w0)
+	told 201 '"name":"wish"' POST $path "{\"metadata\":{\"name\":\"wish\"},\"spec\":{\"request\":\"$request\",\"signerName\":\"t.io/s\",\"usages\":[\"client auth\"]}}"
+	holds spec.username system:admin status "{}"
+	told 200 '"type":"Approved"' PATCH $path/wish/approval '{"spec":{"signerName":"t.io/no"},"status":{"certificate":"bm8=","conditions":[{"type":"Approved","status":"True","reason":"r","message":"m"}]}}' $merge
+	holds spec.signerName t.io/s status.certificate ""
+	[ -n "$(field status.conditions.0.lastUpdateTime)" ]
+	told 422 'may not' PATCH $path/wish/approval '{"status":{"conditions":[]}}' $merge
+	told 200 '"name":"wish"' PATCH $path/wish '{"status":{"conditions":[]}}' $merge
+	holds status.conditions.0.type Approved
+	expect Approved k get csr wish
+	ask DELETE $path/wish
+}
+
+with_token() {
+	curl -s -m 5 --cacert "$scratch/ca" -H "Authorization: Bearer $1" -o /dev/null -w '%{http_code}' "$server/version"
+}
+
+test_tokens() {
+	local path=$core/serviceaccounts/default/token
+	await 5 k get sa default
+	told 422 'spec.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes' POST $path '{"spec":{"expirationSeconds":599}}'
+	holds details.kind TokenRequest details.causes.0.field spec.expirationSeconds
+	told 201 '"expirationSeconds":600' POST $path '{"spec":{"expirationSeconds":600,"audiences":["a"]}}'
+	[ -n "$(field status.token)" ]
+	pod holder
+	uid=$(field metadata.uid)
+	told 201 '"token"' POST $path "{\"spec\":{\"boundObjectRef\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"name\":\"holder\",\"uid\":\"$uid\"}}}"
+	told 409 'the UID in the bound object reference (no) does not match the UID in record' \
+		POST $path '{"spec":{"boundObjectRef":{"kind":"Pod","apiVersion":"v1","name":"holder","uid":"no"}}}'
+	told 404 'pods \"none\" not found' POST $path '{"spec":{"boundObjectRef":{"kind":"Pod","apiVersion":"v1","name":"none"}}}'
+	told 201 '"token"' POST "$path" '{"metadata":{"name":"default"},"spec":{"audiences":[]}}'
+	told 422 'must match the service account name if specified' POST "$path" '{"metadata":{"name":"o"}}'
+	k create secret generic holds-token
+	told 201 '"kind":"Secret"' POST "$path" '{"spec":{"boundObjectRef":{"kind":"Secret","apiVersion":"v1","name":"holds-token"}}}'
+	token=$(field status.token)
+	expect 200 with_token "$token"
+	k delete secret holds-token
+	expect 401 with_token "$token"
+	told 400 'cannot bind token to object of type v1, Kind=ConfigMap' POST "$path" '{"spec":{"boundObjectRef":{"kind":"ConfigMap","apiVersion":"v1","name":"x"}}}'
+	told 404 'serviceaccounts \"none\" not found' POST $core/serviceaccounts/none/token '{}'
+	k delete pod --force holder
 }
 
 run_tests life
