@@ -102,7 +102,8 @@ static void on_pass(void *owner, struct str name)
 					  .on_done = on_answer,
 					  .of = emptying };
 
-		if (!(*kind)->namespaced || (*kind)->stored_as)
+		if (!(*kind)->namespaced || (*kind)->stored_as ||
+		    !((*kind)->verbs & VERB_DELETE_COLLECTION))
 			continue;
 		emptying->running++;
 		client_call(control->client, &ask);
