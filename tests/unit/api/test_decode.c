@@ -69,65 +69,63 @@ static void zeroes_nulls(void)
 		  "\"securityContext\":{\"supplementalGroups\":[0,1]}}}");
 }
 
+#define UNMARSHAL "json: cannot unmarshal "
+#define FORMAT                                                                                     \
+	"quantities must match the regular expression "                                            \
+	"'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+
+static const struct {
+	const char *text, *front, *words;
+} bad[] = {
+	{ "{\"spec\":[]}", UNMARSHAL, "array into Go struct field Pod.spec of type v1.PodSpec" },
+	{ "{\"spec\":{\"containers\":{}}}", UNMARSHAL,
+	  "object into Go struct field PodSpec.spec.containers of type []v1.Container" },
+	{ "{\"spec\":{\"containers\":[1]}}", UNMARSHAL,
+	  "number into Go struct field PodSpec.spec.containers of type v1.Container" },
+	{ "{\"spec\":{\"containers\":[{},{\"ports\":[{\"containerPort\":\"x\"}]}]}}", UNMARSHAL,
+	  "string into Go struct field ContainerPort.spec.containers.ports.containerPort "
+	  "of "
+	  "type int32" },
+	{ "{\"spec\":{\"containers\":[{\"command\":[1]}]}}", UNMARSHAL,
+	  "number into Go struct field Container.spec.containers.command of type string" },
+	{ "{\"spec\":{\"volumes\":[{\"secret\":{\"defaultMode\":\"0644\"}}]}}", UNMARSHAL,
+	  "string into Go struct field SecretVolumeSource.spec.volumes.secret.defaultMode "
+	  "of "
+	  "type int32" },
+	{ "{\"spec\":{\"hostNetwork\":\"yes\"}}", UNMARSHAL,
+	  "string into Go struct field PodSpec.spec.hostNetwork of type bool" },
+	{ "{\"spec\":{\"priority\":1.5}}", UNMARSHAL,
+	  "number 1.5 into Go struct field PodSpec.spec.priority of type int32" },
+	{ "{\"spec\":{\"priority\":3000000000}}", UNMARSHAL,
+	  "number 3000000000 into Go struct field PodSpec.spec.priority of type int32" },
+	{ "{\"metadata\":{\"labels\":{\"a\":1}}}", UNMARSHAL,
+	  "number into Go struct field ObjectMeta.metadata.labels of type string" },
+	{ "{\"metadata\":{\"labels\":[]}}", UNMARSHAL,
+	  "array into Go struct field ObjectMeta.metadata.labels of type "
+	  "map[string]string" },
+	{ "{\"kind\":1}", UNMARSHAL, "number into Go struct field Pod.kind of type string" },
+	{ "{\"metadata\":{\"creationTimestamp\":1}}", UNMARSHAL,
+	  "number into Go struct field ObjectMeta.metadata.creationTimestamp of type "
+	  "string" },
+	{ "{\"spec\":{\"overhead\":[]}}", UNMARSHAL,
+	  "array into Go struct field PodSpec.spec.overhead of type v1.ResourceList" },
+	{ "{\"metadata\":{\"creationTimestamp\":\"today\"}}", "parsing time \"today\" as ",
+	  "\"2006-01-02T15:04:05Z07:00\": cannot parse \"today\" as \"2006\"" },
+	{ "{\"metadata\":{\"creationTimestamp\":\"2026-11-20\"}}",
+	  "parsing time \"2026-11-20\" as ",
+	  "\"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"T\"" },
+	{ "{\"metadata\":{\"creationTimestamp\":\"2026-13-20T00:00:00Z\"}}",
+	  "parsing time \"2026-13-20T00:00:00Z\": ", "month out of range" },
+	{ "{\"spec\":{\"overhead\":{\"cpu\":\"lots\"}}}", FORMAT, "" },
+	{ "{\"spec\":{\"overhead\":{\"cpu\":true}}}", FORMAT, "" },
+	{ "{\"spec\":{\"overhead\":{\"cpu\":\"\"}}}", FORMAT, "" },
+	{ "{\"spec\":{\"overhead\":{\"cpu\":\"5mm\"}}}", "", "unable to parse quantity's suffix" },
+};
+
 /* Goal: wrong types are refused in the words of the real server.  Method: the sentences of Go's
  * encoding/json: the innermost struct, names of fields only, the Go type. */
 static void refuses_types(void)
 {
-	static const char unmarshal[] = "json: cannot unmarshal ";
-	static const char format[] = "quantities must match the regular expression "
-				     "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
-	static const struct {
-		const char *text, *front, *words;
-	} bad[] = {
-		{ "{\"spec\":[]}", unmarshal,
-		  "array into Go struct field Pod.spec of type v1.PodSpec" },
-		{ "{\"spec\":{\"containers\":{}}}", unmarshal,
-		  "object into Go struct field PodSpec.spec.containers of type []v1.Container" },
-		{ "{\"spec\":{\"containers\":[1]}}", unmarshal,
-		  "number into Go struct field PodSpec.spec.containers of type v1.Container" },
-		{ "{\"spec\":{\"containers\":[{},{\"ports\":[{\"containerPort\":\"x\"}]}]}}",
-		  unmarshal,
-		  "string into Go struct field ContainerPort.spec.containers.ports.containerPort "
-		  "of "
-		  "type int32" },
-		{ "{\"spec\":{\"containers\":[{\"command\":[1]}]}}", unmarshal,
-		  "number into Go struct field Container.spec.containers.command of type string" },
-		{ "{\"spec\":{\"volumes\":[{\"secret\":{\"defaultMode\":\"0644\"}}]}}", unmarshal,
-		  "string into Go struct field SecretVolumeSource.spec.volumes.secret.defaultMode "
-		  "of "
-		  "type int32" },
-		{ "{\"spec\":{\"hostNetwork\":\"yes\"}}", unmarshal,
-		  "string into Go struct field PodSpec.spec.hostNetwork of type bool" },
-		{ "{\"spec\":{\"priority\":1.5}}", unmarshal,
-		  "number 1.5 into Go struct field PodSpec.spec.priority of type int32" },
-		{ "{\"spec\":{\"priority\":3000000000}}", unmarshal,
-		  "number 3000000000 into Go struct field PodSpec.spec.priority of type int32" },
-		{ "{\"metadata\":{\"labels\":{\"a\":1}}}", unmarshal,
-		  "number into Go struct field ObjectMeta.metadata.labels of type string" },
-		{ "{\"metadata\":{\"labels\":[]}}", unmarshal,
-		  "array into Go struct field ObjectMeta.metadata.labels of type "
-		  "map[string]string" },
-		{ "{\"kind\":1}", unmarshal,
-		  "number into Go struct field Pod.kind of type string" },
-		{ "{\"metadata\":{\"creationTimestamp\":1}}", unmarshal,
-		  "number into Go struct field ObjectMeta.metadata.creationTimestamp of type "
-		  "string" },
-		{ "{\"spec\":{\"overhead\":[]}}", unmarshal,
-		  "array into Go struct field PodSpec.spec.overhead of type v1.ResourceList" },
-		{ "{\"metadata\":{\"creationTimestamp\":\"today\"}}", "parsing time \"today\" as ",
-		  "\"2006-01-02T15:04:05Z07:00\": cannot parse \"today\" as \"2006\"" },
-		{ "{\"metadata\":{\"creationTimestamp\":\"2026-11-20\"}}",
-		  "parsing time \"2026-11-20\" as ",
-		  "\"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"T\"" },
-		{ "{\"metadata\":{\"creationTimestamp\":\"2026-13-20T00:00:00Z\"}}",
-		  "parsing time \"2026-13-20T00:00:00Z\": ", "month out of range" },
-		{ "{\"spec\":{\"overhead\":{\"cpu\":\"lots\"}}}", format, "" },
-		{ "{\"spec\":{\"overhead\":{\"cpu\":true}}}", format, "" },
-		{ "{\"spec\":{\"overhead\":{\"cpu\":\"\"}}}", format, "" },
-		{ "{\"spec\":{\"overhead\":{\"cpu\":\"5mm\"}}}", "",
-		  "unable to parse quantity's suffix" },
-	};
-
 	for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
 		auto_arena arena = arena_new();
 		struct decode_notes notes = { .arena = arena };
