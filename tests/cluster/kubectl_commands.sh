@@ -170,7 +170,7 @@ test_objects_from_files() {
 	like "configmap/filed annotated" k annotate configmap filed n=o
 	like "configmap/filed edited" shell 'KUBE_EDITOR="sed -i s/first/second/" k edit configmap filed'
 	like "second" k get configmap filed -o 'jsonpath={.data.x}'
-	like '*"k":"w"*' k apply view-last-applied configmap/filed -o json
+	like '*"k": "w"*' k apply view-last-applied configmap/filed -o json
 	like "configmap/filed replaced" k replace -f "$scratch/cm.yaml"
 	like "configmap/filed serverside-applied" k apply --server-side --force-conflicts -f "$scratch/cm.yaml"
 	like 'configmap "filed" deleted' k delete -f "$scratch/cm.yaml"
