@@ -486,11 +486,21 @@ struct str selector_wanted(const struct selector *selector, const char *field)
 
 /* --- printing --- */
 
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void print_set(const struct requirement *item, const char *op, struct buf *out)
 {
+	size_t size = item->value_count * sizeof(char *);
+	auto_free char **sorted = memory_get(size + 1);
+
+	memcpy(sorted, item->values, size);
+	qsort(sorted, item->value_count, sizeof(char *), compare_texts);
 	buf_add_print(out, "%s %s (", item->key, op);
 	for (size_t i = 0; i < item->value_count; i++)
-		buf_add_print(out, "%s%s", i ? "," : "", item->values[i]);
+		buf_add_print(out, "%s%s", i ? "," : "", sorted[i]);
 	buf_add_byte(out, ')');
 }
 
@@ -517,11 +527,27 @@ static void print_requirement(const struct requirement *item, struct buf *out)
 	}
 }
 
+/* By key; of the same key in the order in which they were said. */
+static int compare_requirements(const void *a, const void *b)
+{
+	const struct requirement *one = *(const struct requirement *const *)a,
+				 *other = *(const struct requirement *const *)b;
+	int order = strcmp(one->key, other->key);
+
+	return order ? order : one < other ? -1 : 1;
+}
+
 void selector_print(const struct selector *selector, struct buf *out)
 {
+	auto_free const struct requirement **sorted =
+		memory_get(selector->count * sizeof(*sorted) + 1);
+
+	for (size_t i = 0; i < selector->count; i++)
+		sorted[i] = &selector->items[i];
+	qsort(sorted, selector->count, sizeof(*sorted), compare_requirements);
 	for (size_t i = 0; i < selector->count; i++) {
 		if (i > 0)
 			buf_add_byte(out, ',');
-		print_requirement(&selector->items[i], out);
+		print_requirement(sorted[i], out);
 	}
 }

@@ -86,8 +86,25 @@ static void print_age_of(struct str time, struct buf *out)
 		table_print_age(clock_wall_s() - then, out);
 }
 
+/* Is the field at the path a whole number?  Its cell is one, whatever the column's type is. */
+static bool is_number(const struct kind *kind, const char *path)
+{
+	struct str rest = str_of(path);
+	const struct type *type = kind_type(kind);
+	const struct field *field = NULL;
+
+	str_cut(&rest, '.');
+	while (type && rest.len > 0) {
+		field = field_find(type, str_cut(&rest, '.'));
+		type = field && field->shape == FIELD_ONE ? field->type : NULL;
+	}
+	return rest.len == 0 && field && field->shape == FIELD_ONE &&
+	       (field->form == FIELD_INT32 || field->form == FIELD_INT64);
+}
+
 /* A cell's JSON: a number or boolean as it is, a time as an age, else text. */
-static void print_cell(const struct column *column, const struct json *object, struct buf *out)
+static void print_cell(const struct kind *kind, const struct column *column,
+		       const struct json *object, struct buf *out)
 {
 	const char *type = column->type ? column->type : "string";
 	auto_buf text = BUF_INIT;
@@ -95,6 +112,9 @@ static void print_cell(const struct column *column, const struct json *object, s
 
 	if (column->print) {
 		column->print(object, &text);
+	} else if (is_number(kind, column->path)) {
+		buf_add_print(out, "%" PRId64, json_int(follow(object, column->path)));
+		return;
 	} else {
 		value = follow(object, column->path);
 		if (strcmp(type, "date") == 0 || str_ends(str_of(column->path), STR("Timestamp"))) {
@@ -155,7 +175,7 @@ void table_print_row(const struct kind *kind, const struct object *object,
 	for (const struct column *column = columns; column->name; column++) {
 		if (column != columns)
 			buf_add_byte(out, ',');
-		print_cell(column, root, out);
+		print_cell(face_kept(kind), column, root, out);
 	}
 	buf_add_byte(out, ']');
 	print_conditions(face_kept(kind), root, out);

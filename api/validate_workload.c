@@ -131,11 +131,12 @@ void workload_counts(const struct kind_work *work, const struct json *object, co
 void workload_at_most(const struct kind_work *work, const char *field, const char *most,
 		      const char *words)
 {
-	const struct json *status = json_get(work->object, "status"),
-			  *value = json_get(status, field);
+	const struct json *status = json_get(work->object, "status");
+	int64_t value = json_int(json_get(status, field));
 
-	if (json_int(value) > json_int(json_get(status, most)))
-		validate_invalid(work, AT("status.%s", field), value, words);
+	if (value > json_int(json_get(status, most)))
+		field_errors_add(work->errors, FIELD_INVALID, AT("status.%s", field),
+				 AT("%" PRId64, value), words);
 }
 
 void workload_collisions(const struct kind_work *work)

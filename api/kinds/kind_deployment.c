@@ -127,8 +127,8 @@ static void print_ready(const struct json *object, struct buf *out)
 static const struct column columns[] = {
 	{ .name = "Name", .format = "name", .path = ".metadata.name" },
 	{ .name = "Ready", .print = print_ready },
-	{ .name = "Up-to-date", .type = "integer", .path = ".status.updatedReplicas" },
-	{ .name = "Available", .type = "integer", .path = ".status.availableReplicas" },
+	{ .name = "Up-to-date", .path = ".status.updatedReplicas" },
+	{ .name = "Available", .path = ".status.availableReplicas" },
 	{ .name = "Age", .path = ".metadata.creationTimestamp" },
 	{ .name = "Containers", .priority = 1, .print = cells_container_names },
 	{ .name = "Images", .priority = 1, .print = cells_container_images },

@@ -272,19 +272,13 @@ static void print_least(const struct json *object, struct buf *out)
 		buf_add_text(out, "<unset>");
 }
 
-static void print_current(const struct json *object, struct buf *out)
-{
-	buf_add_print(out, "%" PRId64,
-		      json_int(json_path(object, "status", "currentReplicas", NULL)));
-}
-
 static const struct column columns[] = {
 	{ .name = "Name", .format = "name", .path = ".metadata.name" },
 	{ .name = "Reference", .print = print_reference },
 	{ .name = "Targets", .print = print_targets },
 	{ .name = "MinPods", .print = print_least },
 	{ .name = "MaxPods", .path = ".spec.maxReplicas" },
-	{ .name = "Replicas", .print = print_current },
+	{ .name = "Replicas", .path = ".status.currentReplicas" },
 	{ .name = "Age", .path = ".metadata.creationTimestamp" },
 	{ 0 },
 };

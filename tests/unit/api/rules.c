@@ -38,6 +38,12 @@ static void print_errors(const struct field_errors *errors, struct buf *out)
 
 void rules_run(const char *text, const char *old, struct buf *out_object, struct buf *out_errors)
 {
+	rules_run_on("", text, old, out_object, out_errors);
+}
+
+void rules_run_on(const char *subresource, const char *text, const char *old,
+		  struct buf *out_object, struct buf *out_errors)
+{
 	auto_arena arena = arena_new();
 	auto_json_doc doc = parse(text);
 	auto_json_doc before = old ? parse(old) : NULL;
@@ -50,7 +56,7 @@ void rules_run(const char *text, const char *old, struct buf *out_object, struct
 		.object = object,
 		.old = before ? json_root(before) : NULL,
 		.errors = &errors,
-		.subresource = "",
+		.subresource = subresource,
 	};
 	struct error err;
 

@@ -6,6 +6,8 @@
  *   base JSON           the good object that the next lines alter; it must be told nothing itself
  *   CHANGES => ERRORS   create: the altered object must be told exactly these errors
  *   update CHANGES => ERRORS   the same as an update of the base
+ *   status CHANGES => ERRORS   the same as a write of its status
+ *   kept CHANGES        what updates find from here on: the base with these changes
  * CHANGES: "/spec/x = 1" (set) or "/spec/x -" (remove), parted by " ; "; paths as in RFC 6902.
  * ERRORS: "path: Word: value: detail" as rules.h prints them, parted by " | "; none: nothing.
  */
@@ -124,9 +126,19 @@ static void take_base(struct table *table, struct str text)
 	compare(table, &errors, STR(""));
 }
 
+static void alter_kept(struct table *table, struct str changes)
+{
+	auto_buf text = BUF_INIT;
+
+	alter(table, table->kept, changes, &text);
+	free(table->kept);
+	table->kept = str_copy(buf_str(&text));
+}
+
 static void run_case(struct table *table, struct str line)
 {
-	bool update = str_starts(line, STR("update "));
+	bool status = str_starts(line, STR("status ")),
+	     update = status || str_starts(line, STR("update "));
 	auto_buf text = BUF_INIT;
 	auto_buf object = BUF_INIT;
 	auto_buf errors = BUF_INIT;
@@ -138,7 +150,8 @@ static void run_case(struct table *table, struct str line)
 		harness_fail(table->path, (int)table->line, "neither base, comment nor case");
 	cut_at(&line, STR(" =>"), &changes);
 	alter(table, update ? table->kept : table->base, changes, &text);
-	rules_run(buf_text(&text), update ? table->kept : NULL, &object, &errors);
+	rules_run_on(status ? "status" : "", buf_text(&text), update ? table->kept : NULL, &object,
+		     &errors);
 	compare(table, &errors, str_trim(line));
 }
 
@@ -158,6 +171,8 @@ static void run_table(const char *path, unsigned *cases, unsigned *failures)
 			continue;
 		if (str_starts(line, STR("base ")))
 			take_base(&table, str_from(line.at + 5, line.len - 5));
+		else if (str_starts(line, STR("kept ")))
+			alter_kept(&table, str_from(line.at + 5, line.len - 5));
 		else
 			run_case(&table, line);
 	}
