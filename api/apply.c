@@ -11,6 +11,7 @@
 #include "api/kind.h"
 #include "api/object.h"
 #include "api/typed.h"
+#include "base/limits.h"
 
 /* The manager that follows kubectl's own note of what was applied before. */
 #define KUBECTL      "kubectl"
@@ -65,6 +66,15 @@ bool apply_check(const struct kind *kind, const struct json *config, struct erro
 
 /* --- pruning --- */
 
+static struct fields_set all_owned(const struct managed *managed, struct arena *arena)
+{
+	const struct fields_set **sets = arena_get(arena, (managed->count + 1) * sizeof(*sets));
+
+	for (size_t i = 0; i < managed->count; i++)
+		sets[i] = &managed->items[i].set;
+	return fields_union_all(sets, managed->count, arena);
+}
+
 /* What was said last time, is not said now and has no other owner goes.  A part that only held such
  * things goes with them; what nobody ever owned stays. */
 static struct json *prune(const struct apply *apply, struct json_doc *doc,
@@ -73,12 +83,10 @@ static struct json *prune(const struct apply *apply, struct json_doc *doc,
 {
 	struct arena *arena = apply->arena;
 	const struct type *type = apply->type;
-	struct fields_set named = typed_named(type, last, arena), owned = FIELDS_EMPTY, kept, all,
-			  gone;
+	struct fields_set named = typed_named(type, last, arena), owned = all_owned(managed, arena),
+			  kept, all, gone;
 	struct json *pruned = typed_remove(type, doc, merged, &named, arena);
 
-	for (size_t i = 0; i < managed->count; i++)
-		owned = fields_union(&owned, &managed->items[i].set, arena);
 	owned = typed_named(type, &owned, arena);
 	all = typed_fields(type, merged, arena);
 	all = typed_named(type, &all, arena);
@@ -344,6 +352,9 @@ bool apply_run(const struct apply *apply, struct json_doc *doc, struct json **ou
 	start_watching(apply, &managed);
 	before = copy_of(&managed, apply->arena);
 	result = merge(apply, doc, live, &managed, &set);
+	if (fields_count(&set, LIMIT_FIELDS) > LIMIT_FIELDS)
+		return error_set(err, ERROR_TOO_LARGE, "a configuration may have %d fields at most",
+				 LIMIT_FIELDS);
 	if (json_type(result) != JSON_OBJECT)
 		result = json_new_object(doc);
 	changes = compare(apply, live, result);

@@ -214,6 +214,31 @@ const struct fields_entry *fields_find(const struct fields_set *set, struct fiel
 	return NULL;
 }
 
+size_t fields_count(const struct fields_set *set, size_t most)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; set && i < set->count && count <= most; i++)
+		count += set->items[i].member + fields_count(set->items[i].below, most - count);
+	return count;
+}
+
+bool fields_meet(const struct fields_set *a, const struct fields_set *b)
+{
+	const struct fields_set *few = a->count < b->count ? a : b, *many = few == a ? b : a;
+
+	for (size_t i = 0; i < few->count; i++) {
+		const struct fields_entry *entry = &few->items[i];
+		const struct fields_entry *other = fields_find(many, entry->element);
+
+		if (other &&
+		    ((other->member && entry->member) ||
+		     (other->below && entry->below && fields_meet(other->below, entry->below))))
+			return true;
+	}
+	return false;
+}
+
 bool fields_equal(const struct fields_set *a, const struct fields_set *b)
 {
 	size_t count = a ? a->count : 0;
@@ -252,6 +277,25 @@ static void add_both(struct fields_set *out, const struct fields_entry *a,
 	fields_append(out, arena, a->element, member, combine(a->below, b->below, how, arena));
 }
 
+/* So much smaller than the other side that looking up is cheaper than walking along. */
+#define FEW 16
+
+static const struct fields_set *combine_few(const struct fields_set *a, const struct fields_set *b,
+					    enum operation how, struct arena *arena)
+{
+	struct fields_set *out = arena_zero(arena, sizeof(*out));
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct fields_entry *other = fields_find(b, a->items[i].element);
+
+		if (other)
+			add_both(out, &a->items[i], other, how, arena);
+		else if (how != INTERSECTION)
+			append_entry(out, arena, &a->items[i]);
+	}
+	return out;
+}
+
 static const struct fields_set *combine(const struct fields_set *a, const struct fields_set *b,
 					enum operation how, struct arena *arena)
 {
@@ -263,6 +307,8 @@ static const struct fields_set *combine(const struct fields_set *a, const struct
 			return NULL;
 		return a || how != UNION ? a : b;
 	}
+	if (how != UNION && a->count < b->count / FEW)
+		return combine_few(a, b, how, arena);
 	out = arena_zero(arena, sizeof(*out));
 	while (i < a->count || j < b->count) {
 		int order = i == a->count   ? 1
@@ -293,6 +339,19 @@ struct fields_set fields_union(const struct fields_set *a, const struct fields_s
 			       struct arena *arena)
 {
 	return result(a, b, UNION, arena);
+}
+
+/* In pairs, so that no element is copied more often than there are rounds. */
+struct fields_set fields_union_all(const struct fields_set **sets, size_t count,
+				   struct arena *arena)
+{
+	for (; count > 1; count = (count + 1) / 2) {
+		for (size_t i = 0; i < count / 2; i++)
+			sets[i] = combine(sets[2 * i], sets[2 * i + 1], UNION, arena);
+		if (count % 2)
+			sets[count / 2] = sets[count - 1];
+	}
+	return count > 0 && sets[0] ? *sets[0] : FIELDS_EMPTY;
 }
 
 struct fields_set fields_difference(const struct fields_set *a, const struct fields_set *b,

@@ -47,10 +47,16 @@ void fields_put_path(struct fields_set *set, struct arena *arena, const char *co
 /* Names before keys before values before places; numbers by value, texts by bytes. */
 int fields_compare(struct fields_element a, struct fields_element b);
 const struct fields_entry *fields_find(const struct fields_set *set, struct fields_element element);
+size_t fields_count(const struct fields_set *set, size_t most); /* members; ends behind `most` */
+/* Is a member of one a member of the other? */
+bool fields_meet(const struct fields_set *a, const struct fields_set *b);
 bool fields_equal(const struct fields_set *a, const struct fields_set *b);
 
 struct fields_set fields_union(const struct fields_set *a, const struct fields_set *b,
 			       struct arena *arena);
+/* Of many sets at once; NULLs are fine, the array is used up. */
+struct fields_set fields_union_all(const struct fields_set **sets, size_t count,
+				   struct arena *arena);
 /* Members of a that are not members of b; what is below is looked at by itself. */
 struct fields_set fields_difference(const struct fields_set *a, const struct fields_set *b,
 				    struct arena *arena);

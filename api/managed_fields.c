@@ -205,23 +205,9 @@ struct managed_entry *managed_put(struct managed *managed, const struct managed_
 	return entry;
 }
 
-/* Is a member of `few` one of `many`? */
-static bool meets(const struct fields_set *many, const struct fields_set *few)
-{
-	for (size_t i = 0; i < few->count; i++) {
-		const struct fields_entry *entry = &few->items[i];
-		const struct fields_entry *other = fields_find(many, entry->element);
-
-		if (other && ((other->member && entry->member) ||
-			      (other->below && entry->below && meets(other->below, entry->below))))
-			return true;
-	}
-	return false;
-}
-
 void managed_take(struct managed_entry *entry, const struct fields_set *fields, struct arena *arena)
 {
-	if (!meets(&entry->set, fields))
+	if (!fields_meet(&entry->set, fields))
 		return;
 	entry->set = fields_difference(&entry->set, fields, arena);
 	entry->printed = NULL;
@@ -231,27 +217,61 @@ void managed_sweep(struct managed *managed)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < managed->count; i++)
-		if (managed->items[i].set.count > 0)
-			managed->items[kept++] = managed->items[i];
+	for (size_t i = 0; i < managed->count; i++) {
+		const struct managed_entry *entry = &managed->items[i];
+
+		if (entry->set.count > 0 &&
+		    (entry->printed || fields_count(&entry->set, LIMIT_FIELDS) <= LIMIT_FIELDS))
+			managed->items[kept++] = *entry;
+	}
 	managed->count = kept;
 }
 
 /* --- too many updates --- */
 
-/* `older`'s fields become `bucket`'s. */
-static void pour(struct managed_entry *bucket, struct managed_entry *older, struct arena *arena)
+/* The entry that older ones of this version go into: the first one left of it. */
+static size_t bucket_of(const struct managed *managed, size_t first, size_t at)
 {
-	bucket->set = fields_union(&bucket->set, &older->set, arena);
-	bucket->printed = NULL;
-	bucket->time = older->time;
-	older->set = FIELDS_EMPTY;
+	size_t bucket = first;
+
+	while (!str_equal(managed->items[bucket].api_version, managed->items[at].api_version))
+		bucket++;
+	return bucket;
+}
+
+/* All that went into `bucket`, with what it had. */
+static void fill_bucket(struct managed *managed, size_t bucket, const size_t *into, size_t end,
+			struct arena *arena)
+{
+	const struct fields_set **sets = arena_get(arena, (end + 1) * sizeof(*sets));
+	struct managed_entry *entry = &managed->items[bucket];
+	struct fields_set *own = arena_get(arena, sizeof(*own));
+	size_t count = 0;
+
+	*own = entry->set;
+	sets[count++] = own;
+	for (size_t i = bucket + 1; i < end; i++) {
+		if (into[i] != bucket)
+			continue;
+		sets[count++] = &managed->items[i].set;
+		entry->time = managed->items[i].time;
+	}
+	if (count == 1)
+		return;
+	entry->set = fields_union_all(sets, count, arena);
+	entry->printed = NULL;
+	entry->manager = STR("ancient-changes");
+	entry->subresource = STR("");
+	for (size_t i = bucket + 1; i < end; i++)
+		if (into[i] == bucket)
+			managed->items[i].set = FIELDS_EMPTY;
 }
 
 /* Oldest first: entries of the same version become one, until few enough are left. */
 static void cap(struct managed *managed, struct arena *arena)
 {
-	size_t updates = 0, first = 0;
+	size_t updates = 0, first, end;
+	size_t *into;
 
 	for (size_t i = 0; i < managed->count; i++)
 		updates += !managed->items[i].applied;
@@ -259,22 +279,14 @@ static void cap(struct managed *managed, struct arena *arena)
 		return;
 	qsort(managed->items, managed->count, sizeof(*managed->items), compare_entries);
 	first = managed->count - updates;
-	for (size_t i = first + 1; i < managed->count && updates > MANAGED_UPDATES_MAX; i++) {
-		struct managed_entry *entry = &managed->items[i];
-
-		for (size_t j = first; j < i; j++) {
-			struct managed_entry *bucket = &managed->items[j];
-
-			if (bucket->set.count == 0 ||
-			    !str_equal(bucket->api_version, entry->api_version))
-				continue;
-			pour(bucket, entry, arena);
-			bucket->manager = STR("ancient-changes");
-			bucket->subresource = STR("");
-			updates--;
-			break;
-		}
+	into = arena_get(arena, managed->count * sizeof(*into));
+	for (end = first; end < managed->count && updates > MANAGED_UPDATES_MAX; end++) {
+		into[end] = bucket_of(managed, first, end);
+		updates -= into[end] != end;
 	}
+	for (size_t i = first; i < end; i++)
+		if (into[i] == i)
+			fill_bucket(managed, i, into, end, arena);
 	managed_sweep(managed);
 }
 

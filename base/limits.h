@@ -25,8 +25,9 @@
 #define LIMIT_WEBSOCKET_MESSAGE (1024u * 1024)
 /* RFC 6902 documents larger than this only exist to burn CPU; same number as kube-apiserver. */
 #define LIMIT_JSON_PATCH_OPS 10000
-/* Elements of one manager's fieldsV1: an object of 3 MiB cannot have more. */
-#define LIMIT_FIELDS 600000
+/* Fields that one manager can own: objects of more are not tracked (the real server gives up at a
+ * size, too); each costs about 2 KB while they are applied. */
+#define LIMIT_FIELDS 20000
 /* Entries of managedFields: each new one is compared with all others. */
 #define LIMIT_MANAGERS 1000
 /* Changes kept in memory for watchers; an older watch gets 410 and lists again. */

@@ -93,6 +93,10 @@ static bool parse_protobuf(struct request *req, const struct body_wish *wish, st
 static bool parse_text(struct request *req, struct json_doc **out, const char **duplicate,
 		       struct error *err)
 {
+	/* Most clients apply JSON, which is YAML too. */
+	if (req->body_form == BODY_PATCH_APPLY && str_starts(req->http->body, STR("{")) &&
+	    json_parse(req->http->body, out, duplicate, err))
+		return true;
 	if (req->body_form == BODY_YAML || req->body_form == BODY_PATCH_APPLY)
 		return yaml_parse(req->http->body, out, duplicate, err);
 	return json_parse(req->http->body, out, duplicate, err);

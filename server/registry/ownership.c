@@ -9,6 +9,7 @@
 #include "api/face.h"
 #include "api/pulse.h"
 #include "api/typed.h"
+#include "base/limits.h"
 #include "server/front/route.h"
 #include "server/gate/authorize.h"
 #include "server/registry/change.h"
@@ -132,6 +133,8 @@ static struct json *tracked(const struct changing *change, struct json_doc *doc,
 
 	if (!changed && (!given || json_equal(given, live)))
 		return json_clone(doc, live);
+	if (fields_count(&changes.changed, LIMIT_FIELDS) > LIMIT_FIELDS)
+		return NULL;
 	if (!start_with(change, given, old, arena, &managed))
 		return NULL;
 	if (changed)
