@@ -3,7 +3,7 @@
  * fields by path.
  *
  * Grammar: comma = and; k, !k, k=v, k==v, k!=v, k in (a,b), k notin (a,b), k>n,
- * k<n.
+ * k<n; blanks anywhere between words.  What is refused is said in the real server's words.
  */
 #include "api/selector.h"
 
@@ -26,7 +26,8 @@ struct requirement {
 	enum operator op;
 	char **values;
 	size_t value_count;
-	const char *path; /* field selectors: where the value lies, else NULL */
+	const char *path;   /* field selectors: where the value lies, else NULL */
+	const char *absent; /* ... and what it reads as when it is not there */
 };
 
 struct selector {
@@ -74,147 +75,239 @@ static void add_value(struct requirement *item, struct str value)
 	item->values[item->value_count++] = str_copy(value);
 }
 
-/* --- label selectors --- */
+/* --- label selectors: words --- */
 
-static bool bad_requirement(struct error *err, const char *why, struct str near)
+enum token { TOKEN_END, TOKEN_WORD, TOKEN_MARK };
+
+/* The rest of the text, and its first word or mark. */
+struct reader {
+	struct str rest;
+	enum token token;
+	struct str text;
+};
+
+static bool is_mark(char c)
 {
-	return error_set(err, ERROR_BAD_REQUEST, "unable to parse requirement: %s: \"" STR_FMT "\"",
-			 why, STR_ARG(near));
+	return c != '\0' && strchr("=!(),<>", c) != NULL;
 }
 
-static void skip_blanks(struct str *text)
+static bool is_blank(char c)
 {
-	*text = str_trim(*text);
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static struct str take_word(struct str *text)
+static void cut_front(struct str *text, size_t count)
 {
+	*text = str_from(text->at + count, text->len - count);
+}
+
+/* The marks of two characters are == and !=. */
+static size_t mark_length(struct str text)
+{
+	bool two = text.len > 1 && text.at[1] == '=' && (text.at[0] == '=' || text.at[0] == '!');
+
+	return two ? 2 : 1;
+}
+
+static void next_token(struct reader *reader)
+{
+	struct str *rest = &reader->rest;
 	size_t len = 0;
-	struct str word;
 
-	skip_blanks(text);
-	while (len < text->len && !strchr(" \t,()=!<>", text->at[len]))
+	while (rest->len > 0 && is_blank(rest->at[0]))
+		cut_front(rest, 1);
+	if (rest->len > 0 && is_mark(rest->at[0]))
+		len = mark_length(*rest);
+	reader->token = rest->len == 0 ? TOKEN_END : len > 0 ? TOKEN_MARK : TOKEN_WORD;
+	while (reader->token == TOKEN_WORD && len < rest->len && !is_mark(rest->at[len]) &&
+	       !is_blank(rest->at[len]))
 		len++;
-	word = str_from(text->at, len);
-	*text = str_from(text->at + len, text->len - len);
-	skip_blanks(text);
-	return word;
+	reader->text = str_from(rest->at, len);
+	cut_front(rest, len);
 }
 
-static bool take_mark(struct str *text, const char *mark)
+static bool at_mark(const struct reader *reader, const char *mark)
 {
-	if (!str_starts(*text, str_of(mark)))
-		return false;
-	*text = str_from(text->at + strlen(mark), text->len - strlen(mark));
-	skip_blanks(text);
+	return reader->token == TOKEN_MARK && str_is(reader->text, mark);
+}
+
+static bool refuse(struct error *err, const struct reader *reader, const char *wanted)
+{
+	return error_set(err, ERROR_BAD_REQUEST, "found '" STR_FMT "', expected: %s",
+			 STR_ARG(reader->text), wanted);
+}
+
+/* --- label selectors: requirements --- */
+
+/* "(a,,b)": words between commas, each of which may be empty. */
+static bool take_values(struct reader *reader, struct requirement *item, struct error *err)
+{
+	bool empty = true; /* nothing since the last comma */
+
+	if (!at_mark(reader, "("))
+		return error_set(err, ERROR_BAD_REQUEST, "found '" STR_FMT "' expected: '('",
+				 STR_ARG(reader->text));
+	next_token(reader);
+	for (;; next_token(reader)) {
+		if (item->value_count > VALUES_MAX)
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "a requirement has more than %d values", VALUES_MAX);
+		if (reader->token == TOKEN_WORD && empty) {
+			add_value(item, reader->text);
+			empty = false;
+		} else if (at_mark(reader, ",") || at_mark(reader, ")")) {
+			if (empty)
+				add_value(item, STR(""));
+			empty = true;
+			if (at_mark(reader, ")"))
+				break;
+		} else {
+			return refuse(err, reader, empty ? "',', or identifier" : "',' or ')'");
+		}
+	}
+	next_token(reader);
 	return true;
 }
 
-static bool take_set(struct str *text, struct requirement *item, struct error *err)
+static bool take_value(struct reader *reader, struct requirement *item, struct error *err)
 {
-	if (!take_mark(text, "("))
-		return bad_requirement(err, "found something else, expected: '('", *text);
-	for (;;) {
-		add_value(item, take_word(text));
-		if (take_mark(text, ")"))
-			return true;
-		if (!take_mark(text, ",") || item->value_count > VALUES_MAX)
-			return bad_requirement(err, "found something else, expected: ',', or ')'",
-					       *text);
-	}
-}
-
-static bool check_number(const struct requirement *item, struct error *err)
-{
-	int64_t unused;
-
-	if (str_to_i64(str_of(item->values[0]), INT64_MIN, INT64_MAX, &unused))
+	if (reader->token == TOKEN_END || at_mark(reader, ",")) {
+		add_value(item, STR(""));
 		return true;
-	return bad_requirement(err, "for 'Gt', 'Lt' operators, the value must be an integer",
-			       str_of(item->values[0]));
+	}
+	if (reader->token != TOKEN_WORD)
+		return refuse(err, reader, "identifier");
+	add_value(item, reader->text);
+	next_token(reader);
+	return true;
 }
 
-static bool take_operator(struct str *text, struct selector *selector, struct str key,
+static bool take_operator(struct reader *reader, struct selector *selector, struct str key,
 			  struct error *err)
 {
 	static const struct {
-		const char *mark;
+		const char *text;
 		enum operator op;
-	} marks[] = {
-		/* longer ones first */
-		{ "!=", OP_NOT_IN }, { "==", OP_IN },  { "=", OP_IN },
-		{ ">", OP_GREATER }, { "<", OP_LESS },
+		bool many;
+	} rows[] = {
+		{ "=", OP_IN, false },        { "==", OP_IN, false },  { "!=", OP_NOT_IN, false },
+		{ ">", OP_GREATER, false },   { "<", OP_LESS, false }, { "in", OP_IN, true },
+		{ "notin", OP_NOT_IN, true },
 	};
-	struct str before = *text, word;
 
-	for (size_t i = 0; i < ARRAY_LENGTH(marks); i++) {
+	if (reader->token == TOKEN_END || at_mark(reader, ",")) {
+		add_requirement(selector, key, OP_EXISTS);
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		struct requirement *item;
 
-		if (!take_mark(text, marks[i].mark))
+		if (!str_is(reader->text, rows[i].text))
 			continue;
-		item = add_requirement(selector, key, marks[i].op);
-		add_value(item, take_word(text));
-		return marks[i].op < OP_GREATER || check_number(item, err);
+		item = add_requirement(selector, key, rows[i].op);
+		next_token(reader);
+		return rows[i].many ? take_values(reader, item, err)
+				    : take_value(reader, item, err);
 	}
-	word = take_word(text);
-	if (str_is(word, "in"))
-		return take_set(text, add_requirement(selector, key, OP_IN), err);
-	if (str_is(word, "notin"))
-		return take_set(text, add_requirement(selector, key, OP_NOT_IN), err);
-	*text = before;
-	add_requirement(selector, key, OP_EXISTS);
-	return true;
+	return refuse(err, reader, "in, notin, =, ==, !=, gt, lt");
 }
 
-static bool check_words(const struct requirement *item, struct error *err)
+static int compare_values(const void *a, const void *b)
 {
-	const char *why = name_check_label_key(str_of(item->key));
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
+/* The real server keeps a set: what it says of values counts them in order. */
+static void sort_values(struct requirement *item)
+{
+	size_t kept = 0;
+
+	if (item->value_count < 2)
+		return;
+	qsort(item->values, item->value_count, sizeof(char *), compare_values);
+	for (size_t i = 0; i < item->value_count; i++) {
+		if (kept > 0 && strcmp(item->values[kept - 1], item->values[i]) == 0)
+			free(item->values[i]);
+		else
+			item->values[kept++] = item->values[i];
+	}
+	item->value_count = kept;
+}
+
+static bool check_value(const struct requirement *item, size_t i, struct error *err)
+{
+	struct str value = str_of(item->values[i]);
+	const char *why = name_check_label_value(value);
+	int64_t unused;
+
+	if (item->op >= OP_GREATER && !str_to_i64(value, INT64_MIN, INT64_MAX, &unused))
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "values[%zu]: Invalid value: \"%s\": for 'Gt', 'Lt' operators, "
+				 "the value must be an integer",
+				 i, item->values[i]);
 	if (why)
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "unable to parse requirement: key: Invalid value: \"%s\": %s",
-				 item->key, why);
-	for (size_t i = 0; i < item->value_count && item->op <= OP_NOT_IN; i++) {
-		why = name_check_label_value(str_of(item->values[i]));
-		if (why)
-			return error_set(err, ERROR_BAD_REQUEST,
-					 "unable to parse requirement: values[%zu][%s]: Invalid "
-					 "value: \"%s\": %s",
-					 i, item->key, item->values[i], why);
-	}
+				 "values[%zu][%s]: Invalid value: \"%s\": %s", i, item->key,
+				 item->values[i], why);
 	return true;
 }
 
-static bool take_requirement(struct str *text, struct selector *selector, struct error *err)
+static bool take_requirement(struct reader *reader, struct selector *selector, struct error *err)
 {
-	bool absent = take_mark(text, "!");
-	struct str key = take_word(text);
+	bool absent = at_mark(reader, "!");
+	struct requirement *item;
+	struct str key;
+	const char *why;
 
-	if (key.len == 0)
-		return bad_requirement(err, "found something else, expected: identifier", *text);
+	if (absent)
+		next_token(reader);
+	if (reader->token != TOKEN_WORD)
+		return refuse(err, reader, "identifier");
+	key = reader->text;
+	why = name_check_label_key(key);
+	if (why)
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "<nil>: Invalid value: \"" STR_FMT "\": %s", STR_ARG(key), why);
+	next_token(reader);
 	if (absent)
 		add_requirement(selector, key, OP_ABSENT);
-	else if (!take_operator(text, selector, key, err))
+	else if (!take_operator(reader, selector, key, err))
 		return false;
-	return check_words(&selector->items[selector->count - 1], err);
+	item = &selector->items[selector->count - 1];
+	sort_values(item);
+	for (size_t i = 0; i < item->value_count; i++)
+		if (!check_value(item, i, err))
+			return false;
+	return true;
+}
+
+static bool may_begin(const struct reader *reader)
+{
+	return reader->token == TOKEN_WORD || at_mark(reader, "!");
 }
 
 bool selector_parse_labels(struct str text, struct selector **out, struct error *err)
 {
 	AUTO(selector_free) struct selector *selector = memory_new(struct selector);
+	struct reader reader = { .rest = text };
 
-	skip_blanks(&text);
-	while (text.len > 0) {
+	next_token(&reader);
+	if (reader.token != TOKEN_END && !may_begin(&reader))
+		return refuse(err, &reader, "!, identifier, or 'end of string'");
+	while (reader.token != TOKEN_END) {
 		if (selector->count == REQUIREMENTS_MAX)
 			return error_set(err, ERROR_BAD_REQUEST,
 					 "the selector has more than %d requirements",
 					 REQUIREMENTS_MAX);
-		if (!take_requirement(&text, selector, err))
-			return false;
-		if (text.len > 0 && !take_mark(&text, ","))
-			return bad_requirement(
-				err, "found something else, expected: ',' or 'end of string'",
-				text);
+		if (!take_requirement(&reader, selector, err))
+			return error_context(err, "unable to parse requirement");
+		if (reader.token == TOKEN_END)
+			break;
+		if (!at_mark(&reader, ","))
+			return refuse(err, &reader, "',' or 'end of string'");
+		next_token(&reader);
+		if (!may_begin(&reader))
+			return refuse(err, &reader, "identifier after ','");
 	}
 	*out = take_ptr(&selector);
 	return true;
@@ -261,17 +354,44 @@ static struct str take_term(struct str *text)
 	return term;
 }
 
-static void unescape(struct str value, struct buf *out)
+/* A comma, an equals sign and a backslash stand behind a backslash, nothing else does. */
+static bool unescape(struct str value, struct buf *out, struct error *err)
 {
 	for (size_t i = 0; i < value.len; i++) {
-		if (value.at[i] == '\\' && i + 1 < value.len)
-			i++;
+		char c = value.at[i];
+
+		if (c == ',' || c == '=')
+			return error_set(err, ERROR_BAD_REQUEST,
+					 "invalid field selector: unescaped character in value: %d",
+					 c);
+		if (c == '\\' && (++i == value.len || !strchr("\\,=", value.at[i])))
+			return error_set(
+				err, ERROR_BAD_REQUEST,
+				"invalid field selector: invalid escape sequence: " STR_FMT,
+				STR_ARG(str_from(value.at + i - 1, i < value.len ? 2 : 1)));
 		buf_add_byte(out, value.at[i]);
 	}
+	return true;
 }
 
-static bool take_field_term(struct str term, const struct kind *kind, struct selector *selector,
-			    struct error *err)
+/* The fields of Go's structs that are not pointers are always there. */
+static const char *absent_of(const char *path)
+{
+	static const char *const rows[][2] = {
+		{ "spec.unschedulable", "false" },
+		{ "spec.hostNetwork", "false" },
+		{ "status.succeeded", "0" },
+		{ "status.replicas", "0" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (strcmp(path, rows[i][0]) == 0)
+			return rows[i][1];
+	return "";
+}
+
+static bool take_field_term(struct str whole, struct str term, const struct kind *kind,
+			    struct selector *selector, struct error *err)
 {
 	ptrdiff_t at = str_find(term, '=');
 	struct str label, value;
@@ -283,7 +403,7 @@ static bool take_field_term(struct str term, const struct kind *kind, struct sel
 	if (at < 1)
 		return error_set(err, ERROR_BAD_REQUEST,
 				 "invalid selector: '" STR_FMT "'; can't understand '" STR_FMT "'",
-				 STR_ARG(term), STR_ARG(term));
+				 STR_ARG(whole), STR_ARG(term));
 	label = str_trim(str_from(term.at, (size_t)at - unequal));
 	value = str_from(term.at + at + 1, term.len - (size_t)at - 1);
 	if (!unequal && value.len > 0 && value.at[0] == '=')
@@ -291,9 +411,11 @@ static bool take_field_term(struct str term, const struct kind *kind, struct sel
 	path = path_of_label(kind, label);
 	if (!path)
 		return refuse_field(kind, label, err);
-	unescape(value, &plain);
+	if (!unescape(value, &plain, err))
+		return false;
 	item = add_requirement(selector, label, unequal ? OP_NOT_IN : OP_IN);
 	item->path = path;
+	item->absent = absent_of(path);
 	add_value(item, buf_str(&plain));
 	return true;
 }
@@ -302,6 +424,7 @@ bool selector_parse_fields(struct str text, const struct kind *kind, struct sele
 			   struct error *err)
 {
 	AUTO(selector_free) struct selector *selector = memory_new(struct selector);
+	struct str whole = text;
 
 	selector->fields = true;
 	while (text.len > 0) {
@@ -311,7 +434,7 @@ bool selector_parse_fields(struct str text, const struct kind *kind, struct sele
 			return error_set(err, ERROR_BAD_REQUEST,
 					 "the selector has more than %d requirements",
 					 REQUIREMENTS_MAX);
-		if (term.len > 0 && !take_field_term(term, kind, selector, err))
+		if (term.len > 0 && !take_field_term(whole, term, kind, selector, err))
 			return false;
 	}
 	*out = take_ptr(&selector);
@@ -423,19 +546,14 @@ static struct str field_value_of(const struct json *root, const char *path, char
 static bool field_meets(const struct requirement *item, const struct object *object)
 {
 	char room[32];
+	struct str value;
 
 	if (strcmp(item->path, "metadata.name") == 0)
 		return meets(item, object_name(object));
 	if (strcmp(item->path, "metadata.namespace") == 0)
 		return meets(item, object_namespace(object));
-	/* an absent boolean reads as false */
-	if (strcmp(item->path, "spec.unschedulable") == 0 ||
-	    strcmp(item->path, "spec.hostNetwork") == 0) {
-		struct str value = field_value_of(object_json(object), item->path, room);
-
-		return meets(item, value.len ? value : STR("false"));
-	}
-	return meets(item, field_value_of(object_json(object), item->path, room));
+	value = field_value_of(object_json(object), item->path, room);
+	return meets(item, value.len > 0 ? value : str_of(item->absent));
 }
 
 bool selector_match(const struct selector *selector, const struct object *object)

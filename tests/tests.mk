@@ -55,3 +55,10 @@ build/bench/meter: $(patsubst %.c,$(release)/obj/%.o,$(wildcard tests/bench/*.c)
 	$(call announce,LINK,$@) mkdir -p $(@D) && $(tools)/cc $(link_release) -o $@.$$$$ $(filter %.o,$^) \
 		-Lbuild/deps/$(ARCH)/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group && \
 		mv $@.$$$$ $@
+
+# The checker of watches (tests/cluster/watch.sh), as the bench's programs.
+build/tests/check_watch: $(patsubst %.c,$(release)/obj/%.o,$(wildcard tests/watch/*.c)) \
+	$(call room_archives,$(release),net base) build/deps/$(ARCH).stamp
+	$(call announce,LINK,$@) mkdir -p $(@D) && $(tools)/cc $(link_release) -o $@.$$$$ $(filter %.o,$^) \
+		-Lbuild/deps/$(ARCH)/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group && \
+		mv $@.$$$$ $@

@@ -540,6 +540,7 @@ static const struct field_label field_labels[] = {
 	{ "spec.hostNetwork", NULL },
 	{ "status.phase", NULL },
 	{ "status.podIP", NULL },
+	{ "status.podIPs", NULL }, /* known, but it reads as nothing */
 	{ "status.nominatedNodeName", NULL },
 	{ 0 },
 };
