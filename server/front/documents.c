@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "api/discovery.h"
-#include "api/field.h"
+#include "api/gnostic.h"
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/time_floor.h"
@@ -286,22 +286,31 @@ static bool is_known(const struct request *req, const char *etag, const char *mo
 	return str_is(http_header(&req->http->head, "If-Modified-Since"), modified);
 }
 
-static enum step reply_packed(struct request *req, const struct openapi_entry *entry,
-			      const char *type, const char *cache, struct error *err)
+/* Headers that go with a document; true when that has been all. */
+static bool reply_unchanged(struct request *req, struct str hash, const char *form,
+			    const char *cache)
 {
-	auto_free char *etag = memory_print("\"" STR_FMT "\"", STR_ARG(entry->hash));
+	auto_free char *etag = memory_print("\"" STR_FMT "%s\"", STR_ARG(hash), form);
 	char modified[HTTP_DATE];
-	auto_buf plain = BUF_INIT;
-	struct str text;
 
 	http_print_date(time_floor_built_s(), modified);
 	http_reply_header(req->http, "ETag", etag);
 	http_reply_header(req->http, "Last-Modified", modified);
 	http_reply_header(req->http, "Vary", "Accept, Accept-Encoding");
-	if (is_known(req, etag, modified)) {
-		reply_ready(req, 304, NULL, cache, STR(""), NULL, NULL);
+	if (!is_known(req, etag, modified))
+		return false;
+	reply_ready(req, 304, NULL, cache, STR(""), NULL, NULL);
+	return true;
+}
+
+static enum step reply_packed(struct request *req, const struct openapi_entry *entry,
+			      const char *type, const char *cache, struct error *err)
+{
+	auto_buf plain = BUF_INIT;
+	struct str text;
+
+	if (reply_unchanged(req, entry->hash, "", cache))
 		return STEP_DONE;
-	}
 	if (http_accepts_gzip(http_header(&req->http->head, "Accept-Encoding"))) {
 		http_reply_header(req->http, "Content-Encoding", "gzip");
 		reply_ready(req, 200, type, cache, entry->packed, NULL, NULL);
@@ -311,6 +320,26 @@ static enum step reply_packed(struct request *req, const struct openapi_entry *e
 		return STEP_FAIL;
 	text = buf_str(&plain);
 	reply_ready(req, 200, type, cache, text, buf_take(&plain), drop_text);
+	return STEP_DONE;
+}
+
+/* The third version as protobuf, which hardly anybody asks for, is made from the JSON each time. */
+static enum step reply_gnostic(struct request *req, const struct openapi_entry *entry,
+			       const char *type, const char *cache, struct error *err)
+{
+	auto_buf plain = BUF_INIT;
+	auto_buf coded = BUF_INIT;
+	auto_json_doc doc = NULL;
+	struct str bytes;
+
+	if (reply_unchanged(req, entry->hash, "-protobuf", cache))
+		return STEP_DONE;
+	if (!http_gunzip(entry->packed, PLAIN_MAX, &plain, err) ||
+	    !json_parse(buf_str(&plain), &doc, NULL, err) ||
+	    !gnostic_from_v3(json_root(doc), &coded, err))
+		return STEP_FAIL;
+	bytes = buf_str(&coded);
+	reply_ready(req, 200, type, cache, bytes, buf_take(&coded), drop_text);
 	return STEP_DONE;
 }
 
@@ -390,28 +419,25 @@ static enum step group_pass(struct request *req, struct str path, struct error *
 		{ "application/com.github.proto-openapi.spec.v3.v1.0+protobuf", OPENAPI_PROTOBUF },
 		{ "application/com.github.proto-openapi.spec.v3@v1.0+protobuf", OPENAPI_PROTOBUF },
 	};
-	auto_free char *json = memory_print("v3/" STR_FMT ".json", STR_ARG(path));
-	auto_free char *protobuf = memory_print("v3/" STR_FMT ".pb", STR_ARG(path));
+	auto_free char *name = memory_print("v3/" STR_FMT ".json", STR_ARG(path));
 	struct str hash = params_find(req, "hash");
-	struct openapi_entry entry, plain;
+	const char *cache = hash.len > 0 ? "public, immutable" : NULL;
+	struct openapi_entry entry;
 	char expires[HTTP_DATE];
 	int form;
 
-	if (!openapi_pack_find(str_of(json), &plain))
+	if (!openapi_pack_find(str_of(name), &entry))
 		return page_not_found(req);
 	if (!choose_form(req, forms, ARRAY_LENGTH(forms), &form, err))
 		return STEP_FAIL;
-	entry = plain;
-	if (form == OPENAPI_PROTOBUF && !openapi_pack_find(str_of(protobuf), &entry))
-		return page_not_found(req);
-	if (hash.len > 0 && !str_equal(hash, plain.hash))
-		return redirect(req, path, plain.hash);
+	if (hash.len > 0 && !str_equal(hash, entry.hash))
+		return redirect(req, path, entry.hash);
 	if (hash.len > 0) {
 		http_print_date(clock_wall_s() + YEAR_S, expires);
 		http_reply_header(req->http, "Expires", expires);
 	}
-	return reply_packed(req, &entry, form == OPENAPI_JSON ? JSON_TYPE : forms[1].type,
-			    hash.len > 0 ? "public, immutable" : NULL, err);
+	return form == OPENAPI_JSON ? reply_packed(req, &entry, JSON_TYPE, cache, err)
+				    : reply_gnostic(req, &entry, forms[1].type, cache, err);
 }
 
 enum step documents_openapi_pass(struct request *req, struct error *err)

@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 struct openapi_entry {
-	struct str name;   /* "v2.json", "v3/apis/apps/v1.pb" */
+	struct str name;   /* "v2.json", "v2.pb", "v3/apis/apps/v1.json" */
 	struct str hash;   /* SHA-512 of the plain document, upper case hex */
 	struct str packed; /* gzip */
 };
