@@ -449,4 +449,65 @@ test_tokens() {
 	k delete pod --force holder
 }
 
+owned() { # NAME OWNER'S-KIND OWNER'S-NAME UID [BLOCKS [more of metadata]]: a config map
+	ask POST $core/configmaps "$(map "$1" "\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"$2\",\"name\":\"$3\",\"uid\":\"$4\",\"blockOwnerDeletion\":${5:-false}}]${6:+,$6}")"
+}
+
+gone() {
+	told 404 'not found' GET "$1"
+}
+
+test_garbage_goes_with_its_owner() {
+	local path=$core/configmaps
+	# Of any kind, to any depth; who has another owner stays and forgets the one that went.
+	ask POST $core/secrets "$(map top)"
+	top=$(field metadata.uid)
+	owned middle Secret top "$top"
+	middle=$(field metadata.uid)
+	owned bottom ConfigMap middle "$middle"
+	ask POST $path "$(map stays)"
+	stays=$(field metadata.uid)
+	ask POST $path "$(map two "\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"name\":\"top\",\"uid\":\"$top\"},{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"stays\",\"uid\":\"$stays\"}]")"
+	ask DELETE $core/secrets/top
+	await 5 gone $path/bottom
+	await 5 gone $path/middle
+	await 5 eval 'ask GET $path/two > /dev/null && holds metadata.ownerReferences "[1]"'
+	holds metadata.ownerReferences.0.name stays
+	# The same name is not the same owner, and one that is of a kind that nobody knows is let be.
+	owned stray ConfigMap stays other
+	await 5 gone $path/stray
+	owned foreign Unknown x y
+	ask DELETE "$path/stays?propagationPolicy=Orphan"
+	await 5 gone $path/stays
+	told 200 '"name":"two"' GET $path/two
+	holds metadata.ownerReferences ""
+	told 200 '"name":"foreign"' GET $path/foreign
+	k delete configmap two foreign
+}
+
+test_foreground_deletion_waits() {
+	local path=$core/configmaps
+	ask POST $path "$(map boss)"
+	uid=$(field metadata.uid)
+	owned blocking ConfigMap boss "$uid" true '"finalizers":["t.io/x"]'
+	owned other ConfigMap boss "$uid" false '"finalizers":["t.io/x"]'
+	told 200 '"finalizers":["foregroundDeletion"]' DELETE "$path/boss?propagationPolicy=Foreground"
+	await 5 told 200 deletionTimestamp GET $path/blocking
+	await 5 told 200 deletionTimestamp GET $path/other
+	told 200 '"name":"boss"' GET $path/boss
+	ask PATCH $path/blocking '{"metadata":{"finalizers":null}}' $merge
+	await 5 gone $path/boss
+	told 200 deletionTimestamp GET $path/other
+	ask PATCH $path/other '{"metadata":{"finalizers":null}}' $merge
+	# Two that own each other do not wait for ever.
+	ask POST $path "$(map ring1)"
+	one=$(field metadata.uid)
+	owned ring2 ConfigMap ring1 "$one" true
+	two=$(field metadata.uid)
+	ask PATCH $path/ring1 "{\"metadata\":{\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"ring2\",\"uid\":\"$two\",\"blockOwnerDeletion\":true}]}}" $merge
+	ask DELETE "$path/ring1?propagationPolicy=Foreground"
+	await 5 gone $path/ring1
+	await 5 gone $path/ring2
+}
+
 run_tests life
