@@ -133,6 +133,27 @@ measure_idle_memory() {
 	note "proportional $proportional KiB, anonymous $anonymous KiB"
 }
 
+# time_of WORDS PATH [options]: ms to the first byte of the answer, on a connection that is there.
+time_of() {
+	words=$1 path=$2
+	shift 2
+	ms=$(curl -s -m 5 --cacert "$scratch/data/server/tls/server-ca.crt" --cert "$scratch/admin.crt" --key "$scratch/admin.key" \
+		-A bench "$@" -o /dev/null -o /dev/null -w '%{time_pretransfer} %{time_starttransfer} ' "$url/version" "$url$path" |
+		awk '{ printf "%.1f", ($4 - $3) * 1000 }')
+	row "$words" "$ms" ms "<=" 2 "-"
+}
+
+# Each is the first request of its kind.
+measure_documents() {
+	aggregated='Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
+	time_of "discovery, first request" /apis -H "$aggregated" --compressed
+	time_of "discovery, again" /apis -H "$aggregated" --compressed
+	time_of "OpenAPI 3 index, first request" /openapi/v3 --compressed
+	time_of "OpenAPI 3 of core/v1, first request" /openapi/v3/api/v1 --compressed
+	time_of "Swagger 2 as protobuf, first request" /openapi/v2 --compressed \
+		-H 'Accept: application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+}
+
 groups_committed() {
 	curl -s -m 5 --cacert "$scratch/data/server/tls/server-ca.crt" --cert "$scratch/admin.crt" --key "$scratch/admin.key" \
 		$url/metrics | sed -n 's/^mote_store_groups_total //p'
@@ -351,6 +372,7 @@ inside() {
 	printf '%-44s %12s  %-14s %-12s  %s\n' figure measured bar verdict "the real Kubernetes"
 	measure_start
 	measure_idle_memory
+	measure_documents
 	measure_idle_writes
 	measure_pods
 	measure_deployment
