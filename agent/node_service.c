@@ -64,11 +64,12 @@ static struct str param(const struct asked *asked, const char *name)
 	return STR_NONE;
 }
 
+/* As the server reads them: anything but these. */
 static bool param_true(const struct asked *asked, const char *name)
 {
 	struct str value = param(asked, name);
 
-	return str_is(value, "true") || str_is(value, "1");
+	return value.at && !str_is(value, "0") && !str_equal_case(value, STR("false"));
 }
 
 static bool read_asked(struct node_service *service, struct http_request *req, struct asked *out,

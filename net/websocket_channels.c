@@ -53,10 +53,12 @@ static void send_data(struct mux *mux, uint32_t id, struct str bytes)
 	}
 }
 
+/* Clients are told by the close frame alone.  Who has said all that there is on a channel does not
+ * wait for an end that cannot come. */
 static void send_end(struct mux *mux, uint32_t id)
 {
-	(void)mux; /* clients are told by the close frame alone */
-	(void)id;
+	if (channels_of(mux)->plan.form != CHANNELS_BINARY_V5)
+		mux_take_end(mux, id);
 }
 
 static size_t pending(const struct mux *mux)

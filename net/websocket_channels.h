@@ -4,8 +4,9 @@
  *
  * A message is one byte, the channel, and a payload; in the base64 forms an ASCII digit and base64
  * text.  Text messages are taken like binary ones.  With v5 the message 255 N is the end of
- * channel N; before it no channel has an end of its own, and finishing one tells nobody.
- * Back-pressure and memory: net/mux.h, and one message (LIMIT_WEBSOCKET_MESSAGE).
+ * channel N; in the other forms no channel has an end of its own, and finishing one is the end of
+ * both its directions. Back-pressure and memory: net/mux.h, and one message
+ * (LIMIT_WEBSOCKET_MESSAGE).
  *
  * Loop thread only.
  */

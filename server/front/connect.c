@@ -10,6 +10,7 @@
 #include "server/front/connect_forward.h"
 #include "server/front/connect_log.h"
 #include "server/front/connect_proxy.h"
+#include "server/front/reply.h"
 #include "server/front/route.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
@@ -94,23 +95,42 @@ static bool find_node(struct request *req, const struct json *pod, struct str *o
 
 /* --- all of them --- */
 
-static enum step pod_pass(struct request *req, const struct json *pod, struct error *err)
+static enum step log_pass(struct request *req, const struct json *pod, struct error *err)
 {
-	bool log = str_is(req->subresource, "log");
 	struct tunnel *tunnel;
 	struct str container, node;
 
-	if (str_is(req->subresource, "portforward"))
-		return find_node(req, pod, &node, &tunnel, err) ? forward_start(req, node, err)
-								: STEP_FAIL;
-	if ((log && !log_check(req, err)) || !choose_container(req, pod, &container, err))
+	if (!choose_container(req, pod, &container, err))
 		return STEP_FAIL;
-	/* As the real server: a pod that is nowhere yet has an empty log. */
+	/* As the real server: what is nowhere yet has said nothing yet. */
+	if (json_str(json_path(pod, "spec", "nodeName", NULL)).len == 0) {
+		reply_text(req, 204, "text/plain", STR(""));
+		return STEP_DONE;
+	}
 	if (!find_node(req, pod, &node, &tunnel, err))
 		return STEP_FAIL;
 	container = str_of(str_copy_arena(container, req->arena));
-	return log ? log_start(req, tunnel, container, err)
-		   : exec_start(req, tunnel, container, err);
+	return log_start(req, tunnel, container, err);
+}
+
+static enum step pod_pass(struct request *req, const struct json *pod, struct error *err)
+{
+	struct tunnel *tunnel;
+	struct str container, node;
+	enum step step;
+
+	if (str_is(req->subresource, "log")) {
+		step = log_check(req, err);
+		return step == STEP_NEXT ? log_pass(req, pod, err) : step;
+	}
+	if (str_is(req->subresource, "portforward"))
+		return find_node(req, pod, &node, &tunnel, err) ? forward_start(req, node, err)
+								: STEP_FAIL;
+	if (!choose_container(req, pod, &container, err) ||
+	    !find_node(req, pod, &node, &tunnel, err))
+		return STEP_FAIL;
+	container = str_of(str_copy_arena(container, req->arena));
+	return exec_start(req, tunnel, container, err);
 }
 
 enum step connect_pass(struct request *req, struct error *err)

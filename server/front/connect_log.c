@@ -34,7 +34,9 @@ struct log {
 
 /* --- the question --- */
 
-static const struct kind log_options_kind = { .name = "PodLogOptions" };
+static const struct kind log_options_kind = {
+	.group = "", .version = "v1", .name = "PodLogOptions", .plural = "podlogoptions"
+};
 
 static bool read_number(const struct request *req, const char *name, int64_t *out, bool *given,
 			struct error *err)
@@ -60,8 +62,9 @@ static void check_at_least(struct field_errors *errors, const char *name, int64_
 					    : "must be greater than 0");
 }
 
-bool log_check(struct request *req, struct error *err)
+enum step log_check(struct request *req, struct error *err)
 {
+	struct status_about about = { .kind = &log_options_kind, .name = req->name };
 	struct field_errors errors = { .arena = req->arena };
 	struct str time = params_find(req, "sinceTime");
 	int64_t tail, limit, since, unused_s;
@@ -71,12 +74,14 @@ bool log_check(struct request *req, struct error *err)
 	if (!read_number(req, "tailLines", &tail, &has_tail, err) ||
 	    !read_number(req, "limitBytes", &limit, &has_limit, err) ||
 	    !read_number(req, "sinceSeconds", &since, &has_since, err))
-		return false;
-	if (time.len > 0 && !clock_parse(time, &unused_s, &unused))
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "parsing time \"" STR_FMT
-				 "\" as \"2006-01-02T15:04:05Z07:00\": cannot parse it",
-				 STR_ARG(time));
+		return STEP_FAIL;
+	if (time.len > 0 && !clock_parse(time, &unused_s, &unused)) {
+		error_set(err, ERROR_BAD_REQUEST,
+			  "parsing time \"" STR_FMT
+			  "\" as \"2006-01-02T15:04:05Z07:00\": cannot parse it",
+			  STR_ARG(time));
+		return STEP_FAIL;
+	}
 	if (has_tail)
 		check_at_least(&errors, "tailLines", tail, 0);
 	if (has_limit)
@@ -87,8 +92,10 @@ bool log_check(struct request *req, struct error *err)
 	else if (has_since)
 		check_at_least(&errors, "sinceSeconds", since, 1);
 	if (status_invalid(err, &log_options_kind, req->name, &errors))
-		return true;
-	return false;
+		return STEP_NEXT;
+	about.causes = &errors;
+	reply_error(req, err, &about);
+	return STEP_DONE;
 }
 
 /* --- the end --- */

@@ -8,8 +8,8 @@
 #include "server/road.h"
 #include "tunnel/tunnel.h"
 
-/* The question alone, before the container is looked for. */
-MUST_CHECK bool log_check(struct request *req, struct error *err);
+/* The question alone, before the container is looked for; STEP_NEXT: it is a good one. */
+enum step log_check(struct request *req, struct error *err);
 enum step log_start(struct request *req, struct tunnel *tunnel, struct str container,
 		    struct error *err);
 
