@@ -11,7 +11,8 @@
 #include "base/file.h"
 
 #define LISTERS 16
-#define TARGET  "/api/v1/namespaces/apibench/configmaps"
+#define OBJECTS 3000 /* of 1 KiB and what belongs to them */
+#define TARGET  "/api/v1/namespaces/default/configmaps"
 
 /* --- watches --- */
 
@@ -164,6 +165,37 @@ static void list_again(struct lister *lister)
 	http_call(client_http(lister->reads->meter->client), &ask);
 }
 
+static void make_objects(struct meter *meter)
+{
+	struct client_ask ask = { .verb = CLIENT_CREATE,
+				  .kind = meter_kind("", "configmaps"),
+				  .namespace = METER_NAMESPACE };
+	auto_buf payload = BUF_INIT;
+
+	for (int i = 0; i < 1024; i++)
+		buf_add_byte(&payload, (char)('a' + i * i % 26));
+	for (int i = 0; i < OBJECTS; i++) {
+		auto_free char *body = memory_print(
+			"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
+			"\"list-%d\",\"labels\":{\"bench\":\"lists\"}},\"data\":{\"payload\":\"%"
+			"s\"}}",
+			i, buf_text(&payload));
+
+		ask.body = str_of(body);
+		meter_call(meter, ask);
+	}
+}
+
+static void remove_objects(struct meter *meter)
+{
+	struct client_ask ask = { .verb = CLIENT_DELETE_COLLECTION,
+				  .kind = meter_kind("", "configmaps"),
+				  .namespace = METER_NAMESPACE,
+				  .query = "labelSelector=bench%3Dlists" };
+
+	meter_call(meter, ask);
+}
+
 /* word: "identity", or "gzip" when there is none. */
 static void lists_run(struct meter *meter, size_t count, const char *word)
 {
@@ -172,6 +204,7 @@ static void lists_run(struct meter *meter, size_t count, const char *word)
 	int64_t start_us;
 
 	encoding = word ? word : "gzip";
+	make_objects(meter);
 	for (size_t i = 0; i < LISTERS; i++) { /* the connections are made before the clock runs */
 		listers[i].reads = &reads;
 		list_again(&listers[i]);
@@ -188,8 +221,9 @@ static void lists_run(struct meter *meter, size_t count, const char *word)
 	printf("lists.rate %.0f /s\n", (double)count * 1e6 / (double)(clock_now_us() - start_us));
 	printf("lists.bytes %" PRIu64 " B\n", reads.bytes / count);
 	samples_print(&reads.times, "lists");
+	remove_objects(meter);
 }
 
 const struct task task_lists = { "lists", lists_run,
-				 "COUNT lists of the load tool's objects, 16 at once; WORD: the "
+				 "COUNT lists of 3000 objects, 16 at once; WORD: the "
 				 "encoding" };
