@@ -5,6 +5,7 @@
 
 extern const struct admit_row admit_certificate;
 extern const struct admit_row admit_namespace;
+extern const struct admit_row admit_priority;
 extern const struct admit_row admit_rbac;
 extern const struct admit_row admit_service_account;
 extern const struct admit_row admit_service;
@@ -14,6 +15,7 @@ static const struct admit_row *const rows[] = {
 	&admit_rbac,
 	&admit_certificate,
 	&admit_service_account,
+	&admit_priority,
 	&admit_service,
 };
 

@@ -108,6 +108,13 @@ test_priorities() {
 	expect "prefix are reserved for system use only. error: system-x is not a known system priority class" k create priorityclass system-x --value=1
 	expect "value: Forbidden: may not be changed in an update." k patch pc high --type=merge -p '{"value":5}'
 	expect "is forbidden: this is a system priority class and cannot be deleted" k delete pc system-node-critical
+	equal "1000 Never" k run a --image=i --overrides='{"spec":{"priorityClassName":"high"}}' -o 'jsonpath={.spec.priority} {.spec.preemptionPolicy}'
+	expect "pods \"b\" is forbidden: no PriorityClass with name low was found" k run b --image=i --overrides='{"spec":{"priorityClassName":"low"}}'
+	expect "the integer value of priority (7) must not be provided in pod spec; priority admission controller computed 1000 from the given PriorityClass name" \
+		k run b --image=i --overrides='{"spec":{"priorityClassName":"high","priority":7}}'
+	equal "priorityclass.scheduling.k8s.io/usual created" k create priorityclass usual --value=5 --global-default
+	equal "5 usual" k run c --image=i -o 'jsonpath={.spec.priority} {.spec.priorityClassName}'
+	expect "is forbidden: PriorityClass usual is already marked as default. Only one default can exist" k create priorityclass more --value=6 --global-default
 	expect "maximum allowed value of a user defined priority is 1000000000" k create priorityclass top --value=1000000001
 }
 
