@@ -100,6 +100,7 @@ bool http_gunzip(struct str packed, size_t max, struct buf *out, struct error *e
 	}
 	result = out->len - before > max;
 	out->len = before;
+	out->at[out->len] = '\0';
 	return result ? error_set(err, ERROR_TOO_LARGE, "more than %zu bytes when unpacked", max)
 		      : error_set(err, ERROR_BAD_REQUEST, "the gzip bytes are damaged");
 }
