@@ -170,7 +170,9 @@ void job_validate_failure_policy(const struct kind_work *work, const struct json
 	auto_map containers = containers_of(spec);
 
 	too_many(work, AT("%s.rules", path), json_count(rules), FAILURE_RULES_MAX);
-	for (struct json_iter it = json_iter(rules); json_next(&it);)
+	/* More is not told anyway. */
+	for (struct json_iter it = json_iter(rules);
+	     work->errors->count < FIELD_ERRORS_MAX && json_next(&it);)
 		check_failure_rule(work, containers, spec, it.value,
 				   AT("%s.rules[%zu]", path, it.index));
 }

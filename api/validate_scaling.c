@@ -228,7 +228,9 @@ static void check_sources(const struct kind_work *work, const struct json *metri
 void scaling_validate_metrics(const struct kind_work *work, const struct json *metrics,
 			      const char *path)
 {
-	for (struct json_iter it = json_iter(metrics); json_next(&it);) {
+	/* More is not told anyway. */
+	for (struct json_iter it = json_iter(metrics);
+	     work->errors->count < FIELD_ERRORS_MAX && json_next(&it);) {
 		const struct json *type = json_get(it.value, "type");
 		const char *here = AT("%s[%zu]", path, it.index);
 		bool known = false;
