@@ -17,13 +17,21 @@ void webhook_validate(const struct kind_work *work);
 void webhook_warn(const struct kind_work *work);
 void webhook_print_count(const struct json *object, struct buf *out);
 
-/* One rule: groups, versions, resources, operations.  `names`: it may have resourceNames. */
-void webhook_check_rule(const struct kind_work *work, const struct json *rule, const char *path);
-/* matchConditions: names and expressions. */
+/* Rules that say which requests are meant: operations, groups, versions, resources. */
+void webhook_check_rules(const struct kind_work *work, const struct json *rules, const char *path);
+/* MatchResources: selectors and rules; and the defaults of it. */
+void webhook_check_match(const struct kind_work *work, const struct json *match, const char *path);
+void webhook_fill_match(const struct kind_work *work, struct json *match);
+/* matchConditions: names and expressions.  Expressions are not compiled. */
 void webhook_check_conditions(const struct kind_work *work, const struct json *list,
 			      const char *path);
-/* A server by address or by service, with its certificates (webhooks, conversion of CRDs). */
+/* A server, by address or by service (webhooks, conversion of CRDs). */
 void webhook_check_client(const struct kind_work *work, const struct json *client,
 			  const char *path);
+/* Versions of a review that the server understands: at least one of v1, v1beta1. */
+void webhook_check_versions(const struct kind_work *work, const struct json *versions,
+			    const char *path, const char *missing);
+/* Is there nothing but blanks? */
+bool webhook_is_blank(const struct json *text);
 
 #endif
