@@ -219,6 +219,22 @@ static void on_body(void *of, struct str piece)
 		http_call_pause(proxy->call, true);
 }
 
+/* The client's words begin with the method and the name that it was given for the host. */
+static void refuse(const struct proxy *proxy, struct str words, struct error *out)
+{
+	ptrdiff_t own = str_search(words, STR(": "));
+
+	if (own >= 0)
+		words = str_from(words.at + own + 2, words.len - (size_t)own - 2);
+	if (proxy->target.of_node)
+		error_set(out, ERROR_UNAVAILABLE, "error trying to reach service: " STR_FMT,
+			  STR_ARG(words));
+	else
+		error_set(out, ERROR_UNAVAILABLE,
+			  "error trying to reach service: dial tcp %s:%u: " STR_FMT,
+			  proxy->target.address, proxy->target.port, STR_ARG(words));
+}
+
 static void on_call_end(void *of, const struct error *err)
 {
 	struct proxy *proxy = of;
@@ -230,7 +246,7 @@ static void on_call_end(void *of, const struct error *err)
 	if (!req)
 		return;
 	if (!proxy->started) {
-		error_set(&why, ERROR_UNAVAILABLE, "error trying to reach service: %s", err->text);
+		refuse(proxy, str_of(err->text), &why);
 		req->http->on_gone = NULL;
 		reply_error(req, &why, NULL);
 	} else if (err) {
