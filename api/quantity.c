@@ -15,7 +15,6 @@ struct parsed {
 	int64_t mantissa;
 	int ten, kibi;
 	enum form form;
-	bool over; /* larger than any number we keep: told as the largest */
 };
 
 static const struct {
@@ -56,7 +55,7 @@ static bool bad_suffix(struct str text, struct error *err)
 
 static bool take_digits(struct str *text, struct parsed *out)
 {
-	bool point = false, any = false;
+	bool point = false, any = false, rest = false;
 
 	for (; text->len > 0; *text = str_from(text->at + 1, text->len - 1)) {
 		char c = text->at[0];
@@ -71,10 +70,12 @@ static bool take_digits(struct str *text, struct parsed *out)
 		if (out->mantissa < INT64_MAX / 10 - 1) {
 			out->mantissa = out->mantissa * 10 + (c - '0');
 			out->ten -= point;
-		} else if (!point) {
-			out->over = true;
+		} else {
+			out->ten += !point;
+			rest = rest || c != '0';
 		}
 	}
+	out->mantissa += rest; /* what is not kept is rounded up */
 	return any;
 }
 
@@ -142,8 +143,6 @@ static bool scaled(const struct parsed *parsed, int unit, int64_t *out, bool *ou
 	int ten = parsed->ten - unit;
 
 	*out_exact = true;
-	if (parsed->over)
-		return false;
 	for (int i = 0; i < parsed->kibi; i++) {
 		/* make room first where the number is about to be divided anyway and loses nothing
 		 * by it */
@@ -175,21 +174,34 @@ static void print_binary(int64_t value, struct buf *out)
 	buf_add_print(out, "%" PRId64 "%s", value, power > 0 ? suffixes[power - 1].name : "");
 }
 
+/* Whether mantissa * 10^ten is within int64. */
+static bool is_within(int64_t mantissa, int ten)
+{
+	for (; ten > 0 && mantissa != 0; ten--)
+		if (!times(&mantissa, 10))
+			return false;
+	return true;
+}
+
 /* mantissa * 10^ten with the largest suffix that leaves a whole number. */
 static bool print_decimal(int64_t mantissa, int ten, enum form form, struct buf *out)
 {
 	static const char *const names[] = { "n", "u", "m", "", "k", "M", "G", "T", "P", "E" };
+	int zeros = 0;
 
+	if (!is_within(mantissa, ten))
+		return false;
+	for (; ten < -9; ten++)
+		divide_by_ten(&mantissa);
 	if (mantissa == 0)
 		ten = 0;
 	for (; mantissa != 0 && mantissa % 10 == 0; ten++)
 		mantissa /= 10;
-	for (; ten < -9; ten++)
-		divide_by_ten(&mantissa);
 	for (; (ten + 9) % 3 != 0 || ten > 18; ten--)
-		if (!times(&mantissa, 10))
-			return false;
+		zeros++;
 	buf_add_print(out, "%" PRId64, mantissa);
+	for (; zeros > 0; zeros--)
+		buf_add_byte(out, '0');
 	if (form == FORM_EXPONENT && ten != 0)
 		buf_add_print(out, "e%d", ten);
 	else if (form == FORM_DECIMAL)
@@ -206,7 +218,7 @@ bool quantity_canonical(struct str text, struct buf *out, struct error *err)
 	if (!parse(text, &parsed, err))
 		return false;
 	if (parsed.form != FORM_BINARY) {
-		done = !parsed.over && print_decimal(parsed.mantissa, parsed.ten, parsed.form, out);
+		done = print_decimal(parsed.mantissa, parsed.ten, parsed.form, out);
 	} else if (scaled(&parsed, 0, &value, &exact) && exact) {
 		/* below one Ki the binary form says nothing */
 		print_binary(value, out);
