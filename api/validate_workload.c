@@ -9,6 +9,7 @@
 #include "api/object.h"
 #include "api/selector.h"
 #include "api/validate.h"
+#include "api/validate_security.h"
 
 #define AT(...) field_path(work->errors, __VA_ARGS__)
 
@@ -274,19 +275,15 @@ bool workload_selector(const struct kind_work *work, const struct json *spec, co
 void workload_pod_template(const struct kind_work *work, const struct json *pod_template,
 			   const char *path)
 {
-	const struct json *metadata = json_get(pod_template, "metadata");
+	const struct json *metadata = json_get(pod_template, "metadata"),
+			  *annotations = json_get(metadata, "annotations"),
+			  *spec = json_get(pod_template, "spec");
 
 	validate_labels(work, json_get(metadata, "labels"), AT("%s.labels", path));
-	for (struct json_iter it = json_iter(json_get(metadata, "annotations")); json_next(&it);) {
-		const char *why = name_check_qualified(it.key);
-		auto_json_doc doc = NULL;
-
-		if (!why)
-			continue;
-		doc = json_doc_new();
-		validate_invalid(work, AT("%s.annotations", path), json_new_str(doc, it.key), why);
-	}
-	validate_pod_spec(work, json_get(pod_template, "spec"), AT("%s.spec", path));
+	validate_annotations(work, annotations, AT("%s.annotations", path));
+	security_annotations(work, annotations, spec, AT("%s.annotations", path));
+	validate_pod_spec(work, spec, AT("%s.spec", path));
+	security_annotations_match(work, annotations, spec, AT("%s.spec", path));
 	if (json_count(json_path(pod_template, "spec", "ephemeralContainers", NULL)) > 0)
 		field_errors_add(work->errors, FIELD_FORBIDDEN,
 				 AT("%s.spec.ephemeralContainers", path), NULL,
@@ -346,6 +343,12 @@ void workload_replica_template(const struct kind_work *work, const struct json *
 	if (json_int(json_get(spec, "replicas")) > 1)
 		workload_shared_disks(work, spec);
 	workload_runs_always(work, spec, "ReplicaSet");
+}
+
+void workload_warn_idle(const struct kind_work *work, const char *text)
+{
+	if (!work->old)
+		kind_warn(work, text);
 }
 
 void workload_warn_name(const struct kind_work *work)

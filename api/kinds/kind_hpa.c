@@ -8,6 +8,7 @@
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_scaling.h"
+#include "api/validate_workload.h"
 
 #define METRICS_SHOWN 2
 
@@ -162,6 +163,12 @@ static void validate(const struct kind_work *work)
 	scaling_validate_behavior(work, json_get(spec, "behavior"), "spec.behavior");
 }
 
+static void warn(const struct kind_work *work)
+{
+	workload_warn_idle(work, "autoscalers are kept, but nothing in this server scales by them "
+				 "yet");
+}
+
 /* --- columns --- */
 
 static void print_reference(const struct json *object, struct buf *out)
@@ -304,6 +311,7 @@ const struct kind kind_hpa = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
+	.warn = warn,
 	.subresources = subresources,
 	.columns = columns,
 };
