@@ -4,6 +4,7 @@
 #include "api/names.h"
 #include "api/quantity.h"
 #include "api/validate.h"
+#include "api/validate_selection.h"
 #include "api/validate_workload.h"
 #include "base/map.h"
 
@@ -59,7 +60,7 @@ static void validate(const struct kind_work *work)
 				 handler ? field_value(work->errors, handler) : "\"\"", why);
 	check_overhead(work, json_path(work->object, "overhead", "podFixed", NULL));
 	validate_labels(work, json_get(scheduling, "nodeSelector"), "scheduling.nodeSelector");
-	validate_tolerations(work, json_get(scheduling, "tolerations"), "scheduling.tolerations");
+	selection_tolerations(work, json_get(scheduling, "tolerations"), "scheduling.tolerations");
 	check_twice(work, json_get(scheduling, "tolerations"));
 }
 
@@ -69,6 +70,9 @@ static void warn(const struct kind_work *work)
 	struct str memory = json_str(json_get(fixed, "memory"));
 	auto_free char *text = NULL;
 
+	workload_warn_idle(work,
+			   "runtime classes are kept, but every pod runs in the runtime of its "
+			   "node");
 	if (memory.len == 0 || !str_ends(memory, STR("m")))
 		return;
 	text = memory_print("overhead.podFixed[memory]: fractional byte value \"" STR_FMT
