@@ -7,14 +7,12 @@ extern const struct admit_row admit_certificate;
 extern const struct admit_row admit_namespace;
 extern const struct admit_row admit_priority;
 extern const struct admit_row admit_rbac;
-extern const struct admit_row admit_certificate;
 extern const struct admit_row admit_service_account;
 extern const struct admit_row admit_service;
 
 static const struct admit_row *const rows[] = {
 	&admit_namespace,
 	&admit_rbac,
-	&admit_certificate,
 	&admit_certificate,
 	&admit_service_account,
 	&admit_priority,
