@@ -23,6 +23,7 @@
 #include "server/registry/reading.h"
 #include "server/registry/registry_inside.h"
 #include "server/registry/watch_event.h"
+#include "server/registry/watch_out.h"
 
 #define BOOKMARK_MS   60000
 #define STUCK_TICKS   2    /* of bookmarks: one that has taken nothing between them goes */
@@ -34,7 +35,7 @@ enum state { STATE_FILLING, STATE_LIVE, STATE_BEHIND };
 struct watcher {
 	struct list link; /* of hub->watchers; those behind: of hub->slow, longest first */
 	struct hub *hub;
-	struct request *req;
+	struct watch_out out;
 	struct filter filter;
 	struct watch_form form;
 	char *prefix;
@@ -44,6 +45,7 @@ struct watcher {
 	size_t held;     /* its bytes in hub->held */
 	unsigned ticks;  /* bookmarks since it has taken something */
 	bool bookmarks;
+	bool lists;   /* the end of the current state is told (sendInitialEvents) */
 	bool started; /* a table event has carried the column definitions */
 	struct loop_timer timeout;
 };
@@ -85,28 +87,21 @@ static void watcher_free(struct watcher *watcher)
 	free(watcher);
 }
 
-static void on_gone(struct http_request *http)
+static void on_gone(struct watch_out *out)
 {
-	struct request *req = http->user;
-
-	watcher_free(req->work);
-	http_request_free(http);
+	watcher_free(CONTAINER_OF(out, struct watcher, out));
 }
 
 static void cut_off(struct watcher *watcher)
 {
-	struct http_request *http = watcher->req->http;
-
+	watch_out_cut(&watcher->out);
 	watcher_free(watcher);
-	http_reply_abort(http);
 }
 
 static void end_cleanly(struct watcher *watcher)
 {
-	struct http_request *http = watcher->req->http;
-
+	watch_out_end(&watcher->out);
 	watcher_free(watcher);
-	http_reply_end(http);
 }
 
 static void end_expired(struct watcher *watcher)
@@ -117,7 +112,7 @@ static void end_expired(struct watcher *watcher)
 	error_set(&err, ERROR_EXPIRED, "too old resource version: %" PRIu64 " (%" PRIu64 ")",
 		  watcher->after, datastore_oldest(watcher->hub->registry->store));
 	watch_print_error(&watcher->form, &err, &text);
-	http_reply_write(watcher->req->http, buf_str(&text));
+	watch_out_write(&watcher->out, buf_str(&text));
 	end_cleanly(watcher);
 }
 
@@ -126,7 +121,7 @@ static void end_expired(struct watcher *watcher)
 static void count_held(struct watcher *watcher)
 {
 	struct hub *hub = watcher->hub;
-	size_t now = http_reply_pending(watcher->req->http);
+	size_t now = watch_out_pending(&watcher->out);
 
 	hub->held += now - watcher->held;
 	watcher->held = now;
@@ -139,7 +134,7 @@ static bool is_full(const struct watcher *watcher)
 
 static void write_out(struct watcher *watcher, struct str bytes)
 {
-	http_reply_write(watcher->req->http, bytes);
+	watch_out_write(&watcher->out, bytes);
 	count_held(watcher);
 }
 
@@ -300,7 +295,7 @@ static void end_filling(struct watcher *watcher)
 {
 	auto_buf text = BUF_INIT;
 
-	if (watcher->req->params.send_initial_events && watcher->bookmarks) {
+	if (watcher->lists && watcher->bookmarks) {
 		watch_print_bookmark(&watcher->form, watcher->after, true, &text);
 		write_out(watcher, buf_str(&text));
 	}
@@ -358,10 +353,9 @@ static void go_on(struct watcher *watcher)
 		catch_up(watcher);
 }
 
-static void on_writable(struct http_request *http)
+static void on_writable(struct watch_out *out)
 {
-	struct request *req = http->user;
-	struct watcher *watcher = req->work;
+	struct watcher *watcher = CONTAINER_OF(out, struct watcher, out);
 
 	count_held(watcher);
 	watcher->ticks = 0;
@@ -442,37 +436,46 @@ static struct watcher *watcher_new(struct hub *hub, struct request *req, struct 
 
 	filter_prefix(req, filter, &prefix);
 	watcher->hub = hub;
-	watcher->req = req;
 	watcher->filter = *filter;
 	*filter = (struct filter){ 0 };
 	watcher->prefix = memory_string(buf_text(&prefix));
 	watcher->bookmarks = req->params.bookmarks;
+	watcher->lists = req->params.send_initial_events;
+	watcher->out.on_writable = on_writable;
+	watcher->out.on_gone = on_gone;
 	watcher->timeout.on_timer = on_timeout;
 	watch_form_of(req, &watcher->form);
 	list_add(&hub->watchers, &watcher->link);
 	hub->count++;
-	req->work = watcher;
 	return watcher;
 }
 
-static void begin(struct watcher *watcher, const struct reading *reading)
+static void begin(struct watcher *watcher, const struct reading *reading, int64_t ends_in_ms)
 {
-	struct request *req = watcher->req;
 	struct hub *hub = watcher->hub;
 	uint64_t now = datastore_revision(hub->registry->store);
 
-	req->http->user = req;
-	req->http->on_gone = on_gone;
-	req->http->on_writable = on_writable;
-	reply_headers(req);
-	http_reply_start(req->http, 200, watch_content_type(&watcher->form));
-	loop_timer_set(hub->registry->loop, &watcher->timeout, timeout_ms(req));
+	loop_timer_set(hub->registry->loop, &watcher->timeout, ends_in_ms);
 	if (hub->bookmark.heap_at == 0)
 		loop_timer_set(hub->registry->loop, &hub->bookmark, BOOKMARK_MS);
 	watcher->state = reading->initial ? STATE_FILLING : STATE_BEHIND;
 	watcher->after = reading->initial || reading->from_now ? now : reading->at_least;
 	go_on(watcher);
 	keep_budget(hub);
+}
+
+static enum step start(struct hub *hub, struct request *req, struct filter *filter,
+		       const struct reading *reading, struct error *err)
+{
+	struct watcher *watcher = watcher_new(hub, req, filter);
+	int64_t ends_in_ms = timeout_ms(req);
+
+	if (!watch_out_open(&watcher->out, req, &watcher->form, err)) {
+		watcher_free(watcher);
+		return STEP_FAIL;
+	}
+	begin(watcher, reading, ends_in_ms);
+	return STEP_DONE;
 }
 
 enum step hub_watch(struct request *req, struct error *err)
@@ -491,10 +494,13 @@ enum step hub_watch(struct request *req, struct error *err)
 		if (step != STEP_NEXT)
 			return step;
 	}
+	if (req->gone) { /* while it waited */
+		http_request_free(req->http);
+		return STEP_DONE;
+	}
 	if (!parse_filter(req, &filter, err))
 		return STEP_FAIL;
-	begin(watcher_new(hub, req, &filter), &reading);
-	return STEP_DONE;
+	return start(hub, req, &filter, &reading, err);
 }
 
 /* --- the hub --- */

@@ -223,6 +223,48 @@ test_forms() {
 	k delete cm fa
 }
 
+# frames ACCEPT: what a WebSocket watch of one object tells within a second, a line a frame: opcode, length, text.
+frames() {
+	python3 - "$first_port" "$crt" "$key" "$1" <<-'PYTHON'
+	import socket, ssl, struct, sys
+	port, crt, key, accept = sys.argv[1:]
+	context = ssl.create_default_context()
+	context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+	context.load_cert_chain(crt, key)
+	conn = context.wrap_socket(socket.create_connection(("127.0.0.1", int(port)), timeout=10))
+	conn.sendall((f"GET /api/v1/namespaces/default/configmaps?watch=1&timeoutSeconds=1&allowWatchBookmarks=true"
+	    f"&fieldSelector=metadata.name%3Dwa HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAccept: {accept}\r\n"
+	    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode())
+	stream = conn.makefile("rb")
+	print(stream.readline().decode().strip())
+	while stream.readline().strip():
+	    pass
+	while True:
+	    head = stream.read(2)
+	    if len(head) < 2:
+	        break
+	    length = head[1]
+	    if length == 126:
+	        length = struct.unpack(">H", stream.read(2))[0]
+	    print(head[0] & 15, length, stream.read(length))
+	    if head[0] & 15 == 8:
+	        break
+	PYTHON
+}
+
+test_websocket() {
+	k create cm wa
+	frames application/json > "$scratch/text"
+	expect 'HTTP/1.1 101' sed -n 1p "$scratch/text"
+	expect '{"type":"ADDED","object":{"apiVersion":"v1","kind":"ConfigMap"' sed -n 2p "$scratch/text"
+	expect '"type":"BOOKMARK"' sed -n 3p "$scratch/text"
+	expect '8 2 ' sed -n 4p "$scratch/text" # closed in peace
+	frames application/vnd.kubernetes.protobuf > "$scratch/binary"
+	expect "2 " sed -n 2p "$scratch/binary"
+	expect "ADDED" sed -n 2p "$scratch/binary"
+	k delete cm wa
+}
+
 test_gzip() {
 	head -c 300000 /dev/urandom | base64 -w 0 > "$scratch/noise"
 	k create cm big --from-file="$scratch/noise"
