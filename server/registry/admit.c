@@ -4,9 +4,12 @@
 #include "server/registry/admit.h"
 
 extern const struct admit_row admit_certificate;
+extern const struct admit_row admit_default_class;
+extern const struct admit_row admit_limits;
 extern const struct admit_row admit_namespace;
 extern const struct admit_row admit_priority;
 extern const struct admit_row admit_rbac;
+extern const struct admit_row admit_runtime_class;
 extern const struct admit_row admit_service_account;
 extern const struct admit_row admit_service;
 
@@ -14,8 +17,11 @@ static const struct admit_row *const rows[] = {
 	&admit_namespace,
 	&admit_rbac,
 	&admit_certificate,
+	&admit_limits,
 	&admit_service_account,
 	&admit_priority,
+	&admit_default_class,
+	&admit_runtime_class,
 	&admit_service,
 };
 

@@ -510,4 +510,79 @@ test_foreground_deletion_waits() {
 	await 5 gone $path/ring2
 }
 
+with() { # RESOURCES of a container: the fields of a pod that never runs
+	echo "{\"metadata\":{\"name\":\"lim\"},\"spec\":{\"schedulerName\":\"none\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"${1:+,\"resources\":$1}}]}}"
+}
+
+test_limit_ranges() {
+	local pods=/api/v1/namespaces/lim/pods
+	k create ns lim
+	await 5 k -n lim get sa default
+	told 201 LimitRange POST /api/v1/namespaces/lim/limitranges '{"metadata":{"name":"r"},"spec":{"limits":[
+		{"type":"Container","default":{"cpu":"200m"},"defaultRequest":{"cpu":"100m"},"min":{"cpu":"50m"},"max":{"cpu":"1"},"maxLimitRequestRatio":{"cpu":"4"}},
+		{"type":"Pod","max":{"cpu":"1500m"}}]}}'
+	told 201 '"requests":{"cpu":"100m"}' POST $pods "$(with)"
+	holds spec.containers.0.resources.limits.cpu 200m status.qosClass Burstable \
+		metadata.annotations '{"kubernetes.io/limit-ranger": "LimitRanger plugin set: cpu request for container c; cpu limit for container c"}'
+	k -n lim delete pod --force lim
+	told 403 'pods \"lim\" is forbidden: minimum cpu usage per Container is 50m, but request is 10m' \
+		POST $pods "$(with '{"requests":{"cpu":"10m"},"limits":{"cpu":"40m"}}')"
+	told 403 'maximum cpu usage per Container is 1, but limit is 2' POST $pods "$(with '{"requests":{"cpu":"500m"},"limits":{"cpu":"2"}}')"
+	told 403 'cpu max limit to request ratio per Container is 4, but provided ratio is 5.000000' \
+		POST $pods "$(with '{"requests":{"cpu":"100m"},"limits":{"cpu":"500m"}}')"
+	told 403 'is forbidden: [maximum cpu usage per Container is 1, but limit is 2, maximum cpu usage per Pod is 1500m, but limit is 2]' \
+		POST $pods "$(with '{"requests":{"cpu":"1"},"limits":{"cpu":"2"}}')"
+	k delete ns lim --wait=false
+}
+
+test_priorities() {
+	local path=/apis/scheduling.k8s.io/v1/priorityclasses
+	told 201 PriorityClass POST $path '{"metadata":{"name":"high"},"value":100,"preemptionPolicy":"Never"}'
+	pod prio '"priorityClassName":"high"'
+	holds spec.priority 100 spec.preemptionPolicy Never
+	k delete pod --force prio
+	pod prio '"priorityClassName":"system-node-critical"'
+	holds spec.priority 2000001000
+	k delete pod --force prio
+	told 403 'pods \"p\" is forbidden: no PriorityClass with name none was found' POST $core/pods \
+		'{"metadata":{"name":"p"},"spec":{"priorityClassName":"none","containers":[{"name":"c","image":"i"}]}}'
+	told 403 'the integer value of priority (5) must not be provided in pod spec; priority admission controller computed 0' POST $core/pods \
+		'{"metadata":{"name":"p"},"spec":{"priority":5,"containers":[{"name":"c","image":"i"}]}}'
+	told 201 PriorityClass POST $path '{"metadata":{"name":"usual"},"value":7,"globalDefault":true}'
+	told 403 'PriorityClass usual is already marked as default. Only one default can exist' POST $path '{"metadata":{"name":"other"},"value":8,"globalDefault":true}'
+	pod prio
+	holds spec.priority 7 spec.priorityClassName usual
+	k delete pod --force prio
+	k delete priorityclass high usual
+}
+
+test_default_classes() {
+	told 201 StorageClass POST /apis/storage.k8s.io/v1/storageclasses \
+		'{"metadata":{"name":"fast","annotations":{"storageclass.kubernetes.io/is-default-class":"true"}},"provisioner":"t.io/p"}'
+	local claim='"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}'
+	told 201 '"storageClassName":"fast"' POST "$core/persistentvolumeclaims?dryRun=All" "{\"metadata\":{\"name\":\"c\"},$claim}}"
+	told 201 '"storageClassName":""' POST "$core/persistentvolumeclaims?dryRun=All" "{\"metadata\":{\"name\":\"c\"},$claim,\"storageClassName\":\"\"}}"
+	told 201 IngressClass POST /apis/networking.k8s.io/v1/ingressclasses \
+		'{"metadata":{"name":"front","annotations":{"ingressclass.kubernetes.io/is-default-class":"true"}},"spec":{"controller":"t.io/c"}}'
+	told 201 '"ingressClassName":"front"' POST "/apis/networking.k8s.io/v1/namespaces/default/ingresses?dryRun=All" \
+		'{"metadata":{"name":"i"},"spec":{"defaultBackend":{"service":{"name":"s","port":{"number":80}}}}}'
+	k delete storageclass fast
+	k delete ingressclass front
+}
+
+test_runtime_classes() {
+	told 201 RuntimeClass POST /apis/node.k8s.io/v1/runtimeclasses \
+		'{"metadata":{"name":"boxed"},"handler":"boxed","overhead":{"podFixed":{"cpu":"10m"}},"scheduling":{"nodeSelector":{"box":"yes"},"tolerations":[{"key":"box","operator":"Exists"}]}}'
+	pod boxed '"runtimeClassName":"boxed"'
+	holds spec.overhead '{"cpu": "10m"}' spec.nodeSelector '{"box": "yes"}' spec.tolerations "[3]"
+	k delete pod --force boxed
+	told 403 'pods \"p\" is forbidden: pod rejected: RuntimeClass \"none\" not found' POST $core/pods \
+		'{"metadata":{"name":"p"},"spec":{"runtimeClassName":"none","containers":[{"name":"c","image":"i"}]}}'
+	told 403 'conflict: runtimeClass.scheduling.nodeSelector[box] = yes; pod.spec.nodeSelector[box] = no' POST $core/pods \
+		'{"metadata":{"name":"p"},"spec":{"runtimeClassName":"boxed","nodeSelector":{"box":"no"},"containers":[{"name":"c","image":"i"}]}}'
+	told 403 'Pod Overhead set without corresponding RuntimeClass' POST $core/pods \
+		'{"metadata":{"name":"p"},"spec":{"overhead":{"cpu":"1"},"containers":[{"name":"c","image":"i"}]}}'
+	k delete runtimeclass boxed
+}
+
 run_tests life
