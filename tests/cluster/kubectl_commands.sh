@@ -52,19 +52,19 @@ test_create_of_each_sort() {
 	like "secret/s created" k -n made create secret generic s --from-literal=a=b
 	like "secret/d created" k -n made create secret docker-registry d --docker-server=r.test --docker-username=u --docker-password=p
 	like "deployment.apps/d created" k -n made create deployment d --image=web:1 --replicas=0
-	like "job.batch/j created" k -n made create job j --image=web:1 -- true
-	like "cronjob.batch/c created" k -n made create cronjob c --image=web:1 --schedule='0 3 * * *' -- true
-	like "job.batch/by-hand created" k -n made create job by-hand --from=cronjob/c
+	like "*job.batch/j created" k -n made create job j --image=web:1 -- true
+	like "*cronjob.batch/c created" k -n made create cronjob c --image=web:1 --schedule='0 3 * * *' -- true
+	like "*job.batch/by-hand created" k -n made create job by-hand --from=cronjob/c
 	like "service/clusterip created" k -n made create service clusterip clusterip --tcp=80:8080
 	like "service/nodeport created" k -n made create service nodeport nodeport --tcp=80
 	like "service/balanced created" k -n made create service loadbalancer balanced --tcp=80
 	like "service/outside created" k -n made create service externalname outside --external-name=example.test
 	like "serviceaccount/robot created" k -n made create serviceaccount robot
 	like "ey*.*.*" k -n made create token robot --duration=20m
-	like "resourcequota/quota created" k -n made create quota quota --hard=pods=100
-	like "poddisruptionbudget.policy/p created" k -n made create poddisruptionbudget p --selector=app=d --min-available=1
+	like "*resourcequota/quota created" k -n made create quota quota --hard=pods=100
+	like "*poddisruptionbudget.policy/p created" k -n made create poddisruptionbudget p --selector=app=d --min-available=1
 	like "priorityclass.scheduling.k8s.io/high created" k create priorityclass high --value=1000
-	like "ingress.networking.k8s.io/i created" k -n made create ingress i --rule='a.test/*=clusterip:80'
+	like "*ingress.networking.k8s.io/i created" k -n made create ingress i --rule='a.test/*=clusterip:80'
 	like "Name: * r*" k describe clusterrole r
 	k delete clusterrole/r clusterrolebinding/b priorityclass/high
 	like 'namespace "made" deleted' k delete namespace made --timeout=30s
@@ -143,7 +143,7 @@ test_deployments() {
 	like "deployment.apps/web env updated" k set env deployment/web A=b
 	like "deployment.apps/web resource requirements updated" k set resources deployment/web --requests=cpu=10m
 	like "deployment.apps/web serviceaccount updated" k set serviceaccount deployment/web default
-	like "horizontalpodautoscaler.autoscaling/web autoscaled" k autoscale deployment/web --max=3 --cpu-percent=80
+	like "*horizontalpodautoscaler.autoscaling/web autoscaled" k autoscale deployment/web --max=3 --cpu-percent=80
 	like "NAME*REFERENCE*TARGETS*MINPODS*MAXPODS*REPLICAS*AGE*web*Deployment/web*" k get hpa
 	like "service/web exposed" k expose deployment/web --port=80
 	like "*service/web selector updated" k set selector service/web app=web

@@ -179,7 +179,7 @@ def typed_lists_of_all_kinds(ns):
     client.AppsV1Api().list_namespaced_stateful_set(ns)
     client.AppsV1Api().list_namespaced_daemon_set(ns)
     client.BatchV1Api().list_namespaced_cron_job(ns)
-    client.AutoscalingV2Api().list_namespaced_horizontal_pod_autoscaler(ns)
+    client.AutoscalingV1Api().list_namespaced_horizontal_pod_autoscaler(ns)
     client.PolicyV1Api().list_namespaced_pod_disruption_budget(ns)
     client.NetworkingV1Api().list_namespaced_ingress(ns)
     client.NetworkingV1Api().list_namespaced_network_policy(ns)
