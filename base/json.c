@@ -112,28 +112,25 @@ static bool same_key(yyjson_val *a, yyjson_val *b)
 	return len == yyjson_get_len(b) && memcmp(yyjson_get_str(a), yyjson_get_str(b), len) == 0;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	yyjson_val *left = *(yyjson_val *const *)a, *right = *(yyjson_val *const *)b;
-	int order = str_compare(str_from(yyjson_get_str(left), yyjson_get_len(left)),
-				str_from(yyjson_get_str(right), yyjson_get_len(right)));
-
-	return order ? order : (left > right) - (left < right);
-}
-
+/* The first key that was there before.  The hash is keyed: no text can make all collide. */
 static yyjson_val *duplicate_in_large(yyjson_val *object, size_t count)
 {
-	auto_free yyjson_val **keys = memory_get(count * sizeof(*keys));
-	yyjson_val *first = NULL;
 	yyjson_obj_iter it = yyjson_obj_iter_with(object);
+	auto_free yyjson_val **slots = NULL;
+	size_t room = 64;
 
-	for (size_t i = 0; i < count; i++)
-		keys[i] = yyjson_obj_iter_next(&it);
-	qsort(keys, count, sizeof(*keys), compare_keys);
-	for (size_t i = 1; i < count; i++)
-		if (same_key(keys[i - 1], keys[i]) && (!first || keys[i] < first))
-			first = keys[i];
-	return first;
+	while (room < count * 2)
+		room *= 2;
+	slots = memory_zero(room * sizeof(yyjson_val *));
+	for (yyjson_val *key; (key = yyjson_obj_iter_next(&it));) {
+		size_t at = (size_t)str_hash(str_from(yyjson_get_str(key), yyjson_get_len(key)));
+
+		for (at &= room - 1; slots[at]; at = (at + 1) & (room - 1))
+			if (same_key(slots[at], key))
+				return key;
+		slots[at] = key;
+	}
+	return NULL;
 }
 
 static yyjson_val *duplicate_in_small(yyjson_val *object)
@@ -266,6 +263,12 @@ static void drop_in_tree(struct json *value)
 		json_drop_duplicates(value);
 }
 
+static bool too_deep(struct error *err)
+{
+	return error_set(err, ERROR_BAD_REQUEST, "JSON is nested deeper than %d levels",
+			 LIMIT_JSON_DEPTH);
+}
+
 static bool copy_read(yyjson_doc *read, bool kept, struct json_doc **out,
 		      const char **out_duplicate, struct error *err)
 {
@@ -276,8 +279,7 @@ static bool copy_read(yyjson_doc *read, bool kept, struct json_doc **out,
 
 	free(judge);
 	if (!sane)
-		return error_set(err, ERROR_BAD_REQUEST, "JSON is nested deeper than %d levels",
-				 LIMIT_JSON_DEPTH);
+		return too_deep(err);
 	doc = memory_new(struct json_doc);
 	doc->mut = yyjson_doc_mut_copy(read, &memory);
 	if (!doc->mut)
@@ -292,14 +294,41 @@ static bool copy_read(yyjson_doc *read, bool kept, struct json_doc **out,
 	return true;
 }
 
+/* Only a look at the brackets: what is nested without end is refused before anything is made of it.
+ */
+static bool is_deep(struct str text)
+{
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (quoted) {
+			i += c == '\\';
+			quoted = c != '"';
+		} else if (c == '"') {
+			quoted = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > LIMIT_JSON_DEPTH)
+				return true;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
 static bool parse(struct str text, bool kept, struct json_doc **out, const char **out_duplicate,
 		  struct error *err)
 {
 	yyjson_read_err read_err;
-	yyjson_doc *read =
-		yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, &memory, &read_err);
+	yyjson_doc *read;
 	bool done;
 
+	if (is_deep(text))
+		return too_deep(err);
+	read = yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, &memory, &read_err);
 	if (!read)
 		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s",
 				 read_err.pos, read_err.msg);
