@@ -28,6 +28,24 @@ static const struct {
 	[FIELD_MANAGER_CONFLICT] = { "FieldManagerConflict", "", false },
 };
 
+/* Nobody reads a longer value or detail, and a hostile object could bring a hundred. */
+#define SHOWN_MAX (32u * 1024)
+
+/* A copy, cut between two characters when it is too long. */
+static const char *shown(struct arena *arena, struct str text)
+{
+	size_t len = text.len;
+	auto_buf cut = BUF_INIT;
+
+	if (len <= SHOWN_MAX)
+		return arena_string(arena, text.at, len);
+	for (len = SHOWN_MAX; len > 0 && ((unsigned char)text.at[len] & 0xc0) == 0x80;)
+		len--;
+	buf_add(&cut, text.at, len);
+	buf_add_text(&cut, "...");
+	return arena_string(arena, cut.at, cut.len);
+}
+
 void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path,
 		      const char *value, const char *detail)
 {
@@ -46,9 +64,9 @@ void field_errors_add(struct field_errors *errors, enum field_error_kind kind, c
 	}
 	errors->items[errors->count++] = (struct field_error){
 		.kind = kind,
-		.path = arena_string(errors->arena, path, strlen(path)),
-		.value = value ? arena_string(errors->arena, value, strlen(value)) : NULL,
-		.detail = arena_string(errors->arena, detail, strlen(detail)),
+		.path = shown(errors->arena, str_of(path)),
+		.value = value ? shown(errors->arena, str_of(value)) : NULL,
+		.detail = shown(errors->arena, str_of(detail)),
 	};
 }
 
@@ -59,7 +77,7 @@ const char *field_value(struct field_errors *errors, const struct json *value)
 	if (errors->count >= FIELD_ERRORS_MAX)
 		return "";
 	json_print(value, &text);
-	return arena_string(errors->arena, text.at, text.len);
+	return shown(errors->arena, buf_str(&text));
 }
 
 /* `Invalid value: "x": must be ...`, without the path */
@@ -109,8 +127,9 @@ static void print_conflicts(const struct field_errors *conflicts, struct buf *ou
 {
 	const char *owner = "";
 
-	buf_add_print(out, "Apply failed with %zu conflict%s: ",
-		      conflicts->count + conflicts->dropped, conflicts->count > 1 ? "s" : "");
+	buf_add_print(out,
+		      "Apply failed with %zu conflict%s: ", conflicts->count + conflicts->dropped,
+		      conflicts->count > 1 ? "s" : "");
 	if (conflicts->count == 1) {
 		buf_add_print(out, "%s: %s", conflicts->items[0].detail, conflicts->items[0].path);
 		return;

@@ -8,10 +8,12 @@
 
 #include "api/names.h"
 #include "api/object.h"
-#include "api/selector.h"
+#include "api/validate_values.h"
+#include "api/validate_words.h"
 #include "base/map.h"
 
 #define ANNOTATIONS_MAX (256u * 1024)
+#define POD_SPEC        "io.k8s.api.core.v1.PodSpec"
 
 void validate_required(const struct kind_work *work, const char *path, const char *detail)
 {
@@ -43,119 +45,178 @@ void validate_not_negative(const struct kind_work *work, const struct json *valu
 		validate_invalid(work, path, value, "must be greater than or equal to 0");
 }
 
-/* The value that is wrong is a key. */
-static void invalid_key(const struct kind_work *work, const char *path, struct str key,
-			const char *why)
-{
-	auto_json_doc doc = json_doc_new();
-
-	validate_invalid(work, path, json_new_str(doc, key), why);
-}
-
 void validate_labels(const struct kind_work *work, const struct json *labels, const char *path)
 {
 	for (struct json_iter it = json_iter(labels); json_next(&it);) {
-		const char *key = name_check_label_key(it.key),
-			   *value = name_check_label_value(json_str(it.value));
-
-		if (key)
-			invalid_key(work, path, it.key, key);
-		if (value)
-			validate_invalid(work, path, it.value, value);
+		values_key(work, path, it.key, name_qualified);
+		values_name(work, path, it.value, name_label_value);
 	}
 }
 
-static void check_annotations(const struct kind_work *work, const struct json *annotations)
+static size_t lower_key(struct str key, struct buf *out)
 {
+	buf_reset(out);
+	for (size_t i = 0; i < key.len; i++)
+		buf_add_byte(out, key.at[i] >= 'A' && key.at[i] <= 'Z' ? (char)(key.at[i] + 32)
+								       : key.at[i]);
+	return out->len;
+}
+
+void validate_annotations(const struct kind_work *work, const struct json *annotations,
+			  const char *path)
+{
+	auto_buf lower = BUF_INIT;
 	size_t total = 0;
 
 	for (struct json_iter it = json_iter(annotations); json_next(&it);) {
-		const char *why = name_check_qualified(it.key);
+		struct name_faults faults = { .count = 0 };
 
-		total += it.key.len + json_str(it.value).len;
-		if (why)
-			invalid_key(work, "metadata.annotations", it.key, why);
+		total += lower_key(it.key, &lower) + json_str(it.value).len;
+		name_qualified(buf_str(&lower), &faults);
+		for (size_t i = 0; i < faults.count; i++)
+			values_invalid_text(work, path, it.key, faults.why[i]);
 	}
 	if (total > ANNOTATIONS_MAX)
-		field_errors_add(work->errors, FIELD_TOO_LONG, "metadata.annotations", NULL,
-				 "may not be more than 262144 bytes");
+		words_too_long(work, path, ANNOTATIONS_MAX);
+}
+
+/* "apps/v1" has a version, "apps/" has none. */
+static bool has_version(struct str api_version)
+{
+	if (str_find(api_version, '/') >= 0)
+		str_cut(&api_version, '/');
+	return api_version.len > 0;
+}
+
+static void check_owner(const struct kind_work *work, const struct json *owner, const char *path)
+{
+	static const char *const fields[] = { "apiVersion", "kind", "name", "uid" };
+	static const char *const words[] = { "version must not be empty", "kind must not be empty",
+					     "name must not be empty", "uid must not be empty" };
+	struct str version = json_str(json_get(owner, "apiVersion"));
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+		const struct json *value = json_get(owner, fields[i]);
+
+		if (i == 0 ? !has_version(version) : json_str(value).len == 0)
+			validate_invalid(work, field_path(work->errors, "%s.%s", path, fields[i]),
+					 words_text(work, value), words[i]);
+	}
+	if (str_is(json_str(json_get(owner, "kind")), "Event") &&
+	    (str_is(version, "v1") || str_is(version, "events.k8s.io/v1")))
+		validate_invalid(work, path, owner,
+				 str_is(version, "v1")
+					 ? "/v1, Kind=Event is disallowed from being an owner"
+					 : "events.k8s.io/v1, Kind=Event is disallowed from being "
+					   "an owner");
+}
+
+static const char *owner_name(const struct kind_work *work, const struct json *owner)
+{
+	return field_path(work->errors, STR_FMT "/" STR_FMT,
+			  STR_ARG(json_str(json_get(owner, "kind"))),
+			  STR_ARG(json_str(json_get(owner, "name"))));
 }
 
 static void check_owners(const struct kind_work *work, const struct json *owners)
 {
-	static const char *const fields[] = { "apiVersion", "kind", "name", "uid" };
-	size_t controllers = 0;
+	static const char path[] = "metadata.ownerReferences";
+	const char *first = NULL;
 
 	for (struct json_iter it = json_iter(owners); json_next(&it);) {
-		controllers += json_bool(json_get(it.value, "controller"));
-		for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
-			if (json_str(json_get(it.value, fields[i])).len == 0)
-				field_errors_add(work->errors, FIELD_INVALID,
-						 field_path(work->errors,
-							    "metadata.ownerReferences[%zu].%s",
-							    it.index, fields[i]),
-						 "\"\"", "must not be empty");
+		check_owner(work, it.value, path);
+		if (!json_bool(json_get(it.value, "controller")))
+			continue;
+		if (first)
+			validate_invalid(work, path, owners,
+					 field_path(work->errors,
+						    "Only one reference can have Controller set to "
+						    "true. Found \"true\" in references for %s and "
+						    "%s",
+						    first, owner_name(work, it.value)));
+		else
+			first = owner_name(work, it.value);
 	}
-	if (controllers > 1)
-		validate_invalid(work, "metadata.ownerReferences", owners,
-				 "Only one reference can have Controller set to true");
 }
 
-static void check_finalizers(const struct kind_work *work, const struct json *metadata)
+/* An object that goes away is not held up by anything new. */
+static void check_new_finalizers(const struct kind_work *work, const struct json *now,
+				 const struct json *old)
 {
-	const struct json *now = json_get(metadata, "finalizers"),
-			  *old = json_get(meta_of(work->old), "finalizers");
 	auto_map known = map_new();
+	struct json *extra = json_new_array(work->doc);
 
 	for (struct json_iter it = json_iter(old); json_next(&it);)
 		map_put(known, json_str(it.value), it.value);
-	for (struct json_iter it = json_iter(now); json_next(&it);) {
-		const char *why = name_check_qualified(json_str(it.value));
+	for (struct json_iter it = json_iter(now); json_next(&it);)
+		if (!map_find(known, json_str(it.value)))
+			json_append(extra, json_clone(work->doc, it.value));
+	if (json_count(extra) > 0)
+		words_forbidden(work, "metadata.finalizers",
+				field_path(work->errors,
+					   "no new finalizers can be added if the object is being "
+					   "deleted, found new finalizers %s",
+					   words_list(work, extra)));
+}
 
-		if (why)
-			validate_invalid(work, "metadata.finalizers", it.value, why);
-		if (work->old && json_get(metadata, "deletionTimestamp") &&
-		    !map_find(known, json_str(it.value)))
-			field_errors_add(work->errors, FIELD_FORBIDDEN, "metadata.finalizers", NULL,
-					 field_path(work->errors,
-						    "no new finalizers can be added if the object "
-						    "is being deleted, found "
-						    "new finalizers []string{\"" STR_FMT "\"}",
-						    STR_ARG(json_str(it.value))));
-	}
+void validate_finalizer(const struct kind_work *work, const struct json *name, const char *path)
+{
+	static const char *const standard[] = { "kubernetes", "orphan", "foregroundDeletion",
+						NULL };
+
+	if (str_find(json_str(name), '/') < 0 && !words_have(standard, json_str(name)))
+		validate_invalid(work, path, name,
+				 "name is neither a standard finalizer name nor is it fully "
+				 "qualified");
+}
+
+static void check_finalizers(const struct kind_work *work, const struct json *now)
+{
+	static const char path[] = "metadata.finalizers";
+
+	for (struct json_iter it = json_iter(now); json_next(&it);)
+		values_name(work, path, it.value, name_qualified);
+	if (words_list_has(now, "orphan") && words_list_has(now, "foregroundDeletion"))
+		words_invalid_list(work, path, now,
+				   "finalizer orphan and foregroundDeletion cannot be both set");
+	for (struct json_iter it = json_iter(now); json_next(&it);)
+		validate_finalizer(work, it.value,
+				   field_path(work->errors, "%s[%zu]", path, it.index));
 }
 
 /* The base of a name may end with a dash: more follows. */
 static void check_generated(const struct kind_work *work, const struct json *base)
 {
 	auto_buf name = BUF_INIT;
-	const char *why;
+	struct name_faults faults = { .count = 0 };
 
 	if (json_str(base).len == 0)
 		return;
 	buf_add_str(&name, json_str(base));
 	if (name.len > 1 && name.at[name.len - 1] == '-')
 		name.at[name.len - 1] = 'a';
-	why = name_check(work->kind->name_rule, buf_str(&name));
-	if (why)
-		validate_invalid(work, "metadata.generateName", base, why);
+	name_rule_of(work->kind->name_rule)(buf_str(&name), &faults);
+	for (size_t i = 0; i < faults.count; i++)
+		validate_invalid(work, "metadata.generateName", base, faults.why[i]);
 }
 
 void validate_metadata(const struct kind_work *work)
 {
-	const struct json *metadata = meta_of(work->object), *name = json_get(metadata, "name");
-	const char *why = name_check(work->kind->name_rule, json_str(name));
+	const struct json *metadata = meta_of(work->object), *name = json_get(metadata, "name"),
+			  *finalizers = json_get(metadata, "finalizers");
 
+	if (work->old && json_get(metadata, "deletionTimestamp"))
+		check_new_finalizers(work, finalizers, json_get(meta_of(work->old), "finalizers"));
 	if (!work->old)
 		check_generated(work, json_get(metadata, "generateName"));
 	if (!work->old && json_str(name).len == 0)
 		validate_required(work, "metadata.name", "name or generateName is required");
-	else if (!work->old && why)
-		validate_invalid(work, "metadata.name", name, why);
+	else if (!work->old)
+		values_name(work, "metadata.name", name, name_rule_of(work->kind->name_rule));
 	validate_labels(work, json_get(metadata, "labels"), "metadata.labels");
-	check_annotations(work, json_get(metadata, "annotations"));
+	validate_annotations(work, json_get(metadata, "annotations"), "metadata.annotations");
 	check_owners(work, json_get(metadata, "ownerReferences"));
-	check_finalizers(work, metadata);
+	check_finalizers(work, finalizers);
 }
 
 /* --- what the tables demand --- */
@@ -183,6 +244,8 @@ static void check_fields(const struct type *type, const struct kind_work *work,
 static void check_value(const struct field *field, const struct kind_work *work,
 			const struct json *value, const char *path)
 {
+	if (field->form == FIELD_MESSAGE && strcmp(field->type->name, POD_SPEC) == 0)
+		return; /* validate_pod_spec tells of its enums */
 	if (field->form == FIELD_MESSAGE && json_type(value) == JSON_OBJECT)
 		check_fields(field->type, work, value, path);
 	else
@@ -234,30 +297,34 @@ void validate_table(const struct type *type, const struct kind_work *work)
 	check_fields(type, work, work->object, "");
 }
 
-/* --- selectors and templates --- */
+/* --- selectors --- */
 
 static void check_expression(const struct kind_work *work, const struct json *item,
 			     const char *path)
 {
-	struct str op = json_str(json_get(item, "operator"));
-	size_t values = json_count(json_get(item, "values"));
-	const char *why = name_check_label_key(json_str(json_get(item, "key")));
-	bool needs = str_is(op, "In") || str_is(op, "NotIn"),
-	     none = str_is(op, "Exists") || str_is(op, "DoesNotExist");
+	static const char *const among[] = { "In", "NotIn", NULL };
+	static const char *const alone[] = { "Exists", "DoesNotExist", NULL };
+	const struct json *op = json_get(item, "operator"), *values = json_get(item, "values");
+	const char *where = field_path(work->errors, "%s.values", path);
 
-	if (why)
-		validate_invalid(work, field_path(work->errors, "%s.key", path),
-				 json_get(item, "key"), why);
-	if (!needs && !none)
+	if (words_have(among, json_str(op))) {
+		if (json_count(values) == 0)
+			validate_required(work, where,
+					  "must be specified when `operator` is 'In' or 'NotIn'");
+	} else if (words_have(alone, json_str(op))) {
+		if (json_count(values) > 0)
+			words_forbidden(work, where,
+					"may not be specified when `operator` is 'Exists' or "
+					"'DoesNotExist'");
+	} else {
 		validate_invalid(work, field_path(work->errors, "%s.operator", path),
-				 json_get(item, "operator"), "not a valid selector operator");
-	if (needs && values == 0)
-		validate_required(work, field_path(work->errors, "%s.values", path),
-				  "must be specified when `operator` is 'In' or 'NotIn'");
-	if (none && values > 0)
-		field_errors_add(
-			work->errors, FIELD_FORBIDDEN, field_path(work->errors, "%s.values", path),
-			NULL, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+				 words_text(work, op), "not a valid selector operator");
+	}
+	values_name(work, field_path(work->errors, "%s.key", path), json_get(item, "key"),
+		    name_qualified);
+	for (struct json_iter it = json_iter(values); json_next(&it);)
+		values_name(work, field_path(work->errors, "%s[%zu]", where, it.index), it.value,
+			    name_label_value);
 }
 
 void validate_label_selector(const struct kind_work *work, const struct json *selector,
@@ -270,66 +337,4 @@ void validate_label_selector(const struct kind_work *work, const struct json *se
 		check_expression(
 			work, it.value,
 			field_path(work->errors, "%s.matchExpressions[%zu]", path, it.index));
-}
-
-static bool template_matches(const struct json *spec, const struct json *labels)
-{
-	struct selector *selector;
-	struct error unused;
-	bool match;
-
-	if (!selector_from_json(json_get(spec, "selector"), &selector, &unused))
-		return true; /* said elsewhere */
-	match = selector_match_labels(selector, labels);
-	selector_free(selector);
-	return match;
-}
-
-/* map[string]string{"a":"b"}, as Go prints it */
-static const char *go_map(const struct kind_work *work, const struct json *map)
-{
-	auto_buf text = BUF_INIT;
-
-	buf_add_text(&text, "map[string]string{");
-	for (struct json_iter it = json_iter(map); json_next(&it);)
-		buf_add_print(&text, "%s\"" STR_FMT "\":\"" STR_FMT "\"", it.index ? ", " : "",
-			      STR_ARG(it.key), STR_ARG(json_str(it.value)));
-	buf_add_byte(&text, '}');
-	return arena_string(work->errors->arena, text.at, text.len);
-}
-
-void validate_template(const struct kind_work *work)
-{
-	const struct json *spec = json_get(work->object, "spec"),
-			  *selector = json_get(spec, "selector");
-	const struct json *labels = json_path(spec, "template", "metadata", "labels", NULL);
-	const struct json *policy = json_path(spec, "template", "spec", "restartPolicy", NULL);
-
-	validate_not_negative(work, json_get(spec, "replicas"), "spec.replicas");
-	if (!selector)
-		validate_required(work, "spec.selector", "");
-	else if (json_count(json_get(selector, "matchLabels")) +
-			 json_count(json_get(selector, "matchExpressions")) ==
-		 0)
-		validate_invalid(work, "spec.selector", selector,
-				 "empty selector is invalid for deployment");
-	else
-		validate_label_selector(work, selector, "spec.selector");
-	if (!json_get(spec, "template")) {
-		validate_required(work, "spec.template", "");
-		return;
-	}
-	if (selector && !template_matches(spec, labels))
-		field_errors_add(work->errors, FIELD_INVALID, "spec.template.metadata.labels",
-				 go_map(work, labels),
-				 "`selector` does not match template `labels`");
-	validate_labels(work, labels, "spec.template.metadata.labels");
-	validate_pod_spec(work, json_path(spec, "template", "spec", NULL), "spec.template.spec");
-	if (policy && !str_is(json_str(policy), "Always"))
-		field_errors_add(work->errors, FIELD_NOT_SUPPORTED,
-				 "spec.template.spec.restartPolicy",
-				 field_value(work->errors, policy), "supported values: \"Always\"");
-	if (work->old)
-		validate_immutable(work, "spec.selector", selector,
-				   json_path(work->old, "spec", "selector", NULL));
 }

@@ -10,34 +10,24 @@
 
 #include "api/kind.h"
 
-struct map;
-
 /* Names, labels, annotations, owners, finalizers. */
 void validate_metadata(const struct kind_work *work);
 /* Required fields and enums of the table, recursively. */
 void validate_table(const struct type *type, const struct kind_work *work);
 /* A pod's spec at `path` ("spec" or "spec.template.spec"). */
 void validate_pod_spec(const struct kind_work *work, const struct json *spec, const char *path);
-/* A template and the selector over it (Deployment, ReplicaSet). */
-void validate_template(const struct kind_work *work);
 void validate_label_selector(const struct kind_work *work, const struct json *selector,
 			     const char *path);
 void validate_labels(const struct kind_work *work, const struct json *labels, const char *path);
+void validate_annotations(const struct kind_work *work, const struct json *annotations,
+			  const char *path);
+/* A finalizer without a domain must be one of the standard ones. */
+void validate_finalizer(const struct kind_work *work, const struct json *name, const char *path);
 /* value must not differ from the old one: "field is immutable". */
 void validate_immutable(const struct kind_work *work, const char *path, const struct json *now,
 			const struct json *old);
 void validate_not_negative(const struct kind_work *work, const struct json *value,
 			   const char *path);
-
-/* Parts of a pod's spec (validate_parts.c).  Names of volumes go into `names`. */
-void validate_volumes(const struct kind_work *work, const struct json *volumes, struct map *names,
-		      const char *path);
-void validate_security(const struct kind_work *work, const struct json *context, const char *path);
-void validate_tolerations(const struct kind_work *work, const struct json *tolerations,
-			  const char *path);
-/* A path that stays inside the folder it is taken from: relative, without "..". */
-void validate_inside_path(const struct kind_work *work, const struct json *value, const char *path);
-bool validate_climbs(struct str path); /* has a part ".." */
 
 /* Short for the usual calls. */
 void validate_duplicate(const struct kind_work *work, const char *path, const struct json *value);

@@ -1,13 +1,23 @@
 /*
- * validate_pod.c - pod specs: containers, ports, environment, volumes and mounts, resources,
- * probes; and the defaults of them that depend on other fields.
+ * validate_pod.c - pod specs: defaults that depend on other fields, and the checks of the whole;
+ * those of its parts are in files of their own.
  */
-#include <inttypes.h>
-
-#include "api/names.h"
+#include "api/decode.h"
+#include "api/object.h"
 #include "api/quantity.h"
 #include "api/validate.h"
+#include "api/validate_container.h"
+#include "api/validate_iscsi.h"
+#include "api/validate_security.h"
+#include "api/validate_selection.h"
+#include "api/validate_values.h"
+#include "api/validate_volume.h"
+#include "api/validate_words.h"
 #include "base/map.h"
+
+#define DNS_SERVERS_MAX  3
+#define DNS_SEARCHES_MAX 32
+#define DNS_SEARCH_CHARS 2048
 
 #define AT(...) field_path(work->errors, __VA_ARGS__)
 
@@ -27,16 +37,6 @@ static const char *pull_policy(struct str image)
 	return str_is(name, "latest") ? "Always" : "IfNotPresent";
 }
 
-/* key -> value: objects may be long, so they are looked up in a map and never searched. */
-static struct map *entries_of(const struct json *object)
-{
-	struct map *entries = map_new();
-
-	for (struct json_iter it = json_iter(object); json_next(&it);)
-		map_put(entries, it.key, it.value);
-	return entries;
-}
-
 /* What is limited and not requested is requested as much (pods only). */
 static void fill_requests(const struct kind_work *work, struct json *container)
 {
@@ -47,7 +47,7 @@ static void fill_requests(const struct kind_work *work, struct json *container)
 	if (json_count(limits) == 0)
 		return;
 	requests = json_sub_object(work->doc, json_get(container, "resources"), "requests");
-	said = entries_of(requests);
+	said = values_entries(requests);
 	for (struct json_iter it = json_iter(limits); json_next(&it);)
 		if (!map_find(said, it.key))
 			json_add_str(work->doc, requests, it.key, json_clone(work->doc, it.value));
@@ -121,219 +121,323 @@ void fill_pod_spec(const struct kind_work *work, struct json *spec, bool is_pod)
 	fill_volumes(work, spec);
 	fill_containers(work, spec, "initContainers", is_pod);
 	fill_containers(work, spec, "containers", is_pod);
+	fill_containers(work, spec, "ephemeralContainers", false);
 }
 
-/* --- checks --- */
+/* --- volumes --- */
 
-static void check_port(const struct kind_work *work, const struct json *value, const char *path)
+static bool is_pod(const struct kind_work *work)
 {
-	if (json_int(value) < 1 || json_int(value) > 65535)
-		validate_invalid(work, path, value, "must be between 1 and 65535, inclusive");
+	return strcmp(work->kind->name, "Pod") == 0;
 }
 
-static void check_ports(const struct kind_work *work, const struct json *ports, const char *path)
+/* Claims that are made for the pod are named after both. */
+static const char *made_claim(const struct kind_work *work, struct str volume)
 {
-	auto_map names = map_new();
-
-	for (struct json_iter it = json_iter(ports); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name"),
-				  *port = json_get(it.value, "containerPort");
-		const char *why = json_str(name).len ? name_check_port(json_str(name)) : NULL;
-
-		if (why)
-			validate_invalid(work, AT("%s[%zu].name", path, it.index), name, why);
-		if (json_str(name).len > 0 && map_put(names, json_str(name), it.value))
-			validate_duplicate(work, AT("%s[%zu].name", path, it.index), name);
-		if (!port || json_int(port) == 0)
-			validate_required(work, AT("%s[%zu].containerPort", path, it.index), "");
-		else
-			check_port(work, port, AT("%s[%zu].containerPort", path, it.index));
-		if (json_int(json_get(it.value, "hostPort")) != 0)
-			check_port(work, json_get(it.value, "hostPort"),
-				   AT("%s[%zu].hostPort", path, it.index));
-	}
+	return AT(STR_FMT "-" STR_FMT, STR_ARG(meta_str(work->object, "name")), STR_ARG(volume));
 }
 
-static void check_env(const struct kind_work *work, const struct json *env, const char *path)
+static bool names_claims(const struct kind_work *work)
 {
-	for (struct json_iter it = json_iter(env); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name"),
-				  *from = json_get(it.value, "valueFrom");
-		const char *why = name_check_env(json_str(name));
-
-		if (json_str(name).len == 0)
-			validate_required(work, AT("%s[%zu].name", path, it.index), "");
-		else if (why)
-			validate_invalid(work, AT("%s[%zu].name", path, it.index), name, why);
-		if (!from)
-			continue;
-		if (json_str(json_get(it.value, "value")).len > 0)
-			field_errors_add(work->errors, FIELD_INVALID,
-					 AT("%s[%zu].valueFrom", path, it.index), "\"\"",
-					 "may not be specified when `value` is not empty");
-		else if (json_count(from) != 1)
-			field_errors_add(
-				work->errors, FIELD_INVALID,
-				AT("%s[%zu].valueFrom", path, it.index), "\"\"",
-				json_count(from) == 0
-					? "must specify one of: `fieldRef`, `resourceFieldRef`, "
-					  "`configMapKeyRef` or `secretKeyRef`"
-					: "may not have more than one field specified at a time");
-	}
+	return is_pod(work) && meta_str(work->object, "name").len > 0;
 }
 
-static void check_sub_path(const struct kind_work *work, const struct json *mount,
-			   const char *field, const char *path)
+static void check_volume_name(const struct kind_work *work, const struct json *volume,
+			      const struct map *names, const char *path)
 {
-	const struct json *value = json_get(mount, field);
+	const struct json *name = json_get(volume, "name");
+	const char *claim = made_claim(work, json_str(name));
+	struct name_faults faults = { .count = 0 };
 
-	if (json_str(value).len > 0)
-		validate_inside_path(work, value, AT("%s.%s", path, field));
+	if (json_get(volume, "iscsi") && iscsi_is_long(json_str(name), json_get(volume, "iscsi")))
+		validate_invalid(work, path, name, ISCSI_LONG_WORDS);
+	if (json_get(volume, "ephemeral") && names_claims(work) && json_str(name).len > 0)
+		name_subdomain(str_of(claim), &faults);
+	for (size_t i = 0; i < faults.count; i++)
+		validate_invalid(work, path, name, AT("PVC name \"%s\": %s", claim, faults.why[i]));
+	values_required_name(work, path, name, name_label);
+	if (map_find(names, json_str(name)))
+		validate_duplicate(work, path, name);
 }
 
-static void check_mounts(const struct kind_work *work, const struct map *volumes,
-			 const struct json *mounts, const char *path)
+/* The good ones go into `names`. */
+static void check_volumes(const struct kind_work *work, const struct json *volumes,
+			  struct map *names, const char *path)
 {
-	auto_map places = map_new();
+	auto_map made = map_new();
 
-	for (struct json_iter it = json_iter(mounts); json_next(&it);) {
-		const struct json *name = json_get(it.value, "name"),
-				  *where = json_get(it.value, "mountPath");
+	for (struct json_iter it = json_iter(volumes); json_next(&it);)
+		if (json_get(it.value, "ephemeral") && names_claims(work))
+			map_put(made,
+				str_of(made_claim(work, json_str(json_get(it.value, "name")))),
+				it.value);
+	for (struct json_iter it = json_iter(volumes); json_next(&it);) {
+		const struct json *claim =
+			json_path(it.value, "persistentVolumeClaim", "claimName", NULL);
 		const char *here = AT("%s[%zu]", path, it.index);
+		size_t before = work->errors->count + work->errors->dropped;
 
-		if (json_str(name).len == 0)
-			validate_required(work, AT("%s.name", here), "");
-		else if (!map_find(volumes, json_str(name)))
-			field_errors_add(work->errors, FIELD_NOT_FOUND, AT("%s.name", here),
-					 field_value(work->errors, name), "");
-		if (json_str(where).len == 0)
-			validate_required(work, AT("%s.mountPath", here), "");
-		else if (validate_climbs(json_str(where)))
-			validate_invalid(work, AT("%s.mountPath", here), where,
-					 "must not contain '..'");
-		if (where && map_put(places, json_str(where), it.value))
-			validate_invalid(work, AT("%s.mountPath", here), where, "must be unique");
-		check_sub_path(work, it.value, "subPath", here);
-		check_sub_path(work, it.value, "subPathExpr", here);
-		if (json_str(json_get(it.value, "subPath")).len > 0 &&
-		    json_str(json_get(it.value, "subPathExpr")).len > 0)
-			validate_invalid(work, AT("%s.subPathExpr", here),
-					 json_get(it.value, "subPathExpr"),
-					 "subPathExpr and subPath are mutually exclusive");
+		volume_pod_source(work, it.value, here);
+		check_volume_name(work, it.value, names, AT("%s.name", here));
+		if (work->errors->count + work->errors->dropped == before)
+			map_put(names, json_str(json_get(it.value, "name")), it.value);
+		if (claim && map_find(made, json_str(claim)))
+			validate_invalid(work, AT("%s.persistentVolumeClaim.claimName", here),
+					 claim,
+					 "must not reference a PVC that gets created for an "
+					 "ephemeral volume");
 	}
 }
 
-static void check_resources(const struct kind_work *work, const struct json *resources,
-			    const char *path)
+/* --- claims of devices --- */
+
+static void check_claims(const struct kind_work *work, const struct json *claims, struct map *names,
+			 const char *path)
 {
-	const struct json *limits = json_get(resources, "limits");
-	auto_map most_of = entries_of(limits);
+	static const char *const fields[] = { "resourceClaimName", "resourceClaimTemplateName" };
 
-	for (struct json_iter it = json_iter(limits); json_next(&it);)
-		if (quantity_sign(json_str(it.value)) < 0)
-			validate_invalid(work, AT("%s.limits[" STR_FMT "]", path, STR_ARG(it.key)),
-					 it.value, "must be greater than or equal to 0");
-	for (struct json_iter it = json_iter(json_get(resources, "requests")); json_next(&it);) {
-		const struct json *limit = map_find(most_of, it.key);
-		int64_t wanted, most;
-		struct error unused;
-
-		if (quantity_sign(json_str(it.value)) < 0)
-			validate_invalid(work,
-					 AT("%s.requests[" STR_FMT "]", path, STR_ARG(it.key)),
-					 it.value, "must be greater than or equal to 0");
-		if (limit && quantity_milli(json_str(it.value), &wanted, &unused) &&
-		    quantity_milli(json_str(limit), &most, &unused) && wanted > most)
-			validate_invalid(work, AT("%s.requests", path), it.value,
-					 AT("must be less than or equal to " STR_FMT
-					    " limit of " STR_FMT,
-					    STR_ARG(it.key), STR_ARG(json_str(limit))));
-	}
-}
-
-static void check_probe(const struct kind_work *work, const struct json *probe, const char *path)
-{
-	static const char *const handlers[] = { "exec", "httpGet", "tcpSocket", "grpc" };
-	static const char *const numbers[] = { "initialDelaySeconds", "timeoutSeconds",
-					       "periodSeconds", "successThreshold",
-					       "failureThreshold" };
-	size_t count = 0;
-
-	if (!probe)
-		return;
-	for (size_t i = 0; i < ARRAY_LENGTH(handlers); i++)
-		count += json_get(probe, handlers[i]) != NULL;
-	if (count == 0)
-		validate_required(work, path, "must specify a handler type");
-	if (count > 1)
-		field_errors_add(work->errors, FIELD_FORBIDDEN, path, NULL,
-				 "may not specify more than 1 handler type");
-	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++)
-		validate_not_negative(work, json_get(probe, numbers[i]),
-				      AT("%s.%s", path, numbers[i]));
-}
-
-static void check_container(const struct kind_work *work, const struct map *volumes,
-			    const struct json *container, const char *path)
-{
-	const struct json *name = json_get(container, "name"),
-			  *image = json_get(container, "image");
-	const char *why = name_check(NAME_LABEL, json_str(name));
-
-	if (json_str(name).len == 0)
-		validate_required(work, AT("%s.name", path), "");
-	else if (why)
-		validate_invalid(work, AT("%s.name", path), name, why);
-	if (json_str(image).len == 0)
-		validate_required(work, AT("%s.image", path), "");
-	else if (str_trim(json_str(image)).len != json_str(image).len)
-		validate_invalid(work, AT("%s.image", path), image,
-				 "must not have leading or trailing whitespace");
-	check_ports(work, json_get(container, "ports"), AT("%s.ports", path));
-	check_env(work, json_get(container, "env"), AT("%s.env", path));
-	check_mounts(work, volumes, json_get(container, "volumeMounts"),
-		     AT("%s.volumeMounts", path));
-	check_resources(work, json_get(container, "resources"), AT("%s.resources", path));
-	validate_security(work, json_get(container, "securityContext"),
-			  AT("%s.securityContext", path));
-	check_probe(work, json_get(container, "livenessProbe"), AT("%s.livenessProbe", path));
-	check_probe(work, json_get(container, "readinessProbe"), AT("%s.readinessProbe", path));
-	check_probe(work, json_get(container, "startupProbe"), AT("%s.startupProbe", path));
-}
-
-/* The containers of a list; names are unique over all lists of a pod. */
-static void check_containers(const struct kind_work *work, const struct json *list,
-			     const struct map *volumes, struct map *names, const char *path)
-{
-	for (struct json_iter it = json_iter(list); json_next(&it);) {
-		const char *here = AT("%s[%zu]", path, it.index);
+	for (struct json_iter it = json_iter(claims); json_next(&it);) {
 		const struct json *name = json_get(it.value, "name");
+		const char *here = AT("%s[%zu]", path, it.index);
+		int count = 0;
 
-		check_container(work, volumes, it.value, here);
-		if (json_str(name).len > 0 && map_put(names, json_str(name), it.value))
-			validate_duplicate(work, AT("%s.name", here), name);
+		if (values_required(work, AT("%s.name", here), name)) {
+			if (map_put(names, json_str(name), it.value))
+				validate_duplicate(work, AT("%s.name", here), name);
+			else
+				values_name(work, AT("%s.name", here), name, name_label);
+		}
+		for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+			count += json_get(it.value, fields[i]) != NULL;
+		if (count != 1)
+			validate_invalid(work, here, it.value,
+					 count ? "at most one of `resourceClaimName` or "
+						 "`resourceClaimTemplateName` may be specified"
+					       : "must specify one of: `resourceClaimName`, "
+						 "`resourceClaimTemplateName`");
+		for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+			if (json_get(it.value, fields[i]))
+				values_name(work, AT("%s.%s", here, fields[i]),
+					    json_get(it.value, fields[i]), name_subdomain);
 	}
 }
 
+/* --- names and addresses --- */
+
+static void check_searches(const struct kind_work *work, const struct json *searches,
+			   const char *path)
+{
+	size_t length = 0;
+
+	for (struct json_iter it = json_iter(searches); json_next(&it);)
+		length += json_str(it.value).len + (it.index > 0);
+	if (json_count(searches) > DNS_SEARCHES_MAX)
+		words_invalid_list(work, path, searches, "must not have more than 32 search paths");
+	if (length > DNS_SEARCH_CHARS)
+		words_invalid_list(work, path, searches,
+				   "must not have more than 2048 characters (including spaces) in "
+				   "the search list");
+	for (struct json_iter it = json_iter(searches); json_next(&it);) {
+		struct str search = json_str(it.value);
+
+		if (str_ends(search, STR(".")))
+			search.len--;
+		values_key(work, AT("%s[%zu]", path, it.index), search, name_subdomain);
+	}
+}
+
+static void check_dns(const struct kind_work *work, const struct json *spec, const char *path)
+{
+	const struct json *config = json_get(spec, "dnsConfig"),
+			  *servers = json_get(config, "nameservers");
+	bool none = str_is(json_str(json_get(spec, "dnsPolicy")), "None");
+
+	if (none && !config) {
+		validate_required(work, path, "must provide `dnsConfig` when `dnsPolicy` is None");
+		return;
+	}
+	if (none && json_count(servers) == 0) {
+		validate_required(work, AT("%s.nameservers", path),
+				  "must provide at least one DNS nameserver when `dnsPolicy` is "
+				  "None");
+		return;
+	}
+	if (json_count(servers) > DNS_SERVERS_MAX)
+		words_invalid_list(work, AT("%s.nameservers", path), servers,
+				   "must not have more than 3 nameservers");
+	for (struct json_iter it = json_iter(servers); json_next(&it);)
+		values_ip(work, AT("%s.nameservers[%zu]", path, it.index), it.value);
+	check_searches(work, json_get(config, "searches"), AT("%s.searches", path));
+	for (struct json_iter it = json_iter(json_get(config, "options")); json_next(&it);)
+		if (json_str(json_get(it.value, "name")).len == 0)
+			validate_required(work, AT("%s.options[%zu]", path, it.index),
+					  "must not be empty");
+}
+
+static void check_aliases(const struct kind_work *work, const struct json *aliases,
+			  const char *path)
+{
+	for (struct json_iter it = json_iter(aliases); json_next(&it);) {
+		values_ip(work, AT("%s[%zu].ip", path, it.index), json_get(it.value, "ip"));
+		for (struct json_iter name = json_iter(json_get(it.value, "hostnames"));
+		     json_next(&name);)
+			values_name(work, AT("%s[%zu].hostnames[%zu]", path, it.index, name.index),
+				    name.value, name_subdomain);
+	}
+}
+
+static void check_host_ports(const struct kind_work *work, const struct json *spec,
+			     const char *path)
+{
+	if (!json_bool(json_get(spec, "hostNetwork")))
+		return;
+	for (struct json_iter it = json_iter(json_get(spec, "containers")); json_next(&it);)
+		for (struct json_iter port = json_iter(json_get(it.value, "ports"));
+		     json_next(&port);) {
+			const struct json *host = json_get(port.value, "hostPort");
+			int64_t inside = json_int(json_get(port.value, "containerPort"));
+
+			if ((is_pod(work) || json_int(host) != 0) && json_int(host) != inside)
+				validate_invalid(work,
+						 AT("%s.containers[%zu].ports[%zu].hostPort", path,
+						    it.index, port.index),
+						 host ? host : json_new_int(work->doc, 0),
+						 "must match `containerPort` when `hostNetwork` is "
+						 "true");
+		}
+}
+
+static void check_gates(const struct kind_work *work, const struct json *spec, const char *path)
+{
+	auto_map seen = map_new();
+
+	for (struct json_iter it = json_iter(json_get(spec, "readinessGates")); json_next(&it);)
+		values_name(work, AT("%s.readinessGates[%zu].conditionType", path, it.index),
+			    json_get(it.value, "conditionType"), name_qualified);
+	for (struct json_iter it = json_iter(json_get(spec, "schedulingGates")); json_next(&it);) {
+		const struct json *name = json_get(it.value, "name");
+		const char *here = AT("%s.schedulingGates[%zu]", path, it.index);
+
+		values_name(work, here, name, name_qualified);
+		if (map_put(seen, json_str(name), it.value))
+			validate_duplicate(work, here, name);
+	}
+}
+
+static void check_host_users(const struct kind_work *work, const struct json *spec,
+			     const char *path)
+{
+	static const struct {
+		const char *field, *shown;
+	} rows[] = { { "hostNetwork", "hostNetwork" },
+		     { "hostPID", "HostPID" },
+		     { "hostIPC", "HostIPC" } };
+	const struct json *users = json_get(spec, "hostUsers");
+
+	if (!users || json_bool(users))
+		return;
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (json_bool(json_get(spec, rows[i].field)))
+			words_forbidden(work, AT("%s.%s", path, rows[i].shown),
+					"when `pod.Spec.HostUsers` is false");
+}
+
+/* A name that may be left out. */
+static void check_name(const struct kind_work *work, const struct json *spec, const char *field,
+		       name_faults_fn *rule, const char *path)
+{
+	if (json_str(json_get(spec, field)).len > 0)
+		values_name(work, AT("%s.%s", path, field), json_get(spec, field), rule);
+}
+
+static void check_names(const struct kind_work *work, const struct json *spec, const char *path)
+{
+	static const char *const policies[] = { "PreemptLowerPriority", "Never", NULL };
+	const struct json *deadline = json_get(spec, "activeDeadlineSeconds"),
+			  *preemption = json_get(spec, "preemptionPolicy");
+
+	check_name(work, spec, "serviceAccountName", name_subdomain, path);
+	check_name(work, spec, "nodeName", name_subdomain, path);
+	if (deadline)
+		values_range(work, AT("%s.activeDeadlineSeconds", path), deadline, 1, INT32_MAX);
+	check_name(work, spec, "hostname", name_label, path);
+	check_name(work, spec, "subdomain", name_label, path);
+	selection_tolerations(work, json_get(spec, "tolerations"), AT("%s.tolerations", path));
+	check_aliases(work, json_get(spec, "hostAliases"), AT("%s.hostAliases", path));
+	check_name(work, spec, "priorityClassName", name_subdomain, path);
+	if (json_get(spec, "runtimeClassName"))
+		values_name(work, AT("%s.runtimeClassName", path),
+			    json_get(spec, "runtimeClassName"), name_subdomain);
+	if (preemption)
+		values_choice(work, AT("%s.preemptionPolicy", path), preemption, policies);
+}
+
+static void check_overhead(const struct kind_work *work, const struct json *spec, const char *path)
+{
+	struct json *resources;
+
+	if (!json_get(spec, "overhead"))
+		return;
+	resources = json_new_object(work->doc);
+	json_put(work->doc, resources, "limits", json_clone(work->doc, json_get(spec, "overhead")));
+	container_amounts(work, resources, path);
+}
+
+static void check_choices(const struct kind_work *work, const struct json *spec, const char *path)
+{
+	static const char *const restarts[] = { "Always", "OnFailure", "Never", NULL };
+	static const char *const dns[] = { "ClusterFirstWithHostNet", "ClusterFirst", "Default",
+					   "None", NULL };
+
+	check_host_ports(work, spec, path);
+	values_choice(work, AT("%s.restartPolicy", path), json_get(spec, "restartPolicy"),
+		      restarts);
+	values_choice(work, AT("%s.dnsPolicy", path), json_get(spec, "dnsPolicy"), dns);
+	validate_labels(work, json_get(spec, "nodeSelector"), AT("%s.nodeSelector", path));
+	security_pod(work, spec, path);
+	selection_affinity(work, json_get(spec, "affinity"), AT("%s.affinity", path));
+	check_dns(work, spec, AT("%s.dnsConfig", path));
+	check_gates(work, spec, path);
+	selection_spread(work, json_get(spec, "topologySpreadConstraints"),
+			 AT("%s.topologySpreadConstraints", path));
+	security_host_processes(work, spec, path);
+	check_host_users(work, spec, path);
+}
+
+static void check_spec(const struct kind_work *work, const struct json *spec, const char *path)
+{
+	const struct json *users = json_get(spec, "hostUsers");
+	auto_map volumes = map_new();
+	auto_map claims = map_new();
+	const struct pod_scene scene = {
+		.spec = spec,
+		.volumes = volumes,
+		.claims = claims,
+		.is_pod = is_pod(work),
+		.host_users = !users || json_bool(users),
+	};
+
+	if (!json_get(spec, "terminationGracePeriodSeconds"))
+		validate_required(work, AT("%s.terminationGracePeriodSeconds", path), "");
+	check_volumes(work, json_get(spec, "volumes"), volumes, AT("%s.volumes", path));
+	check_claims(work, json_get(spec, "resourceClaims"), claims, AT("%s.resourceClaims", path));
+	container_lists(work, &scene, path);
+	check_choices(work, spec, path);
+	check_names(work, spec, path);
+	check_overhead(work, spec, AT("%s.overhead", path));
+	security_os(work, spec, path);
+}
+
+/* One that is not there is told what an empty one is. */
 void validate_pod_spec(const struct kind_work *work, const struct json *spec, const char *path)
 {
-	const struct json *grace = json_get(spec, "terminationGracePeriodSeconds");
-	const struct json *deadline = json_get(spec, "activeDeadlineSeconds");
-	auto_map volumes = map_new();
-	auto_map names = map_new();
+	struct json *empty;
 
-	if (json_count(json_get(spec, "containers")) == 0)
-		validate_required(work, AT("%s.containers", path), "");
-	validate_volumes(work, json_get(spec, "volumes"), volumes, AT("%s.volumes", path));
-	check_containers(work, json_get(spec, "initContainers"), volumes, names,
-			 AT("%s.initContainers", path));
-	check_containers(work, json_get(spec, "containers"), volumes, names,
-			 AT("%s.containers", path));
-	validate_security(work, json_get(spec, "securityContext"), AT("%s.securityContext", path));
-	validate_tolerations(work, json_get(spec, "tolerations"), AT("%s.tolerations", path));
-	validate_labels(work, json_get(spec, "nodeSelector"), AT("%s.nodeSelector", path));
-	validate_not_negative(work, grace, AT("%s.terminationGracePeriodSeconds", path));
-	if (deadline && (json_int(deadline) < 1 || json_int(deadline) > INT32_MAX))
-		validate_invalid(work, AT("%s.activeDeadlineSeconds", path), deadline,
-				 "must be between 1 and 2147483647, inclusive");
+	if (spec) {
+		check_spec(work, spec, path);
+		return;
+	}
+	empty = json_new_object(work->doc);
+	decode_default(type_find(STR("io.k8s.api.core.v1.PodSpec")), work->doc, empty);
+	check_spec(work, empty, path);
 }

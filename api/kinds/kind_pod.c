@@ -3,13 +3,16 @@
  */
 #include <inttypes.h>
 
+#include "api/decode.h"
 #include "api/kinds/cells.h"
 #include "api/object.h"
-#include "api/quantity.h"
+#include "api/pod_quality.h"
 #include "api/validate.h"
+#include "api/validate_container.h"
+#include "api/validate_pod_update.h"
+#include "api/validate_security.h"
+#include "api/validate_words.h"
 #include "base/map.h"
-
-#define GRACE "terminationGracePeriodSeconds"
 
 /* --- server-set fields --- */
 
@@ -49,8 +52,11 @@ static struct json *old_or(const struct kind_work *work, const char *field, stru
 
 static void fill(const struct kind_work *work)
 {
+	bool said = json_get(work->object, "spec") != NULL;
 	struct json *spec = json_sub_object(work->doc, work->object, "spec");
 
+	if (!said)
+		decode_default(type_find(STR("io.k8s.api.core.v1.PodSpec")), work->doc, spec);
 	fill_pod_spec(work, spec, true);
 	put_absent(work, spec, "enableServiceLinks", json_new_bool(work->doc, true));
 	put_absent(
@@ -63,228 +69,70 @@ static void fill(const struct kind_work *work)
 		       "node.kubernetes.io/unreachable");
 }
 
-static bool has_amount(const struct json *list, const char *name)
-{
-	struct str text = json_str(json_get(list, name));
-
-	return text.len > 0 && quantity_sign(text) > 0;
-}
-
-/* Guaranteed: every container limits cpu and memory and requests as much.  BestEffort: nobody asks
- * for anything. */
-static const char *qos_class(const struct json *spec)
-{
-	static const char *const names[] = { "cpu", "memory" };
-	bool all = true, any = false;
-
-	for (struct json_iter it = json_iter(json_get(spec, "containers")); json_next(&it);) {
-		const struct json *limits = json_path(it.value, "resources", "limits", NULL);
-		const struct json *requests = json_path(it.value, "resources", "requests", NULL);
-
-		for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-			bool limited = has_amount(limits, names[i]),
-			     requested = has_amount(requests, names[i]);
-
-			any = any || limited || requested;
-			all = all && limited &&
-			      (!requested || json_equal(json_get(limits, names[i]),
-							json_get(requests, names[i])));
-		}
-	}
-	return !any ? "BestEffort" : all ? "Guaranteed" : "Burstable";
-}
-
 static void on_create(const struct kind_work *work)
 {
 	struct json *status = json_new_object(work->doc);
 
 	json_put(work->doc, status, "phase", json_new_text(work->doc, "Pending"));
 	json_put(work->doc, status, "qosClass",
-		 json_new_text(work->doc, qos_class(json_get(work->object, "spec"))));
+		 json_new_text(work->doc, pod_quality(json_get(work->object, "spec"))));
 	json_put(work->doc, work->object, "status", status);
 }
 
-/* --- validation: what may change in a spec --- */
+/* --- checks --- */
 
-/* The new spec with every field that may change set back to the old one. */
-static struct json *frozen(struct json_doc *doc, const struct json *now, const struct json *old)
+/* What pods are told beyond what templates of them are. */
+static void check_pod_only(const struct kind_work *work, const struct json *spec)
 {
-	static const char *const free_fields[] = { "activeDeadlineSeconds", "tolerations",
-						   "schedulingGates" };
-	static const char *const lists[] = { "containers", "initContainers" };
-	struct json *spec = json_clone(doc, now);
-	const struct json *old_grace = json_get(old, GRACE), *grace = json_get(now, GRACE);
-
-	for (size_t i = 0; i < ARRAY_LENGTH(free_fields); i++)
-		json_put(doc, spec, free_fields[i], json_clone(doc, json_get(old, free_fields[i])));
-	if (json_int(old_grace) < 0 && json_int(grace) == 1)
-		json_put(doc, spec, GRACE, json_clone(doc, old_grace));
-	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
-		struct json_iter theirs = json_iter(json_get(old, lists[i]));
-
-		for (struct json_iter it = json_iter(json_get(spec, lists[i]));
-		     json_next(&it) && json_next(&theirs);)
-			json_put(doc, it.value, "image",
-				 json_clone(doc, json_get(theirs.value, "image")));
-	}
-	return spec;
+	for (struct json_iter it = json_iter(json_get(spec, "volumes"));
+	     json_str(json_get(spec, "serviceAccountName")).len == 0 && json_next(&it);)
+		for (struct json_iter from =
+			     json_iter(json_path(it.value, "projected", "sources", NULL));
+		     json_next(&from);)
+			if (json_get(from.value, "serviceAccountToken"))
+				words_forbidden(
+					work,
+					field_path(work->errors,
+						   "spec.volumes[%zu].projected.sources[%zu]."
+						   "serviceAccountToken",
+						   it.index, from.index),
+					"must not be specified when serviceAccountName is not set");
+	container_image_spaces(work, json_get(spec, "containers"), "spec.containers");
+	container_image_spaces(work, json_get(spec, "initContainers"), "spec.initContainers");
 }
 
-/* It may be set, and made smaller. */
-static void check_deadline(const struct kind_work *work, const struct json *now,
-			   const struct json *old)
+static void check_create(const struct kind_work *work, const struct json *spec)
 {
-	const char *path = "spec.activeDeadlineSeconds";
-
-	if (!now && old)
-		field_errors_add(work->errors, FIELD_INVALID, path, "null",
-				 "must not update from a positive integer to nil value");
-	else if (now && old && json_int(now) > json_int(old))
-		validate_invalid(work, path, now, "must be less than or equal to previous value");
-}
-
-/* All of a toleration but its seconds, as text. */
-static struct str print_toleration(const struct json *item, struct buf *out)
-{
-	static const char *const fields[] = { "key", "operator", "value", "effect" };
-
-	buf_reset(out);
-	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
-		struct str text = json_str(json_get(item, fields[i]));
-
-		buf_add_print(out, "%zu:" STR_FMT ";", text.len, STR_ARG(text));
-	}
-	return buf_str(out);
-}
-
-/* They may be added, and their seconds may change. */
-static void check_tolerations(const struct kind_work *work, const struct json *now,
-			      const struct json *old)
-{
-	auto_map kept = map_new();
-	auto_buf text = BUF_INIT;
-
-	for (struct json_iter it = json_iter(now); json_next(&it);)
-		map_put(kept, print_toleration(it.value, &text), it.value);
-	for (struct json_iter it = json_iter(old); json_next(&it);)
-		if (!map_find(kept, print_toleration(it.value, &text))) {
-			field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.tolerations", NULL,
-					 "existing toleration can not be modified except its "
-					 "tolerationSeconds");
-			return;
-		}
-}
-
-/* They may be taken away. */
-static void check_gates(const struct kind_work *work, const struct json *now,
-			const struct json *old)
-{
-	auto_map known = map_new();
-
-	for (struct json_iter it = json_iter(old); json_next(&it);)
-		map_put(known, json_str(json_get(it.value, "name")), it.value);
-	for (struct json_iter it = json_iter(now); json_next(&it);) {
-		struct str name = json_str(json_get(it.value, "name"));
-
-		if (!map_find(known, name))
-			field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.schedulingGates",
-					 NULL,
-					 field_path(work->errors,
-						    "only deletion is allowed, but found new "
-						    "scheduling gate '" STR_FMT "'",
-						    STR_ARG(name)));
-	}
-}
-
-static void check_frozen(const struct kind_work *work)
-{
-	const struct json *old = json_get(work->old, "spec"), *now = json_get(work->object, "spec");
-	auto_json_doc doc = NULL;
-
-	if (work->subresource[0])
-		return; /* they guard their own parts */
-	check_deadline(work, json_get(now, "activeDeadlineSeconds"),
-		       json_get(old, "activeDeadlineSeconds"));
-	check_tolerations(work, json_get(now, "tolerations"), json_get(old, "tolerations"));
-	check_gates(work, json_get(now, "schedulingGates"), json_get(old, "schedulingGates"));
-	doc = json_doc_new();
-	if (!json_equal(frozen(doc, now, old), old))
-		field_errors_add(
-			work->errors, FIELD_FORBIDDEN, "spec", NULL,
-			"pod updates may not change fields other than `spec.containers[*].image`,"
-			"`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec."
-			"tolerations` (only additions "
-			"to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it "
-			"to be set to 1 if it was "
-			"previously negative)");
-}
-
-/* True when neither list of containers has grown or shrunk. */
-static bool check_counts(const struct kind_work *work)
-{
-	static const char *const lists[] = { "containers", "initContainers" };
-	size_t before = work->errors->count;
-
-	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
-		if (json_count(json_path(work->old, "spec", lists[i], NULL)) !=
-		    json_count(json_path(work->object, "spec", lists[i], NULL)))
-			field_errors_add(work->errors, FIELD_FORBIDDEN,
-					 field_path(work->errors, "spec.%s", lists[i]), NULL,
-					 "pod updates may not add or remove containers");
-	return work->errors->count == before;
-}
-
-/* Debugging containers come and never go. */
-static void check_ephemeral(const struct kind_work *work)
-{
-	const struct json *now = json_path(work->object, "spec", "ephemeralContainers", NULL);
-	struct json_iter old = json_iter(json_path(work->old, "spec", "ephemeralContainers", NULL));
-
-	while (json_next(&old)) {
-		const struct json *same = NULL;
-
-		for (struct json_iter it = json_iter(now); json_next(&it);)
-			if (json_equal(json_get(it.value, "name"), json_get(old.value, "name")))
-				same = it.value;
-		if (!same || !json_equal(same, old.value))
-			field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.ephemeralContainers",
-					 NULL,
-					 field_path(work->errors,
-						    "existing ephemeral containers \"" STR_FMT
-						    "\" may not be %s",
-						    STR_ARG(json_str(json_get(old.value, "name"))),
-						    same ? "changed" : "removed"));
-	}
-}
-
-/* Other amounts may not make another class of it. */
-static void check_resize(const struct kind_work *work)
-{
-	const char *class = qos_class(json_get(work->object, "spec"));
-
-	if (strcmp(class, qos_class(json_get(work->old, "spec"))) != 0)
-		field_errors_add(work->errors, FIELD_INVALID, "spec",
-				 field_path(work->errors, "\"%s\"", class),
-				 "Pod QOS Class may not change as a result of resizing");
+	if (json_count(json_get(spec, "ephemeralContainers")) > 0)
+		words_forbidden(work, "spec.ephemeralContainers", "cannot be set on create");
+	if (json_str(json_get(spec, "nodeName")).len > 0 &&
+	    json_count(json_get(spec, "schedulingGates")) > 0)
+		words_forbidden(work, "spec.nodeName",
+				"cannot be set until all schedulingGates have been cleared");
+	security_annotations_match(work, json_get(meta_of(work->object), "annotations"), spec,
+				   "spec");
 }
 
 static void validate(const struct kind_work *work)
 {
-	if (strcmp(work->subresource, "status") == 0)
+	const struct json *spec = json_get(work->object, "spec");
+
+	if (strcmp(work->subresource, "status") == 0) {
+		pod_update_status(work);
 		return;
-	if (strcmp(work->subresource, "ephemeralcontainers") == 0)
-		check_ephemeral(work);
-	if (strcmp(work->subresource, "resize") == 0)
-		check_resize(work);
-	if (work->old && !check_counts(work))
-		return;
-	validate_pod_spec(work, json_get(work->object, "spec"), "spec");
-	if (!work->old &&
-	    json_count(json_path(work->object, "spec", "ephemeralContainers", NULL)) > 0)
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.ephemeralContainers", NULL,
-				 "cannot be set on create");
-	if (work->old)
-		check_frozen(work);
+	}
+	security_annotations(work, json_get(meta_of(work->object), "annotations"), spec,
+			     "metadata.annotations");
+	validate_pod_spec(work, spec, "spec");
+	check_pod_only(work, spec);
+	if (!work->old)
+		check_create(work, spec);
+	else if (strcmp(work->subresource, "ephemeralcontainers") == 0)
+		pod_update_ephemeral(work);
+	else if (strcmp(work->subresource, "resize") == 0)
+		pod_update_resize(work);
+	else if (!work->subresource[0])
+		pod_update_spec(work);
 }
 
 /* --- columns --- */
@@ -568,6 +416,7 @@ const struct kind kind_pod = {
 	.categories = categories,
 	.type_name = "io.k8s.api.core.v1.Pod",
 	.namespaced = true,
+	.own_enums = true,
 	.graceful = true,
 	.returns_object = true,
 	.name_rule = NAME_SUBDOMAIN,

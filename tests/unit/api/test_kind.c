@@ -149,8 +149,8 @@ static void pod_additions(void)
 	check_update("", "i", "\"schedulingGates\":[{\"name\":\"g\"}]", "");
 	check_update("\"schedulingGates\":[{\"name\":\"h\"}]", "i",
 		     "\"schedulingGates\":[{\"name\":\"g\"}]",
-		     "spec.schedulingGates: Forbidden: only deletion is allowed, but found new "
-		     "scheduling gate 'h'\n");
+		     "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found "
+		     "new scheduling gate 'h'\n");
 }
 
 /* Goal: containers are neither added nor taken away. */
