@@ -116,7 +116,8 @@ bool downward_field(const struct json *pod, const struct downward_facts *facts, 
 
 const struct json *downward_container(const struct json *pod, struct str name)
 {
-	static const char *const lists[] = { "containers", "initContainers" };
+	static const char *const lists[] = { "containers", "initContainers",
+					     "ephemeralContainers" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
 		for (struct json_iter it = json_iter(json_path(pod, "spec", lists[i], NULL));

@@ -195,7 +195,8 @@ static struct str name_of_id(const char *id, int64_t *out_attempt)
 
 static const struct json *find_spec(const struct pod *pod, struct str container)
 {
-	static const char *const lists[] = { "containers", "initContainers" };
+	static const char *const lists[] = { "containers", "initContainers",
+					     "ephemeralContainers" };
 	const struct json *spec = json_get(pod_object(pod), "spec");
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)

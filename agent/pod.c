@@ -85,7 +85,10 @@ void pod_say(struct pod *pod, const struct pod_container *container, const char 
 	va_end(args);
 	if (container)
 		snprintf(field, sizeof(field), "spec.%s{%s}",
-			 container->is_init ? "initContainers" : "containers", container->name);
+			 container->is_init        ? "initContainers"
+			 : container->is_ephemeral ? "ephemeralContainers"
+						   : "containers",
+			 container->name);
 	about.field_path = field;
 	recorder_emit(pod->node->recorder, &about, type, reason, "%s", message);
 	if (strcmp(type, "Warning") == 0)

@@ -18,6 +18,7 @@
 #include "base/file.h"
 
 #define IMAGE_BACK_OFF_MAX_MS 300000
+#define EPHEMERALS_MAX        16 /* of one pod; they stay in its object for ever */
 #define LOG_TAIL_MAX          2048
 #define BUSY_MS               200
 #define GRACE_DEFAULT_S       30
@@ -53,6 +54,8 @@ bool pod_container_started(const struct pod_container *c)
 
 bool pod_container_ready(const struct pod_container *c)
 {
+	if (c->is_ephemeral)
+		return false;
 	if (c->is_init && !c->is_sidecar)
 		return c->over && pod_container_exit_code(c) == 0;
 	return pod_container_started(c) && (!c->probes || probes_ready(c->probes));
@@ -97,17 +100,32 @@ static void add(struct pod *pod, const struct json *spec, bool is_init)
 	name_attempt(c);
 }
 
+/* Those that came since the last look. */
+static void add_ephemerals(struct pod *pod)
+{
+	size_t count = 0;
+
+	for (struct json_iter it = json_iter(json_get(pod_spec(pod), "ephemeralContainers"));
+	     json_next(&it) && count < EPHEMERALS_MAX; count++) {
+		if (pod_container_find(pod, json_str(json_get(it.value, "name"))))
+			continue;
+		add(pod, it.value, false);
+		pod->containers[pod->container_count - 1].is_ephemeral = true;
+	}
+}
+
 void pod_containers_make(struct pod *pod)
 {
 	const struct json *init = json_get(pod_spec(pod), "initContainers");
 	const struct json *main = json_get(pod_spec(pod), "containers");
 
-	pod->containers =
-		memory_zero((json_count(init) + json_count(main) + 1) * sizeof(*pod->containers));
+	pod->containers = memory_zero((json_count(init) + json_count(main) + EPHEMERALS_MAX) *
+				      sizeof(*pod->containers));
 	for (struct json_iter it = json_iter(init); json_next(&it);)
 		add(pod, it.value, true);
 	for (struct json_iter it = json_iter(main); json_next(&it);)
 		add(pod, it.value, false);
+	add_ephemerals(pod);
 }
 
 /* Another image: what was begun for the old one is of no use. */
@@ -135,7 +153,8 @@ static void respec(struct pod_container *c, const struct json *spec)
 
 void pod_containers_respec(struct pod *pod)
 {
-	static const char *const lists[] = { "initContainers", "containers" };
+	static const char *const lists[] = { "initContainers", "containers",
+					     "ephemeralContainers" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
 		for (struct json_iter it = json_iter(json_get(pod_spec(pod), lists[i]));
@@ -146,6 +165,8 @@ void pod_containers_respec(struct pod *pod)
 			if (c)
 				respec(c, it.value);
 		}
+	if (pod->containers) /* else they are about to be made */
+		add_ephemerals(pod);
 }
 
 static void let_go(struct pod_container *c)
@@ -330,6 +351,8 @@ static bool wants_restart(const struct pod_container *c)
 {
 	struct str policy = json_str(json_get(pod_spec(c->pod), "restartPolicy"));
 
+	if (c->is_ephemeral)
+		return false;
 	if (c->is_sidecar || c->restart_wanted)
 		return true;
 	if (c->is_init)
@@ -853,7 +876,7 @@ bool pod_containers_finished(const struct pod *pod)
 	for (size_t i = 0; i < pod->container_count; i++) {
 		const struct pod_container *c = &pod->containers[i];
 
-		if (c->is_sidecar)
+		if (c->is_sidecar || c->is_ephemeral)
 			continue;
 		if (c->is_init)
 			init_failed = init_failed ||

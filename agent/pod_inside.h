@@ -28,6 +28,7 @@ struct pod_container {
 	struct pod *pod;
 	const char *name;
 	bool is_init, is_sidecar; /* sidecar: an init container that is always restarted */
+	bool is_ephemeral;        /* came later, runs once, decides nothing about the pod */
 	const struct json *spec;  /* in the pod's newest kept spec                        */
 	unsigned attempt;         /* of the present run, = restarts so far                */
 	char id[CONTAINER_ID_MAX];
@@ -69,7 +70,9 @@ struct pod {
 	bool own_times;   /* the status that was made last has our own times */
 	int64_t sandbox_wait_ms, sandbox_due_ms, ready_since_ms;
 	char address[POD_NETWORK_ADDRESS];
-	struct pod_container *containers; /* container_count of them, init containers first */
+	/* container_count of them: init containers, the main ones, ephemeral ones; they do not move
+	 */
+	struct pod_container *containers;
 	size_t container_count;
 	char start_time[CLOCK_TEXT]; /* "" until it is ours */
 	bool leaving;   /* deleted, evicted, over its deadline: containers are stopped */

@@ -147,6 +147,8 @@ static void tally_up(const struct pod *pod, struct tally *out)
 	for (size_t i = 0; i < pod->container_count; i++) {
 		const struct pod_container *c = &pod->containers[i];
 
+		if (c->is_ephemeral)
+			continue;
 		if (c->is_init)
 			tally_init(c, out);
 		else if (pod_container_running(c))
@@ -166,7 +168,7 @@ static void tally_up(const struct pod *pod, struct tally *out)
 static bool anything_runs(const struct pod *pod)
 {
 	for (size_t i = 0; i < pod->container_count; i++)
-		if (pod_container_running(&pod->containers[i]))
+		if (pod_container_running(&pod->containers[i]) && !pod->containers[i].is_ephemeral)
 			return true;
 	return false;
 }
@@ -279,11 +281,13 @@ static void put_containers(const struct pod *pod, struct json_doc *doc, struct j
 	*all_ready = true;
 	for (size_t i = 0; i < pod->container_count; i++) {
 		const struct pod_container *c = &pod->containers[i];
-		struct json *list = json_sub_array(
-			doc, status, c->is_init ? "initContainerStatuses" : "containerStatuses");
+		struct json *list = json_sub_array(doc, status,
+						   c->is_init        ? "initContainerStatuses"
+						   : c->is_ephemeral ? "ephemeralContainerStatuses"
+								     : "containerStatuses");
 
 		json_append(list, print_container(doc, c));
-		if ((!c->is_init || c->is_sidecar) && !pod_container_ready(c))
+		if (!c->is_ephemeral && (!c->is_init || c->is_sidecar) && !pod_container_ready(c))
 			*all_ready = false;
 	}
 }

@@ -434,6 +434,7 @@ struct sources *sources_new(const struct sources_plan *plan, const struct json *
 	need_for_volumes(it);
 	need_for_containers(it, "initContainers");
 	need_for_containers(it, "containers");
+	need_for_containers(it, "ephemeralContainers");
 	for (struct json_iter s = json_iter(json_path(pod, "spec", "imagePullSecrets", NULL));
 	     json_next(&s);)
 		need(it, SOURCE_SECRET, json_str(json_get(s.value, "name")), 0, true);

@@ -71,17 +71,20 @@ remember_descriptors() {
 	for part in server agent-n1 agent-n2; do descriptors "$part" > "$lab/fds-$part"; done
 }
 
+# descriptors_are_back PART...
 descriptors_are_back() {
-	for part in server agent-n1 agent-n2; do
+	for part; do
 		[ "$(descriptors "$part")" -le "$(($(cat "$lab/fds-$part") + 1))" ] || return 1
 	done
 }
 
 no_descriptors_left() {
-	await 15 descriptors_are_back || { for part in server agent-n1 agent-n2; do
+	await 15 descriptors_are_back "$@" && return
+	for part; do
 		echo "$part: $(descriptors "$part"), was $(cat "$lab/fds-$part")"
 		ls -l "/proc/$(cat "$lab/$part.pid")/fd"
-	done >&2; return 1; }
+	done
+	return 1
 }
 
 test_exec() {
@@ -131,7 +134,7 @@ copy() {
 test_copy() {
 	head -c 209715200 /dev/urandom > "$scratch/random"
 	copy new 200
-	copy old 200
+	copy old 50
 	copy spdy 50
 	rm "$scratch/random" "$scratch/large" "$scratch/back"
 }
@@ -295,6 +298,22 @@ test_proxy() {
 	case $asked in *Bearer*|*Keep-Alive*) echo "too much: $asked"; false ;; esac
 }
 
+test_debug() {
+	pod patient n1
+	terminal new debug -it patient --image=web:2 --image-pull-policy=IfNotPresent -- sh
+	await 15 seen '/ # ' || { cat "$scratch/seen"; k get pod patient -o yaml; false; }
+	echo 'cat /www/index.html; echo $((40+2))' >&9
+	await 10 seen '^42'
+	seen '^two'
+	echo 'exit' >&9
+	terminal_status 0
+	name=$(of pod/patient '{.spec.ephemeralContainers[0].name}')
+	await 10 is Completed pod/patient '{.status.ephemeralContainerStatuses[0].state.terminated.reason}'
+	equal "Running true" k get pod patient -o 'jsonpath={.status.phase} {.status.containerStatuses[0].ready}'
+	expect "42" k logs patient -c "$name"
+	gone pod/patient
+}
+
 test_kubectl_proxy() {
 	# shellcheck disable=SC2046
 	nsenter --target "$(cat "$lab/host-s.pid")" --net -- "$kubectl" proxy --port=8002 > "$scratch/proxy" 2>&1 &
@@ -330,7 +349,7 @@ test_who_leaves_leaves_nothing() {
 		kill -9 "$forward_pid"
 		wait "$client" || true
 	done
-	no_descriptors_left
+	no_descriptors_left server agent-n1 agent-n2
 }
 
 test_pod_deleted_in_the_middle() {
@@ -345,7 +364,7 @@ test_pod_deleted_in_the_middle() {
 	[ "$status" != 0 ]
 	await 10 sleeps_no_more 7790
 	unforward
-	no_descriptors_left
+	no_descriptors_left server agent-n1 agent-n2
 }
 
 test_server_killed_in_the_middle() {
@@ -362,10 +381,7 @@ test_server_killed_in_the_middle() {
 	server_start
 	await 20 k exec box -- true
 	unforward
-	for part in agent-n1 agent-n2; do
-		agents_are_back() { [ "$(descriptors "$part")" -le "$(($(cat "$lab/fds-$part") + 1))" ]; }
-		await 15 agents_are_back
-	done
+	no_descriptors_left agent-n1 agent-n2
 }
 
 # A pod that serves pages, one of them large.
