@@ -294,17 +294,15 @@ static struct typed_changes compare(const struct apply *apply, const struct json
 }
 
 static struct json *merge(const struct apply *apply, struct json_doc *doc, const struct json *live,
-			  struct managed *managed, struct fields_set *out_set)
+			  struct managed *managed, const struct fields_set *set)
 {
 	struct json *merged = typed_merge(apply->type, doc, live, apply->config, apply->arena);
 	struct managed_entry *self = managed_find(managed, &apply->actor, true);
 	struct fields_set last = self ? self->set : FIELDS_EMPTY, dropped;
 
-	*out_set = typed_fields(apply->type, apply->config, apply->arena);
-	*out_set = fields_difference_deep(out_set, &apply->actor.ignored, apply->arena);
-	dropped = fields_difference(&last, out_set, apply->arena);
+	dropped = fields_difference(&last, set, apply->arena);
 	self = managed_put(managed, &apply->actor, true, apply->arena);
-	self->set = *out_set;
+	self->set = *set;
 	if (dropped.count > 0)
 		merged = prune(apply, doc, merged, &last, managed);
 	return merged;
@@ -345,6 +343,11 @@ bool apply_run(const struct apply *apply, struct json_doc *doc, struct json **ou
 	struct str time;
 
 	assert(apply->type && apply->config);
+	set = typed_fields(apply->type, apply->config, apply->arena);
+	set = fields_difference_deep(&set, &apply->actor.ignored, apply->arena);
+	if (fields_count(&set, LIMIT_FIELDS) > LIMIT_FIELDS)
+		return error_set(err, ERROR_TOO_LARGE, "a configuration may have %d fields at most",
+				 LIMIT_FIELDS);
 	if (!managed_parse(json_get(meta_of(live), "managedFields"), apply->arena, &managed, err)) {
 		err->kind = ERROR_PLAIN;
 		return error_context(err, "failed to decode managed fields");
@@ -352,9 +355,6 @@ bool apply_run(const struct apply *apply, struct json_doc *doc, struct json **ou
 	start_watching(apply, &managed);
 	before = copy_of(&managed, apply->arena);
 	result = merge(apply, doc, live, &managed, &set);
-	if (fields_count(&set, LIMIT_FIELDS) > LIMIT_FIELDS)
-		return error_set(err, ERROR_TOO_LARGE, "a configuration may have %d fields at most",
-				 LIMIT_FIELDS);
 	if (json_type(result) != JSON_OBJECT)
 		result = json_new_object(doc);
 	changes = compare(apply, live, result);
