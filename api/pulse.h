@@ -7,7 +7,8 @@
 #include "base/json.h"
 
 /* Do both objects say the same but for what stands at these paths ("spec.renewTime", "*" is any
- * entry of an array; NULL-terminated, at most 4) and the resourceVersion? */
+ * entry of an array; NULL-terminated, at most 4), the resourceVersion and managedFields (whose
+ * entries follow what was written)? */
 bool pulse_check(const struct json *before, const struct json *after, const char *const *paths);
 
 #endif

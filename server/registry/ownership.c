@@ -165,11 +165,30 @@ void ownership_track(const struct changing *change, struct json_doc *doc, const 
 	json_put(doc, metadata, "managedFields", made);
 }
 
+/* An entry without its time. */
+static bool same_entry(const struct json *a, const struct json *b)
+{
+	static const char *const parts[] = { "manager",    "operation",   "apiVersion",
+					     "fieldsType", "subresource", "fieldsV1" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(parts); i++)
+		if (!json_equal(json_get(a, parts[i]), json_get(b, parts[i])))
+			return false;
+	return true;
+}
+
 bool ownership_same(const struct json *now, const struct json *old)
 {
-	static const char *const times[] = { "metadata.managedFields.*.time", NULL };
+	static const char *const nothing_else[] = { NULL };
+	struct json_iter left = json_iter(json_get(meta_of(now), "managedFields"));
+	struct json_iter right = json_iter(json_get(meta_of(old), "managedFields"));
 
-	return json_equal(now, old) || pulse_check(now, old, times);
+	if (json_equal(now, old))
+		return true;
+	while (json_next(&left))
+		if (!json_next(&right) || !same_entry(left.value, right.value))
+			return false;
+	return !json_next(&right) && pulse_check(now, old, nothing_else);
 }
 
 /* --- apply --- */

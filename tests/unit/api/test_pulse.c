@@ -26,6 +26,9 @@ static void heartbeats(void)
 		"\"1\",\"h\":1}}",
 		"{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"2\"},\"spec\":{\"renewTime\":"
 		"\"2\",\"h\":1}}"));
+	CHECK(check("{\"metadata\":{\"managedFields\":[{\"time\":\"1\"}]}}",
+		    "{\"metadata\":{\"managedFields\":[{\"time\":\"2\"}]},\"spec\":{"
+		    "\"renewTime\":\"2\"}}"));
 	CHECK(check("{\"spec\":{\"h\":1}}", "{\"spec\":{\"h\":1,\"renewTime\":\"2\"}}"));
 	CHECK(check(
 		"{\"status\":{\"conditions\":[{\"type\":\"A\",\"lastHeartbeatTime\":1},{\"type\":"
