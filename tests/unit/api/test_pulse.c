@@ -26,7 +26,7 @@ static void heartbeats(void)
 		"\"1\",\"h\":1}}",
 		"{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"2\"},\"spec\":{\"renewTime\":"
 		"\"2\",\"h\":1}}"));
-	CHECK(check("{\"metadata\":{\"managedFields\":[{\"time\":\"1\"}]}}",
+	CHECK(check("{\"metadata\":{\"managedFields\":[{\"time\":\"1\"}]},\"spec\":{}}",
 		    "{\"metadata\":{\"managedFields\":[{\"time\":\"2\"}]},\"spec\":{"
 		    "\"renewTime\":\"2\"}}"));
 	CHECK(check("{\"spec\":{\"h\":1}}", "{\"spec\":{\"h\":1,\"renewTime\":\"2\"}}"));
