@@ -8,6 +8,8 @@
 #include <stdio.h>
 
 #include "api/discovery.h"
+#include "base/clock.h"
+#include "base/time_floor.h"
 #include "base/version.h"
 #include "server/bootstrap.h"
 #include "server/front/documents.h"
@@ -34,15 +36,17 @@ static enum step not_found(struct request *req, struct error *err)
 static enum step version_path(struct request *req, struct error *err)
 {
 	auto_buf text = BUF_INIT;
+	char built[CLOCK_TEXT];
 
 	(void)err;
+	clock_print(time_floor_built_s(), built);
 	buf_add_print(&text,
 		      "{\"major\":\"1\",\"minor\":\"" KUBERNETES_MINOR
 		      "\",\"gitVersion\":\"" VERSION_KUBERNETES
 		      "+mote%s\",\"gitCommit\":\"\",\"gitTreeState\":\"clean\",\"buildDate\":"
-		      "\"1970-01-01T00:00:00Z\","
+		      "\"%s\","
 		      "\"goVersion\":\"none\",\"compiler\":\"gcc\",\"platform\":\"linux\"}",
-		      version_text());
+		      version_text(), built);
 	/* semver allows one '+' */
 	for (size_t i = (size_t)str_search(buf_str(&text), STR("+mote")) + 1; i < text.len; i++)
 		if (text.at[i] == '+')

@@ -249,6 +249,48 @@ static void readers_take_null(void)
 		CHECK(!"nothing to walk");
 }
 
+/* Goal: brackets within texts do not count as depth, those outside do, also where the text is no
+ * JSON at all. */
+static void judges_depth_by_brackets(void)
+{
+	auto_buf deep = BUF_INIT;
+	auto_buf quoted = BUF_INIT;
+	auto_json_doc doc = NULL;
+	struct error err;
+
+	for (size_t i = 0; i < 100000; i++)
+		buf_add_byte(&deep, i % 2 ? '{' : '[');
+	CHECK(!json_parse(buf_str(&deep), &doc, NULL, &err));
+	CHECK_STR(err.text, "JSON is nested deeper than 128 levels");
+	buf_add_text(&quoted, "[\"\\\"");
+	buf_add_str(&quoted, buf_str(&deep));
+	buf_add_text(&quoted, "\\\\\",[1]]");
+	CHECK_OK(json_parse(buf_str(&quoted), &doc, NULL, &err), &err);
+	CHECK_INT(json_count(json_root(doc)), 2);
+}
+
+/* Goal: of a large object the first key that comes again is told, and kept entries are all there.
+ */
+static void finds_duplicates_in_large(void)
+{
+	auto_buf text = BUF_INIT;
+	auto_json_doc doc = NULL;
+	auto_json_doc kept = NULL;
+	const char *duplicate = NULL;
+	struct error err;
+
+	buf_add_text(&text, "{\"a\":{");
+	for (size_t i = 0; i < 5000; i++)
+		buf_add_print(&text, "\"k%zu\":%zu,", i % 4990, i);
+	buf_add_text(&text, "\"last\":1}}");
+	CHECK_OK(json_parse(buf_str(&text), &doc, &duplicate, &err), &err);
+	CHECK_STR(duplicate, "a.k0");
+	CHECK_INT(json_count(json_get(json_root(doc), "a")), 4991);
+	CHECK_INT(json_int(json_path(json_root(doc), "a", "k0", NULL)), 4990);
+	CHECK_OK(json_parse_kept(buf_str(&text), &kept, &err), &err);
+	CHECK_INT(json_count(json_get(json_root(kept), "a")), 5001);
+}
+
 static const struct test tests[] = {
 	{ "prints what it read", prints_what_it_read },
 	{ "refuses malformed", refuses_malformed },
@@ -261,5 +303,7 @@ static const struct test tests[] = {
 	{ "compares each type", compares_each_type },
 	{ "builds objects", builds_objects },
 	{ "readers take null", readers_take_null },
+	{ "judges depth by brackets", judges_depth_by_brackets },
+	{ "finds duplicates in large", finds_duplicates_in_large },
 };
 TEST_MAIN(tests)
