@@ -36,6 +36,10 @@ test_python() {
 	PYTHONPATH=$library PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/clients/python/checks.py "$KUBECONFIG"
 }
 
+test_every_kind() {
+	/usr/bin/python3 tests/clients/python/every_kind.py "$KUBECONFIG"
+}
+
 test_node() {
 	mkdir -p build/clients/node
 	cp tests/clients/node/* build/clients/node/
