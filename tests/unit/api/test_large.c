@@ -83,7 +83,7 @@ static void pod_lists(void)
 	buf_add_text(&text, "],\"ports\":[");
 	add_many(&text, "{\"containerPort\":1,\"name\":\"p", "\"}");
 	buf_add_text(&text, "],\"resources\":{\"limits\":{");
-	add_many(&text, "\"k", "\":\"1\"");
+	add_many(&text, "\"a.b/k", "\":\"1\"");
 	buf_add_text(&text, "}}}]}}");
 	CHECK_INT(count_errors(&text), 0);
 }
