@@ -55,6 +55,17 @@ static void note(struct checking *checking, const struct place *place, const cha
 	notes->notes[notes->count++] = arena_string(notes->arena, buf_text(&text), text.len);
 }
 
+/* True at the second time of a key, and not at the third: one note is enough. */
+static bool came_again(struct map *seen, struct str key)
+{
+	static char once, twice;
+	void *before = map_find(seen, key);
+
+	if (before != &twice)
+		map_put(seen, key, before ? &twice : &once);
+	return before == &once;
+}
+
 static bool is_type_meta(struct str key)
 {
 	return str_is(key, "apiVersion") || str_is(key, "kind");
@@ -272,7 +283,7 @@ static bool check_map(struct checking *checking, const struct field *field, stru
 		struct place here = { .above = place, .name = it.key, .index = SIZE_MAX };
 		struct json *changed = NULL;
 
-		if (seen && map_put(seen, it.key, map))
+		if (seen && came_again(seen, it.key))
 			note(checking, &here, "duplicate");
 		if (!check_one(checking, field, it.value, &here, &changed, err))
 			return false;
@@ -350,7 +361,7 @@ static bool check_object(struct checking *checking, const struct type *type, str
 		}
 		if (!field)
 			note(checking, &here, "unknown");
-		else if (seen && map_put(seen, it.key, object))
+		else if (seen && came_again(seen, it.key))
 			note(checking, &here, "duplicate");
 		dirty = dirty || !field || json_type(it.value) == JSON_NULL;
 		if (!field || json_type(it.value) == JSON_NULL)
