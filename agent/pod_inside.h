@@ -70,9 +70,7 @@ struct pod {
 	bool own_times;   /* the status that was made last has our own times */
 	int64_t sandbox_wait_ms, sandbox_due_ms, ready_since_ms;
 	char address[POD_NETWORK_ADDRESS];
-	/* container_count of them: init containers, the main ones, ephemeral ones; they do not move
-	 */
-	struct pod_container *containers;
+	struct pod_container *containers; /* init, main, ephemeral ones; they do not move */
 	size_t container_count;
 	char start_time[CLOCK_TEXT]; /* "" until it is ours */
 	bool leaving;   /* deleted, evicted, over its deadline: containers are stopped */
