@@ -1,7 +1,8 @@
 /*
  * kind.c - finding kinds, and the chain of rules that every new object passes.
  *
- *   table defaults -> fill -> on_create / on_update      (kind_default)
+ *   parts that stay -> table defaults -> fill            (kind_default)
+ *   on_create / on_update                                (kind_prepare)
  *   metadata -> required, enums -> validate              (kind_validate)
  */
 #include "api/kind.h"
@@ -79,6 +80,10 @@ void kind_default(const struct kind_work *work)
 		decode_default(type, work->doc, work->object);
 	if (work->kind->fill)
 		work->kind->fill(work);
+}
+
+void kind_prepare(const struct kind_work *work)
+{
 	if (work->old) {
 		if (work->kind->on_update)
 			work->kind->on_update(work);

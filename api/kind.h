@@ -109,9 +109,11 @@ const struct type *kind_type(const struct kind *kind);
 void kind_api_version(const struct kind *kind, struct buf *out); /* "apps/v1", "v1" */
 void kind_resource(const struct kind *kind, struct buf *out);    /* "deployments.apps", "pods" */
 
-/* The whole chain on a decoded object: table defaults, fill, on_create/on_update, metadata and
- * table checks (enums, formats, required), validate.  ERROR_INVALID with causes in `errors`. */
+/* The whole chain on a decoded object: table defaults and fill, which count as set by the caller;
+ * on_create/on_update, which do not; metadata and table checks (enums, formats, required),
+ * validate. ERROR_INVALID with causes in `errors`. */
 void kind_default(const struct kind_work *work);
+void kind_prepare(const struct kind_work *work);
 MUST_CHECK bool kind_validate(const struct kind_work *work, struct error *err);
 /* Tell the user `text` (no line ends) beside the answer: a Warning header. */
 void kind_warn(const struct kind_work *work, const char *text);

@@ -214,6 +214,7 @@ static bool shape(struct changing *change, struct json_doc *doc, const struct ob
 	stamp(change, doc, old);
 	kind_default(&work);
 	ownership_track(change, doc, old);
+	kind_prepare(&work);
 	if (!admit_run(&admit, err))
 		return false;
 	if (old)

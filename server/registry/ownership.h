@@ -26,8 +26,9 @@ struct owning {
 /* In the request's arena. */
 struct owning *ownership_of(const struct request *req);
 
-/* After the defaults and before admission: the doc's root gets its managedFields.  Without
- * change->owning, or while something is deleted, they stay what they are in `old`. */
+/* After the defaults, before what the server sets itself and before admission: the doc's root gets
+ * its managedFields.  Without change->owning, or while something is deleted, they stay what they
+ * are in `old`. */
 void ownership_track(const struct changing *change, struct json_doc *doc, const struct object *old);
 /* Is `now` the same as `old` but for the times of entries?  Then nothing was changed. */
 bool ownership_same(const struct json *now, const struct json *old);

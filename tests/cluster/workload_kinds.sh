@@ -37,6 +37,22 @@ test_job() {
 	expect "deleted" k delete job pi
 }
 
+# What the server has made of a job is not its writer's: server-side apply after the other one leaves it.
+test_job_applied() {
+	cat > "$scratch/job.yaml" <<-YAML
+	apiVersion: batch/v1
+	kind: Job
+	metadata: {name: twice}
+	spec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: i}]}}}
+	YAML
+	expect "job.batch/twice created" k apply -f "$scratch/job.yaml"
+	equal "job.batch/twice unchanged" k apply -f "$scratch/job.yaml"
+	output=$(k apply --server-side -f "$scratch/job.yaml" 2>&1)
+	[ "$output" = "job.batch/twice serverside-applied" ] || { echo "$output" >&2; return 1; }
+	k get job twice --show-managed-fields -o yaml > "$scratch/job.out"
+	! grep -q "f:selector\|f:batch.kubernetes.io" "$scratch/job.out"
+}
+
 test_cronjob() {
 	equal "cronjob.batch/tick created" k create cronjob tick --image=perl --schedule='*/5 * * * *' -- date
 	equal '{"concurrencyPolicy":"Allow","failedJobsHistoryLimit":1,"jobTemplate":{"metadata":{"name":"tick"},"spec":{"template":{"metadata":{},"spec":{"containers":[{"command":["date"],"image":"perl","imagePullPolicy":"Always","name":"tick","resources":{},"terminationMessagePath":"/dev/termination-log","terminationMessagePolicy":"File"}],"dnsPolicy":"ClusterFirst","restartPolicy":"OnFailure","schedulerName":"default-scheduler","securityContext":{},"terminationGracePeriodSeconds":30}}}},"schedule":"*/5 * * * *","successfulJobsHistoryLimit":3,"suspend":false}' \

@@ -62,6 +62,7 @@ void rules_run_on(const char *subresource, const char *text, const char *old,
 
 	CHECK(work.kind != NULL);
 	kind_default(&work);
+	kind_prepare(&work);
 	CHECK(kind_validate(&work, &err) == (errors.count == 0));
 	json_print(object, out_object);
 	print_errors(&errors, out_errors);
