@@ -314,6 +314,38 @@ static const char *const controllers[][2] = {
 	  "validatingadmissionpolicies/status\n" EVENTS },
 };
 
+#define FLOW "{\"apiVersion\":\"flowcontrol.apiserver.k8s.io/v1\",\"kind\":"
+#define EVERYTHING                                                                                 \
+	"\"resourceRules\":[{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"],"       \
+	"\"clusterScope\":true,\"namespaces\":[\"*\"]}],"                                          \
+	"\"nonResourceRules\":[{\"verbs\":[\"*\"],\"nonResourceURLs\":[\"*\"]}]"
+#define TEAM(name) "{\"kind\":\"Group\",\"group\":{\"name\":\"" name "\"}}"
+
+static const char *const objects[] = {
+	FLOW "\"PriorityLevelConfiguration\",\"metadata\":{\"name\":\"exempt\"},\"spec\":{\"type\":"
+	     "\"Exempt\",\"exempt\":{\"nominalConcurrencyShares\":0,\"lendablePercent\":0}}}",
+	FLOW
+	"\"PriorityLevelConfiguration\",\"metadata\":{\"name\":\"catch-all\"},\"spec\":{\"type\":"
+	"\"Limited\",\"limited\":{\"nominalConcurrencyShares\":5,\"lendablePercent\":0,"
+	"\"limitResponse\":{\"type\":\"Reject\"}}}}",
+	FLOW "\"FlowSchema\",\"metadata\":{\"name\":\"exempt\"},\"spec\":{\"matchingPrecedence\":1,"
+	     "\"priorityLevelConfiguration\":{\"name\":\"exempt\"},\"rules\":[{\"subjects\":[" TEAM(
+		     "system:masters") "]," EVERYTHING "}]}}",
+	FLOW
+	"\"FlowSchema\",\"metadata\":{\"name\":\"catch-all\"},\"spec\":{\"matchingPrecedence\":"
+	"10000,\"distinguisherMethod\":{\"type\":\"ByUser\"},\"priorityLevelConfiguration\":{"
+	"\"name\":\"catch-all\"},\"rules\":[{\"subjects\":[" TEAM(
+		"system:unauthenticated") "," TEAM("system:authenticated") "]," EVERYTHING "}]}}",
+};
+
+bool policy_object(size_t i, const char **out_json)
+{
+	if (i >= ARRAY_LENGTH(objects))
+		return false;
+	*out_json = objects[i];
+	return true;
+}
+
 bool policy_role(size_t i, struct policy_role *out)
 {
 	if (i >= ARRAY_LENGTH(roles))

@@ -1,5 +1,6 @@
 /*
- * bootstrap_policy.h - the roles and bindings that every cluster has, as the real server has them.
+ * bootstrap_policy.h - the roles, bindings and other fixed objects that every cluster has, as the
+ * real server has them.
  *
  * Constant data.  Rules are words, a line each, lists joined by commas:
  *   VERBS GROUPS RESOURCES [NAMES]      "-" stands for the core group, "-,apps" for both
@@ -33,5 +34,7 @@ bool policy_binding(size_t i, struct policy_binding *out);
 /* Each of these is the ClusterRole system:controller:NAME, bound to the account kube-system/NAME.
  */
 bool policy_controller(size_t i, struct policy_role *out);
+/* Further objects as JSON: those of flow control that are always there. */
+bool policy_object(size_t i, const char **out_json);
 
 #endif

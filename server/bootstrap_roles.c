@@ -1,14 +1,19 @@
 /*
- * bootstrap_roles.c - default roles and bindings, made by the change loop itself.
+ * bootstrap_roles.c - default roles, bindings and other fixed objects, made by the change loop
+ * itself.
  */
 #include "server/bootstrap_roles.h"
 
 #include <assert.h>
 
+#include "api/discovery.h"
 #include "api/validate_rbac.h"
 #include "server/bootstrap_policy.h"
 #include "server/gate/rbac_rules.h"
 #include "server/registry/change.h"
+
+#define GROUP_PRIORITY_FIRST 18000
+#define GROUP_PRIORITY_STEP  50
 
 #define AUTOUPDATE "rbac.authorization.kubernetes.io/autoupdate"
 #define AGGREGATE  "rbac.authorization.k8s.io/aggregate-to-"
@@ -153,6 +158,35 @@ static void new_binding(struct json_doc *doc, const struct policy_binding *row)
 			    new_subject(doc, str_cut(&who, ',')));
 }
 
+/* Clients look here for which groups are there, and in which order they are to be taken. */
+static void new_service(struct json_doc *doc, const struct discovery_group *group, int64_t priority)
+{
+	struct json *service = json_new_object(doc), *metadata, *spec, *condition;
+
+	json_put(doc, service, "apiVersion", json_new_text(doc, "apiregistration.k8s.io/v1"));
+	json_put(doc, service, "kind", json_new_text(doc, "APIService"));
+	metadata = json_sub_object(doc, service, "metadata");
+	json_put(doc, metadata, "name", json_new_print(doc, "%s.%s", group->version, group->group));
+	json_put(doc, json_sub_object(doc, metadata, "labels"),
+		 "kube-aggregator.kubernetes.io/automanaged", json_new_text(doc, "onstart"));
+	spec = json_sub_object(doc, service, "spec");
+	if (group->group[0])
+		json_put(doc, spec, "group", json_new_text(doc, group->group));
+	json_put(doc, spec, "version", json_new_text(doc, group->version));
+	json_put(doc, spec, "groupPriorityMinimum", json_new_int(doc, priority));
+	json_put(doc, spec, "versionPriority",
+		 json_new_int(doc, strcmp(group->version, "v2") == 0 ? 30 : 15));
+	condition = json_new_object(doc);
+	json_put(doc, condition, "type", json_new_text(doc, "Available"));
+	json_put(doc, condition, "status", json_new_text(doc, "True"));
+	json_put(doc, condition, "reason", json_new_text(doc, "Local"));
+	json_put(doc, condition, "message",
+		 json_new_text(doc, "Local APIServices are always available"));
+	json_append(json_sub_array(doc, json_sub_object(doc, service, "status"), "conditions"),
+		    condition);
+	json_set_root(doc, service);
+}
+
 /* --- what is there meets what is wished --- */
 
 static void add_missing_texts(struct json_doc *doc, struct json *root, const struct json *wished,
@@ -231,7 +265,8 @@ static bool make(struct changing *change, const struct object *old, struct json_
 		return true;
 	}
 	root = json_root(doc);
-	if (str_is(meta_annotation(root, AUTOUPDATE), "false"))
+	if (strcmp(change->kind->group, RBAC_GROUP) != 0 ||
+	    str_is(meta_annotation(root, AUTOUPDATE), "false"))
 		return true;
 	add_missing_texts(doc, root, wished, "labels");
 	add_missing_texts(doc, root, wished, "annotations");
@@ -265,7 +300,18 @@ static void on_done(struct changing *change, const struct object *result, const 
 	one_less(wish->roles);
 }
 
-static void run(struct bootstrap_roles *roles, struct json_doc *doc)
+/* Is it there, or on its way to the disk? */
+static bool has(const struct changing *change)
+{
+	auto_buf key = BUF_INIT;
+
+	registry_key(change->kind, change->namespace, change->name, &key);
+	return datastore_find_latest(registry_store(change->registry), buf_str(&key)) != NULL;
+}
+
+static void run_part(struct bootstrap_roles *roles, struct json_doc *doc, const char *subresource,
+		     bool (*maker)(struct changing *change, const struct object *old,
+				   struct json_doc **out_doc, struct error *err))
 {
 	struct wish *wish = arena_zero(roles->arena, sizeof(*wish));
 	const struct json *root = json_root(doc);
@@ -280,13 +326,18 @@ static void run(struct bootstrap_roles *roles, struct json_doc *doc)
 	change->face = change->kind;
 	change->namespace = change->kind->namespaced ? meta_str(root, "namespace") : STR_NONE;
 	change->name = meta_str(root, "name");
-	change->subresource = "";
-	change->goal = CHANGE_PUT;
-	change->make = make;
+	change->subresource = subresource;
+	change->goal = *subresource ? CHANGE_UPDATE : has(change) ? CHANGE_UPDATE : CHANGE_CREATE;
+	change->make = maker;
 	change->on_done = on_done;
 	change->of = wish;
 	roles->running++;
 	change_run(change);
+}
+
+static void run(struct bootstrap_roles *roles, struct json_doc *doc)
+{
+	run_part(roles, doc, "", make);
 }
 
 static void run_controller(struct bootstrap_roles *roles, const struct policy_role *row)
@@ -303,6 +354,43 @@ static void run_controller(struct bootstrap_roles *roles, const struct policy_ro
 	run(roles, bound);
 }
 
+/* The state of a new one is set by its kind: written as the status. */
+static bool make_state(struct changing *change, const struct object *old, struct json_doc **out_doc,
+		       struct error *err)
+{
+	const struct wish *wish = change->of;
+	struct json_doc *doc = object_thaw(old);
+	struct json *root = json_root(doc), *status;
+
+	(void)err;
+	status = json_clone(doc, json_get(json_root(wish->doc), "status"));
+	for (struct json_iter it = json_iter(json_get(status, "conditions")); json_next(&it);)
+		json_put(doc, it.value, "lastTransitionTime",
+			 json_clone(doc, json_get(meta_of(root), "creationTimestamp")));
+	json_put(doc, root, "status", status);
+	*out_doc = doc;
+	return true;
+}
+
+static void run_services(struct bootstrap_roles *roles)
+{
+	const struct discovery_group *group;
+
+	for (size_t i = 0; (group = discovery_group(i)); i++) {
+		int64_t priority = GROUP_PRIORITY_FIRST - GROUP_PRIORITY_STEP * (int64_t)i;
+		struct json_doc *doc, *state;
+
+		if (strcmp(group->group, "apiregistration.k8s.io") == 0)
+			continue; /* who registers the others is not registered */
+		doc = json_doc_new();
+		new_service(doc, group, priority);
+		run(roles, doc);
+		state = json_doc_new();
+		new_service(state, group, priority);
+		run_part(roles, state, "status", make_state);
+	}
+}
+
 struct bootstrap_roles *bootstrap_roles_start(struct server *server,
 					      void (*done)(struct server *server,
 							   const struct error *err))
@@ -310,6 +398,7 @@ struct bootstrap_roles *bootstrap_roles_start(struct server *server,
 	struct bootstrap_roles *roles = memory_new(struct bootstrap_roles);
 	struct policy_role role;
 	struct policy_binding binding;
+	const char *text;
 
 	roles->server = server;
 	roles->arena = arena_new();
@@ -329,6 +418,14 @@ struct bootstrap_roles *bootstrap_roles_start(struct server *server,
 	}
 	for (size_t i = 0; policy_controller(i, &role); i++)
 		run_controller(roles, &role);
+	for (size_t i = 0; policy_object(i, &text); i++) {
+		struct json_doc *doc;
+		struct error unused;
+
+		if (json_parse(str_of(text), &doc, NULL, &unused))
+			run(roles, doc);
+	}
+	run_services(roles);
 	one_less(roles);
 	return roles;
 }

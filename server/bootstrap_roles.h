@@ -1,5 +1,6 @@
 /*
- * bootstrap_roles.h - makes the roles and bindings of bootstrap_policy.h, and keeps them complete.
+ * bootstrap_roles.h - makes the roles, bindings and fixed objects of bootstrap_policy.h and a local
+ * APIService for each group and version, and keeps them complete.
  *
  * At every start: what is missing is made; a role or binding that is there gets the rules, labels
  * and subjects that it lacks (more of them are left alone), unless its annotation
