@@ -99,7 +99,7 @@ test_bad_input() {
 		<<< '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"},"spec":{"containers":[{"name":"a","image":"b","volumeMounts":[{"name":"v","mountPath":"/x"}]}]}}'
 	expect '`selector` does not match template `labels`' k create -f - \
 		<<< '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"x"},"spec":{"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"c":"d"}},"spec":{"containers":[{"name":"a","image":"b"}]}}}}'
-	expect "unable to parse requirement" k get cm -l 'a=b=c'
+	expect "found '=', expected: ',' or 'end of string'" k get cm -l 'a=b=c'
 	expect "field label not supported" k get pods --field-selector spec.colour=red
 	expect "could not find the requested resource" k get --raw /api/v1/nothing
 	expect "may not be deleted" k delete ns default
