@@ -205,6 +205,23 @@ static bool check_may_create(struct request *req, struct error *err)
 	return step == STEP_NEXT;
 }
 
+/* Whoever names the object's identity does not mean a new one. */
+static bool check_no_uid(const struct changing *change, const struct json *config,
+			 struct error *err)
+{
+	struct str uid = meta_str(config, "uid");
+	auto_buf resource = BUF_INIT;
+
+	if (uid.len == 0)
+		return true;
+	kind_resource(change->face, &resource);
+	return error_set(err, ERROR_CONFLICT,
+			 "Operation cannot be fulfilled on %s \"" STR_FMT
+			 "\": uid mismatch: the provided object specified uid " STR_FMT
+			 ", and no existing object was found",
+			 buf_text(&resource), STR_ARG(change->name), STR_ARG(uid));
+}
+
 /* The configuration in the form that is kept. */
 static struct json_doc *kept_config(const struct changing *change, const struct json *config)
 {
@@ -232,7 +249,7 @@ bool ownership_apply(struct changing *change, const struct object *old, const st
 	};
 
 	assert(change->owning);
-	if (!old && !check_may_create(req, err))
+	if (!old && (!check_no_uid(change, config, err) || !check_may_create(req, err)))
 		return false;
 	kept = kept_config(change, config);
 	apply.config = json_root(kept);

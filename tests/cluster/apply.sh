@@ -121,7 +121,21 @@ test_refusals() {
 		"$(cm worse 'a: "1"')" 'fieldManager=m' || return 1
 	expect 'Error from server: failed to create typed patch object (default/web; apps/v1, Kind=Deployment): .spec.replicaz: field not declared in schema' \
 		ssa <<< "$(web 0 | sed s/replicas/replicaz/)" || return 1
+	refused '409 Operation cannot be fulfilled on configmaps "bad": uid mismatch: the provided object specified uid u, and no existing object was found' \
+		'{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"bad","uid":"u"}}' 'fieldManager=m' || return 1
+	k create clusterrole patcher --verb=get,patch --resource=configmaps > /dev/null || return 1
+	k create clusterrolebinding patcher --clusterrole=patcher --user=bob > /dev/null || return 1
+	expect 'User "bob" cannot create resource "configmaps"' ssa --as=bob <<< "$(cm bad 'a: "1"')" || return 1
 	! k get cm bad 2> /dev/null
+}
+
+test_secret_values_are_not_in_entries() {
+	printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: sealed}\nstringData: {key: hunter2}\n' > "$scratch/secret.yaml"
+	k apply --server-side -f "$scratch/secret.yaml" > /dev/null || return 1
+	before=$(revision secret sealed)
+	k apply --server-side -f "$scratch/secret.yaml" > /dev/null || return 1
+	same "$(revision secret sealed)" "$before" || return 1
+	same "$(owners secret sealed)" 'kubectl Apply {"f:stringData":{"f:key":{}}}'
 }
 
 test_dry_run_and_diff() {
