@@ -62,8 +62,9 @@ terminal_status() {
 	[ "$status" = "$1" ] || { echo "status $status, not $1: $(cat "$scratch/seen")" >&2; return 1; }
 }
 
+# Those that streams are made of.
 descriptors() {
-	find "/proc/$(cat "$lab/$1.pid")/fd" -mindepth 1 2> /dev/null | wc -l
+	find "/proc/$(cat "$lab/$1.pid")/fd" -mindepth 1 \( -lname 'socket:*' -o -lname 'pipe:*' -o -lname '/dev/p*' \) 2> /dev/null | wc -l
 }
 
 # What server and agents hold when nobody asks for anything.
