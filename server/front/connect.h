@@ -1,8 +1,8 @@
 /*
- * connect.h - streams to a pod's node: logs, commands in containers, attaching.
+ * connect.h - streams to a pod's node: logs, commands, attaching, port-forwards, proxies.
  *
  * comes from: the gates.  goes to: a stream "node" of the tunnel, where the agent speaks HTTP/1.1
- * (docs/protocols/node.md).
+ * (agent/node_service.h).
  */
 #ifndef SERVER_FRONT_CONNECT_H
 #define SERVER_FRONT_CONNECT_H
