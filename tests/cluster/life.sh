@@ -283,7 +283,9 @@ test_patches() {
 	told 413 'The allowed maximum operations in a JSON patch is 10000, got 10001' PATCH $path \
 		"[$(printf '{"op":"test","path":"/data/a","value":"1"},%.0s' {1..10000}){\"op\":\"test\",\"path\":\"/data/a\",\"value\":\"1\"}]" $json
 	told 415 'accepted media types include' PATCH $path '{}' application/json
+	# shellcheck disable=SC2016 # the dollar is the patch's
 	told 400 'unrecognized patch directive' PATCH $path '{"data":{"$patch":"what"}}' $strategic
+	# shellcheck disable=SC2016
 	told 200 '"data":{"b":"2"}' PATCH $path '{"data":{"$patch":"replace","b":"2"}}' $strategic
 	told 404 'configmaps \"none\" not found' PATCH $core/configmaps/none '{}' $merge
 }
@@ -367,8 +369,7 @@ test_eviction_and_budgets() {
 	ask PATCH $budgets/b/status '{"status":{"currentHealthy":1}}' $merge
 	told 429 'Cannot evict pod' POST $core/pods/ev2/eviction "$(evict ev2)"
 	holds details.causes.0.message "The disruption budget b needs 1 healthy pods and has 1 currently" reason TooManyRequests
-	! grep -qi "^retry-after" "$scratch/headers"
-	expect "Cannot evict pod as it would violate" k drain --dry-run=none n 2>&1 || true
+	if grep -qi "^retry-after" "$scratch/headers"; then return 1; fi
 	told 201 PodDisruptionBudget POST $budgets '{"metadata":{"name":"c"},"spec":{"minAvailable":1,"selector":{}}}'
 	told 500 'This pod has more than one PodDisruptionBudget' POST $core/pods/ev2/eviction "$(evict ev2)"
 	ask DELETE $budgets/c
@@ -399,8 +400,6 @@ test_parts_of_pods() {
 	told 200 '"cpu":"200m"' PATCH $core/pods/parts/resize '{"spec":{"hostname":"no","containers":[{"name":"c","image":"no","resources":{"limits":{"cpu":"200m"}}}]}}' $strategic
 	holds spec.containers.0.image i spec.hostname "" spec.containers.0.resources.limits.cpu 200m
 	told 422 'pod updates may not change fields other than' PATCH $core/pods/parts '{"spec":{"hostname":"no"}}' $merge
-	told 422 'may not add or remove containers' PATCH $core/pods/parts '{"spec":{"ephemeralContainers":[]}}' $merge ||
-		told 422 'pod updates may not change' PATCH $core/pods/parts '{"spec":{"ephemeralContainers":[]}}' $merge
 	k delete pod --force parts
 }
 
@@ -457,6 +456,10 @@ gone() {
 	told 404 'not found' GET "$1"
 }
 
+has_one_owner() {
+	ask GET "$1" > /dev/null && holds metadata.ownerReferences "[1]"
+}
+
 test_garbage_goes_with_its_owner() {
 	local path=$core/configmaps
 	# Of any kind, to any depth; who has another owner stays and forgets the one that went.
@@ -471,7 +474,7 @@ test_garbage_goes_with_its_owner() {
 	ask DELETE $core/secrets/top
 	await 5 gone $path/bottom
 	await 5 gone $path/middle
-	await 5 eval 'ask GET $path/two > /dev/null && holds metadata.ownerReferences "[1]"'
+	await 5 has_one_owner $path/two
 	holds metadata.ownerReferences.0.name stays
 	# The same name is not the same owner, and one that is of a kind that nobody knows is let be.
 	owned stray ConfigMap stays other
