@@ -28,7 +28,7 @@ MUST_CHECK bool body_check(struct request *req, const struct body_wish *wish, st
 			   struct error *err);
 /* A body of DeleteOptions, or an empty one: *out is NULL then. */
 MUST_CHECK bool body_read_options(struct request *req, struct json_doc **out, struct error *err);
-/* Only parsed: patches. */
+/* Only parsed: patches.  Keys that come twice follow fieldValidation (422). */
 MUST_CHECK bool body_parse(struct request *req, struct json_doc **out, struct error *err);
 
 #endif
