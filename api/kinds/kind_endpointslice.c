@@ -6,10 +6,16 @@
 
 #include "api/names.h"
 #include "api/validate.h"
+#include "api/validate_values.h"
+#include "api/validate_words.h"
+#include "base/map.h"
 
 #define SHOWN_MAX     3
 #define ENDPOINTS_MAX 1000
 #define ADDRESSES_MAX 100
+#define PORTS_MAX     20000
+#define TOPOLOGY_MAX  16
+#define ZONES_MAX     8
 
 #define IN_LOOPBACK       "may not be in the loopback range (127.0.0.0/8, ::1/128)"
 #define IN_LINK_LOCAL     "may not be in the link-local range (169.254.0.0/16, fe80::/10)"
@@ -57,21 +63,28 @@ static const char *refuse_address(struct str type, struct str address)
 		return refuse_ipv4(address);
 	if (str_is(type, "IPv6"))
 		return refuse_ipv6(address);
-	return name_check(NAME_SUBDOMAIN, address);
+	if (str_ends(address, STR(".")))
+		address.len--;
+	if (name_check(NAME_SUBDOMAIN, address))
+		return name_check(NAME_SUBDOMAIN, address);
+	return str_find(address, '.') < 0
+		       ? "should be a domain with at least two segments separated by dots"
+		       : NULL;
+}
+
+static void too_many(const struct kind_work *work, const char *path, size_t count, int max)
+{
+	field_errors_add(work->errors, FIELD_TOO_MANY, path, field_path(work->errors, "%zu", count),
+			 field_path(work->errors, "must have at most %d items", max));
 }
 
 static void check_addresses(const struct kind_work *work, struct str type,
-			    const struct json_iter *endpoint)
+			    const struct json *addresses, const char *path)
 {
-	const struct json *addresses = json_get(endpoint->value, "addresses");
-	const char *path = field_path(work->errors, "endpoints[%zu].addresses", endpoint->index);
-
 	if (json_count(addresses) == 0)
 		validate_required(work, path, "must contain at least 1 address");
-	if (json_count(addresses) > ADDRESSES_MAX)
-		field_errors_add(work->errors, FIELD_TOO_MANY, path,
-				 field_path(work->errors, "%zu", json_count(addresses)),
-				 "must have at most 100 items");
+	else if (json_count(addresses) > ADDRESSES_MAX)
+		too_many(work, path, json_count(addresses), ADDRESSES_MAX);
 	for (struct json_iter it = json_iter(addresses);
 	     json_next(&it) && it.index < ADDRESSES_MAX;) {
 		const char *why = refuse_address(type, json_str(it.value));
@@ -82,32 +95,92 @@ static void check_addresses(const struct kind_work *work, struct str type,
 	}
 }
 
-static void check_type(const struct kind_work *work, const struct json *type)
+static void check_zones(const struct kind_work *work, const struct json *zones, const char *path)
 {
-	struct str text = json_str(type);
+	auto_map seen = map_new();
 
-	if (text.len == 0)
-		validate_required(work, "addressType", "");
-	else if (!str_is(text, "IPv4") && !str_is(text, "IPv6") && !str_is(text, "FQDN"))
-		field_errors_add(work->errors, FIELD_NOT_SUPPORTED, "addressType",
-				 field_value(work->errors, type),
-				 "supported values: \"FQDN\", \"IPv4\", \"IPv6\"");
+	if (json_count(zones) > ZONES_MAX) {
+		too_many(work, path, json_count(zones), ZONES_MAX);
+		return;
+	}
+	for (struct json_iter it = json_iter(zones); json_next(&it);) {
+		const struct json *name = json_get(it.value, "name");
+		const char *at = field_path(work->errors, "%s[%zu].name", path, it.index);
+
+		if (map_put(seen, json_str(name), it.value))
+			validate_duplicate(work, at, name);
+		values_name(work, at, name, name_label_value);
+	}
+}
+
+static void check_endpoint(const struct kind_work *work, struct str type,
+			   const struct json *endpoint, const char *path)
+{
+	const struct json *node = json_get(endpoint, "nodeName"),
+			  *host = json_get(endpoint, "hostname"),
+			  *topology = json_get(endpoint, "deprecatedTopology");
+	const char *at = field_path(work->errors, "%s.deprecatedTopology", path);
+
+	check_addresses(work, type, json_get(endpoint, "addresses"),
+			field_path(work->errors, "%s.addresses", path));
+	if (node)
+		values_name(work, field_path(work->errors, "%s.nodeName", path), node,
+			    name_subdomain);
+	if (json_count(topology) > TOPOLOGY_MAX)
+		too_many(work, at, json_count(topology), TOPOLOGY_MAX);
+	validate_labels(work, topology, at);
+	if (host)
+		values_name(work, field_path(work->errors, "%s.hostname", path), host, name_label);
+	check_zones(work, json_path(endpoint, "hints", "forZones", NULL),
+		    field_path(work->errors, "%s.hints.forZones", path));
+}
+
+static void check_endpoints(const struct kind_work *work, struct str type,
+			    const struct json *endpoints)
+{
+	if (json_count(endpoints) > ENDPOINTS_MAX) {
+		too_many(work, "endpoints", json_count(endpoints), ENDPOINTS_MAX);
+		return;
+	}
+	for (struct json_iter it = json_iter(endpoints); json_next(&it);)
+		check_endpoint(work, type, it.value,
+			       field_path(work->errors, "endpoints[%zu]", it.index));
+}
+
+static void check_ports(const struct kind_work *work, const struct json *ports)
+{
+	auto_map seen = map_new();
+
+	if (json_count(ports) > PORTS_MAX) {
+		too_many(work, "ports", json_count(ports), PORTS_MAX);
+		return;
+	}
+	for (struct json_iter it = json_iter(ports); json_next(&it);) {
+		const struct json *name = json_get(it.value, "name"),
+				  *protocol = json_get(it.value, "appProtocol");
+		const char *at = field_path(work->errors, "ports[%zu].name", it.index);
+
+		if (json_str(name).len > 0)
+			values_name(work, at, name, name_label);
+		if (map_put(seen, json_str(name), it.value))
+			validate_duplicate(work, at, words_text(work, name));
+		if (protocol)
+			values_name(work,
+				    field_path(work->errors, "ports[%zu].appProtocol", it.index),
+				    protocol, name_qualified);
+	}
 }
 
 static void validate(const struct kind_work *work)
 {
-	const struct json *endpoints = json_get(work->object, "endpoints"),
-			  *type = json_get(work->object, "addressType");
+	static const char *const types[] = { "FQDN", "IPv4", "IPv6", NULL };
+	const struct json *type = json_get(work->object, "addressType");
 
-	check_type(work, type);
+	values_choice(work, "addressType", type, types);
+	check_endpoints(work, json_str(type), json_get(work->object, "endpoints"));
+	check_ports(work, json_get(work->object, "ports"));
 	if (work->old)
 		validate_immutable(work, "addressType", type, json_get(work->old, "addressType"));
-	if (json_count(endpoints) > ENDPOINTS_MAX)
-		field_errors_add(work->errors, FIELD_TOO_MANY, "endpoints", NULL,
-				 "must have at most 1000 items");
-	for (struct json_iter it = json_iter(endpoints);
-	     json_next(&it) && it.index < ENDPOINTS_MAX;)
-		check_addresses(work, json_str(type), &it);
 }
 
 static void print_ports(const struct json *object, struct buf *out)
