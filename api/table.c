@@ -45,9 +45,11 @@ static void print_text(struct str text, struct buf *out)
 
 static void print_column(const struct column *column, struct buf *out)
 {
+	const char *type =
+		column->type && strcmp(column->type, TABLE_NUMBER) != 0 ? column->type : "string";
+
 	buf_add_print(out, "{\"name\":\"%s\",\"type\":\"%s\",\"format\":\"%s\",\"description\":",
-		      column->name, column->type ? column->type : "string",
-		      column->format ? column->format : "");
+		      column->name, type, column->format ? column->format : "");
 	print_text(str_of(column->help ? column->help : column->name), out);
 	buf_add_print(out, ",\"priority\":%d}", column->priority);
 }
@@ -127,7 +129,8 @@ static void print_cell(const struct kind *kind, const struct column *column,
 			buf_add_byte(&text, '0');
 		}
 	}
-	if (strcmp(type, "integer") == 0 || strcmp(type, "boolean") == 0)
+	if (strcmp(type, "integer") == 0 || strcmp(type, "boolean") == 0 ||
+	    strcmp(type, TABLE_NUMBER) == 0)
 		buf_add_str(out, text.len ? buf_str(&text) : STR("0"));
 	else
 		print_text(buf_str(&text), out);

@@ -7,6 +7,9 @@
 #include "api/kind.h"
 #include "api/object.h"
 
+/* A column's type that clients see as "string": its cells are numbers. */
+#define TABLE_NUMBER "number"
+
 enum table_include { TABLE_METADATA, TABLE_OBJECT, TABLE_NONE };
 
 /* Print the columnDefinitions array. */

@@ -2,50 +2,57 @@
  * kind_configmap.c - ConfigMap: plain configuration.
  */
 #include "api/kinds/cells.h"
-#include "api/names.h"
 #include "api/object.h"
-#include "api/validate.h"
+#include "api/validate_values.h"
+#include "api/validate_words.h"
+#include "base/map.h"
 
 #define SIZE_MAX_BYTES (1024u * 1024)
 
-static size_t check_keys(const struct kind_work *work, const struct json *map, const char *path)
+static size_t check_keys(const struct kind_work *work, const struct json *map,
+			 const struct map *other, const char *path)
 {
 	size_t total = 0;
 
 	for (struct json_iter it = json_iter(map); json_next(&it);) {
-		const char *why = name_check_config_key(it.key);
-		auto_json_doc doc = json_doc_new();
+		const char *here =
+			field_path(work->errors, "%s[" STR_FMT "]", path, STR_ARG(it.key));
 
 		total += json_str(it.value).len;
-		if (why)
-			validate_invalid(
-				work,
-				field_path(work->errors, "%s[" STR_FMT "]", path, STR_ARG(it.key)),
-				json_new_str(doc, it.key), why);
+		values_key(work, here, it.key, name_config_key);
+		if (other && map_find(other, it.key))
+			values_invalid_text(work, here, it.key,
+					    "duplicate of key present in binaryData");
 	}
 	return total;
 }
 
+static void check_update(const struct kind_work *work)
+{
+	static const char *const fields[] = { "data", "binaryData" };
+	static const char words[] = "field is immutable when `immutable` is set";
+
+	if (!json_bool(json_get(work->old, "immutable")))
+		return;
+	if (!json_bool(json_get(work->object, "immutable")))
+		words_forbidden(work, "immutable", words);
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+		if (!json_equal(json_get(work->object, fields[i]), json_get(work->old, fields[i])))
+			words_forbidden(work, fields[i], words);
+}
+
 static void validate(const struct kind_work *work)
 {
-	const struct json *old = work->old;
+	const struct json *bytes = json_get(work->object, "binaryData");
+	auto_map other = values_entries(bytes);
+	size_t total;
 
-	if (check_keys(work, json_get(work->object, "data"), "data") +
-		    check_keys(work, json_get(work->object, "binaryData"), "binaryData") >
-	    SIZE_MAX_BYTES)
-		field_errors_add(work->errors, FIELD_TOO_LONG, "", NULL,
-				 "may not be more than 1048576 bytes");
-	if (!old || !json_bool(json_get(old, "immutable")))
-		return;
-	if (!json_equal(json_get(work->object, "data"), json_get(old, "data")))
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "data", NULL,
-				 "field is immutable when `immutable` is set");
-	if (!json_equal(json_get(work->object, "binaryData"), json_get(old, "binaryData")))
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "binaryData", NULL,
-				 "field is immutable when `immutable` is set");
-	if (!json_bool(json_get(work->object, "immutable")))
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "immutable", NULL,
-				 "field is immutable when `immutable` is set");
+	if (work->old)
+		check_update(work);
+	total = check_keys(work, json_get(work->object, "data"), other, "data");
+	total += check_keys(work, bytes, NULL, "binaryData") / 4 * 3;
+	if (total > SIZE_MAX_BYTES)
+		words_too_long(work, "", SIZE_MAX_BYTES);
 }
 
 static void print_data(const struct json *object, struct buf *out)
@@ -57,7 +64,7 @@ static void print_data(const struct json *object, struct buf *out)
 
 static const struct column columns[] = {
 	{ .name = "Name", .format = "name", .path = ".metadata.name" },
-	{ .name = "Data", .print = print_data },
+	{ .name = "Data", .type = "number", .print = print_data },
 	{ .name = "Age", .path = ".metadata.creationTimestamp" },
 	{ 0 },
 };

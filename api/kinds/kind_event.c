@@ -6,17 +6,49 @@
 #include "api/kinds/cells.h"
 #include "api/object.h"
 #include "api/validate.h"
+#include "api/validate_values.h"
+#include "api/validate_words.h"
+
+#define WORD_MAX_BYTES 128
+#define NOTE_MAX_BYTES 1024
+
+static void check_length(const struct kind_work *work, const char *field, size_t most)
+{
+	if (json_str(json_get(work->object, field)).len > most)
+		field_errors_add(work->errors, FIELD_INVALID, field, "\"\"",
+				 field_path(work->errors, "can have at most %zu characters", most));
+}
+
+/* Events of the newer sort say who tells of what. */
+static void check_new(const struct kind_work *work)
+{
+	static const char *const fields[] = { "reportingInstance", "action", "reason" };
+	const struct json *reporter = json_get(work->object, "reportingComponent");
+	const char *path = work->kind->group[0] ? "reportingController" : "reportingComponent";
+
+	values_required(work, path, reporter);
+	values_name(work, path, reporter, name_qualified);
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+		values_required(work, fields[i], json_get(work->object, fields[i]));
+		check_length(work, fields[i], WORD_MAX_BYTES);
+	}
+	check_length(work, "message", NOTE_MAX_BYTES);
+}
 
 static void validate(const struct kind_work *work)
 {
 	const struct json *about = json_get(work->object, "involvedObject");
 	struct str namespace = json_str(json_get(about, "namespace")),
 		   own = meta_str(work->object, "namespace");
+	bool is_new = json_str(json_get(work->object, "eventTime")).len > 0,
+	     of_cluster = str_is(own, "default") || str_is(own, "kube-system");
 
-	if (namespace.len > 0 ? !str_equal(namespace, own)
-			      : !str_is(own, "default") && !str_is(own, "kube-system"))
-		validate_invalid(work, "involvedObject.namespace", json_get(about, "namespace"),
+	if (namespace.len == 0 ? !of_cluster : !is_new && !str_equal(namespace, own))
+		validate_invalid(work, "involvedObject.namespace",
+				 words_text(work, json_get(about, "namespace")),
 				 "does not match event.namespace");
+	if (is_new)
+		check_new(work);
 }
 
 static struct str last_time(const struct json *object)
@@ -87,7 +119,7 @@ static const struct column columns[] = {
 	{ .name = "Source", .priority = 1, .print = print_source },
 	{ .name = "Message", .print = print_message },
 	{ .name = "First Seen", .priority = 1, .print = print_first },
-	{ .name = "Count", .priority = 1, .print = print_count },
+	{ .name = "Count", .type = "number", .priority = 1, .print = print_count },
 	{ .name = "Name", .format = "name", .priority = 1, .path = ".metadata.name" },
 	{ 0 },
 };

@@ -1,9 +1,10 @@
 /*
  * kind_namespace.c - Namespace: a room for names.  It goes when its content has gone.
  */
-#include "api/names.h"
 #include "api/object.h"
 #include "api/validate.h"
+#include "api/validate_values.h"
+#include "api/validate_words.h"
 
 static void fill(const struct kind_work *work)
 {
@@ -39,21 +40,36 @@ static void on_update(const struct kind_work *work)
 			 json_clone(work->doc, json_get(work->old, "spec")));
 }
 
+static void validate_status(const struct kind_work *work)
+{
+	const struct json *phase = json_path(work->object, "status", "phase", NULL);
+	bool going = json_get(meta_of(work->object), "deletionTimestamp") != NULL;
+
+	if (!str_is(json_str(phase), going ? "Terminating" : "Active"))
+		validate_invalid(work, "status.Phase", words_text(work, phase),
+				 going ? "may only be 'Terminating' if `deletionTimestamp` is not "
+					 "empty"
+				       : "may only be 'Active' if `deletionTimestamp` is empty");
+}
+
 static void validate(const struct kind_work *work)
 {
 	const struct json *finalizers = json_path(work->object, "spec", "finalizers", NULL);
+	bool finalizes = strcmp(work->subresource, "finalize") == 0;
 
+	if (strcmp(work->subresource, "status") == 0) {
+		validate_status(work);
+		return;
+	}
+	if (work->old && !finalizes)
+		return;
 	for (struct json_iter it = json_iter(finalizers); json_next(&it);) {
-		const char *path = field_path(work->errors, "spec.finalizers[%zu]", it.index);
-		struct str name = json_str(it.value);
-		const char *why = name_check_qualified(name);
+		const char *path =
+			finalizes ? field_path(work->errors, "spec.finalizers[%zu]", it.index)
+				  : "spec.finalizers";
 
-		if (why)
-			validate_invalid(work, path, it.value, why);
-		else if (str_find(name, '/') < 0 && !str_is(name, OWN_FINALIZER))
-			validate_invalid(work, path, it.value,
-					 "name is neither a standard finalizer name nor is it "
-					 "fully qualified");
+		values_name(work, path, it.value, name_qualified);
+		validate_finalizer(work, it.value, path);
 	}
 }
 
@@ -84,6 +100,7 @@ const struct kind kind_namespace = {
 	.fill = fill,
 	.on_create = on_create,
 	.on_update = on_update,
+	.own_enums = true,
 	.validate = validate,
 	.subresources = subresources,
 	.columns = columns,

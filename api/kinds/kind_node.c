@@ -4,6 +4,13 @@
 #include "api/kinds/cells.h"
 #include "api/object.h"
 #include "api/validate.h"
+#include "api/validate_amounts.h"
+#include "api/validate_selection.h"
+#include "api/validate_values.h"
+#include "api/validate_words.h"
+#include "base/map.h"
+
+#define AT(...) field_path(work->errors, __VA_ARGS__)
 
 static void print_status(const struct json *object, struct buf *out)
 {
@@ -52,19 +59,103 @@ static void print_external(const struct json *object, struct buf *out)
 	print_address(object, "ExternalIP", out);
 }
 
+/* --- checks --- */
+
+static void check_amounts(const struct kind_work *work, const char *field)
+{
+	for (struct json_iter it = json_iter(json_path(work->object, "status", field, NULL));
+	     json_next(&it);)
+		amounts_check(work, AT("status.%s." STR_FMT, field, STR_ARG(it.key)), it.key,
+			      it.value);
+}
+
+static void check_ranges(const struct kind_work *work, const struct json *ranges)
+{
+	static const char path[] = "spec.podCIDRs";
+	size_t count[3] = { 0 };
+	auto_map seen = map_new();
+
+	for (struct json_iter it = json_iter(ranges); json_next(&it);) {
+		count[values_cidr_family(json_str(it.value))]++;
+		values_cidr(work, AT("%s[%zu]", path, it.index), json_str(it.value));
+	}
+	if (json_count(ranges) < 2)
+		return;
+	if (count[VALUES_IPV4] != 1 || count[VALUES_IPV6] != 1)
+		words_invalid_list(work, path, ranges,
+				   "may specify no more than one CIDR for each IP family");
+	for (struct json_iter it = json_iter(ranges); json_next(&it);)
+		if (map_put(seen, json_str(it.value), it.value))
+			validate_duplicate(work, AT("%s[%zu]", path, it.index), it.value);
+}
+
+/* Ranges are given once, and the range is the first of them. */
+static void check_ranges_kept(const struct kind_work *work)
+{
+	const struct json *old = json_path(work->old, "spec", "podCIDRs", NULL),
+			  *now = json_path(work->object, "spec", "podCIDRs", NULL),
+			  *old_one = json_path(work->old, "spec", "podCIDR", NULL),
+			  *one = json_path(work->object, "spec", "podCIDR", NULL);
+
+	if ((json_count(old) > 0 && !json_equal(old, now)) ||
+	    (json_str(old_one).len > 0 && !json_equal(old_one, one)))
+		words_forbidden(work, "spec.podCIDRs",
+				"node updates may not change podCIDR except from \"\" to valid");
+}
+
+static void check_update(const struct kind_work *work)
+{
+	const struct json *addresses = json_path(work->object, "status", "addresses", NULL),
+			  *old_id = json_path(work->old, "spec", "providerID", NULL),
+			  *id = json_path(work->object, "spec", "providerID", NULL);
+	auto_map seen = map_new();
+
+	for (struct json_iter it = json_iter(addresses); json_next(&it);) {
+		const char *pair =
+			AT(STR_FMT "|" STR_FMT, STR_ARG(json_str(json_get(it.value, "type"))),
+			   STR_ARG(json_str(json_get(it.value, "address"))));
+
+		if (map_put(seen, str_of(pair), it.value))
+			validate_duplicate(work, AT("status.addresses[%zu]", it.index), it.value);
+	}
+	check_ranges_kept(work);
+	if (json_str(old_id).len > 0 && !json_equal(old_id, id))
+		words_forbidden(work, "spec.providerID",
+				"node updates may not change providerID except from \"\" to "
+				"valid");
+}
+
 static void validate(const struct kind_work *work)
 {
-	const struct json *old = json_path(work->old, "spec", "podCIDR", NULL);
+	const struct json *spec = json_get(work->object, "spec");
 
-	for (struct json_iter it = json_iter(json_path(work->object, "spec", "taints", NULL));
-	     json_next(&it);)
-		if (json_str(json_get(it.value, "key")).len == 0)
-			validate_required(
-				work, field_path(work->errors, "spec.taints[%zu].key", it.index),
-				"");
-	if (old && !json_equal(old, json_path(work->object, "spec", "podCIDR", NULL)))
-		field_errors_add(work->errors, FIELD_FORBIDDEN, "spec.podCIDR", NULL,
-				 "node updates may not change podCIDR except from \"\" to valid");
+	if (!work->old)
+		selection_taints(work, json_get(spec, "taints"), "metadata.taints");
+	check_amounts(work, "capacity");
+	check_amounts(work, "allocatable");
+	if (!work->old) {
+		check_ranges(work, json_get(spec, "podCIDRs"));
+		return;
+	}
+	check_update(work);
+	selection_taints(work, json_get(spec, "taints"), "metadata.taints");
+}
+
+/* Both fields for the ranges say the same. */
+static void fill(const struct kind_work *work)
+{
+	struct json *spec = json_get(work->object, "spec"), *list;
+	const struct json *one = json_get(spec, "podCIDR"), *first;
+
+	if (!spec)
+		return;
+	first = json_at(json_get(spec, "podCIDRs"), 0);
+	if (json_str(one).len > 0 && !first) {
+		list = json_sub_array(work->doc, spec, "podCIDRs");
+		json_append(list, json_clone(work->doc, one));
+	} else if (json_str(one).len == 0 && first) {
+		json_put(work->doc, spec, "podCIDR", json_clone(work->doc, first));
+	}
 }
 
 static const struct column columns[] = {
@@ -103,6 +194,8 @@ const struct kind kind_node = {
 	.type_name = "io.k8s.api.core.v1.Node",
 	.name_rule = NAME_SUBDOMAIN,
 	.verbs = VERB_ALL,
+	.own_enums = true,
+	.fill = fill,
 	.validate = validate,
 	.subresources = subresources,
 	.columns = columns,

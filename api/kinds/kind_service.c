@@ -4,15 +4,8 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
-#include "api/names.h"
 #include "api/object.h"
-#include "api/validate.h"
-#include "base/map.h"
-
-static bool is_type(const struct json *spec, const char *type)
-{
-	return str_is(json_str(json_get(spec, "type")), type);
-}
+#include "api/validate_service.h"
 
 static void put_absent(const struct kind_work *work, struct json *object, const char *key,
 		       struct json *value)
@@ -21,36 +14,165 @@ static void put_absent(const struct kind_work *work, struct json *object, const 
 		json_put(work->doc, object, key, value);
 }
 
-static void fill(const struct kind_work *work)
+/* The list of addresses and its first one say the same. */
+static void fill_addresses(const struct kind_work *work, struct json *spec)
+{
+	const struct json *list = json_get(spec, "clusterIPs"),
+			  *was = json_path(work->old, "spec", "clusterIPs", NULL),
+			  *old = json_path(work->old, "spec", "clusterIP", NULL);
+	struct str ip = json_str(json_get(spec, "clusterIP"));
+
+	if (ip.len == 0 && json_count(list) > 0 && (!work->old || json_count(was) == 0))
+		json_put(work->doc, spec, "clusterIP", json_clone(work->doc, json_at(list, 0)));
+	else if (ip.len > 0 && json_count(list) == 0)
+		json_append(json_sub_array(work->doc, spec, "clusterIPs"),
+			    json_new_str(work->doc, ip));
+	else if (ip.len == 0 && json_str(old).len > 0 && json_equal(list, was))
+		json_remove(spec, STR("clusterIPs"));
+	else if (ip.len > 0 && json_str(old).len > 0 && !str_equal(ip, json_str(old)) &&
+		 json_equal(list, was)) {
+		json_clear(json_get(spec, "clusterIPs"));
+		json_append(json_get(spec, "clusterIPs"), json_new_str(work->doc, ip));
+	}
+}
+
+/* Without a selector it may be answered in either family. */
+static void fill_families(const struct kind_work *work, struct json *spec)
+{
+	bool any = service_is_headless(spec) && json_count(json_get(spec, "selector")) == 0;
+	struct json *families;
+
+	put_absent(work, spec, "ipFamilyPolicy",
+		   json_new_text(work->doc, any ? "RequireDualStack" : "SingleStack"));
+	if (json_count(json_get(spec, "ipFamilies")) > 0)
+		return;
+	families = json_sub_array(work->doc, spec, "ipFamilies");
+	json_append(families, json_new_text(work->doc, "IPv4"));
+	if (any && !str_is(json_str(json_get(spec, "ipFamilyPolicy")), "SingleStack"))
+		json_append(families, json_new_text(work->doc, "IPv6"));
+}
+
+static void fill_affinity(const struct kind_work *work, struct json *spec)
 {
 	struct json_doc *doc = work->doc;
-	struct json *spec = json_sub_object(doc, work->object, "spec");
-	bool outside = is_type(spec, "NodePort") || is_type(spec, "LoadBalancer");
 
-	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);) {
-		put_absent(work, it.value, "protocol", json_new_text(doc, "TCP"));
-		put_absent(work, it.value, "targetPort",
-			   json_clone(doc, json_get(it.value, "port")));
-	}
-	if (is_type(spec, "ExternalName"))
-		return;
-	if (!json_get(spec, "ipFamilies")) {
-		struct json *families = json_sub_array(doc, spec, "ipFamilies");
-
-		json_append(families, json_new_text(doc, "IPv4"));
-	}
-	put_absent(work, spec, "ipFamilyPolicy", json_new_text(doc, "SingleStack"));
-	put_absent(work, spec, "internalTrafficPolicy", json_new_text(doc, "Cluster"));
-	if (outside)
-		put_absent(work, spec, "externalTrafficPolicy", json_new_text(doc, "Cluster"));
-	if (is_type(spec, "LoadBalancer"))
-		put_absent(work, spec, "allocateLoadBalancerNodePorts", json_new_bool(doc, true));
+	if (str_is(json_str(json_get(spec, "sessionAffinity")), "None"))
+		json_remove(spec, STR("sessionAffinityConfig"));
 	if (str_is(json_str(json_get(spec, "sessionAffinity")), "ClientIP") &&
-	    !json_get(spec, "sessionAffinityConfig"))
+	    !json_path(spec, "sessionAffinityConfig", "clientIP", "timeoutSeconds", NULL))
 		json_put(doc,
 			 json_sub_object(doc, json_sub_object(doc, spec, "sessionAffinityConfig"),
 					 "clientIP"),
 			 "timeoutSeconds", json_new_int(doc, 10800));
+}
+
+static bool is_nothing(const struct json *port)
+{
+	return json_type(port) == JSON_STRING ? json_str(port).len == 0 : json_int(port) == 0;
+}
+
+/* An address of a load balancer is served by it unless it says otherwise. */
+static void fill_points(const struct kind_work *work, const struct json *spec)
+{
+	struct json_iter it =
+		json_iter(json_path(work->object, "status", "loadBalancer", "ingress", NULL));
+
+	while (service_is_type(spec, "LoadBalancer") && json_next(&it))
+		if (json_str(json_get(it.value, "ip")).len > 0)
+			put_absent(work, it.value, "ipMode", json_new_text(work->doc, "VIP"));
+}
+
+static void fill(const struct kind_work *work)
+{
+	struct json_doc *doc = work->doc;
+	struct json *spec = json_sub_object(doc, work->object, "spec");
+
+	put_absent(work, spec, "type", json_new_text(doc, "ClusterIP"));
+	put_absent(work, spec, "sessionAffinity", json_new_text(doc, "None"));
+	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);) {
+		put_absent(work, it.value, "protocol", json_new_text(doc, "TCP"));
+		if (is_nothing(json_get(it.value, "targetPort")))
+			json_put(doc, it.value, "targetPort",
+				 json_clone(doc, json_get(it.value, "port")));
+	}
+	fill_affinity(work, spec);
+	fill_points(work, spec);
+	if (service_is_type(spec, "ExternalName"))
+		return;
+	fill_addresses(work, spec);
+	fill_families(work, spec);
+	put_absent(work, spec, "internalTrafficPolicy", json_new_text(doc, "Cluster"));
+	if (service_is_external(spec))
+		put_absent(work, spec, "externalTrafficPolicy", json_new_text(doc, "Cluster"));
+	if (service_is_type(spec, "LoadBalancer"))
+		put_absent(work, spec, "allocateLoadBalancerNodePorts", json_new_bool(doc, true));
+}
+
+/* --- fields that go with the type they were for --- */
+
+static bool has_node_ports(const struct json *spec)
+{
+	return service_is_type(spec, "NodePort") || service_is_type(spec, "LoadBalancer");
+}
+
+static bool same_node_ports(const struct json *a, const struct json *b)
+{
+	struct json_iter left = json_iter(json_get(a, "ports")),
+			 right = json_iter(json_get(b, "ports"));
+
+	if (json_count(json_get(a, "ports")) != json_count(json_get(b, "ports")))
+		return false;
+	while (json_next(&left) && json_next(&right))
+		if (json_int(json_get(left.value, "nodePort")) !=
+		    json_int(json_get(right.value, "nodePort")))
+			return false;
+	return true;
+}
+
+/* Goes unless the caller has changed it. */
+static void drop_same(struct json *spec, const struct json *old, const char *field)
+{
+	if (json_equal(json_get(spec, field), json_get(old, field)))
+		json_remove(spec, str_of(field));
+}
+
+static void drop_by_type(struct json *spec, const struct json *old)
+{
+	bool named = service_is_type(spec, "ExternalName") && !service_is_type(old, "ExternalName"),
+	     balanced =
+		     service_is_type(old, "LoadBalancer") && !service_is_type(spec, "LoadBalancer");
+
+	if (named) {
+		drop_same(spec, old, "clusterIPs");
+		drop_same(spec, old, "clusterIP");
+		drop_same(spec, old, "ipFamilies");
+		drop_same(spec, old, "ipFamilyPolicy");
+	}
+	if (has_node_ports(old) && !has_node_ports(spec) && same_node_ports(spec, old))
+		for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);)
+			json_remove(it.value, STR("nodePort"));
+	if (service_needs_health_port(old) && !service_needs_health_port(spec))
+		drop_same(spec, old, "healthCheckNodePort");
+	if (service_is_external(old) && !service_is_external(spec))
+		drop_same(spec, old, "externalTrafficPolicy");
+	if (balanced) {
+		drop_same(spec, old, "allocateLoadBalancerNodePorts");
+		drop_same(spec, old, "loadBalancerClass");
+	}
+}
+
+static void on_update(const struct kind_work *work)
+{
+	struct json *spec = json_get(work->object, "spec"), *status;
+	const struct json *old = json_get(work->old, "spec");
+
+	if (work->subresource[0])
+		return;
+	drop_by_type(spec, old);
+	if (service_is_type(old, "LoadBalancer") && !service_is_type(spec, "LoadBalancer")) {
+		status = json_sub_object(work->doc, work->object, "status");
+		json_put(work->doc, status, "loadBalancer", json_new_object(work->doc));
+	}
 }
 
 static void on_create(const struct kind_work *work)
@@ -61,69 +183,15 @@ static void on_create(const struct kind_work *work)
 	json_put(work->doc, work->object, "status", status);
 }
 
-/* Names are unique, and so is what is listened on. */
-static void check_unique(const struct kind_work *work, const struct json_iter *at, struct map *seen)
-{
-	const struct json *name = json_get(at->value, "name");
-	struct str protocol = json_str(json_get(at->value, "protocol"));
-	const char *listens = field_path(work->errors, "%" PRId64 "/" STR_FMT,
-					 json_int(json_get(at->value, "port")), STR_ARG(protocol)),
-		   *path = field_path(work->errors, "spec.ports[%zu]", at->index);
-
-	if (json_str(name).len > 0 && map_put(seen, json_str(name), at->value))
-		validate_duplicate(work, field_path(work->errors, "%s.name", path), name);
-	if (map_put(seen, str_of(listens), at->value)) /* no name has a slash */
-		validate_duplicate(work, path, at->value);
-}
-
-static void check_port(const struct kind_work *work, const struct json *ports,
-		       const struct json_iter *at)
-{
-	const struct json *port = json_get(at->value, "port"), *name = json_get(at->value, "name");
-	const struct json *target = json_get(at->value, "targetPort");
-	const char *why = json_str(name).len ? name_check(NAME_LABEL, json_str(name)) : NULL;
-
-	if (json_int(port) < 1 || json_int(port) > 65535)
-		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].port", at->index),
-				 port, "must be between 1 and 65535, inclusive");
-	if (json_count(ports) > 1 && json_str(name).len == 0)
-		validate_required(work, field_path(work->errors, "spec.ports[%zu].name", at->index),
-				  "");
-	if (why)
-		validate_invalid(work, field_path(work->errors, "spec.ports[%zu].name", at->index),
-				 name, why);
-	if (json_type(target) == JSON_STRING)
-		why = name_check_port(json_str(target));
-	else
-		why = json_int(target) < 1 || json_int(target) > 65535
-			      ? "must be between 1 and 65535, inclusive"
-			      : NULL;
-	if (target && why)
-		validate_invalid(work,
-				 field_path(work->errors, "spec.ports[%zu].targetPort", at->index),
-				 target, why);
-}
-
 static void validate(const struct kind_work *work)
 {
-	const struct json *spec = json_get(work->object, "spec"), *ports = json_get(spec, "ports");
-	const struct json *old_ip = json_path(work->old, "spec", "clusterIP", NULL);
-	auto_map seen = map_new();
-
-	if (json_count(ports) == 0 && !is_type(spec, "ExternalName") &&
-	    !str_is(json_str(json_get(spec, "clusterIP")), "None"))
-		validate_required(work, "spec.ports", "");
-	for (struct json_iter it = json_iter(ports); json_next(&it);) {
-		check_port(work, ports, &it);
-		check_unique(work, &it, seen);
+	if (strcmp(work->subresource, "status") == 0) {
+		service_status(work);
+		return;
 	}
-	validate_labels(work, json_get(spec, "selector"), "spec.selector");
-	if (is_type(spec, "ExternalName") && json_str(json_get(spec, "externalName")).len == 0)
-		validate_required(work, "spec.externalName", "");
-	if (json_str(old_ip).len > 0 && !is_type(spec, "ExternalName") &&
-	    !json_equal(old_ip, json_get(spec, "clusterIP")))
-		validate_invalid(work, "spec.clusterIPs[0]", json_get(spec, "clusterIPs"),
-				 "may not change once set");
+	if (work->old)
+		service_update(work);
+	service_spec(work);
 }
 
 static void print_ip(const struct json *object, struct buf *out)
@@ -149,10 +217,10 @@ static void print_external(const struct json *object, struct buf *out)
 	for (struct json_iter it = json_iter(json_get(spec, "externalIPs")); json_next(&it);)
 		buf_add_print(out, "%s" STR_FMT, out->len > before ? "," : "",
 			      STR_ARG(json_str(it.value)));
-	if (is_type(spec, "ExternalName"))
+	if (service_is_type(spec, "ExternalName"))
 		buf_add_str(out, json_str(json_get(spec, "externalName")));
 	if (out->len == before)
-		buf_add_text(out, is_type(spec, "LoadBalancer") ? "<pending>" : "<none>");
+		buf_add_text(out, service_is_type(spec, "LoadBalancer") ? "<pending>" : "<none>");
 }
 
 static void print_ports(const struct json *object, struct buf *out)
@@ -213,7 +281,9 @@ const struct kind kind_service = {
 	.name_rule = NAME_LABEL_1035,
 	.verbs = VERB_ALL,
 	.fill = fill,
+	.own_enums = true,
 	.on_create = on_create,
+	.on_update = on_update,
 	.validate = validate,
 	.subresources = subresources,
 	.columns = columns,

@@ -10,7 +10,7 @@ static void print_secrets(const struct json *object, struct buf *out)
 
 static const struct column columns[] = {
 	{ .name = "Name", .format = "name", .path = ".metadata.name" },
-	{ .name = "Secrets", .print = print_secrets },
+	{ .name = "Secrets", .type = "number", .print = print_secrets },
 	{ .name = "Age", .path = ".metadata.creationTimestamp" },
 	{ 0 },
 };

@@ -1,14 +1,11 @@
 /*
  * admit_service.c - gives services their cluster address and node ports, and keeps them on updates.
  */
+#include "api/validate_service.h"
+#include "api/validate_values.h"
 #include "server/registry/admit.h"
 #include "server/registry/registry_inside.h"
 #include "server/registry/service_address.h"
-
-static bool is_type(const struct json *spec, const char *type)
-{
-	return str_is(json_str(json_get(spec, "type")), type);
-}
 
 static const char *owner_of(const struct admit_work *work)
 {
@@ -16,11 +13,14 @@ static const char *owner_of(const struct admit_work *work)
 			   STR_ARG(meta_str(work->object, "name")));
 }
 
+/* A list that begins with the address stays: what else is in it is told of later. */
 static void put_address(const struct admit_work *work, struct json *spec, struct str ip)
 {
 	struct json *list = json_new_array(work->doc);
 
 	json_put(work->doc, spec, "clusterIP", json_new_str(work->doc, ip));
+	if (str_equal(json_str(json_at(json_get(spec, "clusterIPs"), 0)), ip))
+		return;
 	json_append(list, json_new_str(work->doc, ip));
 	json_put(work->doc, spec, "clusterIPs", list);
 }
@@ -30,7 +30,8 @@ static void keep_address(const struct admit_work *work, struct json *spec)
 {
 	struct str old = json_str(json_path(work->old, "spec", "clusterIP", NULL));
 
-	if (json_str(json_get(spec, "clusterIP")).len == 0 && old.len > 0)
+	if (json_str(json_get(spec, "clusterIP")).len == 0 && old.len > 0 &&
+	    !service_is_type(spec, "ExternalName"))
 		put_address(work, spec, old);
 }
 
@@ -40,12 +41,14 @@ static bool give_address(const struct admit_work *work, struct json *spec, struc
 	struct str wished = json_str(json_get(spec, "clusterIP"));
 	auto_buf ip = BUF_INIT;
 
-	if (is_type(spec, "ExternalName"))
+	if (service_is_type(spec, "ExternalName"))
 		return true;
 	if (str_is(wished, "None")) {
 		put_address(work, spec, STR("None"));
 		return true;
 	}
+	if (wished.len > 0 && values_ip_family(wished) == VALUES_NO_IP)
+		return true; /* validation tells it */
 	if (wished.len > 0) {
 		if (!addresses_claim_ip(addresses, wished, str_of(owner_of(work)), err))
 			return false;
@@ -90,11 +93,31 @@ static bool give_port(const struct admit_work *work, struct json *port, struct e
 
 static bool give_ports(const struct admit_work *work, struct json *spec, struct error *err)
 {
-	if (!is_type(spec, "NodePort") && !is_type(spec, "LoadBalancer"))
+	if (!service_is_type(spec, "NodePort") && !service_is_type(spec, "LoadBalancer"))
 		return true;
 	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);)
 		if (!give_port(work, it.value, err))
 			return false;
+	return true;
+}
+
+/* The port of the nodes at which a load balancer asks for pods. */
+static bool give_health_port(const struct admit_work *work, struct json *spec, struct error *err)
+{
+	struct addresses *addresses = work->registry->addresses;
+	int64_t wished = json_int(json_get(spec, "healthCheckNodePort"));
+	int taken;
+
+	if (!service_needs_health_port(spec))
+		return true;
+	if (wished == 0)
+		wished = json_int(json_path(work->old, "spec", "healthCheckNodePort", NULL));
+	if (wished > 0)
+		taken = (int)wished;
+	if (wished > 0 ? !addresses_claim_port(addresses, taken, str_of(owner_of(work)), err)
+		       : !addresses_take_port(addresses, &taken, err))
+		return false;
+	json_put(work->doc, spec, "healthCheckNodePort", json_new_int(work->doc, taken));
 	return true;
 }
 
@@ -106,7 +129,8 @@ static bool admit(const struct admit_work *work, struct error *err)
 		return true;
 	if (work->old)
 		keep_address(work, spec);
-	if (!give_address(work, spec, err) || !give_ports(work, spec, err))
+	if (!give_address(work, spec, err) || !give_ports(work, spec, err) ||
+	    !give_health_port(work, spec, err))
 		return error_context(err, "Service \"" STR_FMT "\" is invalid",
 				     STR_ARG(meta_str(work->object, "name")));
 	return true;

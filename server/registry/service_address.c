@@ -70,13 +70,25 @@ static bool is_free(struct addresses *addresses, struct str what, struct str own
 	return owner.at && str_is(owner, holder->owner);
 }
 
+static void port_of(struct addresses *addresses, int64_t number, struct str owner, bool holds)
+{
+	char port[24];
+
+	if (number == 0)
+		return;
+	snprintf(port, sizeof(port), "%" PRId64, number);
+	if (holds)
+		hold(addresses, str_of(port), owner);
+	else
+		let_go(addresses, str_of(port), owner);
+}
+
 /* Hold or let go what a Service says it has. */
 static void each_of(struct addresses *addresses, const struct object *service, bool holds)
 {
 	const struct json *spec = json_get(object_json(service), "spec");
 	struct str ip = json_str(json_get(spec, "clusterIP"));
 	auto_buf owner = BUF_INIT;
-	char port[16];
 
 	object_key(service, &owner);
 	if (ip.len > 0 && !str_is(ip, "None")) {
@@ -85,17 +97,10 @@ static void each_of(struct addresses *addresses, const struct object *service, b
 		else
 			let_go(addresses, ip, buf_str(&owner));
 	}
-	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);) {
-		int64_t number = json_int(json_get(it.value, "nodePort"));
-
-		if (number == 0)
-			continue;
-		snprintf(port, sizeof(port), "%" PRId64, number);
-		if (holds)
-			hold(addresses, str_of(port), buf_str(&owner));
-		else
-			let_go(addresses, str_of(port), buf_str(&owner));
-	}
+	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);)
+		port_of(addresses, json_int(json_get(it.value, "nodePort")), buf_str(&owner),
+			holds);
+	port_of(addresses, json_int(json_get(spec, "healthCheckNodePort")), buf_str(&owner), holds);
 }
 
 static void on_change(struct datastore_listener *listener, const struct change *change)

@@ -245,7 +245,7 @@ static void namespaces(void)
 		"\"finalizers\":[\"a.b/c\"]}}",
 		NULL, "metadata.finalizers", "[\"a.b/c\"]");
 	rules_check(spec_of(kind, "\"spec\":{\"finalizers\":[\"mine\"]}"), NULL,
-		    "spec.finalizers[0]: Invalid: \"mine\": name is neither a standard finalizer "
+		    "spec.finalizers: Invalid: \"mine\": name is neither a standard finalizer "
 		    "name nor is it fully qualified\n");
 }
 
@@ -312,8 +312,9 @@ static void services(void)
 			    "\"protocol\":\"UDP\"}]}"),
 		    NULL,
 		    "spec.ports[1].name: Duplicate: \"a\"\n"
-		    "spec.ports[2]: Duplicate: {\"name\":\"b\",\"port\":1,\"protocol\":\"TCP\","
-		    "\"targetPort\":1}\n");
+		    "spec.ports[2]: Duplicate: core.ServicePort{Name:\"\", Protocol:\"TCP\", "
+		    "AppProtocol:(*string)(nil), Port:1, TargetPort:intstr.IntOrString{Type:0, "
+		    "IntVal:0, StrVal:\"\"}, NodePort:0}\n");
 }
 
 static const struct test tests[] = {

@@ -173,7 +173,7 @@ static void prints_times(void)
 			    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
 			    "\"c\",\"creationTimestamp\":\"%s\"},\"data\":{\"a\":\"\"}}",
 			    then),
-		"[\"c\",\"1\",\"5m\"]");
+		"[\"c\",1,\"5m\"]");
 }
 
 static const struct test tests[] = {
