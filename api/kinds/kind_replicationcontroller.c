@@ -42,7 +42,8 @@ static void check_at_most(const struct kind_work *work, const char *field, const
 			  *value = json_get(status, field);
 
 	if (json_int(value) > json_int(json_get(status, most)))
-		validate_invalid(work, field_path(work->errors, "status.%s", field), value, why);
+		validate_invalid(work, field_path(work->errors, "status.%s", field),
+				 value ? value : json_new_int(work->doc, 0), why);
 }
 
 static void validate_status(const struct kind_work *work)
