@@ -236,6 +236,90 @@ static bool strings_value(struct reading *reading, const struct field *field, st
 	return true;
 }
 
+/* --- a schema, or something else (parts of JSONSchemaProps) --- */
+
+enum either { EITHER_NONE, EITHER_LIST, EITHER_BOOL, EITHER_TEXTS };
+
+/* JSON is either one thing or the other; in protobuf each has its number. */
+static enum either either_of(const struct field *field)
+{
+	static const struct {
+		const char *name;
+		enum either either;
+	} rows[] = {
+		{ "items", EITHER_LIST },
+		{ "additionalProperties", EITHER_BOOL },
+		{ "additionalItems", EITHER_BOOL },
+		{ "dependencies", EITHER_TEXTS },
+	};
+
+	for (size_t i = 0; field->form == FIELD_ANY && i < ARRAY_LENGTH(rows); i++)
+		if (strcmp(field->name, rows[i].name) == 0)
+			return rows[i].either;
+	return EITHER_NONE;
+}
+
+static const struct type *schema_type(void)
+{
+	return type_find(STR("io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+			     "JSONSchemaProps"));
+}
+
+static bool schema_value(struct reading *reading, struct str raw, struct json **out,
+			 struct error *err)
+{
+	struct json *schema = json_new_object(reading->doc);
+
+	if (!read_message(reading, schema_type(), raw, schema, err))
+		return false;
+	*out = schema;
+	return true;
+}
+
+/* One entry of the list that stands for the schema. */
+static bool either_entry(struct reading *reading, const struct field *field, struct str bytes,
+			 struct json **list, struct error *err)
+{
+	struct json *entry = NULL;
+
+	if (!*list)
+		*list = json_new_array(reading->doc);
+	if (either_of(field) == EITHER_TEXTS ? !text_value(reading, field, bytes, &entry, err)
+					     : !schema_value(reading, bytes, &entry, err))
+		return false;
+	json_append(*list, entry);
+	return true;
+}
+
+static bool either_value(struct reading *reading, const struct field *field, struct str raw,
+			 struct json **out, struct error *err)
+{
+	bool of_bool = either_of(field) == EITHER_BOOL;
+	struct json *list = NULL;
+	struct item item;
+
+	*out = of_bool ? json_new_bool(reading->doc, false) : NULL;
+	while (raw.len > 0) {
+		if (!take_item(&raw, &item, err))
+			return false;
+		if (item.number != 1 && item.number != 2)
+			continue;
+		if (item.wire != (of_bool && item.number == 1 ? WIRE_VARINT : WIRE_BYTES))
+			return bad_field(field, "has a part of the wrong wire type", err);
+		if (of_bool && item.number == 1) {
+			if (json_type(*out) == JSON_BOOL)
+				*out = json_new_bool(reading->doc, item.value != 0);
+		} else if (of_bool || item.number == 1) {
+			if (!schema_value(reading, item.bytes, out, err))
+				return false;
+		} else if (!either_entry(reading, field, item.bytes, &list, err)) {
+			return false;
+		}
+	}
+	*out = list ? list : *out;
+	return true;
+}
+
 /* Forms that are small messages of their own; *out stays NULL when there is nothing to say. */
 static bool read_special(struct reading *reading, const struct field *field, struct str raw,
 			 struct json **out, struct error *err)
@@ -244,6 +328,8 @@ static bool read_special(struct reading *reading, const struct field *field, str
 
 	if (field->form == FIELD_STRINGS)
 		return strings_value(reading, field, raw, out, err);
+	if (either_of(field) != EITHER_NONE)
+		return either_value(reading, field, raw, out, err);
 	if (!read_parts(raw, parts, err))
 		return false;
 	switch (field->form) {
@@ -525,6 +611,36 @@ static void write_strings(const struct json *list, struct buf *out)
 		put_bytes(out, 1, json_str(it.value));
 }
 
+/* The other way round of either_value. */
+static bool write_either(enum either either, const struct json *value, struct buf *out,
+			 struct error *err)
+{
+	auto_buf schema = BUF_INIT;
+
+	if (json_type(value) == JSON_BOOL) {
+		put_number(out, 1, json_bool(value));
+		return true;
+	}
+	for (struct json_iter it = json_iter(value);
+	     json_type(value) == JSON_ARRAY && json_next(&it);) {
+		auto_buf entry = BUF_INIT;
+
+		if (either == EITHER_TEXTS)
+			buf_add_str(&entry, json_str(it.value));
+		else if (!write_message(schema_type(), it.value, &entry, err))
+			return false;
+		put_bytes(out, 2, buf_str(&entry));
+	}
+	if (json_type(value) != JSON_OBJECT)
+		return true;
+	if (either == EITHER_BOOL)
+		put_number(out, 1, 1);
+	if (!write_message(schema_type(), value, &schema, err))
+		return false;
+	put_bytes(out, either == EITHER_BOOL ? 2 : 1, buf_str(&schema));
+	return true;
+}
+
 /* The bytes of a form that is written as a message. */
 static bool write_special(const struct field *field, const struct json *value, struct buf *out,
 			  struct error *err)
@@ -534,6 +650,8 @@ static bool write_special(const struct field *field, const struct json *value, s
 
 	if (json_type(value) == JSON_NULL)
 		return true; /* in a map: a time that is none, a JSON value that is nothing */
+	if (either_of(field) != EITHER_NONE)
+		return write_either(either_of(field), value, out, err);
 	switch (field->form) {
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME: return write_time(value, out, err);

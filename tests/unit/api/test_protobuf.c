@@ -319,7 +319,46 @@ static void refuses_envelopes(void)
 	}
 }
 
+#define SCHEMA "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps"
+
+/* Goal: what is a schema or something else comes back as what it was, and the bytes are those of
+ * Go: the schema of `items` is number 1, that of additionalProperties number 2 behind its yes. */
+static void schema_or_something_else(void)
+{
+	static const char *const rows[] = {
+		"{\"type\":\"array\",\"items\":{\"type\":\"string\"}}",
+		"{\"items\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}",
+		"{\"additionalProperties\":true}",
+		"{\"additionalProperties\":false}",
+		"{\"additionalProperties\":{\"items\":{\"type\":\"string\"}}}",
+		"{\"dependencies\":{\"a\":[\"b\",\"c\"]}}",
+		"{\"dependencies\":{\"a\":{\"type\":\"object\"}}}",
+	};
+	const struct type *type = type_of(SCHEMA);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		auto_json_doc doc = NULL;
+		auto_buf bytes = BUF_INIT;
+		struct str version, kind, raw;
+		struct error err;
+
+		CHECK_OK(json_parse(str_of(rows[i]), &doc, NULL, &err), &err);
+		CHECK_OK(protobuf_from_json(type, json_root(doc), &bytes, &err), &err);
+		CHECK_OK(protobuf_open(buf_str(&bytes), &version, &kind, &raw, &err), &err);
+		check_reads(type, raw, rows[i]);
+	}
+	/* items (24): {1: {5: "string"}}; additionalProperties (30): {1: 1, 2: {5: "object"}} */
+	check_reads(type, STR("\xc2\x01\x0a\x0a\x08\x2a\x06string"),
+		    "{\"items\":{\"type\":\"string\"}}");
+	check_reads(type, STR("\xf2\x01\x0c\x08\x01\x12\x08\x2a\x06object"),
+		    "{\"additionalProperties\":{\"type\":\"object\"}}");
+	check_reads(type, STR("\xf2\x01\x02\x08\x01"), "{\"additionalProperties\":true}");
+	check_refuses(type, STR("\xf2\x01\x02\x10\x01"),
+		      "the protobuf field additionalProperties has a part of the wrong wire type");
+}
+
 static const struct test tests[] = {
+	{ "a schema or something else", schema_or_something_else },
 	{ "reads pieces", reads_pieces },
 	{ "reads maps in pieces", reads_maps_in_pieces, .time_limit_s = 3 },
 	{ "keeps zero times", keeps_zero_times },
