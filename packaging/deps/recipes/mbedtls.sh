@@ -9,5 +9,10 @@ recipe() {
 	compile -O2 "-I$out/include" "-I$out/include/everest" "-I$out/include/everest/kremlib" "-I$source/library" -- \
 		"$source"/library/*.c "$everest/library/everest.c" "$everest/library/x25519.c" \
 		"$everest/library/Hacl_Curve25519_joined.c"
+	# Where the processor has instructions for it, AES-GCM is half again as fast through the compiler's words for them;
+	# the rest of the program does without, and which code runs is found out at run time.
+	case $($CC -dumpmachine) in
+	x86_64*) compile -O2 -maes -mpclmul -mssse3 "-I$out/include" "-I$source/library" -- "$source/library/aesni.c" ;;
+	esac
 	archive libmbedtls.a
 }

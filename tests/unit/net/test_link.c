@@ -3,6 +3,8 @@
  */
 #include "net/link.h"
 
+#include <fcntl.h>
+
 #include "base/clock.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/net/web_front.h"
@@ -268,6 +270,31 @@ static void closes(void)
 	}
 }
 
+static int open_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/* Every link that has ended gives back all its descriptors, libwebsockets' own ones, too. */
+static void leaves_no_descriptor(void)
+{
+	int before = open_descriptors();
+
+	for (int i = 0; i < 3; i++) {
+		struct rig rig;
+
+		rig_open(&rig);
+		rig_dial(&rig, "/v1-mote/connect", "127.0.0.1", buf_str(&rig.certs.ca));
+		sink_until(rig.loop, &rig.client.open);
+		rig_close(&rig);
+	}
+	CHECK_INT(open_descriptors(), before);
+}
+
 /* Closing while it is still dialling, shaking hands, upgrading. */
 static void closes_early(void)
 {
@@ -333,6 +360,7 @@ static const struct test tests[] = {
 	{ "echoes", echoes, .time_limit_s = 60 },
 	{ "refuses", refuses },
 	{ "closes", closes },
+	{ "leaves no descriptor", leaves_no_descriptor },
 	{ "closes early", closes_early, .time_limit_s = 60 },
 	{ "lives by pings", lives_by_pings },
 	{ "gives up the dead", gives_up_the_dead },
