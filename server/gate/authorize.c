@@ -392,5 +392,6 @@ enum step authorize_pass(struct request *req, struct error *err)
 	if (authorize_explain(req->server, &asked, &why))
 		return STEP_NEXT;
 	authorize_refuse(&asked, buf_str(&why), err);
+	http_reply_header(req->http, "X-Content-Type-Options", "nosniff");
 	return STEP_FAIL;
 }
