@@ -229,64 +229,86 @@ void managed_sweep(struct managed *managed)
 
 /* --- too many updates --- */
 
-/* The entry that older ones of this version go into: the first one left of it. */
-static size_t bucket_of(const struct managed *managed, size_t first, size_t at)
-{
-	size_t bucket = first;
+#define ANCIENT "ancient-changes"
 
-	while (!str_equal(managed->items[bucket].api_version, managed->items[at].api_version))
-		bucket++;
-	return bucket;
+static bool same_version(const struct managed *managed, size_t a, size_t b)
+{
+	return str_equal(managed->items[a].api_version, managed->items[b].api_version);
 }
 
-/* All that went into `bucket`, with what it had. */
-static void fill_bucket(struct managed *managed, size_t bucket, const size_t *into, size_t end,
-			struct arena *arena)
+/* The entry that older ones of this version go into: the one that was made for them before, or the
+ * first one left of it.  The first one itself stays. */
+static size_t bucket_of(const struct managed *managed, size_t first, size_t at)
 {
-	const struct fields_set **sets = arena_get(arena, (end + 1) * sizeof(*sets));
-	struct managed_entry *entry = &managed->items[bucket];
+	size_t oldest = first;
+
+	while (!same_version(managed, oldest, at))
+		oldest++;
+	if (oldest == at)
+		return at;
+	for (size_t i = first; i < managed->count; i++)
+		if (same_version(managed, i, at) && str_is(managed->items[i].manager, ANCIENT) &&
+		    managed->items[i].subresource.len == 0)
+			return i;
+	return oldest;
+}
+
+/* The updates of a list on their way into buckets. */
+struct capping {
+	struct managed *managed;
+	size_t first, end; /* updates that were looked at */
+	size_t *into;      /* the bucket of each; itself: it stays */
+};
+
+/* All that goes into `bucket`, with what it had; its time is that of the last one. */
+static void fill_bucket(const struct capping *capping, size_t bucket, struct arena *arena)
+{
+	struct managed_entry *items = capping->managed->items, *entry = &items[bucket];
+	const struct fields_set **sets = arena_get(arena, (capping->end + 1) * sizeof(*sets));
 	struct fields_set *own = arena_get(arena, sizeof(*own));
 	size_t count = 0;
 
 	*own = entry->set;
 	sets[count++] = own;
-	for (size_t i = bucket + 1; i < end; i++) {
-		if (into[i] != bucket)
+	for (size_t i = capping->first; i < capping->end; i++) {
+		struct fields_set *set;
+
+		if (i == bucket || capping->into[i] != bucket)
 			continue;
-		sets[count++] = &managed->items[i].set;
-		entry->time = managed->items[i].time;
+		set = arena_get(arena, sizeof(*set));
+		*set = items[i].set;
+		sets[count++] = set;
+		items[i].set = FIELDS_EMPTY;
+		entry->time = items[i].time;
 	}
-	if (count == 1)
-		return;
 	entry->set = fields_union_all(sets, count, arena);
 	entry->printed = NULL;
-	entry->manager = STR("ancient-changes");
+	entry->manager = STR(ANCIENT);
 	entry->subresource = STR("");
-	for (size_t i = bucket + 1; i < end; i++)
-		if (into[i] == bucket)
-			managed->items[i].set = FIELDS_EMPTY;
 }
 
 /* Oldest first: entries of the same version become one, until few enough are left. */
 static void cap(struct managed *managed, struct arena *arena)
 {
-	size_t updates = 0, first, end;
-	size_t *into;
+	struct capping capping = { .managed = managed };
+	size_t updates = 0;
 
 	for (size_t i = 0; i < managed->count; i++)
 		updates += !managed->items[i].applied;
 	if (updates <= MANAGED_UPDATES_MAX)
 		return;
 	qsort(managed->items, managed->count, sizeof(*managed->items), compare_entries);
-	first = managed->count - updates;
-	into = arena_get(arena, managed->count * sizeof(*into));
-	for (end = first; end < managed->count && updates > MANAGED_UPDATES_MAX; end++) {
-		into[end] = bucket_of(managed, first, end);
-		updates -= into[end] != end;
+	capping.first = capping.end = managed->count - updates;
+	capping.into = arena_get(arena, managed->count * sizeof(*capping.into));
+	for (; capping.end < managed->count && updates > MANAGED_UPDATES_MAX; capping.end++) {
+		size_t bucket = bucket_of(managed, capping.first, capping.end);
+
+		capping.into[capping.end] = bucket;
+		updates -= bucket != capping.end;
 	}
-	for (size_t i = first; i < end; i++)
-		if (into[i] == i)
-			fill_bucket(managed, i, into, end, arena);
+	for (size_t i = capping.first; i < capping.end; i++)
+		if (capping.into[i] != i && managed->items[i].set.count > 0)
+			fill_bucket(&capping, capping.into[i], arena);
 	managed_sweep(managed);
 }
 

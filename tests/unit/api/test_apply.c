@@ -337,6 +337,29 @@ static void old_updates_become_one(void)
 	end(&s);
 }
 
+/* Goal: within one second names decide who is older; still there is one heap of old updates, and
+ * nothing in it is lost. */
+static void old_updates_go_into_one_heap(void)
+{
+	struct story s;
+	auto_buf data = BUF_INIT, wanted = BUF_INIT;
+
+	begin(&s, "v1", "ConfigMap");
+	for (int i = 0; i < 14; i++) {
+		s.minute = 0;
+		buf_add_print(&data, "%s\"k%02d\":\"v\"", i ? "," : "", i);
+		update(&s, arena_print(s.arena, "a%02d", i),
+		       arena_print(s.arena, CM(",\"data\":{%s}"), buf_text(&data)));
+	}
+	buf_add_text(&wanted, "a02 Update@00 {\"f:data\":{\"f:k02\":{}}}\n");
+	for (int i = 6; i < 14; i++)
+		buf_add_print(&wanted, "a%02d Update@00 {\"f:data\":{\"f:k%02d\":{}}}\n", i, i);
+	buf_add_text(&wanted, "ancient-changes Update@00 {\"f:data\":{\".\":{},\"f:k00\":{},"
+			      "\"f:k01\":{},\"f:k03\":{},\"f:k04\":{},\"f:k05\":{}}}\n");
+	expect_owners(&s, buf_text(&wanted));
+	end(&s);
+}
+
 /* Goal: what was there before the first apply is somebody's. */
 static void before_the_first_apply(void)
 {
@@ -430,6 +453,7 @@ static const struct test tests[] = {
 	{ "sets and wholes", sets_and_wholes },
 	{ "updates are tracked", updates_are_tracked },
 	{ "old updates become one", old_updates_become_one },
+	{ "old updates go into one heap", old_updates_go_into_one_heap },
 	{ "before the first apply", before_the_first_apply },
 	{ "kubectl's note is followed", kubectls_note_is_followed },
 	{ "bad configurations", bad_configurations },
