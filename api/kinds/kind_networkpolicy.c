@@ -120,6 +120,13 @@ static void validate(const struct kind_work *work)
 				 "may not specify more than two policyTypes");
 }
 
+/* Who writes one relies on it. */
+static void warn(const struct kind_work *work)
+{
+	kind_warn(work,
+		  "network policies are kept, but this cluster's network does not enforce them");
+}
+
 static void print_selector(const struct json *object, struct buf *out)
 {
 	struct selector *selector;
@@ -155,5 +162,6 @@ const struct kind kind_networkpolicy = {
 	.verbs = VERB_ALL,
 	.fill = fill,
 	.validate = validate,
+	.warn = warn,
 	.columns = columns,
 };
