@@ -10,7 +10,8 @@
 
 struct admit_work {
 	struct registry *registry;
-	const struct kind *kind;
+	const struct kind *kind; /* that is kept */
+	const struct kind *face; /* that was asked for: the same, or another face of it */
 	struct json_doc *doc;
 	struct json *object;    /* may be changed */
 	const struct json *old; /* NULL on create */

@@ -271,8 +271,8 @@ static bool check_create(const struct admit_work *work, struct error *err)
 	struct attributes asked = {
 		.user = work->user,
 		.verb = STR("create"),
-		.group = str_of(work->kind->group),
-		.resource = str_of(work->kind->plural),
+		.group = str_of(work->face->group),
+		.resource = str_of(work->face->plural),
 		.namespace = work->kind->namespaced ? work->namespace : STR_NONE,
 	};
 	auto_buf why = BUF_INIT;

@@ -200,6 +200,7 @@ static bool shape(struct changing *change, struct json_doc *doc, const struct ob
 	struct admit_work admit = {
 		.registry = change->registry,
 		.kind = change->kind,
+		.face = change->face,
 		.doc = doc,
 		.object = json_root(doc),
 		.old = work.old,

@@ -164,6 +164,17 @@ tom() {
 	k --kubeconfig="$scratch/tom" "$@"
 }
 
+# Two groups show the same objects: the right for one is that one's.
+test_faces() {
+	k create role ev --verb=create --resource=events.events.k8s.io -n team > /dev/null
+	k create rolebinding ev --role=ev --user=evi -n team > /dev/null
+	event='"metadata":{"name":"e","namespace":"team"},"eventTime":"2026-01-01T00:00:00.000000Z","type":"Normal",
+		"reason":"R","action":"A","reportingController":"a.b/c","reportingInstance":"i","regarding":{"namespace":"team"}'
+	refused 'cannot create resource "events" in API group ""' as evi create --raw /api/v1/namespaces/team/events -f - \
+		<<< '{"metadata":{"name":"e","namespace":"team"},"involvedObject":{"namespace":"team"}}'
+	expect '"name":"e"' as evi create --raw /apis/events.k8s.io/v1/namespaces/team/events -f - <<< "{$event}"
+}
+
 test_impersonation() {
 	k create clusterrole taker --verb=impersonate --resource=users --resource-name=alice > /dev/null
 	k create clusterrolebinding taker --clusterrole=taker --user=tom > /dev/null
