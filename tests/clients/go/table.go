@@ -23,4 +23,9 @@ var checks = []check{
 	{"waits for one object", waitsForOneObject},
 	{"elects one leader", electsOneLeader},
 	{"records events", recordsEvents},
+	{"core objects live", liveCore},
+	{"networking objects live", liveNetworking},
+	{"storage objects live", liveStorage},
+	{"apps objects live", liveApps},
+	{"cluster objects live", liveCluster},
 }
