@@ -51,21 +51,20 @@ static void validate(const struct kind_work *work)
 		check_new(work);
 }
 
-static struct str last_time(const struct json *object)
-{
-	static const char *const fields[] = { "lastTimestamp", "eventTime", "firstTimestamp" };
-
-	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
-		if (json_str(json_get(object, fields[i])).len > 0)
-			return json_str(json_get(object, fields[i]));
-	return STR_NONE;
-}
-
 static struct str first_time(const struct json *object)
 {
 	struct str time = json_str(json_get(object, "firstTimestamp"));
 
 	return time.len ? time : json_str(json_get(object, "eventTime"));
+}
+
+static struct str last_time(const struct json *object)
+{
+	struct str time = json_str(json_get(object, "lastTimestamp"));
+
+	if (json_get(object, "series"))
+		return json_str(json_path(object, "series", "lastObservedTime", NULL));
+	return time.len ? time : first_time(object);
 }
 
 static void print_last(const struct json *object, struct buf *out)
@@ -80,34 +79,52 @@ static void print_first(const struct json *object, struct buf *out)
 
 static void print_object(const struct json *object, struct buf *out)
 {
-	struct str kind = json_str(json_path(object, "involvedObject", "kind", NULL));
+	struct str kind = json_str(json_path(object, "involvedObject", "kind", NULL)),
+		   name = json_str(json_path(object, "involvedObject", "name", NULL));
 
 	for (size_t i = 0; i < kind.len; i++)
 		buf_add_byte(out, kind.at[i] >= 'A' && kind.at[i] <= 'Z' ? (char)(kind.at[i] + 32)
 									 : kind.at[i]);
-	buf_add_print(out, "/" STR_FMT,
-		      STR_ARG(json_str(json_path(object, "involvedObject", "name", NULL))));
+	if (name.len > 0)
+		buf_add_print(out, "/" STR_FMT, STR_ARG(name));
 }
 
+/* Who tells of it, in the older or the newer fields. */
 static void print_source(const struct json *object, struct buf *out)
 {
-	struct str host = json_str(json_path(object, "source", "host", NULL));
+	const struct json *source = json_get(object, "source");
+	struct str who = json_str(json_get(source, "component")),
+		   where = json_str(json_get(source, "host"));
 
-	buf_add_str(out, json_str(json_path(object, "source", "component", NULL)));
-	if (host.len > 0)
-		buf_add_print(out, ", " STR_FMT, STR_ARG(host));
+	buf_add_str(out, who.len ? who : json_str(json_get(object, "reportingComponent")));
+	if (where.len == 0)
+		where = json_str(json_get(object, "reportingInstance"));
+	if (where.len > 0)
+		buf_add_print(out, ", " STR_FMT, STR_ARG(where));
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 static void print_message(const struct json *object, struct buf *out)
 {
-	buf_add_str(out, str_trim(json_str(json_get(object, "message"))));
+	struct str text = json_str(json_get(object, "message"));
+
+	while (text.len > 0 && is_space(text.at[text.len - 1]))
+		text.len--;
+	while (text.len > 0 && is_space(text.at[0]))
+		text = str_from(text.at + 1, text.len - 1);
+	buf_add_str(out, text);
 }
 
 static void print_count(const struct json *object, struct buf *out)
 {
-	int64_t count = json_int(json_get(object, "count"));
+	const struct json *series = json_get(object, "series");
+	int64_t count = json_int(json_get(series ? series : object, "count"));
 
-	buf_add_print(out, "%" PRId64, count > 0 ? count : 1);
+	buf_add_print(out, "%" PRId64, count == 0 && !series ? 1 : count);
 }
 
 static const struct column columns[] = {

@@ -21,21 +21,34 @@ static void print_status(const struct json *object, struct buf *out)
 		buf_add_text(out, ",SchedulingDisabled");
 }
 
+/* The role that a label tells, "" when none. */
+static struct str role_of(struct str key, struct str value)
+{
+	static const struct str prefix = { "node-role.kubernetes.io/", 24 };
+
+	if (str_starts(key, prefix))
+		return str_from(key.at + prefix.len, key.len - prefix.len);
+	return str_is(key, "kubernetes.io/role") ? value : STR("");
+}
+
+/* In the order of their names, each once. */
 static void print_roles(const struct json *object, struct buf *out)
 {
-	const struct str prefix = STR("node-role.kubernetes.io/");
-	size_t before = out->len;
+	auto_json_doc doc = json_doc_new();
+	struct json *roles = json_new_object(doc);
 
 	for (struct json_iter it = json_iter(json_get(meta_of(object), "labels"));
 	     json_next(&it);) {
-		if (!str_starts(it.key, prefix) || it.key.len == prefix.len)
-			continue;
-		if (out->len > before)
-			buf_add_byte(out, ',');
-		buf_add(out, it.key.at + prefix.len, it.key.len - prefix.len);
+		struct str role = role_of(it.key, json_str(it.value));
+
+		if (role.len > 0)
+			json_put_str(doc, roles, role, json_new_null(doc));
 	}
-	if (out->len == before)
+	if (json_count(roles) == 0)
 		buf_add_text(out, "<none>");
+	json_sort_keys(roles);
+	for (struct json_iter it = json_iter(roles); json_next(&it);)
+		buf_add_print(out, "%s" STR_FMT, it.index ? "," : "", STR_ARG(it.key));
 }
 
 static void print_address(const struct json *object, const char *type, struct buf *out)
@@ -57,6 +70,28 @@ static void print_internal(const struct json *object, struct buf *out)
 static void print_external(const struct json *object, struct buf *out)
 {
 	print_address(object, "ExternalIP", out);
+}
+
+static void print_fact(const struct json *object, const char *field, struct buf *out)
+{
+	struct str text = json_str(json_path(object, "status", "nodeInfo", field, NULL));
+
+	buf_add_str(out, text.len ? text : STR("<unknown>"));
+}
+
+static void print_os(const struct json *object, struct buf *out)
+{
+	print_fact(object, "osImage", out);
+}
+
+static void print_kernel(const struct json *object, struct buf *out)
+{
+	print_fact(object, "kernelVersion", out);
+}
+
+static void print_runtime(const struct json *object, struct buf *out)
+{
+	print_fact(object, "containerRuntimeVersion", out);
 }
 
 /* --- checks --- */
@@ -166,11 +201,9 @@ static const struct column columns[] = {
 	{ .name = "Version", .path = ".status.nodeInfo.kubeletVersion" },
 	{ .name = "Internal-IP", .priority = 1, .print = print_internal },
 	{ .name = "External-IP", .priority = 1, .print = print_external },
-	{ .name = "OS-Image", .priority = 1, .path = ".status.nodeInfo.osImage" },
-	{ .name = "Kernel-Version", .priority = 1, .path = ".status.nodeInfo.kernelVersion" },
-	{ .name = "Container-Runtime",
-	  .priority = 1,
-	  .path = ".status.nodeInfo.containerRuntimeVersion" },
+	{ .name = "OS-Image", .priority = 1, .print = print_os },
+	{ .name = "Kernel-Version", .priority = 1, .print = print_kernel },
+	{ .name = "Container-Runtime", .priority = 1, .print = print_runtime },
 	{ 0 },
 };
 static const char *const short_names[] = { "no", NULL };

@@ -5,6 +5,7 @@
 
 #include "api/decode.h"
 #include "api/kinds/cells.h"
+#include "api/kinds/pod_row.h"
 #include "api/object.h"
 #include "api/pod_quality.h"
 #include "api/validate.h"
@@ -137,179 +138,36 @@ static void validate(const struct kind_work *work)
 
 /* --- columns --- */
 
-struct tally {
-	int64_t restarts;
-	size_t ready, total;
-	struct str last_restart;
-};
-
-/* Names of the init containers that run on beside the others. */
-static struct map *sidecars_of(const struct json *object)
-{
-	struct map *sidecars = map_new();
-
-	for (struct json_iter it = json_iter(json_path(object, "spec", "initContainers", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "restartPolicy")), "Always"))
-			map_put(sidecars, json_str(json_get(it.value, "name")), it.value);
-	return sidecars;
-}
-
-static bool is_sidecar(const struct map *sidecars, const struct json *status)
-{
-	return map_find(sidecars, json_str(json_get(status, "name"))) != NULL;
-}
-
-static void tally_one(const struct json *status, struct tally *tally)
-{
-	struct str when =
-		json_str(json_path(status, "lastState", "terminated", "finishedAt", NULL));
-
-	tally->restarts += json_int(json_get(status, "restartCount"));
-	if (str_compare(when, tally->last_restart) > 0)
-		tally->last_restart = when;
-}
-
-static struct tally tally_of(const struct json *object)
-{
-	struct tally tally = { .total = json_count(json_path(object, "spec", "containers", NULL)) };
-	auto_map sidecars = sidecars_of(object);
-
-	for (struct json_iter it =
-		     json_iter(json_path(object, "status", "initContainerStatuses", NULL));
-	     json_next(&it);)
-		if (is_sidecar(sidecars, it.value)) {
-			tally.total++;
-			tally.ready += json_bool(json_get(it.value, "ready"));
-			tally_one(it.value, &tally);
-		}
-	for (struct json_iter it =
-		     json_iter(json_path(object, "status", "containerStatuses", NULL));
-	     json_next(&it);) {
-		tally.ready += json_bool(json_get(it.value, "ready")) &&
-			       json_path(it.value, "state", "running", NULL) != NULL;
-		tally_one(it.value, &tally);
-	}
-	return tally;
-}
-
 static void print_ready(const struct json *object, struct buf *out)
 {
-	struct tally tally = tally_of(object);
+	struct pod_row row;
 
-	buf_add_print(out, "%zu/%zu", tally.ready, tally.total);
+	pod_row_init(&row, object);
+	buf_add_print(out, "%zu/%zu", row.ready, row.total);
+	pod_row_clear(&row);
 }
 
 static void print_restarts(const struct json *object, struct buf *out)
 {
-	struct tally tally = tally_of(object);
+	struct pod_row row;
 
-	buf_add_print(out, "%" PRId64, tally.restarts);
-	if (tally.restarts > 0 && tally.last_restart.len > 0) {
+	pod_row_init(&row, object);
+	buf_add_print(out, "%" PRId64, row.restarts);
+	if (row.restarts > 0 && row.last_restart.len > 0) {
 		buf_add_text(out, " (");
-		cells_age(tally.last_restart, out);
+		cells_age(row.last_restart, out);
 		buf_add_text(out, " ago)");
 	}
-}
-
-static void print_terminated(const struct json *terminated, const char *prefix, struct buf *out)
-{
-	struct str reason = json_str(json_get(terminated, "reason"));
-	int64_t signal = json_int(json_get(terminated, "signal"));
-
-	if (reason.len > 0)
-		buf_add_print(out, "%s" STR_FMT, prefix, STR_ARG(reason));
-	else if (signal != 0)
-		buf_add_print(out, "%sSignal:%" PRId64, prefix, signal);
-	else
-		buf_add_print(out, "%sExitCode:%" PRId64, prefix,
-			      json_int(json_get(terminated, "exitCode")));
-}
-
-/* True when an init container decides the text. */
-static bool print_init_status(const struct json *object, struct buf *out)
-{
-	size_t total = json_count(json_path(object, "spec", "initContainers", NULL));
-	auto_map sidecars = sidecars_of(object);
-
-	for (struct json_iter it =
-		     json_iter(json_path(object, "status", "initContainerStatuses", NULL));
-	     json_next(&it);) {
-		const struct json *terminated = json_path(it.value, "state", "terminated", NULL);
-		struct str waiting =
-			json_str(json_path(it.value, "state", "waiting", "reason", NULL));
-
-		if (terminated && json_int(json_get(terminated, "exitCode")) == 0)
-			continue;
-		if (is_sidecar(sidecars, it.value) && json_bool(json_get(it.value, "started")))
-			continue;
-		buf_reset(out);
-		if (terminated)
-			print_terminated(terminated, "Init:", out);
-		else if (waiting.len > 0 && !str_is(waiting, "PodInitializing"))
-			buf_add_print(out, "Init:" STR_FMT, STR_ARG(waiting));
-		else
-			buf_add_print(out, "Init:%zu/%zu", it.index, total);
-		return true;
-	}
-	return false;
-}
-
-/* The first container that is waiting or has ended says it. */
-static void print_container_status(const struct json *object, struct buf *out)
-{
-	bool running = false, said = false;
-
-	for (struct json_iter it =
-		     json_iter(json_path(object, "status", "containerStatuses", NULL));
-	     json_next(&it);) {
-		const struct json *state = json_get(it.value, "state");
-		const struct json *terminated = json_get(state, "terminated");
-		struct str waiting = json_str(json_path(state, "waiting", "reason", NULL));
-
-		if (waiting.len == 0 && !terminated) {
-			running = running || (json_get(state, "running") &&
-					      json_bool(json_get(it.value, "ready")));
-			continue;
-		}
-		if (said)
-			continue;
-		said = true;
-		buf_reset(out);
-		if (waiting.len > 0)
-			buf_add_str(out, waiting);
-		else
-			print_terminated(terminated, "", out);
-	}
-	if (str_is(buf_str(out), "Completed") && running) {
-		buf_reset(out);
-		buf_add_text(out, "Running");
-	}
+	pod_row_clear(&row);
 }
 
 static void print_status(const struct json *object, struct buf *out)
 {
-	struct str reason = json_str(json_path(object, "status", "reason", NULL));
-	struct str phase = json_str(json_path(object, "status", "phase", NULL));
+	struct pod_row row;
 
-	buf_add_str(out, reason.len ? reason : phase);
-	for (struct json_iter it = json_iter(json_path(object, "status", "conditions", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "reason")), "SchedulingGated")) {
-			buf_reset(out);
-			buf_add_text(out, "SchedulingGated");
-		}
-	if (!print_init_status(object, out))
-		print_container_status(object, out);
-	if (!json_get(meta_of(object), "deletionTimestamp"))
-		return;
-	if (str_is(reason, "NodeLost")) {
-		buf_reset(out);
-		buf_add_text(out, "Unknown");
-	} else if (!str_is(phase, "Succeeded") && !str_is(phase, "Failed")) {
-		buf_reset(out);
-		buf_add_text(out, "Terminating");
-	}
+	pod_row_init(&row, object);
+	buf_add_str(out, buf_str(&row.status));
+	pod_row_clear(&row);
 }
 
 static void print_or_none(struct str text, struct buf *out)
@@ -361,7 +219,10 @@ static void row_conditions(const struct json *object, struct json_doc *doc, stru
 	json_put(doc, condition, "type", json_new_text(doc, "Completed"));
 	json_put(doc, condition, "status", json_new_text(doc, "True"));
 	json_put(doc, condition, "reason", json_new_str(doc, phase));
-	json_put(doc, condition, "message", json_new_text(doc, "The pod has completed."));
+	json_put(doc, condition, "message",
+		 json_new_text(doc, str_is(phase, "Failed")
+					    ? "The pod failed."
+					    : "The pod has completed successfully."));
 	json_append(conditions, condition);
 }
 

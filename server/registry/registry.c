@@ -8,6 +8,7 @@
 #include "api/face.h"
 #include "base/limits.h"
 #include "server/registry/reading.h"
+#include "server/registry/component_status.h"
 #include "server/registry/registry_inside.h"
 #include "server/registry/sealing.h"
 #include "server/registry/service_address.h"
@@ -60,6 +61,10 @@ bool registry_open(const struct registry_plan *plan, struct registry **out, stru
 		return false;
 	}
 	registry->hub = hub_new(registry);
+	if (!component_status_write(registry, err)) {
+		registry_close(registry);
+		return false;
+	}
 	*out = registry;
 	return true;
 }

@@ -87,8 +87,8 @@ static void prints_pods(void)
 		  "\"phase\":\"Running\",\"containerStatuses\":[{\"ready\":true,\"state\":{"
 		  "\"running\":"
 		  "{}}},{\"state\":{\"terminated\":{\"reason\":\"Completed\"}}}]",
-		  "[\"p\",\"1/2\",\"Running\",\"0\",\"<unknown>\",\"<none>\",\"<none>\",\"<none>\","
-		  "\"<none>\"]");
+		  "[\"p\",\"1/2\",\"NotReady\",\"0\",\"<unknown>\",\"<none>\",\"<none>\","
+		  "\"<none>\",\"<none>\"]");
 	check_pod(",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"", two, "\"phase\":\"Running\"",
 		  "[\"p\",\"0/2\",\"Terminating\",\"0\",\"<unknown>\",\"<none>\",\"<none>\","
 		  "\"<none>\",\"<none>\"]");
@@ -132,7 +132,7 @@ static void prints_conditions(void)
 		  "{\"cells\":[\"p\",\"0/0\",\"Failed\",\"0\",\"<unknown>\",\"<none>\",\"<none>\","
 		  "\"<none>\",\"<none>\"],\"conditions\":[{\"type\":\"Completed\",\"status\":"
 		  "\"True\","
-		  "\"reason\":\"Failed\",\"message\":\"The pod has completed.\"}],\"object\":{"
+		  "\"reason\":\"Failed\",\"message\":\"The pod failed.\"}],\"object\":{"
 		  "\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\","
 		  "\"metadata\":{\"name\":\"p\"}}}");
 }
