@@ -12,11 +12,10 @@
 #include "api/selector.h"
 #include "server/front/review.h"
 #include "server/gate/authenticate.h"
+#include "server/gate/authorize_node.h"
 #include "server/gate/rbac.h"
 #include "server/registry/registry.h"
 #include "server/server.h"
-
-#define NODE_PREFIX "system:node:"
 
 struct rule {
 	const char *name;
@@ -59,169 +58,10 @@ static bool by_roles(struct server *server, const struct attributes *asked, stru
 	return rbac_allows(server_rbac(server), asked, why);
 }
 
-/* --- nodes: the node authorizer and its restriction --- */
-
-struct needs {
-	struct str node, what, name; /* what: "configMap" or "secret" or "serviceAccount" */
-	bool found;
-};
-
-static bool volume_needs(const struct json *volume, const struct needs *needs)
-{
-	bool map = str_is(needs->what, "configMap");
-	struct str direct = map ? json_str(json_path(volume, "configMap", "name", NULL))
-				: json_str(json_path(volume, "secret", "secretName", NULL));
-
-	if (str_equal(direct, needs->name))
-		return true;
-	for (struct json_iter it = json_iter(json_path(volume, "projected", "sources", NULL));
-	     json_next(&it);)
-		if (str_equal(json_str(json_path(it.value, map ? "configMap" : "secret", "name",
-						 NULL)),
-			      needs->name))
-			return true;
-	return false;
-}
-
-static bool container_needs(const struct json *container, const struct needs *needs)
-{
-	bool map = str_is(needs->what, "configMap");
-
-	for (struct json_iter it = json_iter(json_get(container, "envFrom")); json_next(&it);)
-		if (str_equal(json_str(json_path(it.value, map ? "configMapRef" : "secretRef",
-						 "name", NULL)),
-			      needs->name))
-			return true;
-	for (struct json_iter it = json_iter(json_get(container, "env")); json_next(&it);)
-		if (str_equal(json_str(json_path(it.value, "valueFrom",
-						 map ? "configMapKeyRef" : "secretKeyRef", "name",
-						 NULL)),
-			      needs->name))
-			return true;
-	return false;
-}
-
-static bool pod_needs(const struct json *spec, const struct needs *needs)
-{
-	static const char *const lists[] = { "containers", "initContainers" };
-
-	if (str_is(needs->what, "serviceAccount"))
-		return str_equal(json_str(json_get(spec, "serviceAccountName")), needs->name);
-	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);)
-		if (volume_needs(it.value, needs))
-			return true;
-	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
-		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it);)
-			if (container_needs(it.value, needs))
-				return true;
-	for (struct json_iter it = json_iter(json_get(spec, "imagePullSecrets")); json_next(&it);)
-		if (str_is(needs->what, "secret") &&
-		    str_equal(json_str(json_get(it.value, "name")), needs->name))
-			return true;
-	return false;
-}
-
-static bool visit_pod(void *of, const struct object *object)
-{
-	struct needs *needs = of;
-	const struct json *spec = json_get(object_json(object), "spec");
-
-	if (str_equal(json_str(json_get(spec, "nodeName")), needs->node))
-		needs->found = pod_needs(spec, needs);
-	object_trim(object);
-	return !needs->found;
-}
-
-/* Does a pod on this node need that thing? */
-static bool node_needs(struct server *server, const struct attributes *asked, struct str node,
-		       const char *what)
-{
-	struct needs needs = { .node = node, .what = str_of(what), .name = asked->name };
-
-	if (asked->name.len == 0)
-		return false;
-	registry_each(server_registry(server), kind_find_name(STR("v1"), STR("Pod")),
-		      asked->namespace, visit_pod, &needs);
-	return needs.found;
-}
-
-static bool is_read(struct str verb)
-{
-	return str_is(verb, "get") || str_is(verb, "list") || str_is(verb, "watch");
-}
-
-/* A pod of this node?  Lists and watches are narrowed by the road to spec.nodeName. */
-static bool own_pod(struct server *server, const struct attributes *asked, struct str node)
-{
-	const struct object *pod =
-		registry_find(server_registry(server), kind_find_name(STR("v1"), STR("Pod")),
-			      asked->namespace, asked->name);
-
-	return pod &&
-	       str_equal(json_str(json_path(object_json(pod), "spec", "nodeName", NULL)), node);
-}
-
-static bool node_on_pods(struct server *server, const struct attributes *asked, struct str node)
-{
-	if (str_is(asked->verb, "list") || str_is(asked->verb, "watch"))
-		return true;
-	if (asked->name.len == 0)
-		return false;
-	if (asked->subresource.len > 0 && !str_is(asked->subresource, "status"))
-		return false;
-	if (str_is(asked->verb, "get"))
-		return true;
-	return own_pod(server, asked, node) &&
-	       (str_is(asked->verb, "delete") || str_is(asked->subresource, "status"));
-}
-
-static bool node_on_nodes(const struct attributes *asked, struct str node)
-{
-	if (is_read(asked->verb))
-		return true;
-	if (str_is(asked->verb, "create"))
-		return asked->name.len == 0 || str_equal(asked->name, node);
-	return str_equal(asked->name, node) &&
-	       (str_is(asked->verb, "update") || str_is(asked->verb, "patch"));
-}
-
-static bool by_node(struct server *server, const struct attributes *asked, struct buf *why)
-{
-	struct str name = str_of(asked->user->name), node;
-
-	(void)why;
-	if (!user_in_group(asked->user, "system:nodes") || !str_starts(name, STR(NODE_PREFIX)))
-		return false;
-	node = str_from(name.at + strlen(NODE_PREFIX), name.len - strlen(NODE_PREFIX));
-	if (asked->path.at)
-		return str_is(asked->path, "/v1-mote/connect");
-	if (str_is(asked->resource, "pods"))
-		return node_on_pods(server, asked, node);
-	if (str_is(asked->resource, "nodes"))
-		return node_on_nodes(asked, node);
-	if (str_is(asked->resource, "leases"))
-		return str_is(asked->namespace, "kube-node-lease") &&
-		       (asked->name.len == 0 ? str_is(asked->verb, "create")
-					     : str_equal(asked->name, node));
-	if (str_is(asked->resource, "services") || str_is(asked->resource, "endpointslices"))
-		return is_read(asked->verb);
-	if (str_is(asked->resource, "events"))
-		return str_is(asked->verb, "create") || str_is(asked->verb, "patch") ||
-		       str_is(asked->verb, "update");
-	if (str_is(asked->resource, "configmaps"))
-		return str_is(asked->verb, "get") && node_needs(server, asked, node, "configMap");
-	if (str_is(asked->resource, "secrets"))
-		return str_is(asked->verb, "get") && node_needs(server, asked, node, "secret");
-	if (str_is(asked->resource, "serviceaccounts"))
-		return str_is(asked->subresource, "token") &&
-		       node_needs(server, asked, node, "serviceAccount");
-	return false;
-}
-
 static const struct rule rules[] = {
 	{ "masters", by_masters },
 	{ "public", by_public },
-	{ "node", by_node },
+	{ "node", authorize_node },
 	{ "roles", by_roles },
 };
 
@@ -333,8 +173,9 @@ bool authorize_refuse(const struct attributes *asked, struct str why, struct err
 			 buf_text(&text), why.len ? ": " : "", STR_ARG(why));
 }
 
-/* A list or watch of the one object that its field selector names is a question about that. */
-static struct str selected_name(const struct request *req)
+/* A list or watch of what its field selector names is a question about that: one object, or the
+ * pods of one node. */
+static struct str selected(const struct request *req, const char *field)
 {
 	struct selector *selector = NULL;
 	struct str name = STR_NONE;
@@ -344,7 +185,7 @@ static struct str selected_name(const struct request *req)
 	    req->params.field_selector.len == 0 ||
 	    !selector_parse_fields(req->params.field_selector, req->kind, &selector, &unused))
 		return STR_NONE;
-	name = selector_wanted(selector, "metadata.name");
+	name = selector_wanted(selector, field);
 	if (name.len > 0)
 		name = str_of(str_copy_arena(name, req->arena));
 	selector_free(selector);
@@ -376,7 +217,8 @@ static struct attributes attributes_of(struct request *req)
 		asked.namespace = req->kind->namespaced                  ? req->namespace
 				  : str_is(asked.resource, "namespaces") ? req->name
 									 : STR_NONE;
-		asked.name = req->name.len > 0 ? req->name : selected_name(req);
+		asked.name = req->name.len > 0 ? req->name : selected(req, "metadata.name");
+		asked.node = selected(req, "spec.nodeName");
 	} else {
 		asked.verb = path_verb(req);
 		asked.path = req->http->path;

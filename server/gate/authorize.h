@@ -11,6 +11,7 @@ struct attributes {
 	const struct user *user;
 	struct str verb; /* "get", "list", "create" ...; for paths the lower-case method */
 	struct str group, resource, subresource, namespace, name;
+	struct str node; /* of lists and watches: the pods of this node alone; or STR_NONE */
 	struct str path; /* non-resource requests; STR_NONE otherwise */
 };
 

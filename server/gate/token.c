@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "net/pki.h"
 #include "server/front/reply.h"
+#include "server/gate/authorize_node.h"
 #include "server/registry/body.h"
 #include "server/registry/registry.h"
 #include "server/server.h"
@@ -121,6 +122,26 @@ static bool bind_pod(struct request *req, const struct object *pod, struct json_
 	return true;
 }
 
+/* A node speaks for its pods alone. */
+static bool check_node(struct request *req, const struct json *bound, struct str node,
+		       struct error *err)
+{
+	const struct object *pod = registry_find(server_registry(req->server), core_kind("Pod"),
+						 req->namespace, json_str(json_get(bound, "name")));
+	const char *why = NULL;
+
+	if (!str_is(json_str(json_get(bound, "kind")), "Pod"))
+		why = "node requested token not bound to a pod";
+	else if (json_str(json_get(bound, "uid")).len == 0)
+		why = "node requested token with a pod binding without a uid";
+	else if (pod &&
+		 !str_equal(json_str(json_path(object_json(pod), "spec", "nodeName", NULL)), node))
+		why = "node requested token bound to a pod scheduled on a different node";
+	return !why ||
+	       error_set(err, ERROR_FORBIDDEN, "serviceaccounts \"" STR_FMT "\" is forbidden: %s",
+			 STR_ARG(req->name), why);
+}
+
 /* What the token is bound to must exist and have the uid that was named. */
 static bool bind_object(struct request *req, const struct issue *issue, struct json_doc *doc,
 			struct json *facts, struct error *err)
@@ -128,9 +149,12 @@ static bool bind_object(struct request *req, const struct issue *issue, struct j
 	const struct json *bound = json_get(issue->spec, "boundObjectRef");
 	struct str kind = json_str(json_get(bound, "kind")), uid = json_str(json_get(bound, "uid")),
 		   name = json_str(json_get(bound, "name"));
+	struct str asker = authorize_node_name(&req->user);
 	bool is_node = str_is(kind, "Node");
 	const struct object *object;
 
+	if (asker.len > 0 && !check_node(req, bound, asker, err))
+		return false;
 	if (!bound)
 		return true;
 	if (!str_is(kind, "Pod") && !str_is(kind, "Secret") && !is_node)

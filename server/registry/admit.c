@@ -7,6 +7,7 @@ extern const struct admit_row admit_certificate;
 extern const struct admit_row admit_default_class;
 extern const struct admit_row admit_limits;
 extern const struct admit_row admit_namespace;
+extern const struct admit_row admit_node;
 extern const struct admit_row admit_priority;
 extern const struct admit_row admit_rbac;
 extern const struct admit_row admit_runtime_class;
@@ -17,6 +18,7 @@ static const struct admit_row *const rows[] = {
 	&admit_namespace,
 	&admit_rbac,
 	&admit_certificate,
+	&admit_node,
 	&admit_limits,
 	&admit_service_account,
 	&admit_priority,
