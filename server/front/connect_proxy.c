@@ -256,18 +256,25 @@ static void on_call_end(void *of, const struct error *err)
 	}
 }
 
-/* 101: from now on it is a connection. */
+/* 101: from now on it is a connection, if the client has asked for one.  Nobody else's requests on
+ * this connection may end up at the other side. */
 static void on_upgrade(void *of, const struct http_head *head, struct stream *stream)
 {
 	struct proxy *proxy = of;
 	struct request *req = take_ptr(&proxy->req);
 	auto_free char *protocol = str_copy(http_header(head, "Upgrade"));
 	struct stream *own;
+	struct error why;
 
 	proxy->call = NULL;
 	finish(proxy);
-	if (!req) {
+	if (!req || !req->http->head.upgrade) {
 		stream_close(stream);
+		refuse(proxy, STR("it switches protocols without being asked"), &why);
+		if (req) {
+			req->http->on_gone = NULL;
+			reply_error(req, &why, NULL);
+		}
 		return;
 	}
 	proxy->req = req;
@@ -366,6 +373,11 @@ enum step proxy_pass(struct request *req, struct error *err)
 	if (!proxy_target_find(req, &target, err) ||
 	    (target.tls && !tls_client_config(STR_NONE, STR_NONE, STR_NONE, true, &tls, err)))
 		return STEP_FAIL;
+	/* Its streams are made by exec, attach and port-forward, with their own rights. */
+	if (target.of_node && req->http->head.upgrade) {
+		error_set(err, ERROR_FORBIDDEN, "upgrades are not passed on to nodes themselves");
+		return STEP_FAIL;
+	}
 	proxy = memory_new(struct proxy);
 	proxy->req = req;
 	proxy->loop = server_loop(req->server);

@@ -3,6 +3,7 @@
  */
 #include "server/front/proxy_target.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 
@@ -56,9 +57,22 @@ static bool read_port(struct str text, unsigned *out)
 	return true;
 }
 
+/* It becomes part of what the node is asked for: nothing but an address is let through.  Which ones
+ * the node dials, it decides itself. */
+static bool is_address(struct str text)
+{
+	char copy[INET6_ADDRSTRLEN];
+	struct in6_addr unused;
+
+	if (text.len == 0 || text.len >= sizeof(copy) || str_find(text, '\0') >= 0)
+		return false;
+	snprintf(copy, sizeof(copy), STR_FMT, STR_ARG(text));
+	return inet_pton(AF_INET, copy, &unused) == 1 || inet_pton(AF_INET6, copy, &unused) == 1;
+}
+
 static bool take_address(struct proxy_target *out, struct str address, struct error *err)
 {
-	if (address.len == 0 || address.len >= sizeof(out->address))
+	if (!is_address(address))
 		return error_set(err, ERROR_BAD_REQUEST, "address not allowed");
 	snprintf(out->address, sizeof(out->address), STR_FMT, STR_ARG(address));
 	return true;
@@ -147,8 +161,7 @@ static void consider(struct search *search, const struct json *endpoint, unsigne
 					     : nodes_any_tunnel(server_nodes(search->req->server));
 	struct proxy_target *out = search->out;
 
-	if (!is_ready(endpoint) || !tunnel || address.len == 0 ||
-	    address.len >= sizeof(out->address))
+	if (!is_ready(endpoint) || !tunnel || !is_address(address))
 		return;
 	search->seen++;
 	if (random_below(search->seen) != 0)

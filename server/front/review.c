@@ -13,6 +13,7 @@
 
 #define AUTHENTICATION "authentication.k8s.io"
 #define AUTHORIZATION  "authorization.k8s.io"
+#define AUDIENCES_MAX  64 /* that a token is asked about */
 
 struct review {
 	const char *group, *plural, *kind, *type_name;
@@ -48,24 +49,46 @@ static bool answer_self(struct request *req, struct json_doc *doc, const struct 
 	return true;
 }
 
+/* Those of the wished audiences that the token is meant for; `user` is set when there is one. */
+static struct json *verify_for(struct request *req, struct json_doc *doc, const struct json *spec,
+			       struct user *user, struct error *err)
+{
+	const struct json *wished = json_get(spec, "audiences");
+	struct str token = json_str(json_get(spec, "token"));
+	struct json *good = json_new_array(doc);
+	struct error why;
+
+	for (struct json_iter it = json_iter(wished); json_next(&it);)
+		if (it.index < AUDIENCES_MAX && json_str(it.value).len > 0 &&
+		    token_verify(req->server, token, json_str(it.value), req->arena, user, &why))
+			json_append(good, json_clone(doc, it.value));
+	if (json_count(good) > 0)
+		return good;
+	if (json_count(wished) == 0)
+		return token_verify(req->server, token, STR_NONE, req->arena, user, err) ? good
+											 : NULL;
+	/* The reason is that of the first. */
+	if (token_verify(req->server, token, json_str(json_at(wished, 0)), req->arena, user, err))
+		error_set(err, ERROR_UNAUTHORIZED, "Unauthorized: the audience is empty");
+	return NULL;
+}
+
 static bool answer_token(struct request *req, struct json_doc *doc, const struct json *spec,
 			 struct json *status, struct error *err)
 {
-	struct str audience = json_str(json_at(json_get(spec, "audiences"), 0));
 	struct user user = { 0 };
 	struct error why;
+	struct json *audiences = verify_for(req, doc, spec, &user, &why);
 
 	(void)err;
-	if (!token_verify(req->server, json_str(json_get(spec, "token")), audience, req->arena,
-			  &user, &why)) {
-		json_put(doc, status, "authenticated", json_new_bool(doc, false));
+	json_put(doc, status, "authenticated", json_new_bool(doc, audiences != NULL));
+	if (!audiences) {
 		json_put(doc, status, "error", json_new_text(doc, why.text));
 		return true;
 	}
-	json_put(doc, status, "authenticated", json_new_bool(doc, true));
 	put_user(doc, json_sub_object(doc, status, "user"), &user);
-	if (json_count(json_get(spec, "audiences")) > 0)
-		json_put(doc, status, "audiences", json_clone(doc, json_get(spec, "audiences")));
+	if (json_count(audiences) > 0)
+		json_put(doc, status, "audiences", audiences);
 	return true;
 }
 
@@ -284,6 +307,11 @@ const char *review_plural(const struct review *review)
 const char *review_group(const struct review *review)
 {
 	return review->group;
+}
+
+bool review_is_local(const struct review *review)
+{
+	return review->answer == answer_local_access;
 }
 
 bool review_row(size_t i, struct review_facts *out)

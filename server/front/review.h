@@ -11,6 +11,7 @@ struct review;
 const struct review *review_find(struct str group, struct str version, struct str plural);
 const char *review_plural(const struct review *review);
 const char *review_group(const struct review *review);
+bool review_is_local(const struct review *review); /* asked within a namespace */
 enum step review_pass(struct request *req, struct error *err);
 
 /* For discovery: each row until false. */

@@ -177,6 +177,9 @@ static bool take_resource(struct request *req, const struct path *path, size_t a
 		at += 2;
 	}
 	req->review = review_find(group, version, path->segments[at]);
+	/* A right in a namespace is none to what is of the whole cluster. */
+	if (req->review && namespaced != review_is_local(req->review))
+		return not_found(err);
 	if (req->review) {
 		req->verb = REQUEST_CREATE;
 		return str_is(req->http->head.method, "POST") && path->count == at + 1

@@ -144,6 +144,12 @@ test_nobody_gives_more() {
 	can yes fay get pods -n team
 	refused 'is attempting to grant RBAC permissions not currently held' as ada patch role few -n team --type=json \
 		-p '[{"op":"add","path":"/rules/0/verbs/-","value":"impersonate"}]'
+	refused 'is attempting to grant' as ada apply --server-side -n team -f - <<-YAML
+	apiVersion: rbac.authorization.k8s.io/v1
+	kind: Role
+	metadata: {name: applied}
+	rules: [{apiGroups: [""], resources: [nodes], verbs: [get]}]
+	YAML
 	expect labeled as ada label role few x=y -n team
 	# Who may bind or escalate may.
 	k create role binder --verb=bind --resource=clusterroles --resource-name=cluster-admin -n team > /dev/null
@@ -158,6 +164,8 @@ test_update_is_no_create() {
 	k create rolebinding upd --role=upd --user=una -n team > /dev/null
 	refused 'cannot create resource "leases"' as una replace --raw /apis/coordination.k8s.io/v1/namespaces/team/leases/x -f - \
 		<<< '{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"x","namespace":"team"}}'
+	refused 'cannot create resource "leases"' as una apply --server-side --validate=false -n team -f - \
+		<<< '{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"y"}}'
 }
 
 tom() {
@@ -228,6 +236,98 @@ test_reconcile() {
 
 post() {
 	k create --raw "$1" -f -
+}
+
+node_a() {
+	k --as=system:node:a --as-group=system:nodes "$@"
+}
+
+create_with() {
+	node_a create -f - <<< "$1"
+}
+
+# make_pod NAME NODE: with a secret of the same name.
+make_pod() {
+	k create secret generic "$1" -n team > /dev/null
+	k apply -f - > /dev/null <<-YAML
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: $1, namespace: team}
+	spec:
+	  nodeName: $2
+	  serviceAccountName: web
+	  containers: [{name: c, image: x}]
+	  volumes: [{name: v, secret: {secretName: $1}}]
+	YAML
+}
+
+test_nodes() {
+	k create serviceaccount web -n team > /dev/null
+	k create -f - <<< '{"apiVersion":"v1","kind":"Node","metadata":{"name":"b"}}' > /dev/null
+	expect created create_with '{"apiVersion":"v1","kind":"Node","metadata":{"name":"a"}}'
+	make_pod mine a
+	make_pod theirs b
+	# Itself, and no other.
+	refused 'node "a" is not allowed to modify another node' create_with '{"apiVersion":"v1","kind":"Node","metadata":{"name":"c"}}'
+	refused 'cannot patch resource "nodes"' node_a label node b x=y
+	refused 'nodes "b" is forbidden: User "system:node:a" cannot get resource "nodes/proxy"' \
+		node_a get --raw /api/v1/nodes/b/proxy/pods
+	refused 'cannot get resource "nodes/proxy"' node_a get --raw /api/v1/nodes/a/proxy/pods
+	refused 'is not allowed to modify labels' node_a label node a node-restriction.kubernetes.io/x=y
+	refused 'is not allowed to modify labels' node_a label node a my.node-restriction.kubernetes.io/x=y
+	refused 'is not allowed to modify taints' node_a taint node a x=y:NoSchedule
+	refused 'is not allowed to modify ownerReferences' node_a patch node a \
+		-p '{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x","uid":"u"}]}}'
+	expect labeled node_a label node a x=y
+	refused 'can only access the lease with its own name' \
+		create_with '{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"b","namespace":"kube-node-lease"}}'
+	# Its pods, and what they need.
+	refused 'pods is forbidden' node_a get pods -n team
+	refused 'pods is forbidden' node_a get pods -n team --field-selector spec.nodeName=b
+	expect mine node_a get pods -n team --field-selector spec.nodeName=a
+	expect mine node_a get pod mine -n team
+	refused 'pods "theirs" is forbidden' node_a get pod theirs -n team
+	refused '"gone" not found' node_a get pod gone -n team
+	expect mine node_a get secret mine -n team
+	refused 'secrets "theirs" is forbidden' node_a get secret theirs -n team
+	refused 'secrets is forbidden' node_a get secrets -n team
+	refused 'resource "pods/status"' node_a patch pod theirs -n team --subresource=status -p '{"status":{"reason":"x"}}'
+	refused 'cannot update labels through pod status' \
+		node_a patch pod mine -n team --subresource=status -p '{"metadata":{"labels":{"a":"b"}}}'
+	# Tokens of its pods alone.
+	refused 'token not bound to a pod' node_a create token web -n team
+	refused 'binding without a uid' node_a create token web -n team --bound-object-kind Pod --bound-object-name mine
+	refused 'bound to a pod scheduled on a different node' node_a create token web -n team --bound-object-kind Pod \
+		--bound-object-name theirs --bound-object-uid "$(k get pod theirs -n team -o 'jsonpath={.metadata.uid}')"
+	expect ey node_a create token web -n team --bound-object-kind Pod \
+		--bound-object-name mine --bound-object-uid "$(k get pod mine -n team -o 'jsonpath={.metadata.uid}')"
+	# What it says of its pod's address is an address, or it leads nowhere.
+	expect patched node_a patch pod mine -n team --subresource=status \
+		-p '{"status":{"podIP":"10.0.0.1/80 HTTP/1.1\r\nHost: x\r\n\r\nGET /"}}'
+	refused 'address not allowed' k get --raw /api/v1/namespaces/team/pods/mine/proxy/
+}
+
+# Who may do everything in a namespace may not ask about the cluster there.
+test_reviews_of_the_cluster() {
+	k create role all --verb='*' --resource='*.*' -n team > /dev/null
+	k create rolebinding all --role=all --user=alma -n team > /dev/null
+	refused 'could not find the requested resource' as alma create -f - \
+		--raw /apis/authorization.k8s.io/v1/namespaces/team/subjectaccessreviews \
+		<<< '{"spec":{"user":"x","resourceAttributes":{"verb":"get","resource":"secrets"}}}'
+	refused 'could not find the requested resource' as alma create -f - \
+		--raw /apis/authentication.k8s.io/v1/namespaces/team/tokenreviews <<< '{"spec":{"token":"x"}}'
+	expect '"allowed":false' as alma create -f - --raw /apis/authorization.k8s.io/v1/namespaces/team/localsubjectaccessreviews \
+		<<< '{"spec":{"user":"x","resourceAttributes":{"namespace":"team","verb":"get","resource":"secrets"}}}'
+}
+
+test_audiences_of_tokens() {
+	k create serviceaccount aud -n team > /dev/null
+	token=$(k create token aud -n team --audience=vault --audience=store)
+	expect '"audiences":["store"]' post /apis/authentication.k8s.io/v1/tokenreviews \
+		<<< "{\"spec\":{\"token\":\"$token\",\"audiences\":[\"other\",\"store\"]}}"
+	expect '"authenticated":false' post /apis/authentication.k8s.io/v1/tokenreviews \
+		<<< "{\"spec\":{\"token\":\"$token\",\"audiences\":[\"other\"]}}"
+	expect '"authenticated":false' post /apis/authentication.k8s.io/v1/tokenreviews <<< "{\"spec\":{\"token\":\"$token\"}}"
 }
 
 test_reviews() {
