@@ -150,12 +150,6 @@ test_nobody_gives_more() {
 	metadata: {name: applied}
 	rules: [{apiGroups: [""], resources: [nodes], verbs: [get]}]
 	YAML
-	refused 'is attempting to grant' as ada apply --server-side -n team -f - <<-YAML
-	apiVersion: rbac.authorization.k8s.io/v1
-	kind: Role
-	metadata: {name: applied}
-	rules: [{apiGroups: [""], resources: [nodes], verbs: [get]}]
-	YAML
 	expect labeled as ada label role few x=y -n team
 	# Who may bind or escalate may.
 	k create role binder --verb=bind --resource=clusterroles --resource-name=cluster-admin -n team > /dev/null
