@@ -346,6 +346,19 @@ static struct json *condition(struct json_doc *doc, const struct json *before, c
 	return made;
 }
 
+/* What others have said of it stays. */
+static void keep_foreign_conditions(struct json_doc *doc, struct json *list, const struct json *old)
+{
+	const struct json *all = json_path(old, "status", "conditions", NULL);
+
+	for (struct json_iter it = json_iter(all); json_next(&it);) {
+		struct str type = json_str(json_get(it.value, "type"));
+
+		if (!str_is(type, "Available") && !str_is(type, "Progressing"))
+			json_append(list, json_clone(doc, it.value));
+	}
+}
+
 static void put_conditions(struct json_doc *doc, struct json *status, const struct view *view,
 			   const struct sums *sums)
 {
@@ -356,6 +369,7 @@ static void put_conditions(struct json_doc *doc, struct json *status, const stru
 				sums->available == sums->wanted && view->fresh;
 	char text[320];
 
+	keep_foreign_conditions(doc, list, old);
 	rolling_bounds(json_path(view->spec, "strategy", "rollingUpdate", NULL), sums->wanted,
 		       &surge, &missing);
 	enough = sums->available >= sums->wanted - missing;

@@ -28,4 +28,6 @@ var checks = []check{
 	{"storage objects live", liveStorage},
 	{"apps objects live", liveApps},
 	{"cluster objects live", liveCluster},
+	{"keeps every status", keepsEveryStatus},
+	{"scales every kind", scalesEveryKind},
 }
