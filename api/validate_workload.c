@@ -7,6 +7,7 @@
 
 #include "api/names.h"
 #include "api/object.h"
+#include "api/pod_warnings.h"
 #include "api/selector.h"
 #include "api/validate.h"
 #include "api/validate_security.h"
@@ -351,7 +352,7 @@ void workload_warn_idle(const struct kind_work *work, const char *text)
 		kind_warn(work, text);
 }
 
-void workload_warn_name(const struct kind_work *work)
+static void warn_name(const struct kind_work *work)
 {
 	struct str name = meta_str(work->object, "name");
 	const char *why = work->old ? NULL : name_check(NAME_LABEL, name);
@@ -363,4 +364,16 @@ void workload_warn_name(const struct kind_work *work)
 			    "result in surprising behavior; a DNS label is recommended: [%s]",
 			    why);
 	kind_warn(work, text);
+}
+
+void workload_warn(const struct kind_work *work)
+{
+	const struct json *spec = json_get(work->object, "spec"), *pod = json_get(spec, "template"),
+			  *jobs_pod = json_path(spec, "jobTemplate", "spec", "template", NULL);
+
+	warn_name(work);
+	if (pod)
+		pod_warnings(work, pod, "spec.template");
+	if (jobs_pod)
+		pod_warnings(work, jobs_pod, "spec.jobTemplate.spec.template");
 }

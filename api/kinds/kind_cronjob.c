@@ -163,7 +163,7 @@ static void warn(const struct kind_work *work)
 
 	workload_warn_idle(work, "cron jobs are kept, but nothing in this server makes their jobs "
 				 "yet");
-	workload_warn_name(work);
+	workload_warn(work);
 	job_warn(work, json_path(spec, "jobTemplate", "spec", NULL), "spec.jobTemplate.spec");
 	if (has_zone(json_get(spec, "schedule")))
 		kind_warn(work, "cannot use TZ or CRON_TZ in spec.schedule, use timeZone instead");

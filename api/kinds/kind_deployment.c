@@ -159,7 +159,7 @@ const struct kind kind_deployment = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
-	.warn = workload_warn_name,
+	.warn = workload_warn,
 	.subresources = subresources,
 	.columns = columns,
 };

@@ -220,6 +220,13 @@ static void validate(const struct kind_work *work)
 	}
 }
 
+static void warn(const struct kind_work *work)
+{
+	if (!work->old)
+		kind_warn(work, "limit ranges are kept, but this server does not apply them to "
+				"pods yet");
+}
+
 static const struct column columns[] = {
 	{ .name = "Name", .format = "name", .path = ".metadata.name" },
 	{ .name = "Created At", .type = "date", .print = cells_created },
@@ -241,5 +248,6 @@ const struct kind kind_limitrange = {
 	.verbs = VERB_ALL,
 	.fill = fill,
 	.validate = validate,
+	.warn = warn,
 	.columns = columns,
 };

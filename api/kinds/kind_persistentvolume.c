@@ -171,6 +171,22 @@ static void validate(const struct kind_work *work)
 		check_update(work, spec, json_get(work->old, "spec"));
 }
 
+static void warn(const struct kind_work *work)
+{
+	if (meta_annotation(work->object, "volume.beta.kubernetes.io/storage-class").at)
+		kind_warn(work,
+			  "metadata.annotations[volume.beta.kubernetes.io/storage-class]: "
+			  "deprecated since v1.8; use \"storageClassName\" attribute instead");
+	if (str_is(json_str(json_path(work->object, "spec", "persistentVolumeReclaimPolicy", NULL)),
+		   "Recycle"))
+		kind_warn(work, "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is "
+				"deprecated. Instead, the recommended approach is to use dynamic "
+				"provisioning.");
+	if (!work->old)
+		kind_warn(work, "persistent volumes are kept, but nothing in this server binds "
+				"claims to them yet");
+}
+
 /* --- columns --- */
 
 static void print_modes(const struct json *object, struct buf *out)
@@ -246,6 +262,7 @@ const struct kind kind_persistentvolume = {
 	.on_create = on_create,
 	.on_update = on_update,
 	.validate = validate,
+	.warn = warn,
 	.subresources = subresources,
 	.columns = columns,
 };

@@ -170,6 +170,17 @@ static void validate(const struct kind_work *work)
 		check_update(work, spec, json_get(work->old, "spec"));
 }
 
+static void warn(const struct kind_work *work)
+{
+	if (meta_annotation(work->object, "volume.beta.kubernetes.io/storage-class").at)
+		kind_warn(work,
+			  "metadata.annotations[volume.beta.kubernetes.io/storage-class]: "
+			  "deprecated since v1.8; use \"storageClassName\" attribute instead");
+	if (!work->old)
+		kind_warn(work, "claims are kept, but nothing in this server provides volumes for "
+				"them yet");
+}
+
 /* --- columns --- */
 
 static void print_status(const struct json *object, struct buf *out)
@@ -247,6 +258,7 @@ const struct kind kind_persistentvolumeclaim = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
+	.warn = warn,
 	.subresources = subresources,
 	.columns = columns,
 };

@@ -8,6 +8,7 @@
 #include "api/kinds/pod_row.h"
 #include "api/object.h"
 #include "api/pod_quality.h"
+#include "api/pod_warnings.h"
 #include "api/validate.h"
 #include "api/validate_container.h"
 #include "api/validate_pod_update.h"
@@ -134,6 +135,11 @@ static void validate(const struct kind_work *work)
 		pod_update_resize(work);
 	else if (!work->subresource[0])
 		pod_update_spec(work);
+}
+
+static void warn(const struct kind_work *work)
+{
+	pod_warnings(work, work->object, "");
 }
 
 /* --- columns --- */
@@ -285,6 +291,7 @@ const struct kind kind_pod = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
+	.warn = warn,
 	.subresources = subresources,
 	.columns = columns,
 	.field_labels = field_labels,

@@ -2,6 +2,7 @@
  * kind_podtemplate.c - PodTemplate: a pod to be, kept for others to make.
  */
 #include "api/kinds/cells.h"
+#include "api/pod_warnings.h"
 #include "api/validate.h"
 #include "api/validate_workload.h"
 
@@ -13,6 +14,11 @@ static void fill(const struct kind_work *work)
 static void validate(const struct kind_work *work)
 {
 	workload_pod_template(work, json_get(work->object, "template"), "template");
+}
+
+static void warn(const struct kind_work *work)
+{
+	pod_warnings(work, json_get(work->object, "template"), "template");
 }
 
 static void print_each(const struct json *object, const char *field, struct buf *out)
@@ -61,5 +67,6 @@ const struct kind kind_podtemplate = {
 	.verbs = VERB_ALL,
 	.fill = fill,
 	.validate = validate,
+	.warn = warn,
 	.columns = columns,
 };

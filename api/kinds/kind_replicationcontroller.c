@@ -113,6 +113,13 @@ static void validate(const struct kind_work *work)
 	check_template(work, spec);
 }
 
+static void warn(const struct kind_work *work)
+{
+	workload_warn_idle(work, "replication controllers are kept, but nothing in this server "
+				 "makes their pods yet");
+	workload_warn(work);
+}
+
 static void print_selector(const struct json *object, struct buf *out)
 {
 	cells_map(json_path(object, "spec", "selector", NULL), out);
@@ -154,7 +161,7 @@ const struct kind kind_replicationcontroller = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
-	.warn = workload_warn_name,
+	.warn = warn,
 	.subresources = subresources,
 	.columns = columns,
 	.field_labels = field_labels,

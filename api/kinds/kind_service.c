@@ -194,6 +194,27 @@ static void validate(const struct kind_work *work)
 	service_spec(work);
 }
 
+/* Fields that mean nothing beside the others. */
+static void warn(const struct kind_work *work)
+{
+	const struct json *spec = json_get(work->object, "spec");
+	bool named = service_is_type(spec, "ExternalName");
+
+	if (work->subresource[0])
+		return;
+	if (!named && service_is_headless(spec)) {
+		if (json_str(json_get(spec, "loadBalancerIP")).len > 0)
+			kind_warn(work, "spec.loadBalancerIP is ignored for headless services");
+		if (json_count(json_get(spec, "externalIPs")) > 0)
+			kind_warn(work, "spec.externalIPs is ignored for headless services");
+		if (str_is(json_str(json_get(spec, "sessionAffinity")), "ClientIP"))
+			kind_warn(work, "spec.SessionAffinity is ignored for headless services");
+	}
+	if (!named && json_str(json_get(spec, "externalName")).len > 0)
+		kind_warn(work, "spec.externalName is ignored when spec.type is not "
+				"\"ExternalName\"");
+}
+
 static void print_ip(const struct json *object, struct buf *out)
 {
 	struct str ip = json_str(json_path(object, "spec", "clusterIP", NULL));
@@ -285,6 +306,7 @@ const struct kind kind_service = {
 	.on_create = on_create,
 	.on_update = on_update,
 	.validate = validate,
+	.warn = warn,
 	.subresources = subresources,
 	.columns = columns,
 	.field_labels = field_labels,
