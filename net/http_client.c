@@ -25,6 +25,8 @@
 #define IDLE_MS    30000
 #define DIAL_MS    15000
 #define READ_PIECE 16384
+/* Heads before the one that counts (100 Continue); who sends more of them never answers. */
+#define INTERIM_MAX 8
 
 struct line {             /* one connection */
 	struct list link; /* in client->idle while nobody uses it */
@@ -57,7 +59,7 @@ struct http_call {
 	struct http_client *client;
 	struct line *line;
 	struct waiter *waiter; /* of the dial on its way */
-	struct error *no_line; /* why the dial failed; told by the task */
+	struct error *no_line; /* why it cannot be sent; told by the task */
 	struct loop_task task;
 	struct http_ask ask;
 	struct buf out; /* head and body, kept for a second try */
@@ -68,7 +70,8 @@ struct http_call {
 	struct http_chunks chunks;
 	uint64_t left;
 	enum stage stage;
-	bool kept_line; /* started on a kept connection: may be tried again */
+	unsigned interim; /* heads of 1xx */
+	bool kept_line;   /* started on a kept connection: may be tried again */
 	bool any_byte;
 	bool until_close;
 	bool no_body;
@@ -241,6 +244,28 @@ static void print_call(struct http_call *call)
 	call->ask.headers = NULL;
 }
 
+/* Texts of others become part of the head: none of them may end its line. */
+static bool is_line_part(struct str text, unsigned char first)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < first && text.at[i] != '\t')
+			return false;
+	return true;
+}
+
+static bool check_head(const struct http_ask *ask, struct error *err)
+{
+	bool good = is_line_part(str_of(ask->method), '!') &&
+		    is_line_part(str_of(ask->target), '!') &&
+		    str_find(str_of(ask->target), '\t') < 0;
+
+	for (size_t i = 0; i < ask->header_count; i++)
+		good = good && is_line_part(ask->headers[i].name, '!') &&
+		       is_line_part(ask->headers[i].value, ' ');
+	return good || error_set(err, ERROR_BAD_REQUEST,
+				 "the request holds characters that no request may hold");
+}
+
 static void send_on(struct http_call *call, struct line *line, bool kept)
 {
 	call->line = line;
@@ -256,6 +281,12 @@ static void on_task(struct loop_task *task)
 	struct http_call *call = CONTAINER_OF(task, struct http_call, task);
 
 	fail(call, call->no_line);
+}
+
+static void fail_later(struct http_call *call, const struct error *why)
+{
+	call->no_line = memory_copy(why, sizeof(*why));
+	loop_defer(call->client->loop, &call->task);
 }
 
 /* May come inside http_call, whose caller does not have the call yet: a failure is told later. */
@@ -274,9 +305,7 @@ static void on_dialled(void *of, struct stream *stream, const struct error *err)
 		send_on(call, line_new(call->client, stream), false);
 		return;
 	}
-	call->no_line = memory_new(struct error);
-	*call->no_line = *err;
-	loop_defer(call->client->loop, &call->task);
+	fail_later(call, err);
 }
 
 static void dial_for(struct http_call *call)
@@ -309,6 +338,7 @@ static void line_take(struct http_call *call)
 struct http_call *http_call(struct http_client *client, const struct http_ask *ask)
 {
 	struct http_call *call = memory_new(struct http_call);
+	struct error err;
 
 	assert(ask->on_reply || ask->on_end);
 	call->client = client;
@@ -319,9 +349,13 @@ struct http_call *http_call(struct http_client *client, const struct http_ask *a
 	call->timer.on_timer = on_timer;
 	call->task.on_task = on_task;
 	list_add(&client->calls, &call->link);
-	print_call(call);
 	if (client->closing)
 		return call; /* http_client_free, further up, ends it with the others */
+	if (!check_head(ask, &err)) {
+		fail_later(call, &err);
+		return call;
+	}
+	print_call(call);
 	if (ask->timeout_ms > 0)
 		loop_timer_set(client->loop, &call->timer, ask->timeout_ms);
 	line_take(call);
@@ -411,7 +445,11 @@ static bool take_head(struct http_call *call)
 	}
 	if (call->head.status < 200) { /* 100 Continue and its like */
 		call->head = (struct http_head){ 0 };
-		return take_head(call);
+		if (++call->interim <= INTERIM_MAX)
+			return take_head(call);
+		error_set(&err, ERROR_BROKEN, "more than %d replies that are none", INTERIM_MAX);
+		fail(call, &err);
+		return false;
 	}
 	return begin_body(call);
 }

@@ -55,7 +55,8 @@ struct http_ask {
 	void (*on_upgrade)(void *of, const struct http_head *head, struct stream *stream);
 	void *of;
 };
-/* The call is freed by itself after its last callback, which never comes inside http_call. */
+/* The call is freed by itself after its last callback, which never comes inside http_call.  What
+ * would break the lines of the request (a target or headers with line ends) is not sent. */
 struct http_call *http_call(struct http_client *client, const struct http_ask *ask);
 void http_call_cancel(struct http_call *call);             /* no callback comes after it */
 void http_call_pause(struct http_call *call, bool paused); /* streamed: stop reading */

@@ -289,6 +289,64 @@ static void url_that_is_silent(void)
 	loop_close(loop);
 }
 
+/* Goal: texts that hold line ends, as from an object's status, are not sent; they fail the call. */
+static void no_line_ends_are_sent(void)
+{
+	static const struct http_header evil[] = { { STR("X"), STR("a\r\nHost: b") } };
+	struct http_client *client = open_client();
+	struct outcome out = { 0 };
+	struct http_ask ask = { .method = "GET", .on_reply = on_reply, .of = &out };
+	static const char *const targets[] = { "/dial/1.2.3.4/80 HTTP/1.1\r\n\r\nGET /", "/a\tb",
+					       "/a b" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(targets); i++) {
+		out = (struct outcome){ 0 };
+		ask.target = targets[i];
+		http_call(client, &ask);
+		go_round(10);
+		CHECK_INT(out.told, 1);
+		CHECK_INT(out.kind, ERROR_BAD_REQUEST);
+	}
+	out = (struct outcome){ 0 };
+	ask.target = "/";
+	ask.headers = evil;
+	ask.header_count = 1;
+	http_call_cancel(http_call(client, &ask));
+	http_call(client, &ask);
+	go_round(10);
+	CHECK_INT(out.told, 1);
+	CHECK_INT(out.kind, ERROR_BAD_REQUEST);
+	CHECK_INT(dials.count, 0);
+	http_client_free(client);
+	loop_close(loop);
+}
+
+/* Goal: a few heads of 1xx may come before the answer; who sends them without end has failed. */
+static void interim_replies_have_an_end(void)
+{
+	struct http_client *client = open_client();
+	struct outcome good = { 0 }, endless = { 0 };
+	struct stream *theirs;
+
+	call(client, &good, 0);
+	theirs = dial_succeeds(0);
+	for (int i = 0; i < 8; i++)
+		stream_write(theirs, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+	stream_write(theirs, STR("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+	go_round(10);
+	CHECK_INT(good.told, 1);
+	CHECK_INT(good.kind, ERROR_NONE);
+	call(client, &endless, 0);
+	for (int i = 0; i < 9; i++)
+		stream_write(theirs, STR("HTTP/1.1 103 Early\r\nA: b\r\n\r\n"));
+	go_round(10);
+	CHECK_INT(endless.told, 1);
+	CHECK_INT(endless.kind, ERROR_BROKEN);
+	stream_close(theirs);
+	http_client_free(client);
+	loop_close(loop);
+}
+
 static const struct test tests[] = {
 	{ "time is over while dialling", time_is_over_while_dialling },
 	{ "cancelled while dialling", cancelled_while_dialling },
@@ -296,5 +354,7 @@ static const struct test tests[] = {
 	{ "callbacks of the end", callbacks_of_the_end },
 	{ "dial that fails now", dial_that_fails_now },
 	{ "url that is silent", url_that_is_silent },
+	{ "no line ends are sent", no_line_ends_are_sent },
+	{ "interim replies have an end", interim_replies_have_an_end },
 };
 TEST_MAIN(tests)
