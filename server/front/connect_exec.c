@@ -87,13 +87,16 @@ static void end_input(struct exec *exec)
 /* {"Width":W,"Height":H}, one after the other; borders of messages mean nothing with SPDY. */
 static void take_resize(struct exec *exec, struct str bytes)
 {
+	struct str rest;
 	ptrdiff_t end;
 
 	buf_add_str(&exec->resize, bytes);
-	while ((end = str_find(buf_str(&exec->resize), '}')) >= 0) {
-		send_frame(exec, CLIENT_RESIZE, str_from(exec->resize.at, (size_t)end + 1));
-		buf_drop_front(&exec->resize, (size_t)end + 1);
+	rest = buf_str(&exec->resize);
+	while ((end = str_find(rest, '}')) >= 0) {
+		send_frame(exec, CLIENT_RESIZE, str_from(rest.at, (size_t)end + 1));
+		rest = str_from(rest.at + end + 1, rest.len - (size_t)end - 1);
 	}
+	buf_drop_front(&exec->resize, exec->resize.len - rest.len);
 	if (exec->resize.len > RESIZE_MAX)
 		buf_clear(&exec->resize);
 }

@@ -20,6 +20,7 @@
 #include "server/server.h"
 
 #define PAIR_MS     30000 /* the second stream of a pair must come by then */
+#define PAIRS_MAX   512   /* of one client */
 #define ID_MAX      64
 #define PORTS_MAX   (WEBSOCKET_CHANNELS_MAX / 2)
 #define SPDY_SPEECH "portforward.k8s.io"
@@ -258,6 +259,10 @@ static void on_stream(void *owner, struct stream *stream, const struct spdy_fram
 		return;
 	}
 	pair = find_pair(forward, id);
+	if (!pair && forward->pair_count >= PAIRS_MAX) { /* also those whose streams were reset */
+		stream_close(stream);
+		return;
+	}
 	if (!pair) {
 		pair = pair_new(forward, port);
 		memcpy(pair->id, id, sizeof(id));
