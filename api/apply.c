@@ -163,7 +163,7 @@ static struct fields_set last_applied(const struct apply *apply, struct json_doc
 	return fields_difference(&set, &changes.removed, apply->arena);
 }
 
-/* Names of the same owner stand together in the message. */
+/* Names of the same owner stand together in the message; those of its subresources come first. */
 static int compare_owners(const void *left, const void *right)
 {
 	const struct managed_entry *const *a = left, *const *b = right;
@@ -171,8 +171,10 @@ static int compare_owners(const void *left, const void *right)
 
 	if (order == 0)
 		order = (int)(*b)->applied - (int)(*a)->applied;
-	if (order == 0)
+	if (order == 0 && !(*a)->applied)
 		order = str_compare((*a)->api_version, (*b)->api_version);
+	if (order == 0)
+		order = ((*a)->subresource.len == 0) - ((*b)->subresource.len == 0);
 	return order ? order : str_compare((*a)->subresource, (*b)->subresource);
 }
 

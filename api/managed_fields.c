@@ -315,9 +315,7 @@ static void cap(struct managed *managed, struct arena *arena)
 static struct fields_set own_changes(const struct typed_changes *changes,
 				     const struct managed_actor *actor, struct arena *arena)
 {
-	struct fields_set set = fields_difference(&changes->changed, &changes->removed, arena);
-
-	return fields_difference_deep(&set, &actor->ignored, arena);
+	return fields_difference_deep(&changes->changed, &actor->ignored, arena);
 }
 
 struct typed_changes managed_compare(const struct type *type, const struct json *old,

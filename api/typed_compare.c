@@ -66,7 +66,7 @@ static bool is_implied(const struct field *field)
 	case FIELD_BOOL:
 	case FIELD_INT32:
 	case FIELD_INT64:
-	case FIELD_DOUBLE:
+	case FIELD_DOUBLE: return field->required;
 	case FIELD_BYTES:
 	case FIELD_QUANTITY:
 	case FIELD_INT_OR_STRING:

@@ -42,11 +42,12 @@ static struct json *merge_map(struct merging *merging, struct typed_node node,
 struct row {
 	struct fields_element element;
 	const struct json *value;
-	struct row *other; /* in the other list, or NULL   */
-	bool taken;        /* it is in the merged list     */
+	struct row *other; /* in the other list, or NULL                        */
+	bool taken;        /* it is in the merged list                          */
+	bool many;         /* not the only one of its list: nothing to merge to */
 };
 struct rows {
-	struct row *items; /* the first of equal ones only */
+	struct row *items; /* in the list's order; equal ones are all there */
 	size_t count;
 };
 
@@ -58,11 +59,8 @@ static struct rows rows_of(struct merging *merging, const struct typed_items *it
 		arena_zero(merging->arena, (json_count(list) + 1) * sizeof(*by_place));
 
 	for (size_t i = 0; i < items->count; i++)
-		if (i == 0 ||
-		    fields_compare(items->items[i - 1].element, items->items[i].element) != 0)
-			by_place[items->items[i].place] =
-				(struct row){ .element = items->items[i].element,
-					      .value = items->items[i].value };
+		by_place[items->items[i].place] = (struct row){ .element = items->items[i].element,
+								.value = items->items[i].value };
 	rows.items = by_place;
 	for (size_t i = 0; i < json_count(list); i++)
 		if (by_place[i].value)
@@ -86,7 +84,7 @@ static struct row **sorted_rows(struct merging *merging, struct rows *rows)
 	return sorted;
 }
 
-/* Tell each row of its other half. */
+/* Tell each row of its other half; of equal ones in live the first. */
 static void pair_rows(struct merging *merging, struct rows *live, struct rows *config)
 {
 	struct row **a = sorted_rows(merging, live), **b = sorted_rows(merging, config);
@@ -97,17 +95,22 @@ static void pair_rows(struct merging *merging, struct rows *live, struct rows *c
 
 		if (order == 0) {
 			a[i]->other = b[j];
-			b[j]->other = a[i];
+			if (b[j]->other)
+				b[j]->other->many = a[i]->many = true;
+			else
+				b[j]->other = a[i];
 		}
 		i += order <= 0;
-		j += order >= 0;
+		j += order > 0;
 	}
 }
 
 static void append_merged(struct merging *merging, struct typed_node entry, struct json *into,
 			  struct row *live, struct row *config)
 {
-	json_append(into, merge(merging, entry, live ? live->value : NULL,
+	bool goes_in = live && !(config && live->many);
+
+	json_append(into, merge(merging, entry, goes_in ? live->value : NULL,
 				config ? config->value : NULL));
 	if (config)
 		config->taken = true;

@@ -14,8 +14,9 @@ struct story {
 	const struct type *type;
 	const struct kind *kind;
 	struct json_doc *doc;
-	struct json *live; /* NULL: not made yet */
-	int minute;        /* of the next step */
+	struct json *live;       /* NULL: not made yet */
+	int minute;              /* of the next step */
+	const char *subresource; /* that is written; NULL: the object */
 	struct error err;
 	struct field_errors conflicts;
 };
@@ -55,7 +56,7 @@ static struct managed_actor actor(struct story *story, const char *manager)
 	struct managed_actor made = {
 		.manager = str_of(manager),
 		.now = str_of(arena_print(story->arena, "2026-01-01T00:%02d:00Z", story->minute++)),
-		.subresource = STR(""),
+		.subresource = str_of(story->subresource ? story->subresource : ""),
 	};
 	auto_buf version = BUF_INIT;
 
@@ -317,6 +318,42 @@ static void updates_are_tracked(void)
 	end(&s);
 }
 
+#define FINALIZERS(list)                                                                           \
+	"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","              \
+	"\"finalizers\":[" list "]}}"
+
+/* Goal: what comes twice and then once is his who writes it so. */
+static void twice_and_once(void)
+{
+	struct story s;
+
+	begin(&s, "v1", "ConfigMap");
+	update(&s, "one", FINALIZERS("\"x/a\",\"x/a\""));
+	update(&s, "two", FINALIZERS("\"x/a\""));
+	expect_owners(&s,
+		      "one Update@00 {\"f:metadata\":{\"f:finalizers\":{}}}\n"
+		      "two Update@01 {\"f:metadata\":{\"f:finalizers\":{\"v:\\\"x/a\\\"\":{}}}}\n");
+	end(&s);
+}
+
+/* Goal: of one manager's parts those with a subresource are told first. */
+static void conflicts_by_subresource(void)
+{
+	struct story s;
+
+	begin(&s, "v1", "ConfigMap");
+	update(&s, "one", DATA("\"a\":\"1\""));
+	s.subresource = "other";
+	update(&s, "one", DATA("\"a\":\"1\",\"b\":\"1\""));
+	s.subresource = NULL;
+	CHECK(!run_apply(&s, "two", DATA("\"a\":\"2\",\"b\":\"2\""), false));
+	CHECK_STR(
+		s.err.text,
+		"Apply failed with 2 conflicts: conflicts with \"one\" with subresource \"other\" "
+		"using v1:\n- .data.b\nconflicts with \"one\" using v1:\n- .data.a");
+	end(&s);
+}
+
 /* Goal: more than ten updaters: the oldest become one. */
 static void old_updates_become_one(void)
 {
@@ -452,6 +489,8 @@ static const struct test tests[] = {
 	{ "lists by keys", lists_by_keys },
 	{ "sets and wholes", sets_and_wholes },
 	{ "updates are tracked", updates_are_tracked },
+	{ "twice and once", twice_and_once },
+	{ "conflicts by subresource", conflicts_by_subresource },
 	{ "old updates become one", old_updates_become_one },
 	{ "old updates go into one heap", old_updates_go_into_one_heap },
 	{ "before the first apply", before_the_first_apply },

@@ -101,6 +101,9 @@ static void whole_objects(void)
 	differs("Pod", TYPED_WHOLE, "{\"spec\":{\"containers\":[{\"name\":\"c\"}]}}",
 		"{\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{}}],\"hostPID\":false}}",
 		"{}", "{}");
+	/* A number that is always told is 0 before it is. */
+	differs("ReplicationController", TYPED_WHOLE, "{}", "{\"status\":{\"replicas\":0}}", "{}",
+		"{}");
 	/* A pointer's zero is a value. */
 	differs("PodSpec", TYPED_WHOLE, "{}", "{\"terminationGracePeriodSeconds\":0}",
 		"{\"f:terminationGracePeriodSeconds\":{}}", "{}");
@@ -139,6 +142,11 @@ static void merged_lists(void)
 	       "{\"volumes\":[{\"name\":\"a\",\"secret\":{\"secretName\":\"s\"}}]}",
 	       "{\"volumes\":[{\"name\":\"a\",\"emptyDir\":{},\"secret\":{\"secretName\":\"s\"}}]"
 	       "}");
+	/* What live has twice stays so until somebody says it once. */
+	merges("PodSpec", LIST(V("a") "," V("b") "," V("a")), LIST(V("c")),
+	       LIST(V("a") "," V("b") "," V("a") "," V("c")));
+	merges("PodSpec", LIST(V("b") ",{\"name\":\"a\",\"emptyDir\":{}}," V("a")), LIST(V("a")),
+	       LIST(V("b") "," V("a")));
 	merges("PodSpec", "{\"tolerations\":[{\"key\":\"a\"}]}", "{\"tolerations\":[]}",
 	       "{\"tolerations\":[]}");
 	merges("PodSpec", "{\"volumes\":[{\"name\":\"a\"}]}", "{\"volumes\":null}",
