@@ -353,6 +353,26 @@ test_who_leaves_leaves_nothing() {
 	no_descriptors_left server agent-n1 agent-n2
 }
 
+# most_memory PART: what it has had at most, in MiB.
+most_memory() {
+	echo $(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$(cat "$lab/$1.pid")/status") / 1024))
+}
+
+test_hostile_pods_and_clients() {
+	take_credentials
+	in_pod web sh -c 'echo $$ > "$0"; exec /usr/bin/python3 "$1"' "$scratch/hostile.pid" "$PWD/tests/clients/hostile/hostile_pod.py" \
+		> "$scratch/hostile" 2>&1 &
+	await 10 grep -q ready "$scratch/hostile"
+	pids="$pids $(cat "$scratch/hostile.pid")"
+	before=$(most_memory server)
+	on s timeout 120 /usr/bin/python3 "$PWD/tests/clients/hostile/hostile_streams.py" 172.30.0.1 "$lab/admin.pem" web box
+	kill "$(cat "$scratch/hostile.pid")"
+	grew=$(($(most_memory server) - before))
+	[ "$grew" -lt 64 ] || { echo "the server grew by $grew MiB" >&2; false; }
+	await 20 sh -c '! pgrep -f "^sh -c head -c 3000000 /dev/zero"'
+	no_descriptors_left server agent-n1 agent-n2
+}
+
 test_pod_deleted_in_the_middle() {
 	pod victim n2
 	k exec victim -- sleep 7790 &
