@@ -108,19 +108,28 @@ static size_t key_names(const struct field *field, struct str names[KEYS_MAX])
 	return count;
 }
 
+/* What a key is that an entry leaves out: its default, or the zero of what must be there;
+ * validation tells of that.  NULL: it has none. */
+static const char *left_out(const struct field *key)
+{
+	if (!key || key->fallback || !key->required)
+		return key ? key->fallback : NULL;
+	return key->form == FIELD_STRING ? "\"\"" : key->form == FIELD_INT32 ? "0" : NULL;
+}
+
 static bool add_key(const struct field *list, struct str name, const struct json *entry,
 		    struct buf *text, const char **out_why, struct arena *arena)
 {
 	const struct json *value = json_get_str(entry, name);
-	const struct field *field = field_find(list->type, name);
+	const char *fallback = left_out(field_find(list->type, name));
 
 	buf_add_print(text, "%s\"" STR_FMT "\":", text->len > 1 ? "," : "", STR_ARG(name));
 	if (value && json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY) {
 		json_print(value, text);
 		return true;
 	}
-	if (!value && field && field->fallback) {
-		buf_add_text(text, field->fallback);
+	if (!value && fallback) {
+		buf_add_text(text, fallback);
 		return true;
 	}
 	*out_why = arena_print(arena,

@@ -127,6 +127,7 @@ static void check_leaf(struct check *check, const struct field *field, const str
 	switch ((enum field_form)field->form) {
 	case FIELD_STRING:
 	case FIELD_BYTES:
+	case FIELD_DURATION:
 		if (type != JSON_STRING)
 			add_expected(check, "string", value);
 		break;
@@ -144,7 +145,9 @@ static void check_leaf(struct check *check, const struct field *field, const str
 	case FIELD_INT_OR_STRING:
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME:
-	case FIELD_DURATION:
+		if (type == JSON_OBJECT || type == JSON_ARRAY)
+			add_expected(check, "any scalar", value);
+		break;
 	case FIELD_ANY:
 	case FIELD_STRINGS:
 	case FIELD_MESSAGE: break;

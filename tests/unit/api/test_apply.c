@@ -461,9 +461,22 @@ static void bad_configurations(void)
 	refused("apps/v1", "Deployment", PODS("\"containers\":[{\"name\":\"c\"},{\"name\":\"c\"}]"),
 		ERROR_PLAIN,
 		TYPED ".spec.template.spec.containers: duplicate entries for key [name=\"c\"]");
-	refused("apps/v1", "Deployment", PODS("\"containers\":[{\"image\":\"c\"}]"), ERROR_PLAIN,
-		TYPED ".spec.template.spec.containers: element 0: associative list with keys has "
-		      "an element that omits key field \"name\" (and doesn't have default value)");
+	refused("v1", "ServiceAccount",
+		"{\"apiVersion\":\"v1\",\"kind\":\"ServiceAccount\",\"metadata\":{\"name\":\"c\"},"
+		"\"secrets\":[{\"namespace\":\"n\"}]}",
+		ERROR_PLAIN,
+		"failed to create typed patch object (/c; /v1, Kind=ServiceAccount): .secrets: "
+		"element 0: associative list with keys has an element that omits key field "
+		"\"name\" (and doesn't have default value)");
+	refused("apps/v1", "Deployment",
+		PODS("\"containers\":[{\"image\":\"c\"},{\"image\":\"d\"}]"), ERROR_PLAIN,
+		TYPED ".spec.template.spec.containers: duplicate entries for key [name=\"\"]");
+	refused("v1", "ConfigMap",
+		"{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\","
+		"\"creationTimestamp\":[]}}",
+		ERROR_PLAIN,
+		"failed to create typed patch object (/c; /v1, Kind=ConfigMap): "
+		".metadata.creationTimestamp: expected any scalar, got &{[]}");
 	refused("apps/v1", "Deployment", DEPLOY("\"replicas\":\"x\",\"paused\":\"y\""), ERROR_PLAIN,
 		TYPED "errors:\n  .spec.replicas: expected numeric (int or float), got string\n"
 		      "  .spec.paused: expected boolean, got &{y}");
