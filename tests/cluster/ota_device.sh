@@ -145,7 +145,7 @@ test_the_disk_fills_meanwhile() {
 	port=$(free_port) failed=0
 	echo 0 > "$scratch/leave"
 	serve_and_fill "$port"
-	for leave in 0 4 300 900 1300 1500 2500 4000 4700 4900; do
+	for leave in 0 4 300 900 1300 1500 2500 4000 4700 6000 9000; do
 		echo "$leave" > "$scratch/leave"
 		rm -f "$folder/filler"
 		if ota apply --no-restart "http://127.0.0.1:$port/two.bundle" > "$scratch/said" 2>&1; then break; fi
