@@ -383,6 +383,67 @@ bool decode_check(const struct type *type, struct json_doc *doc, struct json *ob
 	return check_object(&checking, type, object, NULL, err);
 }
 
+/* --- patches --- */
+
+static void note_twice(struct checking *checking, const struct json *value,
+		       const struct place *place, const char *what)
+{
+	auto_map seen = json_type(value) == JSON_OBJECT ? map_new() : NULL;
+
+	if (!seen && json_type(value) != JSON_ARRAY)
+		return;
+	for (struct json_iter it = json_iter(value); json_next(&it);) {
+		struct place here = { .above = place,
+				      .name = it.key,
+				      .index = seen ? SIZE_MAX : it.index };
+
+		if (seen && came_again(seen, it.key))
+			note(checking, &here, what);
+		note_twice(checking, it.value, &here, what);
+	}
+}
+
+static bool is_of_operation(struct str key)
+{
+	return str_is(key, "op") || str_is(key, "path") || str_is(key, "from") ||
+	       str_is(key, "value");
+}
+
+static void note_operation(struct checking *checking, const struct json *operation,
+			   const struct place *place)
+{
+	auto_map seen = map_new();
+
+	for (struct json_iter it = json_iter(operation); json_next(&it);) {
+		struct place here = { .above = place, .name = it.key, .index = SIZE_MAX };
+
+		if (!is_of_operation(it.key))
+			note(checking, &here, "json patch unknown");
+		else if (came_again(seen, it.key))
+			note(checking, &here, "json patch duplicate");
+		else
+			note_twice(checking, it.value, &here, "json patch duplicate");
+	}
+}
+
+void decode_check_patch(const struct json *patch, bool is_json_patch, struct decode_notes *notes)
+{
+	struct checking checking = { .notes = notes };
+
+	if (!is_json_patch) {
+		note_twice(&checking, patch, NULL, "duplicate");
+		return;
+	}
+	if (json_type(patch) != JSON_ARRAY)
+		return; /* patch_json says so */
+	for (struct json_iter it = json_iter(patch); json_next(&it);) {
+		struct place here = { .index = it.index };
+
+		if (json_type(it.value) == JSON_OBJECT)
+			note_operation(&checking, it.value, &here);
+	}
+}
+
 /* --- defaults --- */
 
 static struct json *parse_fallback(struct json_doc *doc, const char *text)

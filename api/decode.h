@@ -34,6 +34,10 @@ struct decode_notes {
  */
 MUST_CHECK bool decode_check(const struct type *type, struct json_doc *doc, struct json *object,
 			     struct decode_notes *notes, struct error *err);
+/* What is wrong with a patch alone, before anybody knows of its fields: keys that come twice, at
+ * any depth, and, in a JSON Patch, members that its operations do not have; each of those begins
+ * with "json patch ".  The value is of json_parse_kept. */
+void decode_check_patch(const struct json *patch, bool is_json_patch, struct decode_notes *notes);
 /* Put the defaults of the table where fields are absent (recursively; only inside messages that are
  * present). */
 void decode_default(const struct type *type, struct json_doc *doc, struct json *object);

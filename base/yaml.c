@@ -1,5 +1,5 @@
 /*
- * yaml.c - YAML into JSON values by libyaml's event stream.  The only file that includes yaml.h of
+ * yaml.c - YAML into JSON values by libyaml's event stream.  It and yaml_duplicates.c alone include yaml.h of
  * libyaml.
  *
  * Anchors are kept as finished values and cloned at each alias; the node count of clones counts

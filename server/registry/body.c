@@ -102,37 +102,61 @@ static bool parse_text(struct request *req, struct json_doc **out, const char **
 	return json_parse(req->http->body, out, duplicate, err);
 }
 
-/* Of a patch's problems only keys that come twice are found before its types are. */
-static bool check_duplicate(struct request *req, const char *duplicate, struct error *err)
+/* Each line is a warning. */
+static void warn_lines(struct request *req, struct str lines)
 {
-	const char *note;
+	while (lines.len > 0) {
+		struct str line = str_trim(str_cut(&lines, '\n'));
 
-	if (!duplicate || req->params.field_validation == VALIDATION_IGNORE)
-		return true;
-	note = arena_print(req->arena, "duplicate field \"%s\"", duplicate);
+		if (line.len > 0)
+			request_warn(req, str_copy_arena(line, req->arena));
+	}
+}
+
+/* Who applies is told by the lines of the text. */
+static bool check_config(struct request *req, struct error *err)
+{
+	auto_buf lines = BUF_INIT;
+
+	yaml_print_duplicates(req->http->body, &lines);
 	if (req->params.field_validation == VALIDATION_STRICT)
-		return req->body_form == BODY_PATCH_APPLY
-			       ? error_set(err, ERROR_BAD_REQUEST, "error strict decoding YAML: %s",
-					   note)
-			       : error_set(err, ERROR_INVALID,
-					   "patch: Invalid value: strict decoding error: %s", note);
-	request_warn(req, note);
+		return error_set(err, ERROR_BAD_REQUEST,
+				 "error strict decoding YAML: error converting YAML to JSON: yaml: "
+				 "unmarshal errors:%s",
+				 buf_text(&lines));
+	warn_lines(req, buf_str(&lines));
 	return true;
 }
 
-bool body_parse(struct request *req, struct json_doc **out, struct error *err)
+/* Keys that come twice are in no parsed value: the text is read once more. */
+static void note_patch(struct request *req, struct decode_notes *noted)
 {
+	auto_json_doc doc = NULL;
+	struct error unused;
+
+	if (json_parse_kept(req->http->body, &doc, &unused))
+		decode_check_patch(json_root(doc), req->body_form == BODY_PATCH_JSON, noted);
+}
+
+bool body_parse(struct request *req, struct json_doc **out, struct decode_notes *out_noted,
+		struct error *err)
+{
+	bool heeded = req->params.field_validation != VALIDATION_IGNORE;
 	auto_json_doc doc = NULL;
 	const char *duplicate = NULL;
 
+	*out_noted = (struct decode_notes){ .arena = req->arena };
 	if (req->http->body.len == 0)
 		return error_set(err, ERROR_BAD_REQUEST, "the request has no body");
 	if (!parse_text(req, &doc, &duplicate, err))
 		return req->body_form == BODY_PATCH_APPLY
 			       ? error_context(err, "error decoding YAML")
 			       : false;
-	if (!check_duplicate(req, duplicate, err))
+	if (heeded && duplicate && req->body_form == BODY_PATCH_APPLY && !check_config(req, err))
 		return false;
+	if (heeded && (duplicate || req->body_form == BODY_PATCH_JSON) &&
+	    req->body_form != BODY_PATCH_APPLY)
+		note_patch(req, out_noted);
 	*out = take_ptr(&doc);
 	return true;
 }
@@ -228,6 +252,7 @@ static void note_duplicate(struct request *req, const struct body_wish *wish,
 			   struct decode_notes *notes, const char *duplicate)
 {
 	const struct type *type = wish->type_name ? type_find(str_of(wish->type_name)) : NULL;
+	auto_buf lines = BUF_INIT;
 	const char **grown;
 
 	if (!duplicate)
@@ -236,8 +261,17 @@ static void note_duplicate(struct request *req, const struct body_wish *wish,
 		note_all(req, type, notes);
 		return;
 	}
+	if (req->body_form == BODY_YAML) {
+		yaml_print_duplicates(req->http->body, &lines);
+		if (req->params.field_validation == VALIDATION_WARN) {
+			warn_lines(req, buf_str(&lines));
+			return;
+		}
+	}
 	grown = arena_get(req->arena, (notes->count + 1) * sizeof(*grown));
-	grown[0] = arena_print(req->arena, "duplicate field \"%s\"", duplicate);
+	grown[0] = lines.len > 0
+			   ? arena_print(req->arena, "yaml: unmarshal errors:%s", buf_text(&lines))
+			   : arena_print(req->arena, "duplicate field \"%s\"", duplicate);
 	for (size_t i = 0; i < notes->count; i++)
 		grown[i + 1] = notes->notes[i];
 	notes->notes = grown;
@@ -314,8 +348,22 @@ bool body_read(struct request *req, const struct body_wish *wish, struct json_do
 	return true;
 }
 
-bool body_check(struct request *req, const struct body_wish *wish, struct json_doc *doc,
-		struct error *err)
+/* One list of both, without changing the first: a patch may be tried again. */
+static struct decode_notes notes_of_both(const struct decode_notes *first,
+					 const struct decode_notes *second, struct arena *arena)
+{
+	struct decode_notes both = { .arena = arena };
+
+	both.notes = arena_get(arena, (first->count + second->count + 1) * sizeof(*both.notes));
+	for (size_t i = 0; i < first->count; i++)
+		both.notes[both.count++] = first->notes[i];
+	for (size_t i = 0; i < second->count && both.count < DECODE_NOTES_MAX; i++)
+		both.notes[both.count++] = second->notes[i];
+	return both;
+}
+
+bool body_check(struct request *req, const struct body_wish *wish, const struct decode_notes *noted,
+		struct json_doc *doc, struct error *err)
 {
 	struct decode_notes notes = { .arena = req->arena };
 
@@ -326,6 +374,7 @@ bool body_check(struct request *req, const struct body_wish *wish, struct json_d
 		err->kind = ERROR_INVALID;
 		return false;
 	}
+	notes = notes_of_both(noted, &notes, req->arena);
 	if (take_notes(req, &notes))
 		return true;
 	return error_set(err, ERROR_INVALID, "patch: Invalid value: strict decoding error: %s",

@@ -4,6 +4,7 @@
 #ifndef SERVER_REGISTRY_BODY_H
 #define SERVER_REGISTRY_BODY_H
 
+#include "api/decode.h"
 #include "server/request.h"
 
 struct body_wish {
@@ -23,12 +24,16 @@ struct body_wish body_wish_of(const struct kind *kind, struct arena *arena);
 MUST_CHECK bool body_read(struct request *req, const struct body_wish *wish, struct json_doc **out,
 			  struct error *err);
 /* The same checks for an object that a patch has made (the doc's root); unknown fields as above,
- * but 422. */
-MUST_CHECK bool body_check(struct request *req, const struct body_wish *wish, struct json_doc *doc,
+ * but 422, after what body_parse has noted. */
+MUST_CHECK bool body_check(struct request *req, const struct body_wish *wish,
+			   const struct decode_notes *noted, struct json_doc *doc,
 			   struct error *err);
 /* A body of DeleteOptions, or an empty one: *out is NULL then. */
 MUST_CHECK bool body_read_options(struct request *req, struct json_doc **out, struct error *err);
-/* Only parsed: patches.  Keys that come twice follow fieldValidation (422). */
-MUST_CHECK bool body_parse(struct request *req, struct json_doc **out, struct error *err);
+/* Only parsed: patches.  What is wrong with the patch itself (keys that come twice) is in
+ * *out_noted for body_check, except in a configuration that is applied: it is refused (400) or
+ * warned of. */
+MUST_CHECK bool body_parse(struct request *req, struct json_doc **out,
+			   struct decode_notes *out_noted, struct error *err);
 
 #endif

@@ -73,7 +73,8 @@ static void reply_scale(struct request *req, const struct object *object)
 }
 
 struct scaling {
-	struct json_doc *body; /* a Scale (PUT) or a patch of one */
+	struct json_doc *body;     /* a Scale (PUT) or a patch of one */
+	struct decode_notes noted; /* what is wrong with the patch */
 };
 
 static bool patch_scale(struct request *req, struct json_doc *doc, struct json **root,
@@ -114,7 +115,7 @@ static bool wished_scale(struct request *req, const struct object *old, struct j
 	if (!patch_scale(req, doc, &root, patch, err))
 		return false;
 	json_set_root(doc, root);
-	if (!body_check(req, &scale_wish, doc, err))
+	if (!body_check(req, &scale_wish, &scaling->noted, doc, err))
 		return false;
 	*out = take_ptr(&doc);
 	return true;
@@ -215,8 +216,9 @@ static enum step scale_write(struct request *req, struct error *err)
 {
 	struct scaling *scaling = arena_zero(req->arena, sizeof(*scaling));
 	struct changing *change;
-	bool read = req->verb == REQUEST_UPDATE ? body_read(req, &scale_wish, &scaling->body, err)
-						: body_parse(req, &scaling->body, err);
+	bool read = req->verb == REQUEST_UPDATE
+			    ? body_read(req, &scale_wish, &scaling->body, err)
+			    : body_parse(req, &scaling->body, &scaling->noted, err);
 
 	if (!read)
 		return STEP_FAIL;

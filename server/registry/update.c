@@ -12,7 +12,8 @@
 #include "server/registry/registry_inside.h"
 
 struct updating {
-	struct json_doc *body; /* the whole new object, or the patch */
+	struct json_doc *body;     /* the whole new object, or the patch */
+	struct decode_notes noted; /* what is wrong with the patch */
 };
 
 static void on_updated(struct changing *change, const struct object *result,
@@ -127,7 +128,7 @@ static bool make_from_patch(struct changing *change, const struct object *old,
 	struct str before = str_of(str_copy_arena(meta_str(root, "resourceVersion"), req->arena));
 
 	if (!apply_patch(req, doc, json_root(updating->body), err) ||
-	    !body_check(req, &wish, doc, err))
+	    !body_check(req, &wish, &updating->noted, doc, err))
 		return false;
 	root = json_root(doc);
 	if (!check_names(req, root, err))
@@ -151,7 +152,8 @@ static bool make_from_config(struct changing *change, const struct object *old,
 	auto_json_doc doc = NULL;
 
 	if (!apply_check(change->face, config, err) ||
-	    !ownership_apply(change, old, config, &doc, err) || !body_check(req, &wish, doc, err) ||
+	    !ownership_apply(change, old, config, &doc, err) ||
+	    !body_check(req, &wish, &updating->noted, doc, err) ||
 	    !check_names(req, json_root(doc), err))
 		return false;
 	*out_doc = take_ptr(&doc);
@@ -163,7 +165,7 @@ enum step patch_pass(struct request *req, struct error *err)
 	struct updating *updating = arena_zero(req->arena, sizeof(*updating));
 	struct changing *change;
 
-	if (!body_parse(req, &updating->body, err))
+	if (!body_parse(req, &updating->body, &updating->noted, err))
 		return STEP_FAIL;
 	req->work = updating;
 	if (req->body_form == BODY_PATCH_APPLY) {

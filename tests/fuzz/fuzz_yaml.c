@@ -14,9 +14,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	auto_json_doc all = NULL;
 	auto_json_doc again = NULL;
 	auto_buf text = BUF_INIT;
+	auto_buf told = BUF_INIT;
 	const char *duplicate;
 	struct error err;
 
+	yaml_print_duplicates(str_from(at, len), &told);
 	if (yaml_parse(str_from(at, len), &doc, &duplicate, &err))
 		yaml_print(json_root(doc), &text);
 	if (doc && (!yaml_parse(buf_str(&text), &again, NULL, &err) ||

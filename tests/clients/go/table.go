@@ -30,4 +30,12 @@ var checks = []check{
 	{"cluster objects live", liveCluster},
 	{"keeps every status", keepsEveryStatus},
 	{"scales every kind", scalesEveryKind},
+	{"tells unknown fields", tellsUnknownFields},
+	{"tells unknown fields of patches", tellsUnknownFieldsOfPatches},
+	{"watches by selector", watchesBySelector},
+	{"watches again", watchesAgain},
+	{"watches in one order", watchesInOneOrder},
+	{"makes tables", makesTables},
+	{"discovers aggregated", discoversAggregated},
+	{"prefers one version", prefersOneVersion},
 }

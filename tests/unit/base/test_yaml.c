@@ -254,6 +254,19 @@ static void keeps_integers(void)
 		   NULL);
 }
 
+/* Goal: each key that comes again is told with its value's line, the inner ones first. */
+static void tells_duplicates_by_line(void)
+{
+	auto_buf told = BUF_INIT;
+
+	yaml_print_duplicates(STR("a: 1\nb:\n  c: 1\n  'c': [{d: 1, d: 2}]\nb:\n  e\na: 1\n"),
+			      &told);
+	CHECK_STR(buf_text(&told), "\n  line 4: key \"d\" already set in map"
+				   "\n  line 4: key \"c\" already set in map"
+				   "\n  line 6: key \"b\" already set in map"
+				   "\n  line 7: key \"a\" already set in map");
+}
+
 static const struct test tests[] = {
 	{ "resolves scalars", resolves_scalars },
 	{ "splits documents", splits_documents },
@@ -261,6 +274,7 @@ static const struct test tests[] = {
 	{ "refuses large from little", refuses_large_from_little },
 	{ "reads large mappings", reads_large_mappings, .time_limit_s = 5 },
 	{ "judges duplicates", judges_duplicates },
+	{ "tells duplicates by line", tells_duplicates_by_line },
 	{ "prints back", prints_back },
 	{ "escapes characters", escapes_characters },
 	{ "quotes where needed", quotes_where_needed },
