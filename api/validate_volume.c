@@ -422,10 +422,11 @@ static void check_rows(const struct kind_work *work, const struct json *holder,
 	for (size_t i = 0; i < count; i++) {
 		const struct row *row = &rows[i];
 		const struct json *source = json_get(holder, row->name);
-		const char *here = AT("%s.%s", path, row->content ? row->content : row->name);
+		const char *here;
 
 		if (!source)
 			continue;
+		here = AT("%s.%s", path, row->content ? row->content : row->name);
 		if (found++ > 0) {
 			words_forbidden(work,
 					AT("%s.%s", path, row->other ? row->other : row->name),
