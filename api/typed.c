@@ -351,9 +351,12 @@ static struct json *take_out_list(struct typed_node node, struct json_doc *doc,
 		const char *unused;
 		struct json *left = NULL;
 
-		if (typed_element(node, it.value, arena, &element, &unused))
+		bool known = typed_element(node, it.value, arena, &element, &unused);
+
+		if (known)
 			left = left_of(typed_entry_node(node), element, doc, it.value, set, arena);
-		else
+		/* An entry that stays is not emptied: without its keys it would be none. */
+		if (!known || (left && json_type(left) == JSON_NULL))
 			left = json_clone(doc, it.value);
 		if (left)
 			json_append(made, left);

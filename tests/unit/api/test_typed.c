@@ -173,6 +173,13 @@ static void removing(void)
 	named = typed_named(found, &set, arena);
 	CHECK_STR(text_of(typed_remove(found, doc, object, &named, arena)),
 		  "{\"nodeSelector\":{\"k\":\"v\"}}");
+	/* An entry that stays is not emptied. */
+	CHECK_OK(fields_parse(parse("{\"f:volumes\":{\"k:{\\\"name\\\":\\\"b\\\"}\":{"
+				    "\"f:name\":{}}}}"),
+			      arena, &set, &err),
+		 &err);
+	CHECK_STR(text_of(json_get(typed_remove(found, doc, object, &set, arena), "volumes")),
+		  "[{\"name\":\"a\",\"emptyDir\":{}},{\"name\":\"b\"}]");
 	end();
 }
 
