@@ -113,6 +113,32 @@ static void service_ports(void)
 	CHECK_INT(count_errors(&text), 0);
 }
 
+static void limits(void)
+{
+	auto_buf text = BUF_INIT;
+
+	begin(&text, "v1", "LimitRange");
+	buf_add_text(&text, "\"spec\":{\"limits\":[{\"type\":\"Container\",\"max\":{");
+	add_many(&text, "\"a.b/k", "\":\"1\"");
+	buf_add_text(&text, "}}]}}");
+	CHECK_INT(count_errors(&text), 0);
+}
+
+/* Each scope is looked at with all amounts. */
+static void quotas(void)
+{
+	auto_buf text = BUF_INIT;
+
+	begin(&text, "v1", "ResourceQuota");
+	buf_add_text(&text, "\"spec\":{\"hard\":{");
+	add_many(&text, "\"a.b/k", "\":\"1\"");
+	buf_add_text(&text, "},\"scopes\":[");
+	for (int i = 0; i < MANY; i++)
+		buf_add_print(&text, "%s\"Terminating\"", i ? "," : "");
+	buf_add_text(&text, "]}}");
+	CHECK_INT(count_errors(&text), 0);
+}
+
 /* Goal: of many errors a hundred are told. */
 static void bad_labels(void)
 {
@@ -179,9 +205,11 @@ static void selecting(void)
 static const struct test tests[] = {
 	{ "secret data", secret_data, .time_limit_s = 4 },
 	{ "pod containers", pod_containers, .time_limit_s = 4 },
-	{ "pod lists", pod_lists, .time_limit_s = 4 },
+	{ "pod lists", pod_lists, .time_limit_s = 10 },
 	{ "deployment selector", deployment_selector, .time_limit_s = 4 },
 	{ "service ports", service_ports, .time_limit_s = 4 },
+	{ "limits", limits, .time_limit_s = 4 },
+	{ "quotas", quotas, .time_limit_s = 4 },
 	{ "bad labels", bad_labels, .time_limit_s = 4 },
 	{ "decoding", decoding, .time_limit_s = 4 },
 	{ "selecting", selecting, .time_limit_s = 4 },
