@@ -1,12 +1,13 @@
 /*
  * control_namespace.c - empties namespaces that are being deleted, then lets them go.
  *
- * A pass deletes every collection; when a look shows that nothing is left, spec.finalizers is
- * emptied through /finalize.
+ * A pass deletes every collection; when a look shows that nothing is left, our own of
+ * spec.finalizers is taken away through /finalize.  Those of others are theirs to take.
  */
 #include "server/control/controller.h"
 
-#define AGAIN_MS 200
+#define AGAIN_MS      200
+#define OWN_FINALIZER "kubernetes"
 
 struct self {
 	struct control *control;
@@ -37,6 +38,17 @@ static void on_finalized(void *of, const struct json *result, const struct error
 	finish(of, !err || err->kind == ERROR_NOT_FOUND);
 }
 
+static void drop_own_finalizer(struct json_doc *doc)
+{
+	struct json *spec = json_sub_object(doc, json_root(doc), "spec");
+	struct json *kept = json_new_array(doc);
+
+	for (struct json_iter it = json_iter(json_get(spec, "finalizers")); json_next(&it);)
+		if (!str_is(json_str(it.value), OWN_FINALIZER))
+			json_append(kept, json_clone(doc, it.value));
+	json_put(doc, spec, "finalizers", kept);
+}
+
 static void finalize(struct emptying *emptying)
 {
 	struct control *control = emptying->self->control;
@@ -56,7 +68,7 @@ static void finalize(struct emptying *emptying)
 		return;
 	}
 	doc = object_thaw(namespace);
-	json_clear(json_sub_array(doc, json_sub_object(doc, json_root(doc), "spec"), "finalizers"));
+	drop_own_finalizer(doc);
 	json_print(json_root(doc), &body);
 	ask.body = buf_str(&body);
 	client_call(control->client, &ask);
@@ -78,6 +90,16 @@ static void on_answer(void *of, const struct json *result, const struct error *e
 		finalize(emptying);
 }
 
+static bool is_ours(const struct object *namespace)
+{
+	const struct json *all = json_path(object_json(namespace), "spec", "finalizers", NULL);
+
+	for (struct json_iter it = json_iter(all); json_next(&it);)
+		if (str_is(json_str(it.value), OWN_FINALIZER))
+			return object_is_deleting(namespace);
+	return false;
+}
+
 static void on_pass(void *owner, struct str name)
 {
 	struct self *self = owner;
@@ -86,7 +108,7 @@ static void on_pass(void *owner, struct str name)
 		cache_find(control->caches[CONTROL_NAMESPACES], STR_NONE, name);
 	struct emptying *emptying;
 
-	if (!namespace || !object_is_deleting(namespace)) {
+	if (!namespace || !is_ours(namespace)) {
 		queue_done(self->queue, name, true);
 		return;
 	}
@@ -134,7 +156,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	struct self *self = own;
 
 	(void)before;
-	if (kind == CONTROL_NAMESPACES && after && object_is_deleting(after))
+	if (kind == CONTROL_NAMESPACES && after && is_ours(after))
 		queue_add(self->queue, object_name(after));
 }
 

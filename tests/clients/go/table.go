@@ -38,4 +38,10 @@ var checks = []check{
 	{"makes tables", makesTables},
 	{"discovers aggregated", discoversAggregated},
 	{"prefers one version", prefersOneVersion},
+	{"collects or orphans", collectsOrOrphans},
+	{"orphans sets of deployments", orphansSetsOfDeployments},
+	{"keeps owners for their dependents", keepsOwnersForTheirDependents},
+	{"keeps dependents of two", keepsDependentsOfTwo},
+	{"collects circles", collectsCircles},
+	{"changes namespaces", changesNamespaces},
 }
