@@ -380,6 +380,10 @@ void status_to_error(const struct json *status, int http_code, struct error *err
 		   message = json_str(json_get(status, "message"));
 	enum error_kind kind = ERROR_NONE;
 
+	/* A message without a reason is what some errors are. */
+	for (unsigned i = 1; i < ERROR_KINDS && kind == ERROR_NONE && message.len > 0; i++)
+		if (str_is(reason, error_rows[i].reason) && error_rows[i].status == http_code)
+			kind = (enum error_kind)i;
 	for (unsigned i = 1; i < ERROR_KINDS && kind == ERROR_NONE && reason.len > 0; i++)
 		if (str_is(reason, error_rows[i].reason))
 			kind = (enum error_kind)i;

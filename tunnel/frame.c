@@ -42,7 +42,7 @@ static const enum error_kind kinds[] = {
 	[7] = ERROR_EXISTS,      [8] = ERROR_CONFLICT,     [9] = ERROR_EXPIRED,
 	[10] = ERROR_TOO_LARGE,  [11] = ERROR_MEDIA_TYPE,  [12] = ERROR_INVALID,
 	[13] = ERROR_TOO_MANY,   [14] = ERROR_BROKEN,      [15] = ERROR_UNAVAILABLE,
-	[16] = ERROR_TIMEOUT,    [17] = ERROR_FULL,
+	[16] = ERROR_TIMEOUT,    [17] = ERROR_FULL,        [18] = ERROR_PLAIN,
 };
 
 static enum error_kind kind_of(unsigned char code)
