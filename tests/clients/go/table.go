@@ -44,4 +44,9 @@ var checks = []check{
 	{"keeps dependents of two", keepsDependentsOfTwo},
 	{"collects circles", collectsCircles},
 	{"changes namespaces", changesNamespaces},
+	{"publishes its keys", publishesItsKeys},
+	{"projects tokens", projectsTokens},
+	{"keeps root certificates", keepsRootCertificates},
+	{"reviews subjects", reviewsSubjects},
+	{"requests certificates", requestsCertificates},
 }
