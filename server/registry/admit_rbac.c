@@ -234,7 +234,8 @@ static bool check_role(const struct admit_work *work, struct error *err)
 	auto_json_doc doc = NULL;
 	bool held;
 
-	if ((same_field(work, "rules") && same_field(work, "aggregationRule")) ||
+	/* Labels count, too: roles that gather choose by them. */
+	if (is_same(work) ||
 	    may(work, "escalate", str_of(work->kind->plural), meta_str(work->object, "name")))
 		return true;
 	/* A role that gathers others may come to hold anything. */

@@ -159,6 +159,19 @@ test_nobody_gives_more() {
 	can no ada '*' '*'
 }
 
+# A label makes a role part of others: who does not hold what is in it may not give it one.
+test_labels_give_rights() {
+	k create clusterrole keeper --verb=create,update,patch,get --resource=clusterroles > /dev/null
+	k create clusterrolebinding keeper --clusterrole=keeper --user=kim > /dev/null
+	refused 'is attempting to grant RBAC permissions not currently held' \
+		as kim label clusterrole cluster-admin rbac.authorization.k8s.io/aggregate-to-view=true
+	refused 'is attempting to grant RBAC permissions not currently held' as kim patch clusterrole view --type=json \
+		-p '[{"op":"add","path":"/aggregationRule/clusterRoleSelectors/-","value":{"matchLabels":{"kubernetes.io/bootstrapping":"rbac-defaults"}}}]'
+	expect labeled as kim label clusterrole keeper x=y
+	expect patched as kim patch clusterrole cluster-admin -p '{"metadata":{"finalizers":["example.com/x"]}}'
+	k patch clusterrole cluster-admin -p '{"metadata":{"finalizers":null}}' > /dev/null
+}
+
 test_update_is_no_create() {
 	k create role upd --verb=update,patch --resource=leases.coordination.k8s.io -n team > /dev/null
 	k create rolebinding upd --role=upd --user=una -n team > /dev/null
