@@ -84,3 +84,10 @@ bool pulse_check(const struct json *before, const struct json *after, const char
 	}
 	return equal(before, after, &all);
 }
+
+bool pulse_beats(const struct json *before, const struct json *after, const char *const *paths)
+{
+	static const char *const nothing_else[] = { NULL };
+
+	return pulse_check(before, after, paths) && !pulse_check(before, after, nothing_else);
+}

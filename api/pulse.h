@@ -10,5 +10,8 @@
  * entry of an array; NULL-terminated, at most 4), the resourceVersion and managedFields (whose
  * entries follow what was written)? */
 bool pulse_check(const struct json *before, const struct json *after, const char *const *paths);
+/* The same, and something at these paths differs: entries of managedFields that change alone are
+ * somebody's claim and no heartbeat. */
+bool pulse_beats(const struct json *before, const struct json *after, const char *const *paths);
 
 #endif

@@ -261,7 +261,7 @@ static bool stays_in_memory(const struct kind *kind, const struct object *old,
 			    const struct object *item)
 {
 	return kind->in_memory || (kind->pulse && old && item &&
-				   pulse_check(object_json(old), object_json(item), kind->pulse));
+				   pulse_beats(object_json(old), object_json(item), kind->pulse));
 }
 
 /* item NULL: remove.  change->result holds the reference of what is answered. */

@@ -201,6 +201,9 @@ static void pay(struct request *req, const struct object *budget)
 	change->face = change->kind;
 	change->name = str_of(str_copy_arena(object_name(budget), req->arena));
 	change->subresource = "status";
+	/* It is the server that writes the budget, whoever evicts. */
+	change->owning->manager = STR("kube-apiserver");
+	change->owning->subresource = "status";
 	change->make = make_paid;
 	change->on_done = on_paid;
 	change->of = evicting;

@@ -364,6 +364,7 @@ test_eviction_and_budgets() {
 	told 201 '"status":"Success"' POST $core/pods/ev1/eviction "$(evict ev1)"
 	told 200 deletionTimestamp GET $core/pods/ev1
 	told 200 '"disruptionsAllowed":0' GET $budgets/b
+	k get pdb b --show-managed-fields -o jsonpath='{.metadata.managedFields[?(@.subresource=="status")].manager}' | grep -qw kube-apiserver
 	[ -n "$(field status.disruptedPods.ev1)" ]
 	holds status.conditions.0.reason InsufficientPods
 	ask PATCH $budgets/b/status '{"status":{"currentHealthy":1}}' $merge

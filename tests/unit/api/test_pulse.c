@@ -61,5 +61,29 @@ static void others(void)
 		CHECK(!check(pairs[i][0], pairs[i][1]));
 }
 
-static const struct test tests[] = { { "heartbeats", heartbeats }, { "others", others } };
+/* Goal: who claims fields without changing them is remembered as any other write is. */
+static void claims(void)
+{
+	static const char *const renewed[] = { "spec.renewTime", NULL };
+	auto_json_doc before = NULL;
+	auto_json_doc claimed = NULL;
+	auto_json_doc beaten = NULL;
+	struct error err;
+
+	CHECK(json_parse(STR("{\"metadata\":{\"managedFields\":[]},\"spec\":{\"renewTime\":1}}"),
+			 &before, NULL, &err));
+	CHECK(json_parse(STR("{\"metadata\":{\"managedFields\":[1]},\"spec\":{\"renewTime\":1}}"),
+			 &claimed, NULL, &err));
+	CHECK(json_parse(STR("{\"metadata\":{\"managedFields\":[1]},\"spec\":{\"renewTime\":2}}"),
+			 &beaten, NULL, &err));
+	CHECK(!pulse_beats(json_root(before), json_root(claimed), renewed));
+	CHECK(pulse_beats(json_root(before), json_root(beaten), renewed));
+	CHECK(pulse_beats(json_root(claimed), json_root(beaten), renewed));
+}
+
+static const struct test tests[] = {
+	{ "heartbeats", heartbeats },
+	{ "others", others },
+	{ "claims", claims },
+};
 TEST_MAIN(tests)
