@@ -2,6 +2,7 @@
  * kind_admissionpolicy.c - ValidatingAdmissionPolicy: expressions that may refuse what is written.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_values.h"
@@ -185,11 +186,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
-
 const struct kind kind_admissionpolicy = {
 	.group = WEBHOOK_GROUP,
 	.version = "v1",
@@ -205,6 +201,6 @@ const struct kind kind_admissionpolicy = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

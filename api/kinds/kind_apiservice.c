@@ -1,6 +1,7 @@
 /*
  * kind_apiservice.c - APIService: who answers for an API group and version.
  */
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_values.h"
@@ -124,10 +125,6 @@ static const struct column columns[] = {
 };
 
 static const char *const categories[] = { "api-extensions", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_apiservice = {
 	.group = "apiregistration.k8s.io",
@@ -142,6 +139,6 @@ const struct kind kind_apiservice = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -2,6 +2,7 @@
  * kind_crd.c - CustomResourceDefinition: a kind of one's own.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_structural.h"
@@ -407,10 +408,6 @@ static const struct column columns[] = {
 
 static const char *const short_names[] = { "crd", "crds", NULL };
 static const char *const categories[] = { "api-extensions", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_crd = {
 	.group = "apiextensions.k8s.io",
@@ -430,6 +427,6 @@ const struct kind kind_crd = {
 	.on_update = on_update,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -3,6 +3,7 @@
  */
 #include "api/cron.h"
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/names.h"
 #include "api/object.h"
 #include "api/time_zones.h"
@@ -244,11 +245,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "cj", NULL };
-static const char *const categories[] = { "all", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_cronjob = {
 	.group = "batch",
@@ -256,7 +252,7 @@ const struct kind kind_cronjob = {
 	.name = "CronJob",
 	.plural = "cronjobs",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.batch.v1.CronJob",
 	.namespaced = true,
 	.has_generation = true,
@@ -267,6 +263,6 @@ const struct kind kind_cronjob = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_workload.h"
@@ -179,11 +180,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "ds", NULL };
-static const char *const categories[] = { "all", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_daemonset = {
 	.group = "apps",
@@ -191,7 +187,7 @@ const struct kind kind_daemonset = {
 	.name = "DaemonSet",
 	.plural = "daemonsets",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.apps.v1.DaemonSet",
 	.namespaced = true,
 	.has_generation = true,
@@ -203,6 +199,6 @@ const struct kind kind_daemonset = {
 	.on_update = on_update,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_workload.h"
@@ -136,12 +137,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "deploy", NULL };
-static const char *const categories[] = { "all", NULL };
-static const struct subresource subresources[] = {
-	{ "scale", "Scale", "autoscaling", "v1", VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_deployment = {
 	.group = "apps",
@@ -149,7 +144,7 @@ const struct kind kind_deployment = {
 	.name = "Deployment",
 	.plural = "deployments",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.apps.v1.Deployment",
 	.namespaced = true,
 	.has_generation = true,
@@ -160,6 +155,6 @@ const struct kind kind_deployment = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = workload_warn,
-	.subresources = subresources,
+	.subresources = subresources_scale_status,
 	.columns = columns,
 };

@@ -1,6 +1,7 @@
 /*
  * kind_flowschema.c - FlowSchema: which requests belong to which priority level.
  */
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate_flow.h"
 
@@ -275,11 +276,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
-
 const struct kind kind_flowschema = {
 	.group = FLOW_GROUP,
 	.version = "v1",
@@ -292,6 +288,6 @@ const struct kind kind_flowschema = {
 	.on_create = flow_on_create,
 	.validate = validate,
 	.warn = flow_warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

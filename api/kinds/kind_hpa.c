@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_scaling.h"
@@ -290,11 +291,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "hpa", NULL };
-static const char *const categories[] = { "all", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_hpa = {
 	.group = "autoscaling",
@@ -302,7 +298,7 @@ const struct kind kind_hpa = {
 	.name = "HorizontalPodAutoscaler",
 	.plural = "horizontalpodautoscalers",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler",
 	.namespaced = true,
 	.own_enums = true,
@@ -312,6 +308,6 @@ const struct kind kind_hpa = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

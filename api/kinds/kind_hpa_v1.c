@@ -3,6 +3,7 @@
  * processors; everything else that the kept form (autoscaling/v2) has is text in annotations.
  */
 #include "api/decode.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/quantity.h"
 #include "api/validate.h"
@@ -369,11 +370,6 @@ static const struct column columns[] = {
 	{ 0 }, /* tables are made of the kept form */
 };
 static const char *const short_names[] = { "hpa", NULL };
-static const char *const categories[] = { "all", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_hpa_v1 = {
 	.group = "autoscaling",
@@ -381,7 +377,7 @@ const struct kind kind_hpa_v1 = {
 	.name = "HorizontalPodAutoscaler",
 	.plural = "horizontalpodautoscalers",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler",
 	.namespaced = true,
 	.name_rule = NAME_SUBDOMAIN,
@@ -389,6 +385,6 @@ const struct kind kind_hpa_v1 = {
 	.stored_as = &kind_hpa,
 	.to_stored = to_stored,
 	.from_stored = from_stored,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate_net.h"
 
@@ -262,10 +263,6 @@ static const struct column columns[] = {
 };
 
 static const char *const short_names[] = { "ing", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_ingress = {
 	.group = "networking.k8s.io",
@@ -281,6 +278,6 @@ const struct kind kind_ingress = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

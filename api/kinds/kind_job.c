@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/names.h"
 #include "api/object.h"
 #include "api/table.h"
@@ -326,13 +327,8 @@ static const struct column columns[] = {
 	{ .name = "Selector", .priority = 1, .print = cells_selector },
 	{ 0 },
 };
-static const char *const categories[] = { "all", NULL };
 static const struct field_label field_labels[] = {
 	{ "status.successful", "status.succeeded" },
-	{ 0 },
-};
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
 	{ 0 },
 };
 
@@ -341,7 +337,7 @@ const struct kind kind_job = {
 	.version = "v1",
 	.name = "Job",
 	.plural = "jobs",
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.batch.v1.Job",
 	.namespaced = true,
 	.has_generation = true,
@@ -352,7 +348,7 @@ const struct kind kind_job = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 	.field_labels = field_labels,
 };

@@ -2,6 +2,7 @@
  * kind_persistentvolume.c - PersistentVolume: storage that outlives pods.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_amounts.h"
@@ -242,10 +243,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "pv", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_persistentvolume = {
 	.group = "",
@@ -263,6 +260,6 @@ const struct kind kind_persistentvolume = {
 	.on_update = on_update,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

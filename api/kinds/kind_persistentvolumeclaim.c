@@ -2,6 +2,7 @@
  * kind_persistentvolumeclaim.c - PersistentVolumeClaim: a wish for storage.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/quantity.h"
 #include "api/validate.h"
@@ -238,10 +239,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "pvc", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_persistentvolumeclaim = {
 	.group = "",
@@ -259,6 +256,6 @@ const struct kind kind_persistentvolumeclaim = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -6,6 +6,7 @@
 #include "api/decode.h"
 #include "api/kinds/cells.h"
 #include "api/kinds/pod_row.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/pod_quality.h"
 #include "api/pod_warnings.h"
@@ -245,7 +246,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "po", NULL };
-static const char *const categories[] = { "all", NULL };
 static const struct field_label field_labels[] = {
 	{ "spec.nodeName", NULL },
 	{ "spec.host", "spec.nodeName" },
@@ -280,7 +280,7 @@ const struct kind kind_pod = {
 	.name = "Pod",
 	.plural = "pods",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.core.v1.Pod",
 	.namespaced = true,
 	.own_enums = true,

@@ -3,6 +3,7 @@
  */
 #include <inttypes.h>
 
+#include "api/kinds/rows.h"
 #include "api/validate.h"
 #include "api/validate_conditions.h"
 #include "api/validate_workload.h"
@@ -95,10 +96,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "pdb", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_poddisruptionbudget = {
 	.group = "policy",
@@ -116,6 +113,6 @@ const struct kind kind_poddisruptionbudget = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

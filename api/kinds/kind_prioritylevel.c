@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate_flow.h"
 
@@ -165,11 +166,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
-
 const struct kind kind_prioritylevel = {
 	.group = FLOW_GROUP,
 	.version = "v1",
@@ -182,6 +178,6 @@ const struct kind kind_prioritylevel = {
 	.on_create = flow_on_create,
 	.validate = validate,
 	.warn = flow_warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -2,6 +2,7 @@
  * kind_replicaset.c - ReplicaSet: so many pods of one template.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_workload.h"
@@ -69,13 +70,7 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "rs", NULL };
-static const char *const categories[] = { "all", NULL };
 static const struct field_label field_labels[] = { { "status.replicas", NULL }, { 0 } };
-static const struct subresource subresources[] = {
-	{ "scale", "Scale", "autoscaling", "v1", VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_replicaset = {
 	.group = "apps",
@@ -83,7 +78,7 @@ const struct kind kind_replicaset = {
 	.name = "ReplicaSet",
 	.plural = "replicasets",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.apps.v1.ReplicaSet",
 	.namespaced = true,
 	.has_generation = true,
@@ -94,7 +89,7 @@ const struct kind kind_replicaset = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = workload_warn,
-	.subresources = subresources,
+	.subresources = subresources_scale_status,
 	.columns = columns,
 	.field_labels = field_labels,
 };

@@ -2,6 +2,7 @@
  * kind_replicationcontroller.c - ReplicationController: so many pods like this one, the older kind.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_values.h"
@@ -137,13 +138,7 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "rc", NULL };
-static const char *const categories[] = { "all", NULL };
 static const struct field_label field_labels[] = { { "status.replicas", NULL }, { 0 } };
-static const struct subresource subresources[] = {
-	{ "scale", "Scale", "autoscaling", "v1", VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_replicationcontroller = {
 	.group = "",
@@ -151,7 +146,7 @@ const struct kind kind_replicationcontroller = {
 	.name = "ReplicationController",
 	.plural = "replicationcontrollers",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.core.v1.ReplicationController",
 	.namespaced = true,
 	.has_generation = true,
@@ -162,7 +157,7 @@ const struct kind kind_replicationcontroller = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_scale_status,
 	.columns = columns,
 	.field_labels = field_labels,
 };

@@ -2,6 +2,7 @@
  * kind_resourcequota.c - ResourceQuota: how much all objects of a namespace may ask for together.
  */
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/validate.h"
 #include "api/validate_amounts.h"
 #include "api/validate_values.h"
@@ -258,10 +259,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "quota", NULL };
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_resourcequota = {
 	.group = "",
@@ -278,6 +275,6 @@ const struct kind kind_resourcequota = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate_service.h"
 
@@ -277,7 +278,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "svc", NULL };
-static const char *const categories[] = { "all", NULL };
 static const struct field_label field_labels[] = { { "spec.clusterIP", NULL },
 						   { "spec.type", NULL },
 						   { 0 } };
@@ -294,7 +294,7 @@ const struct kind kind_service = {
 	.name = "Service",
 	.plural = "services",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.core.v1.Service",
 	.namespaced = true,
 	.put_creates = true,

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "api/kinds/cells.h"
+#include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
 #include "api/validate_workload.h"
@@ -230,12 +231,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 static const char *const short_names[] = { "sts", NULL };
-static const char *const categories[] = { "all", NULL };
-static const struct subresource subresources[] = {
-	{ "scale", "Scale", "autoscaling", "v1", VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
 
 const struct kind kind_statefulset = {
 	.group = "apps",
@@ -243,7 +238,7 @@ const struct kind kind_statefulset = {
 	.name = "StatefulSet",
 	.plural = "statefulsets",
 	.short_names = short_names,
-	.categories = categories,
+	.categories = categories_all,
 	.type_name = "io.k8s.api.apps.v1.StatefulSet",
 	.namespaced = true,
 	.has_generation = true,
@@ -254,6 +249,6 @@ const struct kind kind_statefulset = {
 	.on_create = on_create,
 	.validate = validate,
 	.warn = warn,
-	.subresources = subresources,
+	.subresources = subresources_scale_status,
 	.columns = columns,
 };

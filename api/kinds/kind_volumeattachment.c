@@ -1,6 +1,7 @@
 /*
  * kind_volumeattachment.c - VolumeAttachment: a volume and the node it is attached to.
  */
+#include "api/kinds/rows.h"
 #include "api/validate.h"
 #include "api/validate_values.h"
 #include "api/validate_words.h"
@@ -82,11 +83,6 @@ static const struct column columns[] = {
 	{ 0 },
 };
 
-static const struct subresource subresources[] = {
-	{ .name = "status", .verbs = VERB_GET | VERB_UPDATE | VERB_PATCH },
-	{ 0 },
-};
-
 const struct kind kind_volumeattachment = {
 	.group = "storage.k8s.io",
 	.version = "v1",
@@ -99,6 +95,6 @@ const struct kind kind_volumeattachment = {
 	.verbs = VERB_ALL,
 	.on_create = on_create,
 	.validate = validate,
-	.subresources = subresources,
+	.subresources = subresources_status,
 	.columns = columns,
 };
