@@ -42,13 +42,20 @@ static bool is_below(struct str path, const char *top)
  * joining (guarded by its own token). */
 static bool by_public(struct server *server, const struct attributes *asked, struct buf *why)
 {
-	static const char *const open[] = { "/healthz", "/livez", "/readyz", "/cacerts",
-					    "/v1-mote/node" };
+	static const struct {
+		const char *path;
+		bool below; /* and what is below it */
+	} open[] = { { "/healthz", true },
+		     { "/livez", true },
+		     { "/readyz", true },
+		     { "/cacerts", false },
+		     { "/v1-mote/node", false } };
 
 	(void)server;
 	(void)why;
 	for (size_t i = 0; asked->path.at && i < ARRAY_LENGTH(open); i++)
-		if (is_below(asked->path, open[i]))
+		if (open[i].below ? is_below(asked->path, open[i].path)
+				  : str_is(asked->path, open[i].path))
 			return true;
 	return false;
 }

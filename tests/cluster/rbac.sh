@@ -46,6 +46,7 @@ test_nobody_may_do_anything() {
 	refused 'nodes is forbidden: User "eve" cannot list resource "nodes" in API group "" at the cluster scope' as eve get nodes
 	refused 'secrets is forbidden' as system:serviceaccount:kube-system:default get secrets -A
 	refused 'cannot get path "/metrics"' as eve get --raw /metrics
+	refused 'cannot get path "/cacerts/x"' as system:anonymous get --raw /cacerts/x
 	can no eve create pods
 	refused 'User "system:anonymous" cannot create resource "selfsubjectaccessreviews" in API group "authorization.k8s.io"' \
 		as system:anonymous auth can-i get pods
