@@ -334,6 +334,30 @@ test_reviews_of_the_cluster() {
 		<<< '{"spec":{"user":"x","resourceAttributes":{"namespace":"team","verb":"get","resource":"secrets"}}}'
 }
 
+# wish NAME SUBJECT SIGNER: as a user who may make certificate requests.
+wish() {
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -subj "$2" > "$scratch/wish" 2> /dev/null
+	as cora create -f - <<-YAML
+	apiVersion: certificates.k8s.io/v1
+	kind: CertificateSigningRequest
+	metadata: {name: $1}
+	spec: {signerName: $3, usages: [client auth], username: root, groups: [system:masters], request: $(base64 -w0 < "$scratch/wish")}
+	YAML
+}
+
+test_certificates() {
+	k create clusterrole wisher --verb='*' --resource=certificatesigningrequests,certificatesigningrequests/status > /dev/null
+	k create clusterrolebinding wisher --clusterrole=wisher --user=cora > /dev/null
+	refused 'signer with system:masters group is not allowed' wish w1 /O=dev/O=system:masters/CN=x kubernetes.io/kube-apiserver-client
+	expect created wish w2 /O=dev/CN=x kubernetes.io/kube-apiserver-client
+	equal 'cora ["system:authenticated"]' k get csr w2 -o 'jsonpath={.spec.username} {.spec.groups}'
+	refused 'resource "certificatesigningrequests/approval"' as cora certificate approve w2
+	refused 'updates may not add a condition of type "Approved"' k patch csr w2 --subresource=status --type=merge \
+		-p '{"status":{"conditions":[{"type":"Approved","status":"True","reason":"r"}]}}'
+	refused 'user not permitted to sign' as cora patch csr w2 --subresource=status --type=merge \
+		-p '{"status":{"conditions":[{"type":"Failed","status":"True","reason":"r"}]}}'
+}
+
 test_audiences_of_tokens() {
 	k create serviceaccount aud -n team > /dev/null
 	token=$(k create token aud -n team --audience=vault --audience=store)
