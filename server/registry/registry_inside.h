@@ -42,6 +42,9 @@ enum step update_pass(struct request *req, struct error *err);
 enum step patch_pass(struct request *req, struct error *err);
 enum step removal_pass(struct request *req, struct error *err);
 enum step removal_collection_pass(struct request *req, struct error *err);
+/* Are name and namespace of an object in a body those of the URL?  Else ERROR_BAD_REQUEST. */
+MUST_CHECK bool update_check_names(const struct request *req, const struct json *root,
+				   struct error *err);
 /* The DELETE behind an eviction: answers a Status (201). */
 enum step removal_evict(struct request *req, struct error *err);
 /* The subresources that are not a plain change of the parent; false when it is not one of these. */

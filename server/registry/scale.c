@@ -10,15 +10,21 @@
 #include "server/registry/change.h"
 #include "server/registry/subresource.h"
 
+#define SCALE_TYPE "io.k8s.api.autoscaling.v1.Scale"
+
 static const struct body_wish scale_wish = {
-	.type_name = "io.k8s.api.autoscaling.v1.Scale",
+	.type_name = SCALE_TYPE,
 	.api_version = "autoscaling/v1",
 	.kind = "Scale",
 };
 
 /* Only its names and its type are used. */
 static const struct kind scale_kind = {
-	.group = "autoscaling", .version = "v1", .name = "Scale", .plural = "scales"
+	.group = "autoscaling",
+	.version = "v1",
+	.name = "Scale",
+	.plural = "scales",
+	.type_name = SCALE_TYPE,
 };
 
 static void copy_meta(struct json_doc *doc, struct json *to, const struct json *from)
@@ -139,30 +145,14 @@ static struct json *scale_config(struct json_doc *doc, const struct kind *kind,
 	return config;
 }
 
-static bool make_applied_scale(struct changing *change, const struct object *old,
-			       struct json_doc **out_doc, struct error *err)
-{
-	struct request *req = change->of;
-	struct scaling *scaling = req->work;
-	auto_json_doc doc = json_doc_new();
-	const struct json *scale = json_root(scaling->body);
-
-	return apply_check(&scale_kind, scale, err) &&
-	       ownership_apply(change, old, scale_config(doc, change->kind, scale), out_doc, err);
-}
-
 /* What is wrong is told of the Scale, whatever it scales. */
 static bool check_scale(struct changing *change, const struct json *scale, struct error *err)
 {
 	const struct json *replicas = json_path(scale, "spec", "replicas", NULL);
 	struct request *req = change->of;
-	struct str name = meta_str(scale, "name");
 
-	if (!str_equal(name, req->name))
-		return error_set(err, ERROR_BAD_REQUEST,
-				 "the name of the object (" STR_FMT
-				 ") does not match the name on the URL (" STR_FMT ")",
-				 STR_ARG(name), STR_ARG(req->name));
+	if (!update_check_names(req, scale, err))
+		return false;
 	if (json_int(replicas) >= 0)
 		return true;
 	field_errors_add(&change->errors, FIELD_INVALID, "spec.replicas",
@@ -170,6 +160,22 @@ static bool check_scale(struct changing *change, const struct json *scale, struc
 			 "must be greater than or equal to 0");
 	change->face = &scale_kind;
 	return status_invalid(err, &scale_kind, req->name, &change->errors);
+}
+
+static bool make_applied_scale(struct changing *change, const struct object *old,
+			       struct json_doc **out_doc, struct error *err)
+{
+	struct request *req = change->of;
+	struct scaling *scaling = req->work;
+	auto_json_doc doc = json_doc_new();
+	auto_json_doc scale = json_doc_new();
+
+	json_set_root(scale, json_clone(scale, json_root(scaling->body)));
+	return apply_check(&scale_kind, json_root(scale), err) &&
+	       body_check(req, &scale_wish, &scaling->noted, scale, err) &&
+	       check_scale(change, json_root(scale), err) &&
+	       ownership_apply(change, old, scale_config(doc, change->kind, json_root(scale)),
+			       out_doc, err);
 }
 
 static bool make_scaled(struct changing *change, const struct object *old,

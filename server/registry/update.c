@@ -26,7 +26,7 @@ static void on_updated(struct changing *change, const struct object *result,
 	change_reply(change, result, err);
 }
 
-static bool check_names(struct request *req, struct json *root, struct error *err)
+bool update_check_names(const struct request *req, const struct json *root, struct error *err)
 {
 	struct str name = meta_str(root, "name"), namespace = meta_str(root, "namespace");
 
@@ -73,7 +73,7 @@ enum step update_pass(struct request *req, struct error *err)
 
 	if (!body_read(req, &wish, &updating->body, err))
 		return STEP_FAIL;
-	if (!check_names(req, json_root(updating->body), err)) {
+	if (!update_check_names(req, json_root(updating->body), err)) {
 		json_doc_free(updating->body);
 		return STEP_FAIL;
 	}
@@ -131,7 +131,7 @@ static bool make_from_patch(struct changing *change, const struct object *old,
 	    !body_check(req, &wish, &updating->noted, doc, err))
 		return false;
 	root = json_root(doc);
-	if (!check_names(req, root, err))
+	if (!update_check_names(req, root, err))
 		return false;
 	/* Only a revision that the patch itself has set is a condition. */
 	if (str_equal(meta_str(root, "resourceVersion"), before))
@@ -154,7 +154,7 @@ static bool make_from_config(struct changing *change, const struct object *old,
 	if (!apply_check(change->face, config, err) ||
 	    !ownership_apply(change, old, config, &doc, err) ||
 	    !body_check(req, &wish, &updating->noted, doc, err) ||
-	    !check_names(req, json_root(doc), err))
+	    !update_check_names(req, json_root(doc), err))
 		return false;
 	*out_doc = take_ptr(&doc);
 	return true;

@@ -189,6 +189,28 @@ test_scale_owns_replicas() {
 	owners deployment scaled | grep -qxF 'm Apply/scale {"f:spec":{"f:replicas":{}}}'
 }
 
+# What is applied as a Scale is checked as one, before it reaches what is scaled.
+test_scale_is_checked() {
+	web 1 | sed 's/name: web}/name: sized}/' | ssa > /dev/null || return 1
+	while read -r code about scale; do
+		answer=$(curl_api -X PATCH -H 'Content-Type: application/apply-patch+yaml' \
+			-d "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"Scale\",$scale}" \
+			'apis/apps/v1/namespaces/default/deployments/sized/scale?fieldManager=m&force=true')
+		same "$(python3 -c 'import json, sys; s = json.loads(sys.argv[1]); print(s.get("code"), sys.argv[2] in s["message"].replace(" ", "_"))' \
+			"$answer" "$about")" "$code True" || return 1
+	done <<- 'END'
+		500 .spec.replicas:_expected_numeric "metadata":{"name":"sized"},"spec":{"replicas":"x"}
+		500 .spec.replicas:_expected_numeric "metadata":{"name":"sized"},"spec":{"replicas":{"a":1}}
+		500 .spec:_expected_map "metadata":{"name":"sized"},"spec":[1]
+		500 .spec.zz:_field_not_declared "metadata":{"name":"sized"},"spec":{"zz":2}
+		422 number_1.5_into "metadata":{"name":"sized"},"spec":{"replicas":1.5}
+		422 must_be_greater_than_or_equal_to_0 "metadata":{"name":"sized"},"spec":{"replicas":-3}
+		400 does_not_match_the_name "metadata":{"name":"other"},"spec":{"replicas":2}
+		400 does_not_match_the_namespace "metadata":{"name":"sized","namespace":"other"},"spec":{"replicas":2}
+	END
+	same "$(k get deployment sized -o jsonpath='{.spec.replicas}')" 1
+}
+
 test_writes_are_tracked() {
 	k create cm tracked --from-literal=a=1 > /dev/null || return 1
 	same "$(owners cm tracked)" 'kubectl-create Update {"f:data":{".":{},"f:a":{}}}' || return 1
