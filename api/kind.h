@@ -45,7 +45,7 @@ struct column {
 };
 struct field_label { /* field selectors beside metadata.name and metadata.namespace */
 	const char *label;
-	const char *path; /* dotted path in the object; NULL = same as label */
+	const char *path; /* dotted path in the object, or several: "a.b|c"; NULL = as label */
 };
 struct subresource {
 	const char *name;            /* "status" */

@@ -528,9 +528,8 @@ static bool meets(const struct requirement *item, struct str value)
 }
 
 /* A field's value as text; absent fields are "" as in the real server. */
-static struct str field_value_of(const struct json *root, const char *path, char room[32])
+static struct str text_at(const struct json *root, struct str rest, char room[32])
 {
-	struct str rest = str_of(path);
 	const struct json *at = root;
 
 	while (rest.len > 0)
@@ -541,6 +540,16 @@ static struct str field_value_of(const struct json *root, const char *path, char
 	case JSON_NUMBER: snprintf(room, 32, "%" PRId64, json_int(at)); return str_of(room);
 	default: return STR("");
 	}
+}
+
+/* Of several paths the first that has a value. */
+static struct str field_value_of(const struct json *root, const char *path, char room[32])
+{
+	struct str paths = str_of(path), value = STR("");
+
+	while (paths.len > 0 && value.len == 0)
+		value = text_at(root, str_cut(&paths, '|'), room);
+	return value;
 }
 
 static bool field_meets(const struct requirement *item, const struct object *object)

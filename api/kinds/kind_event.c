@@ -151,7 +151,7 @@ static const struct field_label field_labels[] = {
 	{ "involvedObject.fieldPath", NULL },
 	{ "reason", NULL },
 	{ "reportingComponent", NULL },
-	{ "source", "source.component" },
+	{ "source", "source.component|reportingComponent" },
 	{ "type", NULL },
 	{ 0 },
 };

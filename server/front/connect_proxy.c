@@ -366,10 +366,16 @@ enum step proxy_pass(struct request *req, struct error *err)
 	struct str path = req->http->path, host = http_header(&req->http->head, "Host");
 	struct proxy_target target;
 	struct tls_config *tls = NULL;
+	struct status_about *about;
 	struct proxy *proxy;
 
 	if (redirect(req))
 		return STEP_DONE;
+	/* Clients try again by themselves what says when; nobody knows when a service comes back.
+	 */
+	about = arena_zero(req->arena, sizeof(*about));
+	*about = (struct status_about){ .kind = req->kind, .name = req->name, .retry_after_s = -1 };
+	req->about = about;
 	if (!proxy_target_find(req, &target, err) ||
 	    (target.tls && !tls_client_config(STR_NONE, STR_NONE, STR_NONE, true, &tls, err)))
 		return STEP_FAIL;
