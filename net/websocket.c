@@ -235,11 +235,13 @@ static void unmask(char *at, size_t len, const unsigned char mask[4])
 		at[i] = (char)(at[i] ^ mask[i & 3]);
 }
 
-/* One whole frame from the buffer; false when it is not there yet or the connection is over. */
-static bool next_frame(struct websocket *ws)
+/* One whole frame of the buffer, which begins at `*at`; false when it is not there yet or the
+ * connection is over. */
+static bool next_frame(struct websocket *ws, size_t *at)
 {
+	struct str rest = str_from(ws->in.at + *at, ws->in.len - *at);
 	struct websocket_frame frame;
-	enum websocket_parse parse = websocket_frame_parse(buf_str(&ws->in), &frame);
+	enum websocket_parse parse = websocket_frame_parse(rest, &frame);
 	auto_buf payload = BUF_INIT;
 
 	if (parse == WEBSOCKET_MORE)
@@ -254,10 +256,10 @@ static bool next_frame(struct websocket *ws)
 		fail(ws, 1009, "the message is too large");
 		return false;
 	}
-	if (ws->in.len < frame.head_size + frame.length)
+	if (rest.len < frame.head_size + frame.length)
 		return false;
-	buf_add(&payload, ws->in.at + frame.head_size, (size_t)frame.length);
-	buf_drop_front(&ws->in, frame.head_size + (size_t)frame.length);
+	buf_add(&payload, rest.at + frame.head_size, (size_t)frame.length);
+	*at += frame.head_size + (size_t)frame.length;
 	unmask(payload.at, payload.len, frame.mask);
 	take_frame(ws, &frame, buf_str(&payload));
 	return ws->stream != NULL;
@@ -266,6 +268,7 @@ static bool next_frame(struct websocket *ws)
 static void on_readable(void *owner)
 {
 	struct websocket *ws = owner;
+	size_t at = 0;
 	ptrdiff_t got;
 
 	buf_reserve(&ws->in, READ_PIECE);
@@ -278,8 +281,9 @@ static void on_readable(void *owner)
 		tell_closed(ws, 1006);
 	} else {
 		ws->in.len += (size_t)got;
-		while (next_frame(ws))
+		while (next_frame(ws, &at))
 			continue;
+		buf_drop_front(&ws->in, at); /* once: a piece may hold thousands of frames */
 		if (ws->in.len == 0)
 			buf_clear(&ws->in);
 	}

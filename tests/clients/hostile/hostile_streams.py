@@ -142,6 +142,21 @@ def many_sizes():
     cut(it)
 
 
+WEBSOCKET = ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+             "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n")
+
+
+def many_frames():
+    """Hundreds of thousands of empty messages are read as one piece after the other, and then a whole one."""
+    with connect() as it:
+        it.sendall(request(f"{PODS}{BOX}/exec?command=cat&stdin=1&stdout=1", more=WEBSOCKET + "Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n"))
+        read_until(it, b"\r\n\r\n")
+        for _ in range(100):
+            it.sendall(b"\x82\x80\0\0\0\0" * 5000)
+        it.sendall(b"\x82\x86\0\0\0\0\0last\n" + b"\x82\x82\0\0\0\0\xff\0")
+        check("many frames", b"last\n" in read_all(it))
+
+
 def bomb():
     """Header blocks that unpack to more than is allowed, and damaged ones, end the connection."""
     for block in (zlib.compress(b"\0" * 10000000), b"\xff" * 50, b""):
@@ -167,15 +182,14 @@ def cut(it):
 def leave(chance):
     """One of everything, left after some bytes."""
     what = chance.randrange(6)
-    websocket = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     exec_path = f"{PODS}{BOX}/exec?command=sh&command=-c&command=head+-c+3000000+/dev/zero;cat&stdin=1&stdout=1&stderr=1"
     try:
         if what == 0:
             it = connect()
-            it.sendall(request(exec_path, more=websocket + "Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n"))
+            it.sendall(request(exec_path, more=WEBSOCKET + "Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n"))
         elif what == 1:
             it = connect()
-            it.sendall(request(f"{PODS}{POD}/portforward?ports=80,9008,81", more=websocket + "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n"))
+            it.sendall(request(f"{PODS}{POD}/portforward?ports=80,9008,81", more=WEBSOCKET + "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n"))
         elif what == 2:
             it, packer = spdy(exec_path[len(PODS):], "v4.channel.k8s.io")
             for n, kind in enumerate(("error", "stdin", "stdout", "stderr")[:chance.randrange(5)]):
@@ -192,7 +206,7 @@ def leave(chance):
             it.sendall(request(f"{PODS}{POD}:{chance.choice((80, 9008, 9009, 9001))}/proxy/large"))
         else:
             it = connect()
-            it.sendall(request(f"{PODS}{POD}:9001/proxy/x", more=websocket))
+            it.sendall(request(f"{PODS}{POD}:9001/proxy/x", more=WEBSOCKET))
         it.settimeout(chance.random() / 5)
         try:
             for _ in range(chance.randrange(20)):
@@ -218,6 +232,7 @@ def main():
     upgrade_of_a_node()
     many_half_pairs()
     many_sizes()
+    many_frames()
     bomb()
     threads = [threading.Thread(target=leave_often, args=(seed,)) for seed in range(12)]
     for thread in threads:
