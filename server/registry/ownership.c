@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "api/apply.h"
+#include "api/decode.h"
 #include "api/face.h"
 #include "api/pulse.h"
 #include "api/typed.h"
@@ -222,15 +223,22 @@ static bool check_no_uid(const struct changing *change, const struct json *confi
 			 buf_text(&resource), STR_ARG(change->name), STR_ARG(uid));
 }
 
-/* The configuration in the form that is kept. */
-static struct json_doc *kept_config(const struct changing *change, const struct json *config)
+/* The configuration in the form that is kept.  Another face is decoded before it is turned: nulls
+ * and whatever else a body may have are not for it. */
+static bool kept_config(const struct changing *change, const struct json *config,
+			struct json_doc **out, struct error *err)
 {
-	struct json_doc *doc = json_doc_new();
+	struct decode_notes unused = { .arena = change->arena };
+	auto_json_doc doc = json_doc_new();
 
 	json_set_root(doc, json_clone(doc, config));
-	if (change->face != change->kind)
+	if (change->face != change->kind) {
+		if (!decode_check(kind_type(change->face), doc, json_root(doc), &unused, err))
+			return false;
 		face_to_kept(change->face, doc);
-	return doc;
+	}
+	*out = take_ptr(&doc);
+	return true;
 }
 
 bool ownership_apply(struct changing *change, const struct object *old, const struct json *config,
@@ -251,7 +259,8 @@ bool ownership_apply(struct changing *change, const struct object *old, const st
 	assert(change->owning);
 	if (!old && (!check_no_uid(change, config, err) || !check_may_create(req, err)))
 		return false;
-	kept = kept_config(change, config);
+	if (!kept_config(change, config, &kept, err))
+		return false;
 	apply.config = json_root(kept);
 	apply.actor = actor_of(change, arena);
 	if (!apply_run(&apply, doc, &made, &change->errors, err))

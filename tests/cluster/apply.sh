@@ -211,6 +211,20 @@ test_scale_is_checked() {
 	same "$(k get deployment sized -o jsonpath='{.spec.replicas}')" 1
 }
 
+# What is applied in another version is decoded before it is turned into the kept form.
+test_other_versions() {
+	local path='apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/h?fieldManager=m'
+	for spec in null '{"maxReplicas":null,"scaleTargetRef":null,"targetCPUUtilizationPercentage":null}'; do
+		curl_api -X PATCH -H 'Content-Type: application/apply-patch+yaml' \
+			-d "{\"apiVersion\":\"autoscaling/v1\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"h\"},\"spec\":$spec}" \
+			"$path" | grep -q 'spec.maxReplicas: Invalid value' || return 1
+	done
+	curl_api -X PATCH -H 'Content-Type: application/apply-patch+yaml' \
+		-d '{"apiVersion":"autoscaling/v1","kind":"HorizontalPodAutoscaler","metadata":{"name":"h"},"status":null,"spec":{"maxReplicas":2,"scaleTargetRef":{"kind":"Deployment","name":"d"},"targetCPUUtilizationPercentage":50}}' \
+		"$path" > /dev/null || return 1
+	same "$(k get hpa.v2.autoscaling h -o jsonpath='{.spec.metrics[0].resource.target.averageUtilization}')" 50
+}
+
 test_writes_are_tracked() {
 	k create cm tracked --from-literal=a=1 > /dev/null || return 1
 	same "$(owners cm tracked)" 'kubectl-create Update {"f:data":{".":{},"f:a":{}}}' || return 1
