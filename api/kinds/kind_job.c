@@ -209,7 +209,7 @@ static void check_template_change(const struct kind_work *work, const struct jso
 		     !json_path(work->old, "status", "startTime", NULL);
 	auto_json_doc doc = json_doc_new();
 	struct json *allowed = waits ? loosened(doc, old, now) : json_clone(doc, old);
-	struct json *wish = json_clone(doc, now);
+	struct json *wish = now ? json_clone(doc, now) : json_new_object(doc);
 
 	json_sub_object(doc, wish, "metadata");
 	json_sub_object(doc, allowed, "metadata");

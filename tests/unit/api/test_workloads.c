@@ -306,6 +306,23 @@ static void counts_indexes(void)
 	CHECK_INT(job_shared_index(STR(""), STR("2"), 10), -1);
 }
 
+/* Goal: a patch may take the whole template away; that is told, and nothing falls. */
+static void job_without_template(void)
+{
+	const char *job =
+		"{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"j\","
+		"\"namespace\":\"n\",\"uid\":\"u\"},\"spec\":{\"suspend\":true,\"template\":{"
+		"\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"c\","
+		"\"image\":\"i\"}]}}}}";
+	const char *bare =
+		"{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"j\","
+		"\"namespace\":\"n\",\"uid\":\"u\"},\"spec\":{\"suspend\":true}}";
+	auto_buf object = BUF_INIT, errors = BUF_INIT;
+
+	rules_run(bare, job, &object, &errors);
+	CHECK(strstr(buf_text(&errors), "spec.template: "));
+}
+
 static const struct test tests[] = {
 	{ "sets have their defaults", fills_sets },
 	{ "a daemon set counts its templates", counts_templates },
@@ -313,6 +330,7 @@ static const struct test tests[] = {
 	{ "a job's selector is its own", makes_selectors },
 	{ "cron jobs have their defaults, their template has none", fills_cronjobs },
 	{ "autoscalers have their defaults", fills_autoscalers },
+	{ "job without template", job_without_template },
 	{ "autoscaling/v1 is kept as v2", keeps_old_face },
 	{ "autoscaling/v1 is shown from v2, and back", gives_old_face },
 	{ "schedules", checks_schedules },
