@@ -193,10 +193,12 @@ static bool time_value(struct reading *reading, const struct field *field, const
 	return true;
 }
 
-/* Go's zero time is an absent one. */
-static bool is_zero_time(const struct item *parts)
+/* Go's zero time is an absent one; so is what prints like it. */
+static bool is_zero_time(const struct field *field, const struct item *parts)
 {
-	return (int64_t)parts[1].value == YEAR_1_S && parts[2].value == 0;
+	uint64_t shown = field->form == FIELD_MICRO_TIME ? 1000 : 1000000000;
+
+	return (int64_t)parts[1].value == YEAR_1_S && parts[2].value < shown;
 }
 
 static bool any_value(struct reading *reading, const struct field *field, struct str text,
@@ -335,7 +337,7 @@ static bool read_special(struct reading *reading, const struct field *field, str
 	switch (field->form) {
 	case FIELD_TIME:
 	case FIELD_MICRO_TIME:
-		return raw.len == 0 || is_zero_time(parts) ||
+		return raw.len == 0 || is_zero_time(field, parts) ||
 		       time_value(reading, field, parts, out, err);
 	case FIELD_QUANTITY: return text_value(reading, field, parts[1].bytes, out, err);
 	case FIELD_INT_OR_STRING:

@@ -220,13 +220,6 @@ static void validate(const struct kind_work *work)
 	}
 }
 
-static void warn(const struct kind_work *work)
-{
-	if (!work->old)
-		kind_warn(work, "limit ranges are kept, but this server does not apply them to "
-				"pods yet");
-}
-
 static const struct column columns[] = {
 	{ .name = "Name", .format = "name", .path = ".metadata.name" },
 	{ .name = "Created At", .type = "date", .print = cells_created },
@@ -248,6 +241,5 @@ const struct kind kind_limitrange = {
 	.verbs = VERB_ALL,
 	.fill = fill,
 	.validate = validate,
-	.warn = warn,
 	.columns = columns,
 };
