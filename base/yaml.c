@@ -1,6 +1,6 @@
 /*
- * yaml.c - YAML into JSON values by libyaml's event stream.  It and yaml_duplicates.c alone include yaml.h of
- * libyaml.
+ * yaml.c - YAML into JSON values by libyaml's event stream.  Only it and yaml_duplicates.c include
+ * yaml.h of libyaml.
  *
  * Anchors are kept as finished values and cloned at each alias; the node count of clones counts
  * against the limit, so an alias bomb stops early.

@@ -15,9 +15,9 @@
 /* The first document of the text (an empty one gives a null root). */
 MUST_CHECK bool yaml_parse(struct str text, struct json_doc **out, const char **out_duplicate,
 			   struct error *err);
-/* Every key of the first document that comes again in its mapping, as Go's reader tells it (`line 7:
- * key "a" already set in map`), each after "\n  ", a hundred at most.  For a text that yaml_parse
- * has read. */
+/* Every key of the first document that comes again in its mapping, as Go's reader tells it:
+ * `line 7: key "a" already set in map`, each after "\n  ", a hundred at most.  For a text that
+ * yaml_parse has read. */
 void yaml_print_duplicates(struct str text, struct buf *out);
 /* All documents, as the entries of one array root; empty documents are left out. */
 MUST_CHECK bool yaml_parse_all(struct str text, struct json_doc **out, struct error *err);

@@ -97,6 +97,30 @@ static void add_priorities(struct bootstrap_objects *objects)
 				 at->name, at->value, at->description));
 }
 
+/* Endpoints are IPv4 addresses that others can reach: a server on loopback has none.  Nodes lead
+ * their pods to the API through the tunnel in any case. */
+static void add_endpoints(struct bootstrap_objects *objects, const char *address, int64_t port)
+{
+	add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"
+			 "service-name\":\"kubernetes\"}},"
+			 "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"https\",\"port\":"
+			 "%" PRId64
+			 ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
+			 "\"conditions\":{\"ready\":true}}]}",
+			 port, address));
+	objects->wishes[objects->count - 1].renewed =
+		"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
+	add(objects, "/api/v1/namespaces/default/endpoints",
+	    memory_print("{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{"
+			 "\"endpointslice.kubernetes.io/skip-mirror\":\"true\"}},"
+			 "\"subsets\":[{\"addresses\":[{\"ip\":\"%s\"}],\"ports\":[{\"name\":"
+			 "\"https\",\"port\":%" PRId64 ",\"protocol\":\"TCP\"}]}]}",
+			 address, port));
+	objects->wishes[objects->count - 1].renewed =
+		"/api/v1/namespaces/default/endpoints/kubernetes";
+}
+
 bool bootstrap_has_endpoint(const struct secrets *secrets)
 {
 	return strncmp(secrets->address, "127.", 4) != 0 && !strchr(secrets->address, ':');
@@ -131,21 +155,8 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 			 "\"https\",\"port\":443,"
 			 "\"targetPort\":%" PRId64 "}]}}",
 			 address, port));
-	/* Endpoints are IPv4 addresses that others can reach: a server on loopback has none.  Nodes
-	 * lead their pods to the API through the tunnel in any case. */
-	if (bootstrap_has_endpoint(secrets)) {
-		add(objects, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
-		    memory_print(
-			    "{\"metadata\":{\"name\":\"kubernetes\",\"labels\":{\"kubernetes.io/"
-			    "service-name\":\"kubernetes\"}},"
-			    "\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"https\",\"port\":"
-			    "%" PRId64
-			    ",\"protocol\":\"TCP\"}],\"endpoints\":[{\"addresses\":[\"%s\"],"
-			    "\"conditions\":{\"ready\":true}}]}",
-			    port, secrets->address));
-		objects->wishes[objects->count - 1].renewed =
-			"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
-	}
+	if (bootstrap_has_endpoint(secrets))
+		add_endpoints(objects, secrets->address, port);
 	next(objects);
 	return objects;
 }

@@ -73,12 +73,14 @@ static bool open_registry(struct server *server, struct error *err)
 	       file_make_dirs(folder, 0700, err) && registry_open(&plan, &server->registry, err);
 }
 
-/* The way to the API is no user's to delete for long: both objects are made again. */
+/* The way to the API is no user's to delete for long: its objects are made again. */
 static bool misses_objects(const struct server *server)
 {
 	static const struct {
 		const char *api_version, *kind;
-	} rows[] = { { "v1", "Service" }, { "discovery.k8s.io/v1", "EndpointSlice" } };
+	} rows[] = { { "v1", "Service" },
+		     { "discovery.k8s.io/v1", "EndpointSlice" },
+		     { "v1", "Endpoints" } };
 	bool reachable = bootstrap_has_endpoint(&server->secrets);
 
 	for (size_t i = 0; i < (reachable ? ARRAY_LENGTH(rows) : 1); i++)

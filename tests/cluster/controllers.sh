@@ -166,6 +166,8 @@ test_the_endpoint_follows_the_server() {
 		pids="$pids $server_pid"
 		await 10 equal "${place%:*} ${place#*:}" k get endpointslice kubernetes \
 			-o 'jsonpath={.endpoints[*].addresses[*]} {.ports[*].port}'
+		await 10 equal "${place%:*} ${place#*:}" k get endpoints kubernetes \
+			-o 'jsonpath={.subsets[*].addresses[*].ip} {.subsets[*].ports[*].port}'
 	done
 }
 
