@@ -244,8 +244,7 @@ measure_rates() {
 	for _ in $(seq 100); do [ -n "$(monitors)" ] || break; sleep 0.1; done
 	sleep 2
 	if [ -e "$scratch/no-apibench" ]; then
-		row "creates a second, 16 clients" "" /s ">=" 7220 "1444/s"
-		row "gets a second, 16 clients" "" /s ">=" 9423 "3141/s"
+		verb_rows /dev/null
 		note "$(cat "$scratch/no-apibench")"
 		return
 	fi
@@ -255,21 +254,34 @@ measure_rates() {
 	cp "$scratch/meter" "$scratch/lists-plain"
 	build/bench/apibench -server $url -cert "$scratch/admin.crt" -key "$scratch/admin.key" -c 16 -n 3000 \
 		-pid "$server" > "$scratch/rates" 2>&1 || note "the load tool failed"
-	row "creates a second, 16 clients" "$(value create.rate "$scratch/rates")" /s ">=" 7220 "1444/s"
-	row "gets a second, 16 clients" "$(value get.rate "$scratch/rates")" /s ">=" 9423 "3141/s"
+	verb_rows "$scratch/rates"
 	row "lists of 3000 a second" "$(value list_all.rate "$scratch/rates")" /s ">=" 195 "13/s"
 	note "20 lists by a client that needs some 15 ms of processor for each; the server alone:"
 	row "lists of 3000 a second, gzip" "$(value lists.rate "$scratch/lists")" /s ">=" 195 "-"
 	row "lists of 3000 a second, uncompressed" "$(value lists.rate "$scratch/lists-plain")" /s ">=" "" "-"
-	row "lists with a selector of 1 % a second" "$(value list_selector_1pct.rate "$scratch/rates")" /s ">=" 220 "44/s"
-	row "updates a second" "$(value update.rate "$scratch/rates")" /s ">=" "" "977/s"
-	row "strategic patches a second" "$(value patch.rate "$scratch/rates")" /s ">=" "" "836/s"
 	row "watch event to 200 watchers, p50" "$(value watch.p50 "$scratch/rates")" ms "<=" "" "10.5 ms"
 	row "watch event to 200 watchers, p99" "$(value watch.p99 "$scratch/rates")" ms "<=" 5 "22.5 ms"
-	row "pod creates a second" "$(value pod_create.rate "$scratch/rates")" /s ">=" "" "735/s"
-	row "pod deletes a second" "$(value pod_delete.rate "$scratch/rates")" /s ">=" "" "371/s"
-	row "configmap deletes a second" "$(value delete.rate "$scratch/rates")" /s ">=" "" "1215/s"
+	row "server resident after the load" "$(sed -n 's/^proc\..* rss \([0-9]*\) kB.*/\1/p' "$scratch/rates" |
+		awk '{ printf "%.1f", $1 / 1024 }')" MiB "<=" 64 "524 MB"
 	grep -e '^proc\.' -e failed -e '^watch: ' "$scratch/rates" | head -n 8 | while read -r line; do note "$line"; done
+}
+
+# verb_rows FILE: what the load tool says of each verb, 16 clients at once: five times the peer's rate, a third of its p99.
+verb_rows() {
+	while read -r name rate p99 words; do
+		row "$words a second, 16 clients" "$(value "$name.rate" "$1")" /s ">=" $((rate * 5)) "$rate/s"
+		[ "$p99" = - ] || row "$words, p99" "$(value "$name.p99" "$1")" ms "<=" \
+			"$(awk -v p="$p99" 'BEGIN { printf "%.1f", p / 3 }')" "$p99 ms"
+	done <<- END
+	create 1444 28.5 creates
+	get 3141 15.5 gets
+	update 977 57.5 updates
+	patch 836 65 strategic patches
+	list_selector_1pct 44 - lists with a selector of 1 %
+	delete 1215 - deletes
+	pod_create 735 - pod creates
+	pod_delete 371 - pod deletes
+	END
 }
 
 pod_groups() { find /sys/fs/cgroup -depth -type d -path '*/mote/pods/*'; }
