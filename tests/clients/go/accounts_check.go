@@ -32,6 +32,14 @@ type webKeys struct {
 	Keys []struct{ Use, Kty, Kid, Alg, N, E, Crv, X, Y, D string }
 }
 
+type issuerDocument struct {
+	Issuer  string   `json:"issuer"`
+	Keys    string   `json:"jwks_uri"`
+	Types   []string `json:"response_types_supported"`
+	Subject []string `json:"subject_types_supported"`
+	Algs    []string `json:"id_token_signing_alg_values_supported"`
+}
+
 func numberOf(text string) *big.Int {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	must(err)
@@ -72,13 +80,7 @@ func verify(token string, keys webKeys) map[string]any {
 }
 
 func publishesItsKeys(b *bench) {
-	var document struct {
-		Issuer  string   `json:"issuer"`
-		Keys    string   `json:"jwks_uri"`
-		Types   []string `json:"response_types_supported"`
-		Subject []string `json:"subject_types_supported"`
-		Algs    []string `json:"id_token_signing_alg_values_supported"`
-	}
+	document := issuerDocument{}
 	raw, err := b.typed.Discovery().RESTClient().Get().AbsPath("/.well-known/openid-configuration").DoRaw(b.ctx)
 	must(err)
 	must(json.Unmarshal(raw, &document))
@@ -144,8 +146,8 @@ func projectsTokens(b *bench) {
 	that(apierrors.IsForbidden(err) && strings.Contains(err.Error(), `serviceaccount "nobody" not found`), "nobody: %v", err)
 }
 
-// The root certificates come into each namespace, come again and are what they should be.
-func keepsRootCertificates(b *bench) {
+// The root certificates and an account come into each namespace, come again and are what they should be.
+func keepsWhatNamespacesHave(b *bench) {
 	maps := b.typed.CoreV1().ConfigMaps(b.ns)
 	there := func() bool {
 		now, err := maps.Get(b.ctx, "kube-root-ca.crt", metav1.GetOptions{})
@@ -157,6 +159,17 @@ func keepsRootCertificates(b *bench) {
 	_, err := maps.Update(b.ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kube-root-ca.crt"}, Data: map[string]string{"ca.crt": ""}}, metav1.UpdateOptions{})
 	must(err)
 	eventually(b, "it is made right", there)
+	account := func() types.UID {
+		now, err := b.typed.CoreV1().ServiceAccounts(b.ns).Get(b.ctx, "default", metav1.GetOptions{})
+		if err != nil {
+			return ""
+		}
+		return now.UID
+	}
+	eventually(b, "the account is there", func() bool { return account() != "" })
+	before := account()
+	must(b.typed.CoreV1().ServiceAccounts(b.ns).Delete(b.ctx, "default", metav1.DeleteOptions{}))
+	eventually(b, "the account comes again", func() bool { return account() != "" && account() != before })
 }
 
 func reviewsSubjects(b *bench) {
@@ -197,6 +210,16 @@ func madeRole(b *bench, user string) error {
 	return nil
 }
 
+// selfSigned is a certificate as the JSON of bytes.
+func selfSigned(key *ecdsa.PrivateKey) string {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(crand.Reader, template, template, key.Public(), key)
+	must(err)
+	text, err := json.Marshal(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+	must(err)
+	return string(text)
+}
+
 func requestsCertificates(b *bench) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
 	must(err)
@@ -222,12 +245,8 @@ func requestsCertificates(b *bench) {
 	approved, err := requests.UpdateApproval(b.ctx, made.Name, patched, metav1.UpdateOptions{})
 	must(err)
 	that(len(approved.Status.Conditions) == 2 && !approved.Status.Conditions[1].LastUpdateTime.IsZero(), "conditions %+v", approved.Status.Conditions)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
-	cert, err := x509.CreateCertificate(crand.Reader, template, template, key.Public(), key)
-	must(err)
-	text, err := json.Marshal(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
-	must(err)
-	patched, err = requests.Patch(b.ctx, made.Name, types.MergePatchType, []byte(`{"metadata":{"annotations":{"patchedstatus":"true"}},"status":{"certificate":`+string(text)+`}}`), metav1.PatchOptions{}, "status")
+	text := selfSigned(key)
+	patched, err = requests.Patch(b.ctx, made.Name, types.MergePatchType, []byte(`{"metadata":{"annotations":{"patchedstatus":"true"}},"status":{"certificate":`+text+`}}`), metav1.PatchOptions{}, "status")
 	must(err)
 	that(len(patched.Status.Certificate) > 0 && patched.Annotations["patchedstatus"] == "true", "status %+v", patched.Status)
 	must(retry.RetryOnConflict(retry.DefaultBackoff, func() error {

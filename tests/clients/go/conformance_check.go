@@ -168,9 +168,8 @@ func watchesAgain(b *bench) {
 // Whoever begins to watch at a revision sees the same events in the same order.
 func watchesInOneOrder(b *bench) {
 	maps := b.typed.CoreV1().ConfigMaps(b.ns)
-	list, err := maps.List(b.ctx, metav1.ListOptions{})
-	must(err)
 	const writers, each = 4, 25
+	_, begin := countOf(b, maps, metav1.ListOptions{})
 	var all sync.WaitGroup
 	for i := 0; i < writers; i++ {
 		all.Add(1)
@@ -194,7 +193,7 @@ func watchesInOneOrder(b *bench) {
 			return object.GetResourceVersion()
 		}
 	}
-	seen := []func() string{follow(list.ResourceVersion)}
+	seen := []func() string{follow(begin)}
 	for i := 0; i < writers*each; i++ {
 		revision := seen[0]()
 		for n, other := range seen[1:] {

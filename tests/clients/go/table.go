@@ -46,7 +46,7 @@ var checks = []check{
 	{"changes namespaces", changesNamespaces},
 	{"publishes its keys", publishesItsKeys},
 	{"projects tokens", projectsTokens},
-	{"keeps root certificates", keepsRootCertificates},
+	{"keeps what namespaces have", keepsWhatNamespacesHave},
 	{"reviews subjects", reviewsSubjects},
 	{"requests certificates", requestsCertificates},
 	{"changes events", changesEvents},
