@@ -113,6 +113,9 @@ def replace_newest(api, path, kind="application/json"):
         if kind == PROTOBUF:
             body = api.want(200, "GET", path, accept=PROTOBUF)
             assert body[:4] == b"k8s\0"
+            later = api.want(200, "GET", path)
+            if later["metadata"]["resourceVersion"] != now["metadata"]["resourceVersion"]:
+                continue  # both forms are to be of one revision
         else:
             now["metadata"].setdefault("annotations", {})["u"] = "1"
             body = now
