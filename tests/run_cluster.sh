@@ -1,7 +1,7 @@
 #!/bin/sh
-# run_cluster.sh - runs every test of tests/cluster, two files at a time, and sums up; the last line is for machines.
+# run_cluster.sh - runs every test of tests/cluster, three files at a time, and sums up; the last line is for machines.
 #
-# Most of the time they wait for something to come true, so two share a machine without harm.
+# Most of the time they wait for something to come true, so three share a machine without harm.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -20,7 +20,7 @@ trap 'rm -rf "$results"' EXIT
 for file in tests/cluster/*.sh; do
 	case $(basename "$file") in lib*) ;; *) echo "$file" ;; esac
 done > "$results/files"
-xargs -P 2 -I FILE sh tests/run_cluster.sh one FILE "$results" < "$results/files"
+xargs -P 3 -I FILE sh tests/run_cluster.sh one FILE "$results" < "$results/files"
 
 passed=0
 failed=0
