@@ -121,6 +121,25 @@ static int compare_entries(const void *a, const void *b)
 
 /* --- building --- */
 
+const struct fields_set *fields_keep(const struct fields_set *set, struct arena *arena)
+{
+	struct fields_set *kept;
+
+	if (set->count == 0)
+		return NULL;
+	kept = arena_get(arena, sizeof(*kept));
+	*kept = *set;
+	return kept;
+}
+
+void fields_reserve(struct fields_set *set, struct arena *arena, size_t count)
+{
+	if (set->room > 0 || count == 0)
+		return;
+	set->items = arena_get(arena, count * sizeof(*set->items));
+	set->room = count;
+}
+
 void fields_append(struct fields_set *set, struct arena *arena, struct fields_element element,
 		   bool member, const struct fields_set *below)
 {

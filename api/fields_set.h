@@ -40,6 +40,11 @@ static inline struct fields_element fields_name(struct str name)
  * is left out; equal elements become one. */
 void fields_append(struct fields_set *set, struct arena *arena, struct fields_element element,
 		   bool member, const struct fields_set *below);
+/* The set in the arena, to be below an entry; NULL when it is empty, as most are. */
+const struct fields_set *fields_keep(const struct fields_set *set, struct arena *arena);
+/* Room for so many in an empty set, where the number is known before: growing leaves the old room
+ * in the arena. */
+void fields_reserve(struct fields_set *set, struct arena *arena, size_t count);
 void fields_finish(struct fields_set *set, struct arena *arena);
 /* Put one path in, its elements from outside to inside. */
 void fields_put_path(struct fields_set *set, struct arena *arena, const char *const *names);

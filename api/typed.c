@@ -245,10 +245,10 @@ static void collect_child(struct typed_node node, struct fields_element element,
 			  const struct json *value, bool member, struct arena *arena,
 			  struct fields_set *out)
 {
-	struct fields_set *below = arena_zero(arena, sizeof(*below));
+	struct fields_set below = FIELDS_EMPTY;
 
-	collect(node, value, arena, below, &member);
-	fields_append(out, arena, element, member, below);
+	collect(node, value, arena, &below, &member);
+	fields_append(out, arena, element, member, fields_keep(&below, arena));
 }
 
 static bool is_empty(const struct json *value)
@@ -283,6 +283,7 @@ static void collect_map(struct typed_node node, const struct json *value, struct
 {
 	bool is_struct = typed_form_of(node) == TYPED_STRUCT;
 
+	fields_reserve(out, arena, json_count(value));
 	for (struct json_iter it = json_iter(value); json_next(&it);) {
 		struct typed_node child = typed_entry_node(node);
 		bool named = is_struct && typed_member_node(node, it.key, &child);

@@ -30,25 +30,22 @@ struct sides {
 static void compare(struct walk *walk, struct typed_node node, struct sides sides,
 		    struct delta *out);
 
+static void add_part(struct walk *walk, struct fields_element element, bool member,
+		     const struct fields_set *below, struct fields_set *out)
+{
+	fields_append(out, walk->arena, element, member, fields_keep(below, walk->arena));
+}
+
 static void compare_child(struct walk *walk, struct typed_node node, struct fields_element element,
 			  struct sides sides, struct delta *out)
 {
 	struct delta delta = { 0 };
-	struct fields_set *below;
 
 	walk->depth++;
 	compare(walk, node, sides, &delta);
 	walk->depth--;
-	if (delta.changed || delta.changed_below.count > 0) {
-		below = arena_get(walk->arena, sizeof(*below));
-		*below = delta.changed_below;
-		fields_append(&out->changed_below, walk->arena, element, delta.changed, below);
-	}
-	if (delta.removed || delta.removed_below.count > 0) {
-		below = arena_get(walk->arena, sizeof(*below));
-		*below = delta.removed_below;
-		fields_append(&out->removed_below, walk->arena, element, delta.removed, below);
-	}
+	add_part(walk, element, delta.changed, &delta.changed_below, &out->changed_below);
+	add_part(walk, element, delta.removed, &delta.removed_below, &out->removed_below);
 }
 
 /* --- messages --- */
@@ -222,6 +219,8 @@ static void compare_entries(struct walk *walk, struct typed_node node, struct si
 	struct typed_node entry = typed_entry_node(node);
 	size_t i = 0, j = 0;
 
+	if (old.count == 0)
+		fields_reserve(&out->changed_below, walk->arena, new.count);
 	while (i < old.count || j < new.count) {
 		int order = i == old.count ? 1
 			    : j == new.count

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-CPU_MS, FACTOR, SLACK_KB = 300, 12, 40 * 1024
+CPU_MS, FACTOR, SLACK_KB = 300, 12, 24 * 1024
 MANY = 1500
 
 
