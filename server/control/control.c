@@ -38,6 +38,19 @@ static const struct {
 	[CONTROL_ACCOUNTS] = { "v1", "ServiceAccount", NULL },
 	[CONTROL_CONFIGMAPS] = { "v1", "ConfigMap",
 				 "fieldSelector=metadata.name%3Dkube-root-ca.crt" },
+	[CONTROL_REPLICATIONCONTROLLERS] = { "v1", "ReplicationController", NULL },
+	[CONTROL_STATEFULSETS] = { "apps/v1", "StatefulSet", NULL },
+	[CONTROL_DAEMONSETS] = { "apps/v1", "DaemonSet", NULL },
+	[CONTROL_REVISIONS] = { "apps/v1", "ControllerRevision", NULL },
+	[CONTROL_JOBS] = { "batch/v1", "Job", NULL },
+	[CONTROL_CRONJOBS] = { "batch/v1", "CronJob", NULL },
+	[CONTROL_AUTOSCALERS] = { "autoscaling/v2", "HorizontalPodAutoscaler", NULL },
+	[CONTROL_BUDGETS] = { "policy/v1", "PodDisruptionBudget", NULL },
+	[CONTROL_QUOTAS] = { "v1", "ResourceQuota", NULL },
+	[CONTROL_ENDPOINTS] = { "v1", "Endpoints", NULL },
+	[CONTROL_CLAIMS] = { "v1", "PersistentVolumeClaim", NULL },
+	[CONTROL_VOLUMES] = { "v1", "PersistentVolume", NULL },
+	[CONTROL_STORAGECLASSES] = { "storage.k8s.io/v1", "StorageClass", NULL },
 };
 
 /* One a kind: the cache's owner, so that a change knows its kind. */
