@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "agent/volume_claim.h"
 #include "api/names.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -19,7 +20,13 @@
 #define AGAIN_MS    60000
 #define SOURCES_MAX 256
 
-enum source_type { SOURCE_CONFIG_MAP, SOURCE_SECRET, SOURCE_TOKEN };
+enum source_type {
+	SOURCE_CONFIG_MAP,
+	SOURCE_SECRET,
+	SOURCE_TOKEN,
+	SOURCE_CLAIM,
+	SOURCE_VOLUME, /* named by a claim */
+};
 
 struct source {
 	struct sources *sources;
@@ -101,12 +108,24 @@ static void need_mounted(struct sources *it, enum source_type type, const struct
 		source->mounted = true;
 }
 
+static void need_claim(struct sources *it, const struct json *volume)
+{
+	auto_buf name = BUF_INIT;
+	struct source *source;
+
+	volume_claim_name(it->pod, volume, &name);
+	source = name.len > 0 ? need(it, SOURCE_CLAIM, buf_str(&name), 0, false) : NULL;
+	if (source)
+		source->mounted = true;
+}
+
 static void need_for_volumes(struct sources *it)
 {
 	for (struct json_iter v = json_iter(json_path(it->pod, "spec", "volumes", NULL));
 	     json_next(&v);) {
 		const struct json *list = json_path(v.value, "projected", "sources", NULL);
 
+		need_claim(it, v.value);
 		need_mounted(it, SOURCE_CONFIG_MAP, json_get(v.value, "configMap"), "name");
 		need_mounted(it, SOURCE_SECRET, json_get(v.value, "secret"), "secretName");
 		for (struct json_iter s = json_iter(list); json_next(&s);) {
@@ -233,9 +252,50 @@ static void set_renewal(struct source *source)
 	source->renew_ms = now + life * 800; /* at 80 % of its life, as kubelets do */
 }
 
+static void fetch_one(struct source *source);
+
+/* What a bound claim names is needed, too; NULL: it is known. */
+static struct source *need_volume(struct sources *it, const struct json *claim)
+{
+	struct source *source =
+		need(it, SOURCE_VOLUME, json_str(json_path(claim, "spec", "volumeName", NULL)), 0,
+		     false);
+
+	if (!source || source->doc)
+		return NULL;
+	source->mounted = true;
+	return source;
+}
+
+/* A claim is of use once it is bound, and stays as it is then. */
+static void take_claim(struct source *source, const struct json *claim)
+{
+	struct source *volume;
+	struct error why;
+
+	if (!str_is(json_str(json_path(claim, "status", "phase", NULL)), "Bound")) {
+		error_set(&why, ERROR_UNAVAILABLE, "PVC %s is not bound", source->name);
+		finish_one(source, &why);
+		return;
+	}
+	keep(source, claim);
+	volume = need_volume(source->sources, claim);
+	if (volume && !volume->call) {
+		source->sources->running++;
+		fetch_one(volume);
+	}
+	finish_one(source, NULL);
+}
+
 static void on_answer(void *of, const struct json *result, const struct error *err)
 {
 	struct source *source = of;
+
+	source->call = NULL;
+	if (!err && source->type == SOURCE_CLAIM) {
+		take_claim(source, result);
+		return;
+	}
 
 	if (err && err->kind == ERROR_NOT_FOUND && (source->optional || source->doc)) {
 		source->absent = !source->doc;
@@ -278,13 +338,15 @@ static void print_token_request(const struct source *source, struct buf *out)
 
 static void fetch_one(struct source *source)
 {
-	static const char *const kinds[] = { "ConfigMap", "Secret", "ServiceAccount" };
+	static const char *const kinds[] = { "ConfigMap", "Secret", "ServiceAccount",
+					     "PersistentVolumeClaim", "PersistentVolume" };
 	struct sources *it = source->sources;
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = {
 		.verb = CLIENT_GET,
 		.kind = kind_find_name(STR("v1"), str_of(kinds[source->type])),
-		.namespace = meta_str(it->pod, "namespace"),
+		.namespace =
+			source->type == SOURCE_VOLUME ? STR_NONE : meta_str(it->pod, "namespace"),
 		.name = str_of(source->name),
 		.on_done = on_answer,
 		.of = source,
@@ -318,6 +380,8 @@ static bool is_out_of_time(const struct source *source)
 
 static bool is_due(const struct source *source)
 {
+	if (source->type == SOURCE_CLAIM || source->type == SOURCE_VOLUME)
+		return !source->doc;
 	return source->type != SOURCE_TOKEN || !source->doc || source->renew_ms == 0 ||
 	       clock_now_ms() >= source->renew_ms || is_out_of_time(source);
 }
@@ -393,6 +457,16 @@ const struct json *sources_secret(const struct sources *it, struct str name)
 	return find(it, SOURCE_SECRET, name, 0);
 }
 
+const struct json *sources_claim(const struct sources *it, struct str name)
+{
+	return find(it, SOURCE_CLAIM, name, 0);
+}
+
+const struct json *sources_volume(const struct sources *it, struct str name)
+{
+	return find(it, SOURCE_VOLUME, name, 0);
+}
+
 struct str sources_token(const struct sources *it, struct str audience, int64_t seconds)
 {
 	struct str token = json_str(
@@ -419,6 +493,23 @@ bool sources_keys_open(const char *folder, struct seal_keys **out, struct error 
 	return seal_file_make(path, out, err);
 }
 
+/* Their names are in the claims, which have been loaded. */
+static void load_volumes(struct sources *it)
+{
+	for (struct json_iter v = json_iter(json_path(it->pod, "spec", "volumes", NULL));
+	     json_next(&v);) {
+		auto_buf name = BUF_INIT;
+		const struct json *claim;
+		struct source *source;
+
+		volume_claim_name(it->pod, v.value, &name);
+		claim = sources_claim(it, buf_str(&name));
+		source = claim ? need_volume(it, claim) : NULL;
+		if (source)
+			load(source);
+	}
+}
+
 struct sources *sources_new(const struct sources_plan *plan, const struct json *pod)
 {
 	struct sources *it = memory_new(struct sources);
@@ -440,6 +531,7 @@ struct sources *sources_new(const struct sources_plan *plan, const struct json *
 		need(it, SOURCE_SECRET, json_str(json_get(s.value, "name")), 0, true);
 	for (size_t i = 0; map_next(it->map, &i, &key, &value);)
 		load(value);
+	load_volumes(it);
 	return it;
 }
 

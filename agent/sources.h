@@ -1,5 +1,6 @@
 /*
- * sources.h - what a pod's volumes and environment are made of: config maps, secrets, tokens.
+ * sources.h - what a pod's volumes and environment are made of: config maps, secrets, tokens,
+ * claims and their volumes.
  *
  * All that the pod names is fetched through the API and kept below `folder` (0600, sealed with the
  * node's keys), so that a pod can be started without the server.  What is there no longer is kept
@@ -44,6 +45,9 @@ int64_t sources_again_ms(const struct sources *sources);
 /* The objects; NULL when absent.  Valid until the next fetch. */
 const struct json *sources_config_map(const struct sources *sources, struct str name);
 const struct json *sources_secret(const struct sources *sources, struct str name);
+/* The claim, once it is bound, and the volume that it names. */
+const struct json *sources_claim(const struct sources *sources, struct str name);
+const struct json *sources_volume(const struct sources *sources, struct str name);
 /* "" when absent. */
 struct str sources_token(const struct sources *sources, struct str audience, int64_t seconds);
 

@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 
 #include "agent/payload.h"
+#include "agent/volume_claim.h"
 #include "api/quantity.h"
 #include "base/file.h"
 
@@ -22,6 +23,7 @@ struct volume_type {
 	const char *field; /* of the volume in the pod's spec */
 	bool read_only;
 	bool secret; /* its files are in memory only */
+	bool whole;  /* prepare is given the volume, not the field */
 	bool (*prepare)(const struct volumes_work *work, const struct json *part, const char *path,
 			struct error *err);
 };
@@ -392,15 +394,36 @@ static bool prepare_memory(const char *path, struct error *err)
 	return true;
 }
 
+/* --- persistentVolumeClaim, ephemeral --- */
+
+static bool prepare_claim(const struct volumes_work *work, const struct json *volume,
+			  const char *path, struct error *err)
+{
+	const struct json *persistent, *host;
+
+	if (!volume_claim_find(work, volume, &persistent, err))
+		return false;
+	host = json_path(persistent, "spec", "hostPath", NULL);
+	if (host)
+		return prepare_host(work, host, path, err);
+	if (json_path(persistent, "spec", "local", NULL))
+		return volume_claim_prepare(persistent, err);
+	return error_set(err, ERROR_INVALID,
+			 "this node has no persistent volumes of the type that " STR_FMT " has",
+			 STR_ARG(meta_str(persistent, "name")));
+}
+
 /* --- the table --- */
 
 static const struct volume_type volume_types[] = {
-	{ "emptyDir", false, false, prepare_empty },
-	{ "hostPath", false, false, prepare_host },
-	{ "configMap", true, false, prepare_config_map },
-	{ "secret", true, true, prepare_secret },
-	{ "downwardAPI", true, false, prepare_downward },
-	{ "projected", true, true, prepare_projected },
+	{ .field = "emptyDir", .prepare = prepare_empty },
+	{ .field = "hostPath", .prepare = prepare_host },
+	{ .field = "configMap", .read_only = true, .prepare = prepare_config_map },
+	{ .field = "secret", .read_only = true, .secret = true, .prepare = prepare_secret },
+	{ .field = "downwardAPI", .read_only = true, .prepare = prepare_downward },
+	{ .field = "projected", .read_only = true, .secret = true, .prepare = prepare_projected },
+	{ .field = "persistentVolumeClaim", .whole = true, .prepare = prepare_claim },
+	{ .field = "ephemeral", .whole = true, .prepare = prepare_claim },
 };
 
 static const struct volume_type *type_of(const struct json *volume)
@@ -439,7 +462,8 @@ bool volumes_prepare(const struct volumes_work *work, struct error *err)
 					 STR_ARG(name), STR_ARG(unknown_type(it.value)));
 		if (type->secret && !prepare_memory(path, err))
 			return error_context(err, "volume \"" STR_FMT "\"", STR_ARG(name));
-		if (!type->prepare(work, json_get(it.value, type->field), path, err))
+		if (!type->prepare(work, type->whole ? it.value : json_get(it.value, type->field),
+				   path, err))
 			return error_context(err, "volume \"" STR_FMT "\"", STR_ARG(name));
 	}
 	return true;
@@ -458,9 +482,15 @@ char *volumes_path(const struct volumes_work *work, struct str name)
 {
 	const struct json *volume = find(work, name);
 	struct str host = json_str(json_path(volume, "hostPath", "path", NULL));
+	const struct json *persistent;
+	struct error ignored;
 
 	if (!volume)
 		return NULL;
+	if (type_of(volume) && type_of(volume)->whole)
+		return volume_claim_find(work, volume, &persistent, &ignored)
+			       ? str_copy(volume_claim_place(persistent))
+			       : NULL;
 	return host.len > 0 ? str_copy(host) : own_path(work, name);
 }
 
@@ -469,7 +499,8 @@ bool volumes_is_read_only(const struct volumes_work *work, struct str name)
 	const struct json *volume = find(work, name);
 	const struct volume_type *type = volume ? type_of(volume) : NULL;
 
-	return type && type->read_only;
+	return type && (type->read_only ||
+			json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)));
 }
 
 void volumes_release(const char *folder)

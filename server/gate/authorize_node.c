@@ -23,7 +23,9 @@ struct str authorize_node_name(const struct user *user)
 /* --- what pods need --- */
 
 struct needs {
-	struct str node, what, name; /* what: "configMap" or "secret" or "serviceAccount" */
+	/* what: "configMap", "secret", "serviceAccount", "claim" or "volume" */
+	struct str node, what, name;
+	struct registry *registry;
 	bool found;
 };
 
@@ -62,6 +64,38 @@ static bool container_needs(const struct json *container, const struct needs *ne
 	return false;
 }
 
+/* A claim of the pod, or the volume that such a claim is bound to. */
+static bool claim_needs(const struct object *pod, const struct json *volume,
+			const struct needs *needs)
+{
+	struct str direct = json_str(json_path(volume, "persistentVolumeClaim", "claimName", NULL));
+	auto_buf name = BUF_INIT;
+	const struct object *claim;
+
+	if (direct.len > 0)
+		buf_add_str(&name, direct);
+	else if (json_get(volume, "ephemeral"))
+		buf_add_print(&name, STR_FMT "-" STR_FMT, STR_ARG(object_name(pod)),
+			      STR_ARG(json_str(json_get(volume, "name"))));
+	if (name.len == 0 || str_is(needs->what, "claim"))
+		return name.len > 0 && str_equal(buf_str(&name), needs->name);
+	claim = registry_find(needs->registry,
+			      kind_find_name(STR("v1"), STR("PersistentVolumeClaim")),
+			      object_namespace(pod), buf_str(&name));
+	return claim &&
+	       str_equal(json_str(json_path(object_json(claim), "spec", "volumeName", NULL)),
+			 needs->name);
+}
+
+static bool pod_needs_claim(const struct object *pod, const struct needs *needs)
+{
+	for (struct json_iter it = json_iter(json_path(object_json(pod), "spec", "volumes", NULL));
+	     json_next(&it);)
+		if (claim_needs(pod, it.value, needs))
+			return true;
+	return false;
+}
+
 static bool pod_needs(const struct json *spec, const struct needs *needs)
 {
 	static const char *const lists[] = { "containers", "initContainers",
@@ -89,7 +123,9 @@ static bool visit_pod(void *of, const struct object *object)
 	const struct json *spec = json_get(object_json(object), "spec");
 
 	if (str_equal(json_str(json_get(spec, "nodeName")), needs->node))
-		needs->found = pod_needs(spec, needs);
+		needs->found = str_is(needs->what, "claim") || str_is(needs->what, "volume")
+				       ? pod_needs_claim(object, needs)
+				       : pod_needs(spec, needs);
 	object_trim(object);
 	return !needs->found;
 }
@@ -98,7 +134,10 @@ static bool visit_pod(void *of, const struct object *object)
 static bool node_needs(struct server *server, const struct attributes *asked, struct str node,
 		       const char *what)
 {
-	struct needs needs = { .node = node, .what = str_of(what), .name = asked->name };
+	struct needs needs = { .node = node,
+			       .what = str_of(what),
+			       .name = asked->name,
+			       .registry = server_registry(server) };
 
 	if (asked->name.len == 0)
 		return false;
@@ -201,6 +240,18 @@ static bool on_accounts(struct server *server, const struct attributes *asked, s
 	       node_needs(server, asked, node, "serviceAccount");
 }
 
+static bool on_claims(struct server *server, const struct attributes *asked, struct str node)
+{
+	return asked->subresource.len == 0 && str_is(asked->verb, "get") &&
+	       node_needs(server, asked, node, "claim");
+}
+
+static bool on_volumes(struct server *server, const struct attributes *asked, struct str node)
+{
+	return asked->subresource.len == 0 && str_is(asked->verb, "get") &&
+	       node_needs(server, asked, node, "volume");
+}
+
 static const struct {
 	const char *group, *resource;
 	bool (*allows)(struct server *server, const struct attributes *asked, struct str node);
@@ -215,6 +266,8 @@ static const struct {
 	{ "", "configmaps", on_configmaps },
 	{ "", "secrets", on_secrets },
 	{ "", "serviceaccounts", on_accounts },
+	{ "", "persistentvolumeclaims", on_claims },
+	{ "", "persistentvolumes", on_volumes },
 };
 
 bool authorize_node(struct server *server, const struct attributes *asked, struct buf *why)
