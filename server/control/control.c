@@ -60,6 +60,9 @@ struct ear {
 };
 static struct ear ears[CONTROL_KINDS];
 
+static const enum control_kind controlled[] = { CONTROL_PODS, CONTROL_REPLICASETS,
+						CONTROL_REVISIONS, CONTROL_JOBS };
+
 static void tell_all(struct control *control, enum control_kind kind, const struct object *before,
 		     const struct object *after)
 {
@@ -71,6 +74,8 @@ static void on_change(void *owner, const struct object *before, const struct obj
 {
 	struct ear *ear = owner;
 
+	if (ear->control->families[ear->kind])
+		family_note(ear->control->families[ear->kind], before, after);
 	if (ear->control->started)
 		tell_all(ear->control, ear->kind, before, after);
 }
@@ -109,6 +114,8 @@ struct control *control_start(struct server *server)
 	control->selves = memory_zero(ARRAY_LENGTH(rows) * sizeof(void *));
 	control->client = client_new(control->loop,
 				     server_local_client(server, "system:kube-controller-manager"));
+	for (size_t i = 0; i < ARRAY_LENGTH(controlled); i++)
+		control->families[controlled[i]] = family_new();
 	for (int kind = 0; kind < CONTROL_KINDS; kind++) {
 		ears[kind] = (struct ear){ .control = control, .kind = (enum control_kind)kind };
 		control->kinds[kind] =
@@ -123,12 +130,15 @@ void control_stop(struct control *control)
 {
 	if (!control)
 		return;
+	control->stopping = true;
 	/* First: calls under way are told now, as long as rows and caches are there to hear it. */
 	client_free(control->client);
 	for (size_t i = 0; control->started && i < ARRAY_LENGTH(rows); i++)
 		rows[i]->stop(control->selves[i]);
-	for (int kind = 0; kind < CONTROL_KINDS; kind++)
+	for (int kind = 0; kind < CONTROL_KINDS; kind++) {
+		family_free(control->families[kind]);
 		cache_stop(control->caches[kind]);
+	}
 	free(control->selves);
 	free(control);
 }
@@ -158,15 +168,30 @@ static void on_answer(void *of, const struct json *result, const struct error *e
 	struct batch *batch = of;
 	uint64_t revision;
 
-	if (err && err->kind != ERROR_NOT_FOUND && err->kind != ERROR_EXISTS) {
-		batch->failed = true;
-		log_debug("server.control", "call failed", "key=%s why=\"%s\"", batch->key,
-			  err->text);
-	}
+	if (err && (err->kind == ERROR_NOT_FOUND || err->kind == ERROR_EXISTS))
+		err = NULL;
 	if (batch->watched && str_is(json_str(json_get(result, "kind")), batch->watched) &&
 	    str_to_u64(meta_str(result, "resourceVersion"), UINT64_MAX, &revision) &&
 	    revision > batch->revision)
 		batch->revision = revision;
+	batch_drop(batch, err);
+}
+
+void batch_hold(struct batch *batch)
+{
+	batch->running++;
+}
+
+void batch_drop(struct batch *batch, const struct error *err)
+{
+	assert(batch->running > 0);
+	if (err) {
+		if (!batch->failed)
+			batch->why = *err;
+		batch->failed = true;
+		log_debug("server.control", "call failed", "key=%s why=\"%s\"", batch->key,
+			  err->text);
+	}
 	batch->running--;
 	end_if_over(batch);
 }
@@ -175,9 +200,13 @@ void batch_call(struct batch *batch, const struct client_ask *ask)
 {
 	struct client_ask own = *ask;
 
+	if (batch->control->stopping) {
+		batch->failed = true;
+		return;
+	}
 	own.on_done = on_answer;
 	own.of = batch;
-	batch->running++;
+	batch_hold(batch);
 	client_call(batch->control->client, &own);
 }
 
@@ -247,6 +276,8 @@ void control_event(struct control *control, const struct object *about, const ch
 				  .kind = kind_find_name(STR("v1"), STR("Event")),
 				  .namespace = object_namespace(about) };
 
+	if (control->stopping)
+		return;
 	clock_print(clock_wall_s(), now);
 	random_suffix(suffix, 16);
 	metadata = json_sub_object(doc, event, "metadata");
@@ -261,6 +292,7 @@ void control_event(struct control *control, const struct object *about, const ch
 	json_put(doc, event, "count", json_new_int(doc, 1));
 	json_put(doc, json_sub_object(doc, event, "source"), "component",
 		 json_new_text(doc, component));
+	json_put(doc, event, "reportingComponent", json_new_text(doc, component));
 	json_print(event, &body);
 	ask.body = buf_str(&body);
 	client_call(control->client, &ask);

@@ -8,6 +8,7 @@
 #include "client/cache.h"
 #include "client/queue.h"
 #include "server/control/control.h"
+#include "server/control/family.h"
 #include "server/server.h"
 
 enum control_kind {
@@ -42,8 +43,9 @@ struct control {
 	struct client *client;
 	struct cache *caches[CONTROL_KINDS];
 	const struct kind *kinds[CONTROL_KINDS];
-	void **selves; /* one a row */
-	bool started;
+	struct family *families[CONTROL_KINDS]; /* NULL for kinds that nothing controls */
+	void **selves;                          /* one a row */
+	bool started, stopping;
 };
 
 /* One controller: a file control_<name>.c with one constant row. */
@@ -63,6 +65,7 @@ struct batch {
 	const char *watched; /* NULL, or the kind whose answers count for `revision` */
 	uint64_t revision;   /* the newest that such an answer carried */
 	bool failed, sealed;
+	struct error why; /* of the first call that failed */
 	void (*on_end)(struct batch *batch);
 	void *owner;
 	char *key; /* of the pass */
@@ -72,6 +75,10 @@ struct batch *batch_new(struct control *control, struct str key, void *owner,
 void batch_call(struct batch *batch,
 		const struct client_ask *ask); /* on_done and of are the batch's */
 void batch_seal(struct batch *batch);          /* no further calls: on_end may come inside */
+/* A call that the batch does not make itself keeps it open, and ends with err NULL or what failed.
+ */
+void batch_hold(struct batch *batch);
+void batch_drop(struct batch *batch, const struct error *err);
 void batch_free(struct batch *batch);
 
 /* Shorthands. */
