@@ -717,7 +717,8 @@ static bool start_parts(struct agent *agent, struct error *err)
 		return false;
 	image_getter_sweep(node->getter);
 	pods_on_change(agent->pods, on_pods, agent);
-	agent->service = node_service_new(agent->loop, agent->pods, node->bridges);
+	agent->service = node_service_new(agent->loop, agent->pods, node->bridges,
+					  node->chores);
 	return local_api_open(node, agent->pods, agent->service, &agent->local, err) &&
 	       image_folder_open(&drops, &agent->images_folder, err);
 }

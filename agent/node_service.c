@@ -7,6 +7,7 @@
 
 #include "agent/log_reader.h"
 #include "agent/port_forward.h"
+#include "agent/storage_removal.h"
 #include "api/status.h"
 #include "base/clock.h"
 
@@ -21,6 +22,7 @@ struct node_service {
 	struct pods *pods;
 	struct exec_bridges *bridges;
 	struct port_forwards *forwards;
+	struct storage_removals *removals;
 	struct list logs;
 };
 
@@ -347,6 +349,18 @@ static bool serve_pods(struct asked *asked, struct error *err)
 	return true;
 }
 
+static bool serve_storage(struct asked *asked, struct error *err)
+{
+	struct str path = param(asked, "path");
+
+	if (!str_is(asked->req->head.method, "DELETE"))
+		return error_set(err, ERROR_METHOD, "folders of local storage are removed only");
+	if (path.len == 0 || memchr(path.at, 0, path.len))
+		return error_set(err, ERROR_BAD_REQUEST, "the path is missing");
+	storage_removal_start(asked->service->removals, asked->req, path);
+	return true;
+}
+
 /* --- requests --- */
 
 void node_service_request(struct node_service *service, struct http_request *req)
@@ -359,7 +373,7 @@ void node_service_request(struct node_service *service, struct http_request *req
 		{ "containerLogs", true, serve_logs }, { "exec", true, serve_exec },
 		{ "attach", true, serve_attach },      { "portForward", true, serve_port },
 		{ "dial", false, serve_dial },         { "healthz", false, serve_health },
-		{ "pods", false, serve_pods },
+		{ "pods", false, serve_pods },         { "storage", false, serve_storage },
 	};
 	struct asked asked;
 	struct error err;
@@ -385,7 +399,7 @@ static void on_request(struct http_service *http, struct http_request *req)
 }
 
 struct node_service *node_service_new(struct loop *loop, struct pods *pods,
-				      struct exec_bridges *bridges)
+				      struct exec_bridges *bridges, struct work_pool *chores)
 {
 	struct node_service *service = memory_new(struct node_service);
 
@@ -393,6 +407,7 @@ struct node_service *node_service_new(struct loop *loop, struct pods *pods,
 	service->pods = pods;
 	service->bridges = bridges;
 	service->forwards = port_forwards_new(loop);
+	service->removals = storage_removals_new(chores);
 	list_init(&service->logs);
 	service->http = (struct http_service){
 		.on_request = on_request, .body_max = 4096, .idle_ms = IDLE_MS, .body_ms = BODY_MS
@@ -406,6 +421,7 @@ void node_service_free(struct node_service *service)
 		return;
 	exec_bridges_end(service->bridges, NULL);
 	port_forwards_free(service->forwards);
+	storage_removals_free(service->removals);
 	LIST_EACH_SAFE(&service->logs, link)
 	{
 		struct log_call *log = LIST_OWNER(link, struct log_call, link);

@@ -9,6 +9,7 @@
  *   GET /dial/ADDRESS/PORT                          Upgrade: mote-forward
  *   GET /healthz   "ok"
  *   GET /pods      a PodList of what this node has
+ *   DELETE /storage?path=...   a folder of local storage (storage_removal.h)
  *
  * Whoever can open the stream is the server: rights were checked there.  Loop thread only.
  */
@@ -17,11 +18,12 @@
 
 #include "agent/exec_bridge.h"
 #include "agent/pods.h"
+#include "base/work.h"
 
 struct node_service;
-/* pods and bridges are borrowed */
+/* pods, bridges and chores are borrowed */
 struct node_service *node_service_new(struct loop *loop, struct pods *pods,
-				      struct exec_bridges *bridges);
+				      struct exec_bridges *bridges, struct work_pool *chores);
 void node_service_free(struct node_service *service); /* ends everything; NULL is fine */
 /* One request that came in another way (agent/local_api.h). */
 void node_service_request(struct node_service *service, struct http_request *req);
