@@ -20,6 +20,9 @@ struct discovery_group {
 /* Group-versions that have something, in order of priority; NULL behind the last. */
 const struct discovery_group *discovery_group(size_t i);
 
+/* This process does not offer the group: once, before anything is asked for. */
+void discovery_leave_out(const char *group);
+
 /* Aggregated: the core alone ("/api") or all other groups ("/apis"); version "v2" or "v2beta1". */
 void discovery_print_aggregated(bool core, const char *version, struct buf *out);
 /* Legacy lists; `address` is where clients reach this server ("10.0.0.1:6443"). */

@@ -54,6 +54,7 @@ static const struct policy_role roles[] = {
 	  "READ policy poddisruptionbudgets,poddisruptionbudgets/status\n"
 	  "READ networking.k8s.io ingresses,ingresses/status,networkpolicies",
 	  "view", NULL },
+	{ NULL, "system:aggregated-metrics-reader", "READ metrics.k8s.io nodes,pods", "view", NULL },
 	{ NULL, "system:auth-delegator",
 	  "create authentication.k8s.io tokenreviews\n"
 	  "create authorization.k8s.io subjectaccessreviews",

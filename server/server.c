@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/time_floor.h"
+#include "api/discovery.h"
 #include "server/bootstrap.h"
 #include "server/bootstrap_roles.h"
 #include "server/control/control.h"
@@ -19,6 +20,7 @@
 #include "server/gate/rbac_gather.h"
 #include "server/gate/share.h"
 #include "server/gate/token.h"
+#include "server/metrics/usage_book.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
@@ -40,6 +42,7 @@ struct server {
 	struct loop_timer guard; /* of these objects, and of our certificates */
 	struct time_floor *floor;
 	struct control *control;
+	struct usage_book *usage; /* NULL: --disable metrics-server */
 	bool stopping;
 };
 
@@ -155,6 +158,24 @@ static void on_objects(struct server *server, const struct error *err)
 	server->roles = bootstrap_roles_start(server, on_roles);
 }
 
+/* "--disable metrics-server", among others joined by commas. */
+static bool has_metrics(const struct server_plan *plan)
+{
+	for (size_t i = 0; i < plan->disable.count; i++)
+		for (struct str rest = str_of(plan->disable.items[i]); rest.len > 0;)
+			if (str_is(str_trim(str_cut(&rest, ',')), "metrics-server"))
+				return false;
+	return true;
+}
+
+static void open_usage(struct server *server)
+{
+	if (has_metrics(&server->plan))
+		server->usage = usage_book_new(server);
+	else
+		discovery_leave_out("metrics.k8s.io");
+}
+
 /* Before anything is dated. */
 static bool open_floor(struct server *server)
 {
@@ -187,6 +208,7 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 	server->plan = *plan;
 	server->shares = shares_new();
 	server->nodes = nodes_new(server);
+	open_usage(server);
 	if (!open_all(server, err)) {
 		server_stop(server);
 		return error_context(err, "start server");
@@ -208,6 +230,7 @@ void server_stop(struct server *server)
 	bootstrap_objects_stop(server->objects);
 	if (server->registry)
 		registry_stop_watches(server->registry);
+	usage_book_free(take_ptr(&server->usage));
 	nodes_free(server->nodes);
 	front_close(server->front);
 	server->front = NULL; /* what is being answered still runs until the store has closed */
@@ -247,6 +270,11 @@ struct http_client *server_local_client(struct server *server, const char *user)
 struct rbac *server_rbac(struct server *server)
 {
 	return server->rbac;
+}
+
+struct usage_book *server_usage_book(struct server *server)
+{
+	return server->usage;
 }
 
 struct nodes *server_nodes(struct server *server)

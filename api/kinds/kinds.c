@@ -18,6 +18,7 @@ extern const struct kind kind_admissionpolicy, kind_admissionpolicybinding, kind
 	kind_csidriver, kind_csinode, kind_csistoragecapacity, kind_flowschema, kind_ingress,
 	kind_ingressclass, kind_mutatingwebhook, kind_networkpolicy, kind_prioritylevel, kind_role,
 	kind_rolebinding, kind_storageclass, kind_validatingwebhook, kind_volumeattachment;
+extern const struct kind kind_nodemetrics, kind_podmetrics;
 
 const struct kind *const kind_list[] = {
 	&kind_binding,
@@ -73,5 +74,7 @@ const struct kind *const kind_list[] = {
 	&kind_prioritylevel,
 	&kind_crd,
 	&kind_apiservice,
+	&kind_nodemetrics,
+	&kind_podmetrics,
 	NULL,
 };

@@ -199,13 +199,15 @@ static bool is_disabled(struct self *self, const char *file)
 static void tell_name(struct self *self, struct str name)
 {
 	static const char *const elsewhere[] = { "coredns",       "servicelb",      "traefik",
-						 "local-storage", "metrics-server", "runtimes" };
+						 "local-storage", "runtimes" };
 	struct str file;
 	void *unused;
 
 	for (size_t i = 0; map_next(self->files, &i, &file, &unused);)
 		if (has_name(file, name))
 			return;
+	if (str_is(name, "metrics-server")) /* a part of the server, which has heard it */
+		return;
 	for (size_t i = 0; i < ARRAY_LENGTH(elsewhere); i++)
 		if (str_is(name, elsewhere[i])) {
 			log_info("server.manifests", "not deployed in any case: mote has none",

@@ -7,6 +7,7 @@
 #include "server/front/connect.h"
 #include "server/front/paths.h"
 #include "server/front/review.h"
+#include "server/metrics/metrics_pass.h"
 #include "server/registry/registry.h"
 
 enum step answer_pass(struct request *req, struct error *err)
@@ -17,5 +18,7 @@ enum step answer_pass(struct request *req, struct error *err)
 		return paths_pass(req, err);
 	if (req->verb == REQUEST_CONNECT)
 		return connect_pass(req, err);
+	if (metrics_is_asked(req))
+		return metrics_pass(req, err);
 	return registry_pass(req, err);
 }

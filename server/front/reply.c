@@ -242,6 +242,10 @@ static enum table_include include_of(const struct request *req)
 
 static void print_list_meta(const struct reply_list *list, struct buf *out)
 {
+	if (list->revision == 0) { /* of nothing that is kept */
+		buf_add_text(out, "{}");
+		return;
+	}
 	buf_add_print(out, "{\"resourceVersion\":\"%" PRIu64 "\"", list->revision);
 	if (list->continue_token)
 		buf_add_print(out, ",\"continue\":\"%s\"", list->continue_token);
@@ -376,6 +380,8 @@ static void print_plain_list(const struct reply_list *list, struct buf *out)
  * the same form (ages in tables are of one second). */
 static const char *key_of(const struct request *req, const struct reply_list *list)
 {
+	if (list->revision == 0)
+		return NULL;
 	return arena_print(req->arena, STR_FMT "?" STR_FMT " %d %d %d %d %" PRIu64 " %zu %" PRId64,
 			   STR_ARG(req->http->path), STR_ARG(req->http->query), (int)req->answer,
 			   (int)req->carrier, req->beta, wants_pretty(req), list->revision,
@@ -389,7 +395,7 @@ void reply_list(struct request *req, const struct reply_list *list)
 	struct buf text = BUF_INIT;
 	struct error err;
 
-	if (packed_is_wanted(req, 200, SIZE_MAX) &&
+	if (key && packed_is_wanted(req, 200, SIZE_MAX) &&
 	    packed_join(server_packing(req->server), req, key))
 		return;
 	if (req->answer == ANSWER_TABLE) {

@@ -28,7 +28,7 @@ void reply_error(struct request *req, const struct error *err, const struct stat
 /* A list made of objects; see registry/list.c for who calls it.  Takes the pieces as they are. */
 struct reply_list {
 	const struct kind *kind;
-	uint64_t revision;
+	uint64_t revision; /* 0 = made for this answer alone */
 	const char *continue_token; /* NULL = last page */
 	int64_t remaining;          /* -1 = not told */
 	const struct object *const *objects;
