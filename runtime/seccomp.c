@@ -322,9 +322,20 @@ bool seccomp_open_filter(uint64_t capabilities, int *out_fd, struct error *err)
 	return true;
 }
 
+bool seccomp_enforce_with(const struct sock_fprog *program, unsigned flags, int *out_listener,
+			  struct error *err)
+{
+	unsigned all = flags | (out_listener ? (unsigned)SECCOMP_FILTER_FLAG_NEW_LISTENER : 0);
+	int got = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, all, program);
+
+	if (got < 0)
+		return error_os(err, "enforce the filter of system calls");
+	if (out_listener)
+		*out_listener = got;
+	return true;
+}
+
 bool seccomp_enforce(const struct sock_fprog *program, struct error *err)
 {
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) != 0)
-		return error_os(err, "enforce the filter of system calls");
-	return true;
+	return seccomp_enforce_with(program, 0, NULL, err);
 }

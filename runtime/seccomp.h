@@ -25,5 +25,9 @@ MUST_CHECK bool seccomp_open_filter(uint64_t capabilities, int *out_fd, struct e
 
 /* Between clone and exec: from now on, for good.  Needs no_new_privs or CAP_SYS_ADMIN. */
 MUST_CHECK bool seccomp_enforce(const struct sock_fprog *program, struct error *err);
+/* The same with SECCOMP_FILTER_FLAG_... as a profile asks for.  `out_listener` is NULL, or gets the
+ * descriptor that answers calls with SCMP_ACT_NOTIFY. */
+MUST_CHECK bool seccomp_enforce_with(const struct sock_fprog *program, unsigned flags,
+				     int *out_listener, struct error *err);
 
 #endif
