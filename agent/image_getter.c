@@ -15,7 +15,10 @@
 struct pull {
 	struct work_job job;
 	struct image_getter *getter;
-	char *key, *name, *username, *password;
+	char *key, *name;
+	struct arena *arena; /* has the logins */
+	struct image_login *logins;
+	size_t login_count;
 	bool worked;
 	struct error err;
 	struct list wants;
@@ -26,6 +29,7 @@ struct image_want {
 	struct pull *pull; /* NULL: only looked up */
 	char *name;
 	enum image_policy policy;
+	bool allowed; /* to use what is here */
 	struct list link;
 	struct loop_task told;
 	void (*on_done)(void *of, struct image *image, const struct error *err,
@@ -75,11 +79,31 @@ bool image_getter_is_busy(const struct image_getter *getter)
 
 /* --- a want's end --- */
 
+/* Words of kubelets where they have some. */
+static bool refuse(const struct image_want *want, struct error *err)
+{
+	if (want->policy == IMAGE_NEVER)
+		return error_set(err, ERROR_NOT_FOUND,
+				 "Container image \"%s\" is not present with pull policy of Never",
+				 want->name);
+	return error_set(err, ERROR_UNAUTHORIZED,
+			 "the image \"%s\" is here for who can log in to its registry only",
+			 want->name);
+}
+
+/* A pull that worked has shown that its login is good for the image. */
+static bool find(struct image_want *want, bool pulled, struct image **out, struct error *err)
+{
+	if (!pulled && !want->allowed && image_getter_has(want->getter, str_of(want->name)))
+		return refuse(want, err);
+	return images_find(want->getter->images, str_of(want->name), out, err);
+}
+
 static void want_end(struct image_want *want, const struct error *pull_err)
 {
 	struct image *image = NULL;
 	struct error err;
-	bool found = images_find(want->getter->images, str_of(want->name), &image, &err);
+	bool found = find(want, want->pull && !pull_err, &image, &err);
 	bool excused = found && pull_err && pull_err->kind == ERROR_UNAVAILABLE &&
 		       want->policy == IMAGE_ALWAYS;
 	const struct error *why = pull_err ? pull_err : &err;
@@ -100,25 +124,38 @@ static void on_told(struct loop_task *task)
 
 /* --- pulls --- */
 
+/* Another login may help. */
+static bool is_refusal(const struct error *err)
+{
+	return err->kind == ERROR_UNAUTHORIZED || err->kind == ERROR_FORBIDDEN ||
+	       err->kind == ERROR_NOT_FOUND;
+}
+
+/* Each login in turn; what the first was told is told. */
 static void run_pull(struct work_job *job)
 {
 	struct pull *pull = CONTAINER_OF(job, struct pull, job);
-	struct images_pull_plan plan = {
-		.name = str_of(pull->name),
-		.username = pull->username ? str_of(pull->username) : STR_NONE,
-		.password = pull->password ? str_of(pull->password) : STR_NONE,
-		.registries = pull->getter->registries,
-	};
+	struct images_pull_plan plan = { .name = str_of(pull->name),
+					 .registries = pull->getter->registries };
+	struct error err;
+	size_t tries = pull->login_count > 0 ? pull->login_count : 1;
 
-	pull->worked = images_pull(pull->getter->images, &plan, &pull->err);
+	for (size_t i = 0; i < tries && !pull->worked; i++) {
+		if (pull->login_count > 0)
+			plan.login = pull->logins[i];
+		pull->worked = images_pull(pull->getter->images, &plan, &err);
+		if (!pull->worked && (i == 0 || !is_refusal(&err)))
+			pull->err = err;
+		if (!pull->worked && !is_refusal(&err))
+			return;
+	}
 }
 
 static void pull_free(struct pull *pull)
 {
 	free(pull->key);
 	free(pull->name);
-	free(pull->username);
-	free(pull->password);
+	arena_free(pull->arena);
 	free(pull);
 }
 
@@ -136,30 +173,48 @@ static void pull_done(struct work_job *job)
 	pull_free(pull);
 }
 
-static char *copy_or_null(struct str text)
+/* Who has another password does not get what this one may have, nor its refusal. */
+static char *pull_key(const struct image_want_plan *plan, const char *name)
 {
-	return text.len > 0 ? str_copy(text) : NULL;
+	auto_buf key = BUF_INIT;
+
+	buf_add_text(&key, name);
+	for (size_t i = 0; i < plan->login_count; i++)
+		buf_add_print(&key, "\n" STR_FMT "\n" STR_FMT "\n" STR_FMT,
+			      STR_ARG(plan->logins[i].username), STR_ARG(plan->logins[i].password),
+			      STR_ARG(plan->logins[i].secret));
+	return buf_take(&key);
+}
+
+static void copy_logins(struct pull *pull, const struct image_want_plan *plan)
+{
+	pull->arena = arena_new();
+	pull->login_count = plan->login_count;
+	pull->logins = arena_get(pull->arena, (plan->login_count + 1) * sizeof(*pull->logins));
+	for (size_t i = 0; i < plan->login_count; i++)
+		pull->logins[i] = (struct image_login){
+			.username = str_of(str_copy_arena(plan->logins[i].username, pull->arena)),
+			.password = str_of(str_copy_arena(plan->logins[i].password, pull->arena)),
+			.secret = str_of(str_copy_arena(plan->logins[i].secret, pull->arena)),
+		};
 }
 
 static struct pull *pull_of(struct image_getter *getter, const struct image_want_plan *plan,
 			    const char *name)
 {
-	/* Who has another password does not get what this one may have, nor its refusal. */
-	auto_free char *key = memory_print("%s\n" STR_FMT "\n" STR_FMT, name,
-					   STR_ARG(plan->username), STR_ARG(plan->password));
+	auto_free char *key = pull_key(plan, name);
 	struct pull *pull = map_find(getter->pulls, str_of(key));
 
 	if (pull)
 		return pull;
 	pull = memory_new(struct pull);
 	pull->getter = getter;
-	pull->key = memory_string(key);
+	pull->key = take_ptr(&key);
 	pull->name = memory_string(name);
-	pull->username = copy_or_null(plan->username);
-	pull->password = copy_or_null(plan->password);
+	copy_logins(pull, plan);
 	list_init(&pull->wants);
 	pull->job = (struct work_job){ .run = run_pull, .on_done = pull_done };
-	map_put(getter->pulls, str_of(key), pull);
+	map_put(getter->pulls, str_of(pull->key), pull);
 	work_start(getter->pool, &pull->job);
 	return pull;
 }
@@ -195,8 +250,10 @@ struct image_want *image_want_start(struct image_getter *getter, const struct im
 		  image_name_normalise(plan->name, &whole, &ignored);
 	/* What is no name is looked up all the same: images_find words the error. */
 	want->name = is_name ? buf_take(&whole) : str_copy(plan->name);
+	want->allowed =
+		images_allows(getter->images, str_of(want->name), plan->logins, plan->login_count);
 	if (plan->policy == IMAGE_NEVER || !is_name ||
-	    (plan->policy == IMAGE_IF_NOT_PRESENT &&
+	    (plan->policy == IMAGE_IF_NOT_PRESENT && want->allowed &&
 	     image_getter_has(getter, str_of(want->name)))) {
 		loop_defer(getter->loop, &want->told);
 		return want;

@@ -1,8 +1,9 @@
 /*
  * image_getter.h - images for containers: those of the store, and pulling what is missing.
  *
- * Pulls run on servant threads, one per name and login at a time; several who want the same image
- * with the same login share one.
+ * Pulls run on servant threads, one per name and logins at a time; several who want the same image
+ * with the same logins share one.  An image that is here serves only who may use it (images_allows):
+ * others ask its registry first, which costs a manifest.
  * Loop thread only.
  */
 #ifndef AGENT_IMAGE_GETTER_H
@@ -28,13 +29,15 @@ enum image_policy { IMAGE_ALWAYS, IMAGE_IF_NOT_PRESENT, IMAGE_NEVER };
 struct image_want_plan {
 	struct str name;
 	enum image_policy policy;
-	struct str username, password; /* STR_NONE: nobody's, or what registries says */
+	/* Tried in this order; none: nobody's, or what registries says.  Copied. */
+	const struct image_login *logins;
+	size_t login_count;
 };
 
 struct image_want;
 /*
  * on_done later, once: the image (the callee's, for image_free), or why not.  ERROR_NOT_FOUND with
- * IMAGE_NEVER: it is not here.  With IMAGE_ALWAYS an image that is here is used when its registry
+ * IMAGE_NEVER: it is not here, or not for these logins.  With IMAGE_ALWAYS an image that is here is used when its registry
  * cannot be reached: *fallback is then the reason.
  */
 struct image_want *image_want_start(struct image_getter *getter, const struct image_want_plan *plan,

@@ -527,7 +527,7 @@ static void want_image(struct pod_container *c)
 {
 	struct image_want_plan plan = { .name = json_str(json_get(c->spec, "image")),
 					.policy = policy_of(c) };
-	struct pull_login login;
+	struct pull_logins logins;
 
 	if (clock_now_ms() < c->image_due_ms) {
 		/* The second look at a failure is the waiting for the next try. */
@@ -540,17 +540,15 @@ static void want_image(struct pod_container *c)
 	 * answer for it to run again. */
 	if (c->pod->adopted && plan.policy == IMAGE_ALWAYS)
 		plan.policy = IMAGE_IF_NOT_PRESENT;
-	pull_secret_find(json_root(c->pod->now), c->pod->sources, plan.name, &login);
-	if (login.username) {
-		plan.username = str_of(login.username);
-		plan.password = str_of(login.password);
-	}
+	pull_secret_find(json_root(c->pod->now), c->pod->sources, plan.name, &logins);
+	plan.logins = logins.at;
+	plan.login_count = logins.count;
 	c->want = image_want_start(c->pod->node->getter, &plan, on_image, c);
 	c->pulling = image_want_is_pulling(c->want);
 	if (c->pulling)
 		pod_say(c->pod, c, "Normal", "Pulling", "Pulling image \"" STR_FMT "\"",
 			STR_ARG(plan.name));
-	pull_login_clear(&login);
+	pull_logins_clear(&logins);
 }
 
 /* --- running --- */

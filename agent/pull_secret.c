@@ -3,6 +3,7 @@
  */
 #include "agent/pull_secret.h"
 
+#include "net/seal.h"
 #include "runtime/image_name.h"
 
 /* "https://index.docker.io/v1/team" -> "docker.io", "team" */
@@ -69,43 +70,56 @@ static bool host_matches(struct str pattern, struct str host)
 	return pattern.len == 0 && host.len == 0;
 }
 
-static bool read_login(const struct json *entry, struct pull_login *out)
+static bool read_login(const struct json *entry, struct arena *arena, struct image_login *out)
 {
 	struct str name = json_str(json_get(entry, "username"));
 	struct str password = json_str(json_get(entry, "password"));
 	struct str auth = json_str(json_get(entry, "auth"));
-	auto_buf plain = BUF_INIT;
+	auto_wiped plain = BUF_INIT;
 
 	if (name.len == 0 && auth.len > 0 && buf_add_base64_decoded(&plain, auth)) {
 		password = buf_str(&plain);
 		name = str_cut(&password, ':');
 	}
-	if (name.len == 0)
-		return false;
-	pull_login_clear(out);
-	out->username = str_copy(name);
-	out->password = str_copy(password);
-	return true;
+	out->username = str_of(str_copy_arena(name, arena));
+	out->password = str_of(str_copy_arena(password, arena));
+	return name.len > 0;
 }
 
-/* The best so far: of what matches, the longest path is meant. */
+/* What was found so far: longer paths first. */
 struct search {
 	const struct image_name *image;
-	struct pull_login *out;
-	size_t path_len;
+	struct pull_logins *out;
+	size_t path_lens[PULL_LOGINS_MAX];
+	struct str secret; /* the mark of the one that is read */
 };
+
+static void put_in_order(struct search *it, const struct image_login *login, size_t path_len)
+{
+	struct pull_logins *out = it->out;
+	size_t at = out->count < PULL_LOGINS_MAX ? out->count : PULL_LOGINS_MAX - 1;
+
+	if (out->count == PULL_LOGINS_MAX && it->path_lens[at] >= path_len)
+		return;
+	for (; at > 0 && it->path_lens[at - 1] < path_len; at--) {
+		out->at[at] = out->at[at - 1];
+		it->path_lens[at] = it->path_lens[at - 1];
+	}
+	out->at[at] = *login;
+	it->path_lens[at] = path_len;
+	out->count += out->count < PULL_LOGINS_MAX;
+}
 
 static void search(struct search *it, const struct json *auths)
 {
 	for (struct json_iter entry = json_iter(auths); json_next(&entry);) {
 		struct str path, host = host_of(entry.key, &path);
+		struct image_login login = { .secret = it->secret };
 
-		if ((it->out->username && path.len <= it->path_len) ||
-		    !str_starts(str_of(it->image->repository), path) ||
-		    !host_matches(host, str_of(it->image->host)))
-			continue;
-		if (read_login(entry.value, it->out))
-			it->path_len = path.len;
+		if (str_starts(str_of(it->image->repository), path) &&
+		    host_matches(host, str_of(it->image->host)) &&
+		    read_login(entry.value, it->out->arena, &login))
+			put_in_order(it, &login, path.len);
 	}
 }
 
@@ -113,6 +127,7 @@ static void search_secret(struct search *it, const struct json *secret)
 {
 	static const char *const keys[] = { ".dockerconfigjson", ".dockercfg" };
 
+	it->secret = str_of(str_copy_arena(meta_str(secret, "uid"), it->out->arena));
 	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
 		struct str text = json_str(json_path(secret, "data", keys[i], NULL));
 		auto_json_doc doc = NULL;
@@ -129,13 +144,13 @@ static void search_secret(struct search *it, const struct json *secret)
 }
 
 void pull_secret_find(const struct json *pod, const struct sources *sources, struct str image,
-		      struct pull_login *out)
+		      struct pull_logins *out)
 {
 	struct image_name name;
 	struct search it = { .image = &name, .out = out };
 	struct error ignored;
 
-	*out = (struct pull_login){ 0 };
+	*out = (struct pull_logins){ .arena = arena_new() };
 	if (!image_name_parse(image, &name, &ignored))
 		return;
 	for (struct json_iter ref = json_iter(json_path(pod, "spec", "imagePullSecrets", NULL));
@@ -143,9 +158,8 @@ void pull_secret_find(const struct json *pod, const struct sources *sources, str
 		search_secret(&it, sources_secret(sources, json_str(json_get(ref.value, "name"))));
 }
 
-void pull_login_clear(struct pull_login *login)
+void pull_logins_clear(struct pull_logins *logins)
 {
-	free(login->username);
-	free(login->password);
-	*login = (struct pull_login){ 0 };
+	arena_free(logins->arena);
+	*logins = (struct pull_logins){ 0 };
 }

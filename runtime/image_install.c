@@ -244,6 +244,7 @@ static bool enter(struct install *it, struct error *err)
 		memory_zero((it->parcel->layer_count + 1) * sizeof(*chains));
 	struct image_record record = { .names = it->parcel->names,
 				       .manifest_digest = it->parcel->manifest_digest,
+				       .login = it->parcel->login,
 				       .layer_count = it->parcel->layer_count,
 				       .size = it->bytes };
 

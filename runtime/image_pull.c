@@ -131,8 +131,8 @@ static void pull_clear(struct image_pull *it)
 bool images_pull(struct images *images, const struct images_pull_plan *plan, struct error *err)
 {
 	struct image_pull it = { .images = images };
-	struct registry_session_plan ask = { .username = plan->username,
-					     .password = plan->password,
+	struct registry_session_plan ask = { .username = plan->login.username,
+					     .password = plan->login.password,
 					     .registries = plan->registries,
 					     .timeout_ms = plan->timeout_ms };
 	auto_buf name = BUF_INIT;
@@ -143,6 +143,7 @@ bool images_pull(struct images *images, const struct images_pull_plan *plan, str
 	image_name_print(&ask.name, &name);
 	it.names[0] = buf_text(&name);
 	it.parcel.names = it.names;
+	it.parcel.login = &plan->login;
 	done = registry_session_open(&ask, &it.session, err) &&
 	       find_manifest(&it, *ask.name.digest ? ask.name.digest : ask.name.tag, 0, err) &&
 	       fetch_config(&it, err) && fetch_layers(&it, err) &&

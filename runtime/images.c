@@ -130,7 +130,8 @@ bool images_open(const char *root, struct images **out, struct error *err)
 	pthread_mutex_init(&images->lock, NULL);
 	pthread_mutex_init(&images->install, NULL);
 	images->holds = map_new();
-	if (!make_folders(images, err) || !read_index(images, err)) {
+	if (!make_folders(images, err) || !read_index(images, err) ||
+	    !image_access_open(images->root, &images->access_key, err)) {
 		images_close(images);
 		return false;
 	}
@@ -321,6 +322,8 @@ bool image_index_add(struct images *images, const struct image_record *add, stru
 	json_put(images->index, record, "layers", layers);
 	json_put(images->index, record, "size", json_new_int(images->index, (int64_t)add->size));
 	for (size_t i = 0; add->names && add->names[i]; i++) {
+		image_access_note(&images->access_key, images->index, record, add->names[i],
+				  add->login);
 		add_name(images, record, add->names[i]);
 		add_digest(images, record, add->names[i], add->manifest_digest);
 	}
@@ -457,6 +460,37 @@ bool images_find(struct images *images, struct str name, struct image **out, str
 	if (image)
 		*out = image;
 	return image != NULL;
+}
+
+/* "docker.io/library/web:1" -> "docker.io/library/web"; empty for an id. */
+static void repository_of(struct str name, struct buf *out)
+{
+	struct image_name parts;
+	struct error ignored;
+
+	if (!image_name_is_digest(name) && image_name_parse(name, &parts, &ignored))
+		buf_add_print(out, "%s/%s", parts.host, parts.repository);
+}
+
+bool images_allows(struct images *images, struct str name, const struct image_login *logins,
+		   size_t count)
+{
+	static const struct image_login nobody;
+	auto_buf repository = BUF_INIT;
+	const struct json *record;
+	struct error ignored;
+	bool allowed;
+
+	repository_of(name, &repository);
+	pthread_mutex_lock(&images->lock);
+	record = record_find(images, name, &ignored);
+	allowed = record &&
+		  image_access_allows(&images->access_key, record, buf_str(&repository), &nobody);
+	for (size_t i = 0; record && !allowed && i < count; i++)
+		allowed = image_access_allows(&images->access_key, record, buf_str(&repository),
+					      &logins[i]);
+	pthread_mutex_unlock(&images->lock);
+	return allowed;
 }
 
 struct image **images_list(struct images *images)

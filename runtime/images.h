@@ -5,7 +5,8 @@
  *   blobs/sha256/<hex>   image configurations
  *   layers/<hex>/        one unpacked layer by its chain id (OCI image spec, "ChainID")
  *   layers/<hex>.new/    a layer that is being unpacked; removed when the store is opened
- *   images.json          names, digests, ids, layers, sizes
+ *   images.json          names, digests, ids, layers, sizes, who may use them
+ *   access-key           makes the marks of those who may (32 random bytes)
  * Everything is whole on the disk before it gets its name: a power cut leaves an image or none.
  *
  * Knows nothing of Kubernetes.  images_import and images_pull block, for a servant thread; every
@@ -58,11 +59,26 @@ MUST_CHECK bool images_sweep(struct images *images, struct error *err);
 MUST_CHECK bool images_import(struct images *images, const char *path, char ***out_names,
 			      struct error *err);
 
+/* Somebody who logs in to a registry.  All empty: nobody. */
+struct image_login {
+	struct str username, password;
+	struct str
+		secret; /* a mark of where it was found, which may get another password; or none */
+};
+/*
+ * May who has one of these logins use the image of that name without asking its registry?  Whoever
+ * may if it came in an archive, or if its registry gave it without a login of the caller's;
+ * otherwise who shows a login that pulled it under a name of the same repository, or one of the
+ * same secret.  Kept over restarts.  False when there is no such image.
+ */
+bool images_allows(struct images *images, struct str name, const struct image_login *logins,
+		   size_t count);
+
 /* Pull by name from its registry (v2 API; TLS; basic and token authentication; index by
- * platform). */
+ * platform).  Who pulled may use it from now on (images_allows). */
 struct images_pull_plan {
 	struct str name;
-	struct str username, password; /* STR_NONE: anonymous, or what registries says */
+	struct image_login login;      /* nobody: anonymous, or what registries says */
 	const struct json *registries; /* registries.yaml as JSON: mirrors, configs; may be NULL */
 	int timeout_ms;                /* for each request; 0 = 30000 */
 };

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "net/hash.h"
+#include "runtime/image_access.h"
 #include "runtime/images.h"
 
 struct images {
@@ -20,6 +21,7 @@ struct images {
 	struct json_doc *index;  /* {"images": [{id, names, digests, layers, size}]} */
 	struct map *holds;       /* image id -> how many hold it */
 	bool sweep_due;          /* something lost its last name or holder */
+	struct image_access_key access_key;
 };
 
 /* Sweep if something asked for it; leaves it to whoever is installing.  No lock may be held. */
@@ -45,6 +47,7 @@ struct image_parcel {
 	struct buf config;
 	char manifest_digest[HASH_SHA256_HEX]; /* "" when there is no manifest */
 	const char **names;                    /* complete names; NULL-terminated; may be empty */
+	const struct image_login *login;       /* who got it from a registry; NULL: anybody may */
 	struct image_source *layers;
 	size_t layer_count;
 };
@@ -63,7 +66,8 @@ struct image_record {
 	const char *id;
 	const char *const *names;
 	const char *manifest_digest;
-	const char *const *layers; /* hex chain ids */
+	const struct image_login *login; /* as in the parcel */
+	const char *const *layers;       /* hex chain ids */
 	size_t layer_count;
 	uint64_t size;
 };

@@ -17,6 +17,7 @@ table() {
 	client-go    trixie    closure   golang-1.24-go,golang-k8s-client-go-dev       .
 	python       bookworm  closure   python3-kubernetes                            usr/lib/python3/dist-packages
 	node         trixie    closure   nodejs                                        .
+	registry     bookworm  packages  docker-registry                               usr/bin/docker-registry
 	END
 }
 

@@ -100,6 +100,17 @@ static bool is_mirror(const struct json *pod)
 	return meta_annotation(pod, "kubernetes.io/config.mirror").at != NULL;
 }
 
+/* A pod that names none logs in with its account's. */
+static void give_pull_secrets(const struct admit_work *work, struct json *spec,
+			      const struct object *account)
+{
+	const struct json *theirs =
+		account ? json_get(object_json(account), "imagePullSecrets") : NULL;
+
+	if (json_count(theirs) > 0 && json_count(json_get(spec, "imagePullSecrets")) == 0)
+		json_put(work->doc, spec, "imagePullSecrets", json_clone(work->doc, theirs));
+}
+
 static bool admit(const struct admit_work *work, struct error *err)
 {
 	const struct kind *kind = kind_find_name(STR("v1"), STR("ServiceAccount"));
@@ -124,6 +135,7 @@ static bool admit(const struct admit_work *work, struct error *err)
 				 STR_ARG(name), STR_ARG(name));
 	json_put(work->doc, spec, "serviceAccountName", json_new_str(work->doc, name));
 	json_put(work->doc, spec, "serviceAccount", json_new_str(work->doc, name));
+	give_pull_secrets(work, spec, account);
 	if (!wants_token(spec, account))
 		return true;
 	random_suffix(volume + strlen(volume), 5);

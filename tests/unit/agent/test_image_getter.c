@@ -17,9 +17,11 @@ static struct {
 	int allowed; /* pulls that may end */
 	int begun, ended;
 	bool works, here; /* what a pull does; is the image in the store? */
+	bool closed;      /* what is there is for password "p" only */
 	enum error_kind kind;
-	char last[300]; /* "name user password" */
-	int images;     /* that are held; loop thread */
+	const char *good; /* the one password that works; NULL: any */
+	char last[300];   /* "name user password" */
+	int images;       /* that are held; loop thread */
 } store = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static bool fake_pull(struct images *images, const struct images_pull_plan *plan, struct error *err)
@@ -30,11 +32,11 @@ static bool fake_pull(struct images *images, const struct images_pull_plan *plan
 	pthread_mutex_lock(&store.lock);
 	store.begun++;
 	snprintf(store.last, sizeof(store.last), STR_FMT " " STR_FMT " " STR_FMT,
-		 STR_ARG(plan->name), STR_ARG(plan->username), STR_ARG(plan->password));
+		 STR_ARG(plan->name), STR_ARG(plan->login.username), STR_ARG(plan->login.password));
 	while (store.ended >= store.allowed)
 		pthread_cond_wait(&store.changed, &store.lock);
 	store.ended++;
-	works = store.works;
+	works = store.works && (!store.good || str_is(plan->login.password, store.good));
 	store.here = store.here || works;
 	error_set(err, store.kind, "cannot pull");
 	pthread_mutex_unlock(&store.lock);
@@ -58,10 +60,23 @@ static void fake_free(struct images *images, struct image *image)
 	free(image);
 }
 
-#define images_pull fake_pull
-#define images_find fake_find
-#define image_free  fake_free
+static bool fake_allows(struct images *images, struct str name, const struct image_login *logins,
+			size_t count)
+{
+	(void)images;
+	(void)name;
+	for (size_t i = 0; i < count; i++)
+		if (str_is(logins[i].password, "p"))
+			return store.here;
+	return store.here && !store.closed;
+}
+
+#define images_allows fake_allows
+#define images_pull   fake_pull
+#define images_find   fake_find
+#define image_free    fake_free
 #include "agent/image_getter.c"
+#undef images_allows
 #undef images_pull
 #undef images_find
 #undef image_free
@@ -113,16 +128,17 @@ static void close_getter(void)
 	CHECK_INT(store.images, 0);
 }
 
+/* password: NULL, one, or two with a blank between */
 static void start(struct want *want, const char *name, enum image_policy policy,
 		  const char *password)
 {
-	struct image_want_plan plan = { .name = str_of(name), .policy = policy };
+	struct image_login logins[2] = { { STR("u"), STR_NONE, STR_NONE },
+					 { STR("v"), STR_NONE, STR_NONE } };
+	struct image_want_plan plan = { .name = str_of(name), .policy = policy, .logins = logins };
 
 	*want = (struct want){ 0 };
-	if (password) {
-		plan.username = STR("u");
-		plan.password = str_of(password);
-	}
+	for (struct str rest = str_of(password ? password : ""); rest.len > 0;)
+		logins[plan.login_count++].password = str_cut(&rest, ' ');
 	want->handle = image_want_start(getter, &plan, on_done, want);
 	CHECK(!want->done);
 }
@@ -256,6 +272,59 @@ static void logins_are_not_shared(void)
 	close_getter();
 }
 
+static void every_login_is_tried(void)
+{
+	struct want want;
+
+	open_getter(true, false);
+	store.kind = ERROR_UNAUTHORIZED;
+	store.good = "right";
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, "wrong right");
+	let_go(2);
+	fixture_until(loop, &want.done);
+	CHECK(want.has_image);
+	CHECK_STR(store.last, "docker.io/library/web:latest v right");
+	store.kind = ERROR_UNAVAILABLE; /* no login helps against that */
+	start(&want, "web", IMAGE_ALWAYS, "wrong other");
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK_INT(store.begun, 3);
+	close_getter();
+}
+
+/* What another one's login brought here is asked for at its registry first. */
+static void what_is_here_for_others_is_asked_for(void)
+{
+	struct want want;
+
+	open_getter(false, true);
+	store.closed = true;
+	store.kind = ERROR_UNAUTHORIZED;
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, "q");
+	CHECK(image_want_is_pulling(want.handle));
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK_INT(want.kind, ERROR_UNAUTHORIZED);
+	start(&want, "web", IMAGE_NEVER, "q");
+	fixture_until(loop, &want.done);
+	CHECK_INT(want.kind, ERROR_NOT_FOUND);
+	start(&want, "sha256:0123456789012345678901234567890123456789012345678901234567890123",
+	      IMAGE_IF_NOT_PRESENT, NULL);
+	fixture_until(loop, &want.done);
+	CHECK_INT(want.kind, ERROR_UNAUTHORIZED);
+	store.kind = ERROR_UNAVAILABLE; /* no excuse for who might not */
+	start(&want, "web", IMAGE_ALWAYS, "q");
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK_INT(want.kind, ERROR_UNAVAILABLE);
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, "q p");
+	CHECK(!image_want_is_pulling(want.handle));
+	fixture_until(loop, &want.done);
+	CHECK(want.has_image);
+	CHECK_INT(store.begun, 2);
+	close_getter();
+}
+
 static void a_callback_may_cancel_its_neighbours(void)
 {
 	struct want wants[3];
@@ -294,6 +363,8 @@ static const struct test tests[] = {
 	{ "a failure is told", a_failure_is_told },
 	{ "one pull serves all", one_pull_serves_all },
 	{ "logins are not shared", logins_are_not_shared },
+	{ "every login is tried", every_login_is_tried },
+	{ "what is here for others is asked for", what_is_here_for_others_is_asked_for },
 	{ "a callback may cancel its neighbours", a_callback_may_cancel_its_neighbours },
 	{ "cancelled at any time", cancelled_at_any_time },
 };
