@@ -49,6 +49,8 @@
 #define LIMIT_LAYER_ENTRIES 1000000
 /* Evictions that a budget has paid for and its controller has not counted yet; as the real one. */
 #define LIMIT_DISRUPTED_PODS 2000
+/* One file of a time zone: the largest of the IANA database has 4 KiB. */
+#define LIMIT_ZONE_FILE (256u * 1024)
 /* One configuration or token file. */
 #define LIMIT_CONFIG_FILE (1024u * 1024)
 
