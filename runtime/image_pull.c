@@ -1,12 +1,13 @@
 /*
  * image_pull.c - an image from its registry: manifest, configuration, then each layer that is not
- * here into a nameless file, from which image_install unpacks it.
+ * here into a file (image_partial.h), from which image_install unpacks it.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/file.h"
 #include "runtime/image_name.h"
+#include "runtime/image_partial.h"
 #include "runtime/images_inside.h"
 #include "runtime/registry_session.h"
 
@@ -19,6 +20,7 @@ struct image_pull {
 	struct registry_session *session;
 	struct image_manifest manifest;
 	struct image_parcel parcel;
+	struct image_partial *partials; /* one a layer */
 	const char *names[2];
 };
 
@@ -80,22 +82,44 @@ static bool fetch_config(struct image_pull *it, struct error *err)
 	return registry_session_blob(it->session, &blob, err);
 }
 
+/* Wrong bytes are fetched again, from the next place that has them: what was kept of them, or what
+ * a mirror gives, may be damaged.  Each place has its turn once. */
+static bool fetch_whole(struct image_pull *it, struct image_partial *partial,
+			const struct image_blob *layer, struct error *err)
+{
+	char digest[80];
+	size_t tries = 1 + registry_session_places(it->session);
+
+	for (;;) {
+		struct registry_blob blob = { .digest = digest_text(layer->digest, digest),
+					      .size_max = layer->size,
+					      .have = partial->have,
+					      .begun = partial->hash,
+					      .take = take_file,
+					      .of = &partial->fd };
+
+		if (registry_session_blob(it->session, &blob, err))
+			return true;
+		if (err->kind != ERROR_BROKEN || tries-- == 0)
+			return false;
+		if (!image_partial_restart(partial, err))
+			return false;
+	}
+}
+
 static bool fetch_layer(struct image_pull *it, size_t index, struct error *err)
 {
 	const struct image_blob *layer = &it->manifest.layers[index];
 	struct image_source *source = &it->parcel.layers[index];
-	char digest[80];
-	struct registry_blob blob = { .digest = digest_text(layer->digest, digest),
-				      .size_max = layer->size,
-				      .take = take_file,
-				      .of = &source->fd };
+	struct image_partial *partial = &it->partials[index];
 
 	if (layer->size > LAYER_WIRE_MAX)
-		return error_set(err, ERROR_TOO_LARGE, "layer %s has %" PRIu64 " bytes", digest,
-				 layer->size);
-	if (!images_nameless_file(it->images, &source->fd, err) ||
-	    !registry_session_blob(it->session, &blob, err))
+		return error_set(err, ERROR_TOO_LARGE, "layer sha256:%s has %" PRIu64 " bytes",
+				 layer->digest, layer->size);
+	if (!image_partial_open(it->images->root_fd, layer->digest, layer->size, partial, err) ||
+	    !fetch_whole(it, partial, layer, err))
 		return false;
+	source->fd = partial->fd;
 	source->len = layer->size;
 	memcpy(source->digest, layer->digest, HASH_SHA256_HEX);
 	return true;
@@ -108,8 +132,9 @@ static bool fetch_layers(struct image_pull *it, struct error *err)
 	it->parcel.layer_count = it->manifest.layer_count;
 	it->parcel.layers =
 		memory_zero((it->manifest.layer_count + 1) * sizeof(*it->parcel.layers));
+	it->partials = memory_zero((it->manifest.layer_count + 1) * sizeof(*it->partials));
 	for (size_t i = 0; i < it->manifest.layer_count; i++)
-		it->parcel.layers[i].fd = -1;
+		it->parcel.layers[i].fd = it->partials[i].fd = -1;
 	image_install_present(it->images, &it->parcel, present);
 	for (size_t i = 0; i < it->manifest.layer_count; i++)
 		if (!present[i] && !fetch_layer(it, i, err))
@@ -117,11 +142,19 @@ static bool fetch_layers(struct image_pull *it, struct error *err)
 	return true;
 }
 
-static void pull_clear(struct image_pull *it)
+/* Which failures more time, or another login, may mend: what has come is kept for that. */
+static bool may_go_on(const struct error *err)
+{
+	return err->kind == ERROR_UNAVAILABLE || err->kind == ERROR_TIMEOUT ||
+	       err->kind == ERROR_TOO_MANY || err->kind == ERROR_UNAUTHORIZED;
+}
+
+/* why: NULL when all is done. */
+static void pull_clear(struct image_pull *it, const struct error *why)
 {
 	for (size_t i = 0; i < it->parcel.layer_count; i++)
-		if (it->parcel.layers[i].fd >= 0)
-			close(it->parcel.layers[i].fd);
+		image_partial_close(it->images->root_fd, &it->partials[i], !why || !may_go_on(why));
+	free(it->partials);
 	free(it->parcel.layers);
 	buf_clear(&it->parcel.config);
 	image_manifest_clear(&it->manifest);
@@ -148,6 +181,6 @@ bool images_pull(struct images *images, const struct images_pull_plan *plan, str
 	       find_manifest(&it, *ask.name.digest ? ask.name.digest : ask.name.tag, 0, err) &&
 	       fetch_config(&it, err) && fetch_layers(&it, err) &&
 	       image_install(images, &it.parcel, err);
-	pull_clear(&it);
+	pull_clear(&it, done ? NULL : err);
 	return done;
 }

@@ -18,6 +18,7 @@
 
 #include "base/file.h"
 #include "runtime/image_name.h"
+#include "runtime/image_partial.h"
 #include "runtime/images_inside.h"
 
 #define INDEX_BYTES_MAX (32u * 1024 * 1024)
@@ -589,6 +590,7 @@ bool images_sweep(struct images *images, struct error *err)
 	pthread_mutex_lock(&images->install);
 	done = sweep(images, err);
 	pthread_mutex_unlock(&images->install);
+	image_partial_sweep(images->root_fd, false);
 	return done;
 }
 

@@ -118,6 +118,11 @@ bool registry_session_open(const struct registry_session_plan *plan, struct regi
 	return true;
 }
 
+size_t registry_session_places(const struct registry_session *session)
+{
+	return session->endpoints.count;
+}
+
 void registry_manifest_clear(struct registry_manifest *manifest)
 {
 	buf_clear(&manifest->body);
@@ -682,23 +687,27 @@ static bool visit_blob(void *of, size_t index, struct error *err)
 bool registry_session_blob(struct registry_session *session, const struct registry_blob *blob,
 			   struct error *err)
 {
-	AUTO(hash_free) struct hash *hash = hash_new();
+	AUTO(hash_free) struct hash *own = blob->begun ? NULL : hash_new();
 	unsigned char sum[HASH_SHA256];
 	auto_buf have = BUF_INIT;
-	struct blob_job job = { .session = session, .blob = blob, .hash = hash };
+	struct blob_job job = { .session = session,
+				.blob = blob,
+				.hash = own ? own : blob->begun,
+				.given = blob->have };
 
-	assert(blob->take);
+	assert(blob->take && (blob->begun || blob->have == 0));
 	if (!image_name_is_digest(str_of(blob->digest)))
 		return error_set(err, ERROR_INVALID, "pull %s: a digest is not allowed",
 				 session->name);
 	job.sink = (struct registry_sink){ on_start, on_piece, &job };
 	if (!everywhere(session, visit_blob, &job, &job.over, err))
 		return false;
-	hash_end(hash, sum);
+	hash_end(job.hash, sum);
 	buf_add_text(&have, "sha256:");
 	buf_add_hex(&have, str_from(sum, sizeof(sum)));
-	if (strcmp(buf_text(&have), blob->digest) != 0)
-		return error_set(err, ERROR_BROKEN, "pull %s: the bytes of %s have not that digest",
-				 session->name, blob->digest);
-	return true;
+	if (strcmp(buf_text(&have), blob->digest) == 0)
+		return true;
+	session->first = (session->first + 1) % session->endpoints.count;
+	return error_set(err, ERROR_BROKEN, "pull %s: the bytes of %s have not that digest",
+			 session->name, blob->digest);
 }

@@ -16,6 +16,7 @@
 #define RUNTIME_REGISTRY_SESSION_H
 
 #include "base/json.h"
+#include "net/hash.h"
 #include "runtime/image_name.h"
 
 struct registry_session_plan {
@@ -36,11 +37,14 @@ void registry_session_close(struct registry_session *session); /* NULL is fine *
 DEFINE_AUTO(struct registry_session *, registry_session_close)
 #define auto_registry_session AUTO(registry_session_close) struct registry_session *
 
+/* How many places may have the image. */
+size_t registry_session_places(const struct registry_session *session);
+
 struct registry_manifest {
 	struct buf body;
-	char type[128]; /* Content-Type without parameters; "" when there was none */
-	char digest
-		[72]; /* "sha256:<hex>" of the body: what was asked for, or what a tag means now */
+	char type[128];  /* Content-Type without parameters; "" when there was none */
+	char digest[72]; /* "sha256:<hex>" of the body: what was asked for, or what a tag means now
+			  */
 };
 void registry_manifest_clear(struct registry_manifest *manifest);
 #define auto_registry_manifest                                                                     \
@@ -62,6 +66,10 @@ MUST_CHECK bool registry_session_manifest(struct registry_session *session, cons
 struct registry_blob {
 	const char *digest; /* "sha256:<hex>" */
 	uint64_t size_max;  /* more bytes than these: TOO_LARGE */
+	/* What the caller has of it from an earlier session: so many bytes, and their running
+	 * digest, which is borrowed and ended here.  0 and NULL: nothing. */
+	uint64_t have;
+	struct hash *begun;
 	/* Bytes in order, each once; the network waits while it works.  False stops, with an
 	 * error. */
 	bool (*take)(void *of, struct str bytes, struct error *err);
@@ -70,7 +78,8 @@ struct registry_blob {
 /*
  * A cut or silent connection is resumed where it ended, at most 3 times in a row without a mebibyte
  * of progress.  True only when all bytes have been given and have the digest; after a failure
- * `take` may have seen some.  Errors as above.
+ * `take` may have seen some.  Errors as above; bytes with another digest are BROKEN, and the next
+ * call begins at the next place, if there is one.
  */
 MUST_CHECK bool registry_session_blob(struct registry_session *session,
 				      const struct registry_blob *blob, struct error *err);
