@@ -17,12 +17,13 @@
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
 	control_replicaset, control_deployment, control_endpointslice, control_schedule,
 	control_node_range, control_node_health, control_node_evict, control_pod_collect,
-	control_manifest;
+	control_manifest, control_replicationcontroller;
 
 static const struct control_row *const rows[] = {
 	&control_namespace,   &control_serviceaccount, &control_gc,          &control_replicaset,
 	&control_deployment,  &control_endpointslice,  &control_schedule,    &control_node_range,
 	&control_node_health, &control_node_evict,     &control_pod_collect, &control_manifest,
+	&control_replicationcontroller,
 };
 
 static const struct {

@@ -37,6 +37,11 @@ bool family_claim_holds(const struct family_claim *claim, const struct object *m
 	       matches(claim, member);
 }
 
+static bool is_left_alone(const struct family_claim *claim, const struct member *member)
+{
+	return claim->active_only && !member_is_active(member);
+}
+
 /* --- letting go --- */
 
 /* It went meanwhile, is another one now or has no such owner: then there is nothing to do. */
@@ -76,7 +81,7 @@ static size_t let_strangers_go(struct batch *batch, const struct family_claim *c
 	size_t count = 0;
 
 	for (size_t i = 0; (member = family_next(family, object_uid(claim->owner), &i));) {
-		if (matches(claim, member->object))
+		if (is_left_alone(claim, member) || matches(claim, member->object))
 			continue;
 		if (!batch->control->stopping)
 			let_go(batch, claim, member->object);
@@ -154,7 +159,8 @@ static struct adoption *find_orphans(struct batch *batch, const struct family_cl
 	const struct member *member;
 
 	for (size_t i = 0; (member = family_next_orphan(family, namespace, &i));) {
-		if (object_is_deleting(member->object) || !matches(claim, member->object))
+		if (object_is_deleting(member->object) || is_left_alone(claim, member) ||
+		    !matches(claim, member->object))
 			continue;
 		if (!adoption)
 			adoption = memory_new(struct adoption);

@@ -20,6 +20,7 @@ struct family_claim {
 	/* NULL, or what a member has to meet besides (StatefulSet: its name). */
 	bool (*fits)(const struct object *owner, const struct object *member);
 	const char *finalizer; /* NULL, or what an adopted member gets too (Job) */
+	bool active_only;      /* pods that are finished or being deleted stay as they are */
 };
 
 /*

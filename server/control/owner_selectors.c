@@ -3,6 +3,8 @@
  */
 #include "server/control/owner_selectors.h"
 
+#include <string.h>
+
 #include "base/map.h"
 
 struct owner_selectors {
@@ -109,4 +111,61 @@ bool owner_selectors_next(const struct owner_selectors *selectors, const struct 
 		if (selector_match(selector, object))
 			return true;
 	return false;
+}
+
+/* --- waking --- */
+
+static void wake(struct queue *queue, const struct object *member, struct str owner)
+{
+	auto_buf key = BUF_INIT;
+
+	buf_add_print(&key, STR_FMT "/" STR_FMT, STR_ARG(object_namespace(member)), STR_ARG(owner));
+	queue_add(queue, buf_str(&key));
+}
+
+static void wake_controller(struct queue *queue, const char *owner_kind,
+			    const struct object *member)
+{
+	const struct json *owner = meta_controller(object_json(member));
+
+	if (str_is(json_str(json_get(owner, "kind")), owner_kind))
+		wake(queue, member, json_str(json_get(owner, "name")));
+}
+
+/* Without a look inside `before`: a uid is nowhere by chance. */
+static bool had_the_same(const struct object *before, struct str uid)
+{
+	struct str bytes = object_bytes(before);
+
+	return uid.len > 0 && memmem(bytes.at, bytes.len, uid.at, uid.len) != NULL;
+}
+
+static bool has_same_labels(const struct object *before, const struct object *after)
+{
+	return json_equal(json_get(meta_of(object_json(before)), "labels"),
+			  json_get(meta_of(object_json(after)), "labels"));
+}
+
+void owner_selectors_wake(const struct owner_selectors *selectors, struct queue *queue,
+			  const char *owner_kind, const struct object *before,
+			  const struct object *after)
+{
+	struct str uid, name;
+
+	if (!after) {
+		wake_controller(queue, owner_kind, before);
+		return;
+	}
+	uid = json_str(json_get(meta_controller(object_json(after)), "uid"));
+	if (uid.len > 0)
+		wake_controller(queue, owner_kind, after);
+	if (before && had_the_same(before, uid))
+		return;
+	if (before)
+		wake_controller(queue, owner_kind, before);
+	if (uid.len > 0 || object_is_deleting(after) ||
+	    (before && !meta_controller(object_json(before)) && has_same_labels(before, after)))
+		return;
+	for (size_t i = 0; owner_selectors_next(selectors, after, &i, &name);)
+		wake(queue, after, name);
 }

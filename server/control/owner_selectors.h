@@ -8,6 +8,7 @@
 #define SERVER_CONTROL_OWNER_SELECTORS_H
 
 #include "api/selector.h"
+#include "client/queue.h"
 
 struct owner_selectors;
 struct owner_selectors *owner_selectors_new(void);
@@ -24,5 +25,14 @@ const struct selector *owner_selectors_find(const struct owner_selectors *select
  * for (size_t i = 0; owner_selectors_next(selectors, object, &i, &name);) */
 bool owner_selectors_next(const struct owner_selectors *selectors, const struct object *object,
 			  size_t *at, struct str *out_name);
+
+/*
+ * A change of a member: put into the queue ("namespace/name") whom it concerns: its controller if
+ * that is of this kind, the one it had before, and, when nobody controls it and that or its labels
+ * are new, all whose selector matches.
+ */
+void owner_selectors_wake(const struct owner_selectors *selectors, struct queue *queue,
+			  const char *owner_kind, const struct object *before,
+			  const struct object *after);
 
 #endif
