@@ -102,7 +102,7 @@ bool cgroup_file_field(const char *folder, const char *file, const char *name, u
 /* One by one: an unknown one spoils the whole write. */
 void cgroup_hand_down(const char *folder)
 {
-	static const char *const wanted[] = { "+memory", "+cpu", "+pids" };
+	static const char *const wanted[] = { "+memory", "+cpu", "+pids", "+hugetlb" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++)
 		(void)!cgroup_file_write(folder, "cgroup.subtree_control", wanted[i]);
@@ -237,6 +237,49 @@ static uint64_t weight_of_shares(uint64_t shares)
 	return 1 + (shares - 2) * 9999 / 262142;
 }
 
+/* "2MB": how the files of the controller are called. */
+static void print_page_size(uint64_t bytes, char out[16])
+{
+	if (bytes >= UINT64_C(1) << 30)
+		snprintf(out, 16, "%" PRIu64 "GB", bytes >> 30);
+	else if (bytes >= UINT64_C(1) << 20)
+		snprintf(out, 16, "%" PRIu64 "MB", bytes >> 20);
+	else
+		snprintf(out, 16, "%" PRIu64 "KB", bytes >> 10);
+}
+
+/* Every size that the machine has: what a plan does not name, it may not use. */
+static void limit_hugepages(const char *folder, const char *file, const struct resources_plan *plan,
+			    struct buf *warnings)
+{
+	DIR *dir = plan->hugepages_limited ? opendir("/sys/kernel/mm/hugepages") : NULL;
+	struct dirent *entry;
+	uint64_t kib;
+
+	while (dir && (entry = readdir(dir))) {
+		char size[16], name[64];
+		uint64_t bytes = 0;
+
+		if (sscanf(entry->d_name, "hugepages-%" SCNu64 "kB", &kib) != 1)
+			continue;
+		for (size_t i = 0; i < HUGEPAGE_SIZES_MAX; i++)
+			if (plan->hugepages[i].size_bytes == kib << 10)
+				bytes = plan->hugepages[i].bytes;
+		print_page_size(kib << 10, size);
+		snprintf(name, sizeof(name), "hugetlb.%s.%s", size, file);
+		/* A machine without the controller cannot count; said where pages are used. */
+		if (folder || bytes > 0)
+			set(folder, name, warnings, "%" PRIu64, bytes);
+		/* What is reserved counts too, where the kernel can say so. */
+		snprintf(name, sizeof(name), "hugetlb.%s.rsvd.%s", size, file);
+		snprintf(size, sizeof(size), "%" PRIu64, bytes);
+		if (folder)
+			(void)!cgroup_file_write(folder, name, size);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static void limit_unified(const char *folder, const struct resources_plan *plan,
 			  struct buf *warnings)
 {
@@ -249,6 +292,7 @@ static void limit_unified(const char *folder, const struct resources_plan *plan,
 		    period);
 	if (plan->pids > 0)
 		set(folder, "pids.max", warnings, "%" PRIu64, plan->pids);
+	limit_hugepages(folder, "max", plan, warnings);
 	if (plan->memory_bytes == 0)
 		return;
 	set(folder, "memory.max", warnings, "%" PRIu64, plan->memory_bytes);
@@ -273,6 +317,7 @@ static void limit_parts(char *const *folders, const struct resources_plan *plan,
 	}
 	if (plan->pids > 0)
 		set(folders[CGROUP_PIDS], "pids.max", warnings, "%" PRIu64, plan->pids);
+	limit_hugepages(folders[CGROUP_HUGETLB], "limit_in_bytes", plan, warnings);
 	if (plan->memory_bytes == 0)
 		return;
 	set(folders[CGROUP_MEMORY], "memory.limit_in_bytes", warnings, "%" PRIu64,
@@ -293,19 +338,23 @@ void cgroup_limit(const struct cgroup *cgroup, const struct resources_plan *plan
 		limit_parts(cgroup->folders, plan, warnings);
 }
 
-void cgroup_limit_devices(const struct cgroup *cgroup, struct buf *warnings)
+void cgroup_limit_devices(const struct cgroup *cgroup, const struct container_device *devices,
+			  size_t count, struct buf *warnings)
 {
 	const char *unified = cgroup->folders[CGROUP_UNIFIED];
 	const char *folder = cgroup->folders[CGROUP_DEVICES];
 
 	if (unified) {
-		if (!cgroup_devices_attach(unified))
+		if (!cgroup_devices_attach(unified, devices, count))
 			buf_add_print(warnings, "cannot limit devices: %s\n", strerror(errno));
 		return;
 	}
 	set(folder, "devices.deny", warnings, "a");
 	for (size_t i = 0; folder && cgroup_devices_lines[i]; i++)
 		set(folder, "devices.allow", warnings, "%s", cgroup_devices_lines[i]);
+	for (size_t i = 0; folder && i < count; i++)
+		set(folder, "devices.allow", warnings, "%c %u:%u rwm", devices[i].block ? 'b' : 'c',
+		    devices[i].major, devices[i].minor);
 }
 
 /* --- entering --- */

@@ -27,6 +27,7 @@ enum cgroup_part {
 	CGROUP_PIDS,
 	CGROUP_FREEZER,
 	CGROUP_DEVICES,
+	CGROUP_HUGETLB,
 	CGROUP_PARTS
 };
 
@@ -55,8 +56,9 @@ MUST_CHECK bool cgroup_parse(const struct json *value, struct cgroup **out, stru
 void cgroup_limit(const struct cgroup *cgroup, const struct resources_plan *plan,
 		  struct buf *warnings);
 /* Only the devices every container has (null, zero, full, random, urandom, tty, console, ptmx,
- * pts); making device nodes stays allowed, using them does not. */
-void cgroup_limit_devices(const struct cgroup *cgroup, struct buf *warnings);
+ * pts) and these; making device nodes stays allowed, using them does not. */
+void cgroup_limit_devices(const struct cgroup *cgroup, const struct container_device *devices,
+			  size_t count, struct buf *warnings);
 
 /* Open the files that move a process in by writing its id ("0" = itself); fds has CGROUP_PARTS
  * places, -1 where there is nothing to write. */

@@ -19,9 +19,9 @@
 #define LEAF           "/agent"
 
 const char *const cgroup_part_names[CGROUP_PARTS] = {
-	[CGROUP_UNIFIED] = "",        [CGROUP_MEMORY] = "memory", [CGROUP_CPU] = "cpu",
-	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_PIDS] = "pids",     [CGROUP_FREEZER] = "freezer",
-	[CGROUP_DEVICES] = "devices",
+	[CGROUP_UNIFIED] = "",        [CGROUP_MEMORY] = "memory",   [CGROUP_CPU] = "cpu",
+	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_PIDS] = "pids",       [CGROUP_FREEZER] = "freezer",
+	[CGROUP_DEVICES] = "devices", [CGROUP_HUGETLB] = "hugetlb",
 };
 
 struct hierarchy {

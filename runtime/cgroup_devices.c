@@ -47,10 +47,25 @@ const char *const cgroup_devices_lines[] = {
 #define ANSWER(number)               INSN(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, number)
 #define LEAVE                        INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-#define INSNS_MAX 96
+#define MORE_MAX  64
+#define INSNS_MAX ((sizeof(rules) / sizeof(rules[0]) + MORE_MAX) * 5 + 16)
 
-/* r2 = type, r3 = access, r4 = major, r5 = minor.  Each rule skips to the next unless all fits. */
-static size_t write_program(struct bpf_insn *at)
+/* r2 = type, r3 = access, r4 = major, r5 = minor.  Skips to the next rule unless all fits. */
+static struct bpf_insn *write_rule(struct bpf_insn *at, const struct rule *rule)
+{
+	int rest = rule->minor >= 0 ? 4 : 3;
+
+	*at++ = JUMP_UNLESS(BPF_REG_2, rule->type, rest);
+	*at++ = JUMP_UNLESS(BPF_REG_4, rule->major, rest - 1);
+	if (rule->minor >= 0)
+		*at++ = JUMP_UNLESS(BPF_REG_5, rule->minor, 2);
+	*at++ = ANSWER(1);
+	*at++ = LEAVE;
+	return at;
+}
+
+static size_t write_program(struct bpf_insn *at, const struct container_device *devices,
+			    size_t count)
 {
 	struct bpf_insn *first = at;
 
@@ -63,22 +78,18 @@ static size_t write_program(struct bpf_insn *at)
 	*at++ = JUMP_UNLESS(BPF_REG_3, BPF_DEVCG_ACC_MKNOD, 2);
 	*at++ = ANSWER(1);
 	*at++ = LEAVE;
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		int rest = rules[i].minor >= 0 ? 4 : 3;
-
-		*at++ = JUMP_UNLESS(BPF_REG_2, rules[i].type, rest);
-		*at++ = JUMP_UNLESS(BPF_REG_4, rules[i].major, rest - 1);
-		if (rules[i].minor >= 0)
-			*at++ = JUMP_UNLESS(BPF_REG_5, rules[i].minor, 2);
-		*at++ = ANSWER(1);
-		*at++ = LEAVE;
-	}
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		at = write_rule(at, &rules[i]);
+	for (size_t i = 0; i < count && i < MORE_MAX; i++)
+		at = write_rule(at, &(struct rule){ devices[i].block ? BPF_DEVCG_DEV_BLOCK
+								     : BPF_DEVCG_DEV_CHAR,
+						    (int)devices[i].major, (int)devices[i].minor });
 	*at++ = ANSWER(0);
 	*at++ = LEAVE;
 	return (size_t)(at - first);
 }
 
-bool cgroup_devices_attach(const char *folder)
+bool cgroup_devices_attach(const char *folder, const struct container_device *devices, size_t count)
 {
 	struct bpf_insn program[INSNS_MAX];
 	static const char license[] = "MIT";
@@ -91,7 +102,7 @@ bool cgroup_devices_attach(const char *folder)
 		return false;
 	memset(&load, 0, sizeof(load));
 	load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-	load.insn_cnt = (__u32)write_program(program);
+	load.insn_cnt = (__u32)write_program(program, devices, count);
 	load.insns = (__u64)(uintptr_t)program;
 	load.license = (__u64)(uintptr_t)license;
 	loaded = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));

@@ -22,7 +22,8 @@ bool cgroup_file_field(const char *folder, const char *file, const char *name, u
 void cgroup_hand_down(const char *folder);
 
 /* cgroup_devices.c, version 2: load and attach a program; errno tells why not. */
-bool cgroup_devices_attach(const char *folder);
+bool cgroup_devices_attach(const char *folder, const struct container_device *devices,
+			   size_t count);
 /* The rules as lines for version 1's devices.allow, ends with NULL. */
 extern const char *const cgroup_devices_lines[];
 

@@ -12,12 +12,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define HUGEPAGE_SIZES_MAX 4
+
 /* Limits; 0 = none. */
 struct resources_plan {
 	uint64_t cpu_shares; /* cgroup v1 words; translated for v2 */
 	int64_t cpu_quota_us, cpu_period_us;
 	uint64_t memory_bytes; /* memory and swap together */
 	uint64_t pids;
+	/* Bytes of huge pages by their size, for those whose size_bytes is not 0. */
+	struct hugepage_limit {
+		uint64_t size_bytes, bytes;
+	} hugepages[HUGEPAGE_SIZES_MAX];
+	bool hugepages_limited; /* sizes that are not listed: none of them may be used */
+};
+
+#define CONTAINER_DEVICE_PATH_MAX 256
+
+/* A device node made in the container's /dev, and the right to use it. */
+struct container_device {
+	const char *path; /* below /dev/; folders are made   */
+	const char *link; /* a further name for it below /dev/, or NULL */
+	bool block;       /* else a character device          */
+	unsigned major, minor;
+	unsigned mode; /* permission bits; it is owned by the container's user and group */
 };
 
 struct container_mount {
@@ -28,6 +46,7 @@ struct container_mount {
 	const char *sub_path; /* below source, resolved safely, made when missing; or NULL */
 	bool read_only;       /* with everything mounted below it */
 	int propagation;      /* 0 private, 1 host-to-container, 2 both                */
+	bool own_ids;         /* in a pod with users of its own: the files' ids are not mapped */
 };
 
 struct container_plan {
@@ -40,6 +59,7 @@ struct container_plan {
 	int64_t uid, gid;          /* -1 = from `user`; else they win              */
 	const uint32_t *groups;    /* supplementary, beside those of /etc/group    */
 	size_t group_count;
+	bool strict_groups; /* only those: what /etc/group says of the user does not count */
 	const struct container_mount *mounts; /* mounted by depth of their targets        */
 	size_t mount_count;
 	const struct resources_plan *resources;
@@ -48,6 +68,14 @@ struct container_plan {
 	bool privileged, read_only_root, no_new_privs, run_as_non_root;
 	bool stdin_open, stdin_once, tty;
 	bool seccomp_unconfined;
+	/* The text of rules of its own (seccomp_profile.h), or NULL: the default ones.  Read by
+	 * sandbox_run only; the monitor gets the program made of it. */
+	const char *seccomp_profile;
+	unsigned seccomp_flags; /* private: of that program */
+	bool proc_unmasked;     /* nothing of /proc and /sys is hidden or read-only */
+	const char *apparmor;   /* name of a loaded profile; NULL or "" = as it comes */
+	const struct container_device *devices;
+	size_t device_count;
 	int oom_score_adj;
 	const char *log_path;         /* CRI log file; folder exists; "" = no log     */
 	uint64_t log_size_max;        /* rotate at; 0 = 10 MiB                        */

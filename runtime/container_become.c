@@ -13,6 +13,8 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
+#include <linux/magic.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +25,16 @@
 #include <unistd.h>
 
 #include "runtime/capability.h"
+#include "runtime/mountfd.h"
 #include "runtime/pathfd.h"
 #include "runtime/seccomp.h"
+#include "runtime/user_namespace.h"
 
 #include "base/memory.h"
 
 #define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define REPORT_FD    3
+#define USERS_FD     4 /* only in a pod with users of its own; no way into any folder */
 
 static const char *cwd_of(const struct launch *launch)
 {
@@ -60,8 +65,9 @@ static bool place_descriptors(struct launch *launch, struct error *err)
 {
 	int from[3];
 	int report = fcntl(launch->report, F_DUPFD_CLOEXEC, 10);
+	int users = launch->own_users ? fcntl(launch->users, F_DUPFD_CLOEXEC, 10) : -1;
 
-	if (report < 0)
+	if (report < 0 || (launch->own_users && users < 0))
 		return error_os(err, "keep the report");
 	launch->report = report;
 	for (int i = 0; i < 3; i++) {
@@ -76,7 +82,9 @@ static bool place_descriptors(struct launch *launch, struct error *err)
 	if (dup3(report, REPORT_FD, O_CLOEXEC) < 0)
 		return error_os(err, "place the report");
 	launch->report = REPORT_FD;
-	if (syscall(SYS_close_range, REPORT_FD + 1, UINT_MAX, 0) != 0)
+	if (launch->own_users && dup3(users, USERS_FD, O_CLOEXEC) < 0)
+		return error_os(err, "place the pod's users");
+	if (syscall(SYS_close_range, launch->own_users ? USERS_FD + 1 : USERS_FD, UINT_MAX, 0) != 0)
 		return error_os(err, "close descriptors");
 	return !launch->tty || ioctl(0, TIOCSCTTY, 0) == 0 || error_os(err, "take the terminal");
 }
@@ -88,7 +96,7 @@ static void own_stdio(const struct launch *launch)
 
 	for (int i = 0; i < 3; i++)
 		if (launch->tty || (fstat(i, &facts) == 0 && S_ISFIFO(facts.st_mode)))
-			(void)!fchown(i, launch->user->uid, (gid_t)-1);
+			(void)!fchown(i, launch->user_base + launch->user->uid, (gid_t)-1);
 }
 
 /* A folder that cannot be named from our root lies outside of it. */
@@ -103,6 +111,30 @@ static bool enter_cwd(const struct launch *launch, struct error *err)
 		return error_set(err, ERROR_INVALID,
 				 "working folder %s lies outside of the container", cwd);
 	return true;
+}
+
+/* Every id must be one of the pod's. */
+static bool check_ids(const struct user_found *user, struct error *err)
+{
+	bool fine = user->uid < USER_NAMESPACE_IDS && user->gid < USER_NAMESPACE_IDS;
+
+	for (size_t i = 0; i < user->group_count; i++)
+		fine = fine && user->groups[i] < USER_NAMESPACE_IDS;
+	return fine || error_set(err, ERROR_INVALID,
+				 "with hostUsers: false users and groups have ids up to %u",
+				 USER_NAMESPACE_IDS - 1);
+}
+
+/* The mounts become the pod's users' too; what is hidden there cannot be uncovered. */
+static bool enter_users(const struct launch *launch, struct error *err)
+{
+	if (!launch->own_users)
+		return true;
+	if (!check_ids(launch->user, err) || !user_namespace_enter(USERS_FD, err))
+		return false;
+	close(USERS_FD);
+	return launch->is_exec || unshare(CLONE_NEWNS | CLONE_NEWCGROUP) == 0 ||
+	       error_os(err, "make namespaces of the pod's users");
 }
 
 static bool change_user(const struct user_found *user, struct error *err)
@@ -120,12 +152,43 @@ static bool change_user(const struct user_found *user, struct error *err)
 	return true;
 }
 
+/* From the next exec on.  /proc may be the container's work: only the real one is written to. */
+static bool confine(const char *profile, struct error *err)
+{
+	auto_fd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd fd = -1;
+	char text[256];
+	int len;
+
+	if (!profile || *profile == '\0')
+		return true;
+	if (root < 0)
+		return error_os(err, "open the root");
+	if (!pathfd_open(root, "proc/thread-self/attr/apparmor/exec", PATHFD_IN_ROOT, O_WRONLY, &fd,
+			 err) &&
+	    !pathfd_open(root, "proc/thread-self/attr/exec", PATHFD_IN_ROOT, O_WRONLY, &fd, err))
+		return error_context(err, "apply apparmor profile %s", profile);
+	if (!mountfd_is_kind(fd, PROC_SUPER_MAGIC))
+		return error_set(err, ERROR_INVALID, "/proc is not what it should be");
+	len = snprintf(text, sizeof(text), "exec %s", profile);
+	if (len >= (int)sizeof(text) || write(fd, text, (size_t)len) != len)
+		return error_os(err, "apply apparmor profile %s", profile);
+	return true;
+}
+
+static bool enforce(const struct launch *launch, struct error *err)
+{
+	return seccomp_enforce_with(&launch->filter, launch->plan->seccomp_flags, NULL, err);
+}
+
 static bool restrict_self(const struct launch *launch, struct error *err)
 {
 	bool late = launch->plan->no_new_privs;
 	bool filtered = launch->filter.len > 0;
 
-	if (filtered && !late && !seccomp_enforce(&launch->filter, err))
+	if (!confine(launch->plan->apparmor, err))
+		return false;
+	if (filtered && !late && !enforce(launch, err))
 		return false;
 	if (!capability_bound(launch->capabilities, err) || !change_user(launch->user, err) ||
 	    !capability_apply(launch->capabilities, err))
@@ -133,7 +196,7 @@ static bool restrict_self(const struct launch *launch, struct error *err)
 	if (late && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return error_os(err, "set no_new_privs");
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	return !filtered || !late || seccomp_enforce(&launch->filter, err);
+	return !filtered || !late || enforce(launch, err);
 }
 
 /* Keys of the host's session are not the container's; no keys at all is fine too. */
@@ -214,6 +277,8 @@ bool container_become(struct launch *launch, struct error *err)
 	if (!make_cwd(launch, err) || !place_descriptors(launch, err) || !enter_cwd(launch, err))
 		return false;
 	own_stdio(launch);
+	if (!enter_users(launch, err))
+		return false;
 	add_home(launch);
 	forget_keys();
 	umask(022);

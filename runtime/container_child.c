@@ -59,6 +59,7 @@ static bool enter_new(struct launch *launch, struct error *err)
 		.groups = launch->plan->groups,
 		.group_count = launch->plan->group_count,
 		.must_not_be_root = launch->plan->run_as_non_root,
+		.strict_groups = launch->plan->strict_groups,
 	};
 	static struct user_found user; /* lives on in launch->user */
 	auto_fd tty = -1;
@@ -72,6 +73,10 @@ static bool enter_new(struct launch *launch, struct error *err)
 	if (!user_lookup(root, &wish, &user, err))
 		return false;
 	launch->user = &user;
+	for (size_t i = 0; i < launch->plan->device_count; i++)
+		if (!rootfs_dev_own(root, &launch->plan->devices[i], launch->user_base + user.uid,
+				    launch->user_base + user.gid, err))
+			return false;
 	return container_report_ready(launch, &user, tty, err);
 }
 

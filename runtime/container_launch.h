@@ -31,6 +31,9 @@ struct launch {
 	const struct cgroup *cgroup;
 	int pid_namespace; /* of a running process to join; -1 = none     */
 	bool new_pid_namespace;
+	bool own_users; /* it is in `users`, a user namespace, when it runs     */
+	int users;
+	uint32_t user_base; /* host id of that namespace's root, uid and gid; else 0 */
 	/* --- a new container --- */
 	const char *folder; /* has upper/, work/, root/, termination       */
 	int host_mounts;    /* the host's mount namespace                  */

@@ -41,7 +41,11 @@ static const struct field fields[] = {
 	FIELD(stdin_open, FIELD_FLAG),
 	FIELD(stdin_once, FIELD_FLAG),
 	FIELD(tty, FIELD_FLAG),
+	FIELD(strict_groups, FIELD_FLAG),
 	FIELD(seccomp_unconfined, FIELD_FLAG),
+	FIELD(seccomp_flags, FIELD_U32),
+	FIELD(proc_unmasked, FIELD_FLAG),
+	FIELD(apparmor, FIELD_TEXT),
 	FIELD(oom_score_adj, FIELD_INT),
 	FIELD(log_path, FIELD_TEXT),
 	FIELD(log_size_max, FIELD_U64),
@@ -58,7 +62,17 @@ static const struct field fields[] = {
 static const struct field resource_fields[] = {
 	RESOURCE(cpu_shares, FIELD_U64),    RESOURCE(cpu_quota_us, FIELD_I64),
 	RESOURCE(cpu_period_us, FIELD_I64), RESOURCE(memory_bytes, FIELD_U64),
-	RESOURCE(pids, FIELD_U64),
+	RESOURCE(pids, FIELD_U64),          RESOURCE(hugepages_limited, FIELD_FLAG),
+};
+
+#define DEVICE(name, type)                                                                         \
+	{                                                                                          \
+#name, type, offsetof(struct container_device, name)                               \
+	}
+
+static const struct field device_fields[] = {
+	DEVICE(path, FIELD_TEXT), DEVICE(link, FIELD_TEXT), DEVICE(block, FIELD_FLAG),
+	DEVICE(major, FIELD_U32), DEVICE(minor, FIELD_U32), DEVICE(mode, FIELD_U32),
 };
 
 #define MOUNT(name, type)                                                                          \
@@ -69,7 +83,7 @@ static const struct field resource_fields[] = {
 static const struct field mount_fields[] = {
 	MOUNT(source, FIELD_TEXT),     MOUNT(target, FIELD_TEXT),   MOUNT(type, FIELD_TEXT),
 	MOUNT(options, FIELD_TEXT),    MOUNT(sub_path, FIELD_TEXT), MOUNT(read_only, FIELD_FLAG),
-	MOUNT(propagation, FIELD_INT),
+	MOUNT(propagation, FIELD_INT), MOUNT(own_ids, FIELD_FLAG),
 };
 
 /* --- writing --- */
@@ -117,24 +131,44 @@ static struct json *print_fields(const struct field *rows, size_t count, const v
 	return value;
 }
 
+/* [[size, bytes], ...] */
+static struct json *print_resources(const struct resources_plan *plan, struct json_doc *doc)
+{
+	struct json *out = print_fields(resource_fields, ARRAY_LENGTH(resource_fields), plan, doc);
+	struct json *pages = json_new_array(doc);
+
+	for (size_t i = 0; i < HUGEPAGE_SIZES_MAX; i++) {
+		struct json *pair = json_new_array(doc);
+
+		json_append(pair, json_new_int(doc, (int64_t)plan->hugepages[i].size_bytes));
+		json_append(pair, json_new_int(doc, (int64_t)plan->hugepages[i].bytes));
+		if (plan->hugepages[i].size_bytes > 0)
+			json_append(pages, pair);
+	}
+	json_put(doc, out, "hugepages", pages);
+	return out;
+}
+
 void container_plan_print(const struct container_plan *plan, struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *root = print_fields(fields, ARRAY_LENGTH(fields), plan, doc);
 	struct json *groups = json_new_array(doc);
-	struct json *mounts = json_new_array(doc);
+	struct json *mounts = json_new_array(doc), *devices = json_new_array(doc);
 
 	for (size_t i = 0; i < plan->group_count; i++)
 		json_append(groups, json_new_int(doc, plan->groups[i]));
 	for (size_t i = 0; i < plan->mount_count; i++)
 		json_append(mounts, print_fields(mount_fields, ARRAY_LENGTH(mount_fields),
 						 &plan->mounts[i], doc));
+	for (size_t i = 0; i < plan->device_count; i++)
+		json_append(devices, print_fields(device_fields, ARRAY_LENGTH(device_fields),
+						  &plan->devices[i], doc));
 	json_put(doc, root, "groups", groups);
 	json_put(doc, root, "mounts", mounts);
+	json_put(doc, root, "devices", devices);
 	if (plan->resources)
-		json_put(doc, root, "resources",
-			 print_fields(resource_fields, ARRAY_LENGTH(resource_fields),
-				      plan->resources, doc));
+		json_put(doc, root, "resources", print_resources(plan->resources, doc));
 	json_print(root, out);
 }
 
@@ -229,12 +263,38 @@ static void parse_groups(const struct json *value, struct arena *arena, struct c
 	out->groups = groups;
 }
 
+static void parse_devices(const struct json *value, struct arena *arena, struct container_plan *out)
+{
+	struct container_device *devices =
+		arena_zero(arena, (json_count(value) + 1) * sizeof(*devices));
+
+	for (struct json_iter it = json_iter(value); json_next(&it);)
+		parse_fields(device_fields, ARRAY_LENGTH(device_fields), it.value,
+			     &devices[out->device_count++], arena);
+	out->devices = devices;
+}
+
+static void parse_resources(const struct json *value, struct arena *arena,
+			    struct container_plan *out)
+{
+	struct resources_plan *resources = arena_zero(arena, sizeof(*resources));
+	const struct json *pages = json_get(value, "hugepages");
+
+	parse_fields(resource_fields, ARRAY_LENGTH(resource_fields), value, resources, arena);
+	for (struct json_iter it = json_iter(pages); json_next(&it);)
+		if (it.index < HUGEPAGE_SIZES_MAX)
+			resources->hugepages[it.index] = (struct hugepage_limit){
+				.size_bytes = (uint64_t)json_int(json_at(it.value, 0)),
+				.bytes = (uint64_t)json_int(json_at(it.value, 1)),
+			};
+	out->resources = resources;
+}
+
 bool container_plan_parse(struct str text, struct arena *arena, struct container_plan *out,
 			  struct error *err)
 {
 	AUTO(json_doc_free) struct json_doc *doc = NULL;
 	const struct json *root;
-	struct resources_plan *resources;
 
 	if (text.len > CONTAINER_PLAN_BYTES_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "a container's plan has %zu bytes",
@@ -246,12 +306,9 @@ bool container_plan_parse(struct str text, struct arena *arena, struct container
 	parse_fields(fields, ARRAY_LENGTH(fields), root, out, arena);
 	parse_groups(json_get(root, "groups"), arena, out);
 	parse_mounts(json_get(root, "mounts"), arena, out);
-	if (json_get(root, "resources")) {
-		resources = arena_zero(arena, sizeof(*resources));
-		parse_fields(resource_fields, ARRAY_LENGTH(resource_fields),
-			     json_get(root, "resources"), resources, arena);
-		out->resources = resources;
-	}
+	parse_devices(json_get(root, "devices"), arena, out);
+	if (json_get(root, "resources"))
+		parse_resources(json_get(root, "resources"), arena, out);
 	if (!container_plan_validate(out, err))
 		return false;
 	sort_mounts((struct container_mount *)(uintptr_t)out->mounts, out->mount_count);
@@ -310,6 +367,31 @@ static size_t list_count(const char *const *list)
 	return count;
 }
 
+static bool is_dev_path(const char *path)
+{
+	return path && strncmp(path, "/dev/", 5) == 0 && path[5] != '\0' &&
+	       path[strlen(path) - 1] != '/' && strlen(path) < CONTAINER_DEVICE_PATH_MAX &&
+	       !pathfd_has_dotdot(path);
+}
+
+static bool devices_validate(const struct container_plan *plan, struct error *err)
+{
+	if (plan->device_count > CONTAINER_DEVICES_MAX)
+		return error_set(err, ERROR_TOO_LARGE, "more than %d devices",
+				 CONTAINER_DEVICES_MAX);
+	for (size_t i = 0; i < plan->device_count; i++) {
+		const struct container_device *device = &plan->devices[i];
+
+		if (!is_dev_path(device->path) || (device->link && !is_dev_path(device->link)))
+			return error_set(err, ERROR_INVALID, "device \"%s\" must be below /dev",
+					 device->path ? device->path : "");
+		if (device->mode > 0777 || device->major > 0xfff || device->minor > 0xfffff)
+			return error_set(err, ERROR_INVALID, "device %s has wrong numbers",
+					 device->path);
+	}
+	return true;
+}
+
 bool container_plan_validate(const struct container_plan *plan, struct error *err)
 {
 	size_t layers = list_count(plan->layers);
@@ -330,6 +412,8 @@ bool container_plan_validate(const struct container_plan *plan, struct error *er
 	for (size_t i = 0; i < plan->mount_count; i++)
 		if (!mount_validate(&plan->mounts[i], err))
 			return false;
+	if (!devices_validate(plan, err))
+		return false;
 	if (plan->uid < -1 || plan->uid > INT32_MAX || plan->gid < -1 || plan->gid > INT32_MAX)
 		return error_set(err, ERROR_INVALID, "user or group id is out of range");
 	for (size_t i = 0; i < plan->group_count; i++)

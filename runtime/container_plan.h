@@ -12,6 +12,7 @@
 /* Texts of one plan; the kernel takes at most 2 MiB of arguments and environment anyway. */
 #define CONTAINER_PLAN_BYTES_MAX (4u * 1024 * 1024)
 #define CONTAINER_MOUNTS_MAX     512
+#define CONTAINER_DEVICES_MAX    64
 
 /* An identifier that is safe as a file name: letters, digits, "-_.", not starting with a dot. */
 MUST_CHECK bool container_id_validate(const char *id, struct error *err);

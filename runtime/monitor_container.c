@@ -145,6 +145,8 @@ static bool make_sources(const struct container_plan *plan, struct error *err)
 static bool make_folders(struct monitor_container *container, struct error *err)
 {
 	auto_free char *termination = memory_print("%s/termination", container->folder);
+	auto_free char *upper = memory_print("%s/upper", container->folder);
+	uint32_t base = container->monitor->user_base;
 	auto_fd fd = -1;
 
 	if (!file_remove_tree(container->folder, err) ||
@@ -158,6 +160,8 @@ static bool make_folders(struct monitor_container *container, struct error *err)
 	fd = open(termination, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
 	if (fd < 0 || fchmod(fd, 0666) != 0)
 		return error_os(err, "make %s", termination);
+	if (base > 0 && chown(upper, base, base) != 0)
+		return error_os(err, "give %s to the pod's users", upper);
 	return make_sources(&container->plan, err);
 }
 
@@ -172,7 +176,8 @@ static bool make_cgroup(struct monitor_container *container, struct error *err)
 	if (container->plan.resources)
 		cgroup_limit(container->cgroup, container->plan.resources, &warnings);
 	if (!container->plan.privileged)
-		cgroup_limit_devices(container->cgroup, &warnings);
+		cgroup_limit_devices(container->cgroup, container->plan.devices,
+				     container->plan.device_count, &warnings);
 	rest = buf_str(&warnings);
 	while (rest.len > 0) {
 		struct str line = str_cut(&rest, '\n');
@@ -244,6 +249,9 @@ bool monitor_container_fill_launch(struct monitor_container *container, struct l
 	launch->host_mounts = container->monitor->host_mounts;
 	launch->shm_mounts = container->monitor->shm_mounts;
 	launch->pid_namespace = -1;
+	launch->own_users = container->monitor->user_base > 0;
+	launch->users = container->monitor->users;
+	launch->user_base = container->monitor->user_base;
 	return map_filter(container->filter, &launch->filter, err);
 }
 

@@ -32,7 +32,9 @@ struct monitor {
 	struct arena *arena;
 	/* what it holds */
 	int host_mounts, shm_mounts;
-	pid_t init; /* first process of the pod, when they share a PID namespace; else 0 */
+	int users;          /* the user namespace of the pod; -1 = none */
+	uint32_t user_base; /* where its ids begin on the host; 0 = none */
+	pid_t init;         /* first process of the pod, when they share a PID namespace; else 0 */
 	struct loop_fd listener;
 	struct loop_signal child_signal;
 	struct list clients, containers, sessions;

@@ -26,6 +26,7 @@
 #include "runtime/container_plan.h"
 #include "runtime/mountfd.h"
 #include "runtime/pathfd.h"
+#include "runtime/user_namespace.h"
 
 #define PLAN_BYTES_MAX (1024 * 1024)
 #define DETACH         2 /* MNT_DETACH */
@@ -47,6 +48,7 @@ bool monitor_read_plan(struct monitor *monitor, struct error *err)
 	monitor->host_network = json_bool(json_get(root, "hostNetwork"));
 	monitor->host_pid = json_bool(json_get(root, "hostPid"));
 	monitor->host_ipc = json_bool(json_get(root, "hostIpc"));
+	monitor->user_base = (uint32_t)json_int(json_get(root, "userBase"));
 	monitor->share_process_namespace = json_bool(json_get(root, "shareProcessNamespace"));
 	monitor->sysctls = container_plan_parse_list(json_get(root, "sysctls"), monitor->arena);
 	return cgroup_parse(json_get(root, "cgroup"), &monitor->cgroup, err) &&
@@ -173,15 +175,17 @@ static bool shrink_namespace(const char *place, struct error *err)
 static bool fill_shm(struct monitor *monitor, struct error *err)
 {
 	auto_free char *place = memory_print("%s/shm", monitor->folder);
+	char options[80];
 
 	if (mkdir(place, 0700) != 0 && errno != EEXIST)
 		return error_os(err, "make %s", place);
 	monitor->shm_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (monitor->shm_mounts < 0)
 		return error_os(err, "open our mount namespace");
+	snprintf(options, sizeof(options), "size=65536k,mode=1777,uid=%u,gid=%u",
+		 monitor->user_base, monitor->user_base);
 	if (mountfd_classic(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mountfd_classic("shm", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-			    "size=65536k,mode=1777") != 0)
+	    mountfd_classic("shm", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) != 0)
 		return error_os(err, "mount /dev/shm");
 	return shrink_namespace(place, err);
 }
@@ -228,6 +232,32 @@ static bool start_init(struct monitor *monitor, struct error *err)
 	return error_os(err, "start the pod's first process");
 }
 
+/* What belongs to the pod's namespaces, done by who is root of them. */
+static bool fill_namespaces(const void *of, struct error *err)
+{
+	const struct monitor *monitor = of;
+
+	if (!monitor->host_network) {
+		if (!bring_up_loopback(err))
+			return false;
+		if (*monitor->hostname &&
+		    sethostname(monitor->hostname, strlen(monitor->hostname)) != 0)
+			return error_os(err, "set host name %s", monitor->hostname);
+	}
+	return set_sysctls(monitor, err);
+}
+
+static bool make_namespaces(struct monitor *monitor, int flags, struct error *err)
+{
+	monitor->users = -1;
+	if (monitor->user_base > 0)
+		return user_namespace_make(monitor->user_base, flags, fill_namespaces, monitor,
+					   &monitor->users, err);
+	if (flags && unshare(flags) != 0)
+		return error_os(err, "make the pod's namespaces");
+	return fill_namespaces(monitor, err);
+}
+
 bool monitor_enter_namespaces(struct monitor *monitor, struct error *err)
 {
 	int flags = (monitor->host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS) |
@@ -239,16 +269,8 @@ bool monitor_enter_namespaces(struct monitor *monitor, struct error *err)
 	monitor->host_mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (monitor->host_mounts < 0)
 		return error_os(err, "open our mount namespace");
-	if (flags && unshare(flags) != 0)
-		return error_os(err, "make the pod's namespaces");
-	if (!monitor->host_network) {
-		if (!bring_up_loopback(err))
-			return false;
-		if (*monitor->hostname &&
-		    sethostname(monitor->hostname, strlen(monitor->hostname)) != 0)
-			return error_os(err, "set host name %s", monitor->hostname);
-	}
-	if (!set_sysctls(monitor, err) || (!monitor->host_ipc && !make_shm(monitor, err)))
+	if (!make_namespaces(monitor, flags, err) ||
+	    (!monitor->host_ipc && !make_shm(monitor, err)))
 		return false;
 	return !monitor->share_process_namespace || monitor->host_pid || start_init(monitor, err);
 }

@@ -72,6 +72,22 @@ bool mountfd_change(int fd, int extent, uint64_t attributes, uint64_t propagatio
 	return error_os(err, "change mount");
 }
 
+bool mountfd_map_ids(int fd, int extent, int users, struct error *err)
+{
+	struct mount_attr change = { .attr_set = MOUNT_ATTR_IDMAP,
+				     .userns_fd = (uint64_t)(unsigned)users };
+	unsigned flags = AT_EMPTY_PATH | (extent == MOUNTFD_TREE ? (unsigned)AT_RECURSIVE : 0);
+
+	if (syscall(SYS_mount_setattr, fd, "", flags, &change, sizeof(change)) == 0)
+		return true;
+	if (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EOPNOTSUPP)
+		return error_raise(err, ERROR_UNAVAILABLE, errno, ERROR_FROM,
+				   "this kernel cannot map the ids of files on this file system, "
+				   "which pods with hostUsers: false need: Linux 6.3 or newer and "
+				   "ext4, xfs, btrfs or tmpfs can");
+	return error_os(err, "map the ids of a mount");
+}
+
 bool mountfd_attach(int fd, int target, struct error *err)
 {
 	assert(fd >= 0 && target >= 0);

@@ -37,6 +37,9 @@ MUST_CHECK bool mountfd_copy(int folder, const char *path, int extent, int *out_
 /* Set attributes (0 = none) and propagation (MS_PRIVATE, MS_SLAVE, MS_SHARED; 0 = as it is). */
 MUST_CHECK bool mountfd_change(int fd, int extent, uint64_t attributes, uint64_t propagation,
 			       struct error *err);
+/* Show a detached copy's files with the ids of the user namespace: what belongs to root on the disk
+ * belongs to its root.  ERROR_UNAVAILABLE: this kernel or this file system cannot. */
+MUST_CHECK bool mountfd_map_ids(int fd, int extent, int users, struct error *err);
 /* Put the detached mount over the file or folder that `target` is open on. */
 MUST_CHECK bool mountfd_attach(int fd, int target, struct error *err);
 /* Is `fd` on a file system with this magic number (linux/magic.h)? */

@@ -23,6 +23,7 @@
 #include "base/memory.h"
 #include "runtime/mountfd.h"
 #include "runtime/pathfd.h"
+#include "runtime/user_namespace.h"
 
 #define OPTIONS_MAX 16
 
@@ -60,13 +61,18 @@ static bool split_options(const char *text, char *room, size_t size, struct moun
 	return true;
 }
 
-static bool make_tmpfs(const struct container_mount *mount, int *out_fd, struct error *err)
+/* Its root folder is the container's root's, unless the options say otherwise. */
+static bool make_tmpfs(const struct launch *launch, const struct container_mount *mount,
+		       int *out_fd, struct error *err)
 {
 	struct mountfd_option options[OPTIONS_MAX];
-	char room[512];
+	const char *more = mount->options ? mount->options : "";
+	char text[512], room[512];
 
-	return split_options(mount->options ? mount->options : "", room, sizeof(room), options,
-			     err) &&
+	if (snprintf(text, sizeof(text), "uid=%u,gid=%u%s%s", launch->user_base, launch->user_base,
+		     *more ? "," : "", more) >= (int)sizeof(text))
+		return error_set(err, ERROR_TOO_LARGE, "mount options are too long");
+	return split_options(text, room, sizeof(room), options, err) &&
 	       mountfd_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, out_fd, err);
 }
 
@@ -84,16 +90,20 @@ static bool copy_source(const struct container_mount *mount, int *out_fd, struct
 	       error_context(err, "volume %s", mount->source);
 }
 
-static bool copy_one(const struct container_mount *mount, int *out_fd, struct error *err)
+static bool copy_one(const struct launch *launch, const struct container_mount *mount, int *out_fd,
+		     struct error *err)
 {
 	static const uint64_t propagations[] = { MS_PRIVATE, MS_SLAVE, 0 };
 	uint64_t attributes = mount->read_only ? MOUNT_ATTR_RDONLY : 0;
 	uint64_t propagation = propagations[mount->propagation];
 
 	if (strcmp(mount->type, "tmpfs") == 0)
-		return make_tmpfs(mount, out_fd, err);
+		return make_tmpfs(launch, mount, out_fd, err);
 	if (!copy_source(mount, out_fd, err))
 		return false;
+	if (launch->own_users && !mount->own_ids &&
+	    !mountfd_map_ids(*out_fd, MOUNTFD_TREE, launch->users, err))
+		return error_context(err, "volume %s", mount->source);
 	if (attributes == 0 && propagation == 0)
 		return true;
 	return mountfd_change(*out_fd, MOUNTFD_TREE, attributes, propagation, err);
@@ -104,7 +114,7 @@ static bool copy_volumes(struct launch *launch, struct error *err)
 	for (size_t i = 0; i < launch->plan->mount_count; i++)
 		launch->mount_fds[i] = -1;
 	for (size_t i = 0; i < launch->plan->mount_count; i++)
-		if (!copy_one(&launch->plan->mounts[i], &launch->mount_fds[i], err))
+		if (!copy_one(launch, &launch->plan->mounts[i], &launch->mount_fds[i], err))
 			return error_context(err, "mount %s", launch->plan->mounts[i].target);
 	return true;
 }
@@ -126,11 +136,22 @@ static bool copy_shm(const struct launch *launch, int *out_fd, struct error *err
 
 /* --- the layers --- */
 
+/* A copy of the layer whose files have the ids of the pod's users.  Overlays take only what is
+ * mounted: the copies lie one over the other where the overlay will cover them all. */
+static bool map_layer(const struct launch *launch, int layer, int place, int *out_fd,
+		      struct error *err)
+{
+	return mountfd_copy(layer, "", MOUNTFD_ONE, out_fd, err) &&
+	       mountfd_map_ids(*out_fd, MOUNTFD_ONE, launch->users, err) &&
+	       mountfd_attach(*out_fd, place, err);
+}
+
 /* Layers are named by their descriptors ("7:9:11", relative to /proc/self/fd), as a mount's options
  * have room for one page only. */
-static bool open_layers(const struct container_plan *plan, char *out, size_t size,
+static bool open_layers(const struct launch *launch, int place, char *out, size_t size,
 			struct error *err)
 {
+	const struct container_plan *plan = launch->plan;
 	size_t count = 0;
 	size_t len = 0;
 
@@ -142,6 +163,8 @@ static bool open_layers(const struct container_plan *plan, char *out, size_t siz
 
 		if (fd < 0)
 			return error_os(err, "open layer %s", plan->layers[count]);
+		if (launch->own_users && !map_layer(launch, fd, place, &fd, err))
+			return error_context(err, "layer %s", plan->layers[count]);
 		len += (size_t)snprintf(out + len, size - len, "%s%d", len > 0 ? ":" : "", fd);
 		if (len >= size)
 			return error_set(err, ERROR_TOO_LARGE, "too many layers");
@@ -196,10 +219,10 @@ static bool mount_layers(const struct launch *launch, struct error *err)
 	int work;
 	int root;
 
-	if (!open_layers(launch->plan, layers, sizeof(layers), err) ||
-	    !open_in(launch->folder, "upper", &upper, err) ||
+	if (!open_in(launch->folder, "upper", &upper, err) ||
 	    !open_in(launch->folder, "work", &work, err) ||
-	    !open_in(launch->folder, "root", &root, err))
+	    !open_in(launch->folder, "root", &root, err) ||
+	    !open_layers(launch, root, layers, sizeof(layers), err))
 		return false;
 	if (chdir("/proc/self/fd") != 0)
 		return error_os(err, "enter /proc/self/fd");
@@ -262,7 +285,7 @@ static bool attach_hierarchies(const struct cgroup *cgroup, int place, uint64_t 
 			       struct error *err)
 {
 	static const char *const names[CGROUP_PARTS] = {
-		NULL, "memory", "cpu", "cpuacct", "pids", "freezer", "devices",
+		NULL, "memory", "cpu", "cpuacct", "pids", "freezer", "devices", "hugetlb",
 	};
 	static const struct mountfd_option mode[] = { { "mode", "755" }, { NULL, NULL } };
 	auto_fd top = -1;
@@ -362,6 +385,7 @@ static bool copy_termination(const struct launch *launch, int *out_fd, struct er
 	if (snprintf(path, sizeof(path), "%s/termination", launch->folder) >= (int)sizeof(path))
 		return error_set(err, ERROR_TOO_LARGE, "%s is too long", launch->folder);
 	return mountfd_copy(AT_FDCWD, path, MOUNTFD_ONE, out_fd, err) &&
+	       (!launch->own_users || mountfd_map_ids(*out_fd, MOUNTFD_ONE, launch->users, err)) &&
 	       mountfd_change(*out_fd, MOUNTFD_ONE, 0, MS_PRIVATE, err);
 }
 
@@ -409,13 +433,16 @@ bool rootfs_enter(struct launch *launch, int *out_tty_master, struct error *err)
 		return error_os(err, "make mounts private");
 	if (!mount_layers(launch, err) || !open_in(launch->folder, "root", &root, err))
 		return false;
+	if (launch->own_users && !user_namespace_make_files_as(launch->user_base, err))
+		return false;
 	if (!attach_proc(root, err) || !attach_sys(launch, root, err) ||
 	    !rootfs_dev_fill(launch, root, shm, &dev, out_tty_master, err))
 		return false;
 	if (!attach_volumes(launch, root, err) ||
 	    !attach_termination(launch, root, termination, err))
 		return false;
-	if (!launch->plan->privileged && !rootfs_hide(root, dev, err))
+	if (!launch->plan->privileged && !launch->plan->proc_unmasked &&
+	    !rootfs_hide(root, dev, err))
 		return false;
 	return change_root(root, err) && finish_root(launch, err);
 }

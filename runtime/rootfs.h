@@ -21,6 +21,9 @@ MUST_CHECK bool rootfs_enter(struct launch *launch, int *out_tty_master, struct 
 /* Fill /dev (rootfs_dev.c); `shm` is the detached mount for /dev/shm, `dev` becomes the folder. */
 MUST_CHECK bool rootfs_dev_fill(struct launch *launch, int root, int shm, int *out_dev,
 				int *out_tty_master, struct error *err);
+/* A device that was made there gets its owner, unless a volume covers it. */
+MUST_CHECK bool rootfs_dev_own(int root, const struct container_device *device, uid_t uid,
+			       gid_t gid, struct error *err);
 /* A folder directly in the root, made when missing, refused when it is a link. */
 MUST_CHECK bool rootfs_plain_folder(int root, const char *name, int *out_fd, struct error *err);
 /* A pseudo-terminal of the devpts mount that `pts` is open on. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -137,6 +138,62 @@ static bool make_entries(int dev, bool privileged, struct error *err)
 	return true;
 }
 
+/* In our own file system in memory, before anybody else sees it. */
+static bool make_folders_to(int dev, const char *path, struct error *err)
+{
+	char room[CONTAINER_DEVICE_PATH_MAX];
+
+	for (const char *at = strchr(path, '/'); at; at = strchr(at + 1, '/')) {
+		snprintf(room, sizeof(room), "%.*s", (int)(at - path), path);
+		if (*room && mkdirat(dev, room, 0755) != 0 && errno != EEXIST)
+			return error_os(err, "make /dev/%s", room);
+	}
+	return true;
+}
+
+/* A privileged container's /dev has them already.  The owner comes when the user is known. */
+static bool make_device(int dev, const struct container_device *device, struct error *err)
+{
+	const char *name = device->path + sizeof("/dev/") - 1;
+	const char *link = device->link ? device->link + sizeof("/dev/") - 1 : NULL;
+
+	if (!make_folders_to(dev, name, err))
+		return false;
+	if (mknodat(dev, name, (device->block ? S_IFBLK : S_IFCHR) | device->mode,
+		    makedev(device->major, device->minor)) != 0 &&
+	    errno != EEXIST)
+		return error_os(err, "make %s", device->path);
+	if (!link || strcmp(link, name) == 0)
+		return true;
+	return make_folders_to(dev, link, err) &&
+	       (symlinkat(device->path, dev, link) == 0 || errno == EEXIST ||
+		error_os(err, "make %s", device->link));
+}
+
+static bool make_devices(int dev, const struct container_plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < plan->device_count; i++)
+		if (!make_device(dev, &plan->devices[i], err))
+			return false;
+	return true;
+}
+
+bool rootfs_dev_own(int root, const struct container_device *device, uid_t uid, gid_t gid,
+		    struct error *err)
+{
+	struct error ignored;
+	auto_fd fd = -1;
+	struct stat facts;
+
+	if (!pathfd_open(root, device->path + 1, PATHFD_NO_LINKS, O_PATH, &fd, &ignored))
+		return true; /* a volume hides it */
+	if (fstat(fd, &facts) != 0 || facts.st_rdev != makedev(device->major, device->minor) ||
+	    !mountfd_is_kind(fd, TMPFS_MAGIC))
+		return true;
+	return fchownat(fd, "", uid, gid, AT_EMPTY_PATH) == 0 ||
+	       error_os(err, "give %s to its user", device->path);
+}
+
 static bool attach_at(int dev, const char *name, int mount, struct error *err)
 {
 	auto_fd target = openat(dev, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -184,12 +241,14 @@ static bool attach_console(int dev, int slave, struct error *err)
 
 static bool attach_pts(struct launch *launch, int dev, int *out_tty_master, struct error *err)
 {
-	static const struct mountfd_option options[] = {
+	char tty_group[16];
+	const struct mountfd_option options[] = {
 		{ "newinstance", NULL }, { "ptmxmode", "0666" }, { "mode", "0620" },
-		{ "gid", "5" },          { NULL, NULL },
+		{ "gid", tty_group },    { NULL, NULL },
 	};
 	auto_fd pts = -1;
 
+	snprintf(tty_group, sizeof(tty_group), "%u", launch->user_base + 5);
 	if (!mountfd_new("devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, &pts, err) ||
 	    !attach_at(dev, "pts", pts, err))
 		return false;
@@ -215,6 +274,7 @@ bool rootfs_dev_fill(struct launch *launch, int root, int shm, int *out_dev, int
 	assert(*out_tty_master == -1);
 	if (!mountfd_new("tmpfs", options, MOUNT_ATTR_NOSUID, &dev, err) ||
 	    !make_entries(dev, launch->plan->privileged, err) ||
+	    !make_devices(dev, launch->plan, err) ||
 	    !rootfs_plain_folder(root, "dev", &place, err) || !mountfd_attach(dev, place, err))
 		return error_context(err, "make /dev");
 	if (!attach_pts(launch, dev, out_tty_master, err) || !attach_at(dev, "shm", shm, err))

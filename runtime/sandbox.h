@@ -38,6 +38,9 @@ struct sandbox_plan {
 	const char *cgroup;   /* path below the runtime's root, "pods/<uid>"      */
 	bool host_network, host_pid, host_ipc;
 	bool share_process_namespace;
+	/* 0: users are the host's.  Else the pod has users of its own: ids 0 to 65535 in it are
+	 * user_base and on outside.  Its network, IPC and name then belong to them too. */
+	uint32_t user_base;
 	const char *const *sysctls;             /* "name=value", NULL-terminated or NULL          */
 	const struct resources_plan *resources; /* limits of the whole pod; may be NULL: none */
 };

@@ -59,6 +59,7 @@ static bool save_plan(const struct sandbox *sandbox, const struct sandbox_plan *
 	json_put(doc, root, "hostIpc", json_new_bool(doc, plan->host_ipc));
 	json_put(doc, root, "shareProcessNamespace",
 		 json_new_bool(doc, plan->share_process_namespace));
+	json_put(doc, root, "userBase", json_new_int(doc, plan->user_base));
 	json_put(doc, root, "sysctls", container_plan_print_list(plan->sysctls, doc));
 	json_put(doc, root, "cgroup", cgroup_print(sandbox->cgroup, doc));
 	json_put(doc, root, "home", cgroup_print(home, doc));

@@ -264,7 +264,8 @@ bool user_lookup(int root, const struct user_wish *wish, struct user_found *out,
 	for (size_t i = 0; i < wish->group_count; i++)
 		if (!add_group(out, wish->groups[i], err))
 			return false;
-	if (!groups_read(root, str_of(account.name), group_name, &gid, out, err))
+	if (!groups_read(root, wish->strict_groups ? STR_NONE : str_of(account.name), group_name,
+			 &gid, out, err))
 		return false;
 	if (group_name.len > 0 && gid < 0)
 		return error_set(err, ERROR_INVALID, "the image has no group \"" STR_FMT "\"",

@@ -26,12 +26,14 @@ struct user_wish {
 	const uint32_t *groups; /* further groups                                       */
 	size_t group_count;
 	bool must_not_be_root;
+	bool strict_groups; /* what /etc/group says of the user's membership does not count */
 };
 
 struct user_found {
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[USER_GROUPS_MAX]; /* wished ones, then those that name the user as member */
+	/* Wished ones; then, unless strict, those that name the user as member. */
+	gid_t groups[USER_GROUPS_MAX];
 	size_t group_count;
 	char home[USER_HOME_MAX]; /* "/" when unknown */
 };

@@ -122,7 +122,7 @@ static void sets_limits(void)
 	uint64_t number;
 
 	cgroup_limit(cgroup, &plan, &warnings);
-	cgroup_limit_devices(cgroup, &warnings);
+	cgroup_limit_devices(cgroup, NULL, 0, &warnings);
 	/* Only what the machine does not have may be warned of. */
 	if (warnings.len > 0)
 		CHECK(strstr(buf_text(&warnings), "no cgroup controller") ||
@@ -187,7 +187,7 @@ static void refuses_devices(void)
 	int status;
 	pid_t pid;
 
-	cgroup_limit_devices(cgroup, &warnings);
+	cgroup_limit_devices(cgroup, NULL, 0, &warnings);
 	if (warnings.len > 0)
 		harness_skip("%s", buf_text(&warnings));
 	CHECK_OK(cgroup_open_doors(cgroup, doors, &err), &err);
