@@ -16,6 +16,7 @@
 
 #include "agent/api_relay.h"
 #include "agent/flush.h"
+#include "agent/image_checker.h"
 #include "agent/image_folder.h"
 #include "agent/image_getter.h"
 #include "agent/join.h"
@@ -63,6 +64,7 @@ struct agent {
 	int64_t renew_wait_ms; /* 0 = the last renewal did not fail */
 	bool joined, is_up;    /* is_up: there is a session with a server */
 	struct json_doc *registries;
+	struct image_checker *checker;
 	struct redial *redial;
 	struct pods *pods;
 	struct node_object *object;
@@ -610,10 +612,9 @@ static void on_images(void *of)
 	pods_poke(((struct agent *)of)->pods);
 }
 
-/* An event of the node: there is no pod that it could be about. */
-static bool on_image_problem(void *of, const char *file, const char *why)
+/* There is no pod that it could be about. */
+static bool node_event(struct agent *agent, const char *reason, const char *what, const char *why)
 {
-	struct agent *agent = of;
 	auto_json_doc doc = json_doc_new();
 	struct json *node = json_new_object(doc);
 	struct json *metadata = json_sub_object(doc, node, "metadata");
@@ -624,9 +625,23 @@ static bool on_image_problem(void *of, const char *file, const char *why)
 	json_put(doc, metadata, "name", json_new_text(doc, agent->name));
 	json_put(doc, metadata, "uid", json_new_text(doc, agent->name));
 	if (agent->is_up)
-		recorder_emit(agent->node.recorder, &about, "Warning", "ImageImportFailed",
-			      "%s: %s", file, why);
+		recorder_emit(agent->node.recorder, &about, "Warning", reason, "%s: %s", what, why);
 	return agent->is_up;
+}
+
+static bool on_image_problem(void *of, const char *file, const char *why)
+{
+	return node_event(of, "ImageImportFailed", file, why);
+}
+
+static void on_damaged_image(void *of, const char *name, const char *why)
+{
+	struct agent *agent = of;
+
+	log_warn("agent.images", "damaged; it is fetched again when it is needed",
+		 "image=%s why=\"%s\"", name, why);
+	(void)node_event(agent, "ImageDamaged", name, why);
+	image_folder_look(agent->images_folder); /* an archive may have it */
 }
 
 static void on_pods(void *of)
@@ -717,10 +732,12 @@ static bool start_parts(struct agent *agent, struct error *err)
 		return false;
 	image_getter_sweep(node->getter);
 	pods_on_change(agent->pods, on_pods, agent);
-	agent->service = node_service_new(agent->loop, agent->pods, node->bridges,
-					  node->chores);
-	return local_api_open(node, agent->pods, agent->service, &agent->local, err) &&
-	       image_folder_open(&drops, &agent->images_folder, err);
+	agent->service = node_service_new(agent->loop, agent->pods, node->bridges, node->chores);
+	if (!local_api_open(node, agent->pods, agent->service, &agent->local, err) ||
+	    !image_folder_open(&drops, &agent->images_folder, err))
+		return false;
+	agent->checker = image_checker_start(agent->loop, node->images, on_damaged_image, agent);
+	return true;
 }
 
 bool agent_start(struct loop *loop, const struct agent_plan *plan,
@@ -760,6 +777,7 @@ bool agent_stop(struct agent *agent)
 	join_free(agent->join);
 	local_api_close(agent->local);
 	node_service_free(agent->service);
+	image_checker_stop(agent->checker);
 	image_folder_close(take_ptr(&agent->images_folder));
 	service_sync_stop(agent->services);
 	cache_stop(agent->nodes);

@@ -327,6 +327,11 @@ static void look(struct image_folder *it)
 		closedir(open);
 }
 
+void image_folder_look(struct image_folder *folder)
+{
+	look(folder);
+}
+
 static void on_again(struct loop_timer *timer)
 {
 	look(CONTAINER_OF(timer, struct image_folder, again));

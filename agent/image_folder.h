@@ -27,6 +27,8 @@ MUST_CHECK bool image_folder_open(const struct image_folder_plan *plan, struct i
 				  struct error *err);
 /* Whoever is to be told can hear again. */
 void image_folder_tell(struct image_folder *folder); /* NULL is fine */
+/* An image of the store may be damaged: import again what an archive has. */
+void image_folder_look(struct image_folder *folder);
 void image_folder_close(struct image_folder *folder); /* NULL is fine; before the getter */
 
 #endif

@@ -94,9 +94,16 @@ static bool refuse(const struct image_want *want, struct error *err)
 /* A pull that worked has shown that its login is good for the image. */
 static bool find(struct image_want *want, bool pulled, struct image **out, struct error *err)
 {
-	if (!pulled && !want->allowed && image_getter_has(want->getter, str_of(want->name)))
-		return refuse(want, err);
-	return images_find(want->getter->images, str_of(want->name), out, err);
+	struct image *image;
+
+	if (!images_find(want->getter->images, str_of(want->name), &image, err))
+		return false;
+	if (pulled || want->allowed) {
+		*out = image;
+		return true;
+	}
+	image_free(want->getter->images, image);
+	return refuse(want, err);
 }
 
 static void want_end(struct image_want *want, const struct error *pull_err)
@@ -105,7 +112,7 @@ static void want_end(struct image_want *want, const struct error *pull_err)
 	struct error err;
 	bool found = find(want, want->pull && !pull_err, &image, &err);
 	bool excused = found && pull_err && pull_err->kind == ERROR_UNAVAILABLE &&
-		       want->policy == IMAGE_ALWAYS;
+		       (want->policy == IMAGE_ALWAYS || image->damaged);
 	const struct error *why = pull_err ? pull_err : &err;
 
 	if (pull_err && !excused && image) {
@@ -223,11 +230,13 @@ bool image_getter_has(struct image_getter *getter, struct str name)
 {
 	struct image *image;
 	struct error ignored;
+	bool whole;
 
 	if (!images_find(getter->images, name, &image, &ignored))
 		return false;
+	whole = !image->damaged;
 	image_free(getter->images, image);
-	return true;
+	return whole;
 }
 
 struct image_want *image_want_start(struct image_getter *getter, const struct image_want_plan *plan,

@@ -2,9 +2,8 @@
  * image_getter.h - images for containers: those of the store, and pulling what is missing.
  *
  * Pulls run on servant threads, one per name and logins at a time; several who want the same image
- * with the same logins share one.  An image that is here serves only who may use it (images_allows):
- * others ask its registry first, which costs a manifest.
- * Loop thread only.
+ * with the same logins share one.  An image that is here serves only who may use it
+ * (images_allows): others ask its registry first, which costs a manifest. Loop thread only.
  */
 #ifndef AGENT_IMAGE_GETTER_H
 #define AGENT_IMAGE_GETTER_H
@@ -21,7 +20,7 @@ void image_getter_close(struct image_getter *getter); /* waits for running pulls
 /* A servant thread is at work: closing would wait for it, for minutes if a registry is dead. */
 bool image_getter_is_busy(const struct image_getter *getter);
 
-/* Is an image of this name in the store? */
+/* Is an image of this name in the store, and whole? */
 bool image_getter_has(struct image_getter *getter, struct str name);
 
 enum image_policy { IMAGE_ALWAYS, IMAGE_IF_NOT_PRESENT, IMAGE_NEVER };
@@ -37,8 +36,8 @@ struct image_want_plan {
 struct image_want;
 /*
  * on_done later, once: the image (the callee's, for image_free), or why not.  ERROR_NOT_FOUND with
- * IMAGE_NEVER: it is not here, or not for these logins.  With IMAGE_ALWAYS an image that is here is used when its registry
- * cannot be reached: *fallback is then the reason.
+ * IMAGE_NEVER: it is not here, or not for these logins.  With IMAGE_ALWAYS, or when it is damaged,
+ * an image that is here is used when its registry cannot be reached: *fallback is then the reason.
  */
 struct image_want *image_want_start(struct image_getter *getter, const struct image_want_plan *plan,
 				    void (*on_done)(void *of, struct image *image,

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "runtime/images_inside.h"
 #include "runtime/inflate.h"
+#include "runtime/layer_check.h"
 #include "runtime/unpack.h"
 
 #define LAYER_BYTES_WIRE LIMIT_LAYER_BYTES /* compressed never needs more */
@@ -171,18 +172,32 @@ static uint64_t known_bytes(struct images *images, const char *chain)
 	struct error ignored;
 	uint64_t bytes = 0;
 
-	if (file_read(path, 64, &text, &ignored))
-		(void)!str_to_u64(buf_str(&text), UINT64_MAX, &bytes);
+	if (file_read(path, 128, &text, &ignored)) {
+		struct str rest = buf_str(&text);
+
+		(void)!str_to_u64(str_cut(&rest, ' '), UINT64_MAX, &bytes);
+	}
 	return bytes;
+}
+
+/* There, and still what it was. */
+static bool open_whole(struct images *images, struct layer *layer)
+{
+	struct error ignored;
+	bool damaged;
+
+	pthread_mutex_lock(&images->lock);
+	damaged = image_check_is_damaged(images, str_of(layer->chain));
+	pthread_mutex_unlock(&images->lock);
+	return !damaged && open_layer(images, layer->chain, &layer->fd, &ignored);
 }
 
 static bool unpack_missing(struct install *it, struct error *err)
 {
 	for (size_t i = 0; i < it->parcel->layer_count; i++) {
 		struct layer *layer = &it->layers[i];
-		struct error ignored;
 
-		if (open_layer(it->images, layer->chain, &layer->fd, &ignored))
+		if (open_whole(it->images, layer))
 			layer->bytes = known_bytes(it->images, layer->chain);
 		else if (!unpack_one(it, i, err))
 			return error_context(err, "layer %zu of %zu", i + 1,
@@ -194,19 +209,51 @@ static bool unpack_missing(struct install *it, struct error *err)
 
 /* --- the whole --- */
 
+static bool always(void *of)
+{
+	(void)of;
+	return true;
+}
+
+/* "bytes entries names": what it costs, and what image_check.c compares later. */
 static bool write_sizes(struct install *it, struct error *err)
 {
 	for (size_t i = 0; i < it->parcel->layer_count; i++) {
 		auto_free char *path = NULL;
-		char text[32];
+		struct layer_tally tally;
+		char text[80];
 
 		if (!it->layers[i].is_new)
 			continue;
+		if (!layer_check(it->layers[i].fd, false, always, NULL, &tally, err))
+			return false;
 		path = memory_print("%s/layers/%s.size", it->images->root, it->layers[i].chain);
-		snprintf(text, sizeof(text), "%" PRIu64, it->layers[i].bytes);
+		snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 " %" PRIu64,
+			 it->layers[i].bytes, tally.entries, tally.names);
 		if (!file_replace(path, str_of(text), 0644, err))
 			return false;
 	}
+	return true;
+}
+
+/* Under its name; a damaged one that has it steps aside, containers may still use it. */
+static bool name_layer(struct install *it, const struct layer *layer, struct error *err)
+{
+	int folder = it->images->layers_fd;
+	char name[HASH_SHA256_HEX + 8], old[HASH_SHA256_HEX + 8];
+	bool replaces = faccessat(folder, layer->chain, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
+	new_name(layer, name);
+	snprintf(old, sizeof(old), "%s.old", layer->chain);
+	if (!replaces)
+		return renameat(folder, name, folder, layer->chain) == 0 ||
+		       error_os(err, "cannot name a layer");
+	if (!remove_below(it->images, old, err))
+		return false;
+	if (renameat2(folder, name, folder, layer->chain, RENAME_EXCHANGE) < 0 ||
+	    renameat(folder, name, folder, old) < 0)
+		return error_os(err, "cannot replace a layer");
+	image_check_mended(it->images, layer->chain);
 	return true;
 }
 
@@ -221,14 +268,10 @@ static bool name_layers(struct install *it, struct error *err)
 	if (!write_sizes(it, err))
 		return false;
 	for (size_t i = 0; i < it->parcel->layer_count; i++) {
-		char name[HASH_SHA256_HEX + 8];
-
 		if (!it->layers[i].is_new)
 			continue;
-		new_name(&it->layers[i], name);
-		if (renameat(it->images->layers_fd, name, it->images->layers_fd,
-			     it->layers[i].chain) < 0)
-			return error_os(err, "cannot name a layer");
+		if (!name_layer(it, &it->layers[i], err))
+			return false;
 		it->layers[i].is_new = false;
 	}
 	if (any && fsync(it->images->layers_fd) < 0)
@@ -306,7 +349,6 @@ void image_install_present(struct images *images, const struct image_parcel *par
 		it.layers[i].fd = -1;
 	if (read_config(&it, &ignored))
 		for (size_t i = 0; i < parcel->layer_count; i++)
-			out_present[i] =
-				open_layer(images, it.layers[i].chain, &it.layers[i].fd, &ignored);
+			out_present[i] = open_whole(images, &it.layers[i]);
 	install_clear(&it);
 }

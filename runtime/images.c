@@ -83,13 +83,8 @@ static bool read_index(struct images *images, struct error *err)
 	return error_set(err, ERROR_BROKEN, "%s cannot be read; it is now %s", path, aside);
 }
 
-static bool ends_with_new(const char *name)
-{
-	return str_ends(str_of(name), STR(".new"));
-}
-
-/* What a power cut left of layers that were being unpacked. */
-static void remove_leftovers(struct images *images)
+/* What a power cut left of layers that were being unpacked, say. */
+void image_store_remove_leftovers(struct images *images, const char *ending)
 {
 	auto_free char *path = memory_print("%s/layers", images->root);
 	DIR *folder = opendir(path);
@@ -99,7 +94,7 @@ static void remove_leftovers(struct images *images)
 		struct error ignored;
 		auto_free char *left = memory_print("%s/%s", path, entry->d_name);
 
-		if (ends_with_new(entry->d_name))
+		if (str_ends(str_of(entry->d_name), str_of(ending)))
 			(void)!file_remove_tree(left, &ignored);
 	}
 	if (folder)
@@ -131,12 +126,14 @@ bool images_open(const char *root, struct images **out, struct error *err)
 	pthread_mutex_init(&images->lock, NULL);
 	pthread_mutex_init(&images->install, NULL);
 	images->holds = map_new();
+	images->damaged = map_new();
 	if (!make_folders(images, err) || !read_index(images, err) ||
-	    !image_access_open(images->root, &images->access_key, err)) {
+	    !image_access_open(images->root, &images->access_key, err) ||
+	    !image_check_open(images, err)) {
 		images_close(images);
 		return false;
 	}
-	remove_leftovers(images);
+	image_store_remove_leftovers(images, ".new");
 	*out = images;
 	return true;
 }
@@ -156,6 +153,7 @@ void images_close(struct images *images)
 	for (size_t i = 0; map_next(images->holds, &i, &key, &value);)
 		free(value);
 	map_free(images->holds);
+	image_check_close(images);
 	json_doc_free(images->index);
 	if (images->root_fd >= 0)
 		close(images->root_fd);
@@ -348,6 +346,13 @@ static void hold(struct images *images, struct str id)
 	found->count++;
 }
 
+size_t image_store_holders(const struct images *images, struct str id)
+{
+	const struct hold *found = map_find(images->holds, id);
+
+	return found ? found->count : 0;
+}
+
 static void release(struct images *images, struct str id)
 {
 	struct hold *found = map_find(images->holds, id);
@@ -399,9 +404,12 @@ static struct image *image_of(struct images *images, const struct json *record)
 	image->digests = texts_of(json_get(record, "digests"));
 	image->size = (uint64_t)json_int(json_get(record, "size"));
 	image->layers = memory_zero((json_count(layers) + 1) * sizeof(*image->layers));
-	for (struct json_iter it = json_iter(layers); json_next(&it);)
+	for (struct json_iter it = json_iter(layers); json_next(&it);) {
 		image->layers[it.index] = memory_print("%s/layers/" STR_FMT, images->root,
 						       STR_ARG(json_str(it.value)));
+		image->damaged =
+			image->damaged || image_check_is_damaged(images, json_str(it.value));
+	}
 	hold(images, str_of(image->id));
 	image->config = read_config(images, str_of(image->id));
 	return image;
@@ -541,15 +549,13 @@ static void remove_unneeded(const char *folder, const char *prefix, const struct
 	struct dirent *entry;
 
 	while (open && (entry = readdir(open))) {
-		struct str name = str_of(entry->d_name);
+		struct str rest = str_of(entry->d_name), name = str_cut(&rest, '.');
 		auto_free char *path = memory_print("%s/%s", folder, entry->d_name);
 		auto_free char *key = NULL;
 		struct error ignored;
 
-		if (str_ends(name, STR(".size")))
-			name.len -= 5;
 		key = memory_print("%s" STR_FMT, prefix, STR_ARG(name));
-		if (entry->d_name[0] == '.' || map_find(needed, str_of(key)))
+		if (entry->d_name[0] == '.' || str_is(rest, "old") || map_find(needed, str_of(key)))
 			continue;
 		(void)!file_remove_tree(path, &ignored); /* the next sweep tries again */
 	}

@@ -5,6 +5,10 @@
  *   blobs/sha256/<hex>   image configurations
  *   layers/<hex>/        one unpacked layer by its chain id (OCI image spec, "ChainID")
  *   layers/<hex>.new/    a layer that is being unpacked; removed when the store is opened
+ *   layers/<hex>.size    its bytes and the tally of its names (layer_check.h)
+ *   layers/<hex>.damaged a mark: it is not what it was, and is fetched again
+ *   layers/<hex>.old/    what was there before; removed after the next boot, nobody runs in it then
+ *   state                "clean", or the boot in which the store is open
  *   images.json          names, digests, ids, layers, sizes, who may use them
  *   access-key           makes the marks of those who may (32 random bytes)
  * Everything is whole on the disk before it gets its name: a power cut leaves an image or none.
@@ -32,6 +36,7 @@ struct image {
 	char **digests; /* "docker.io/library/web@sha256:...", NULL-terminated            */
 	char **layers;  /* absolute folders, lowest first, NULL-terminated                */
 	uint64_t size;  /* bytes of all files                                             */
+	bool damaged;   /* images_check found that; pulling or importing it mends it        */
 	struct json_doc *config; /* the OCI image configuration                           */
 };
 void image_free(struct images *images, struct image *image); /* NULL is fine */
@@ -48,6 +53,18 @@ MUST_CHECK bool images_remove(struct images *images, struct str name, struct err
 /* Take away what has neither name nor holder.  To be called once after a start, when all that shall
  * be held is held: what was held before the restart is kept until then.  Waits for an import. */
 MUST_CHECK bool images_sweep(struct images *images, struct error *err);
+
+/* Was the power cut since the store was last closed?  Then images_check is due. */
+bool images_check_due(const struct images *images);
+struct images_check_plan {
+	bool (*go_on)(void *of); /* false: stop soon */
+	/* A layer of this image is damaged.  Containers may go on with what is left of it. */
+	void (*on_damaged)(void *of, const char *name, const char *why);
+	void *of;
+};
+/* Read all layers, those that are held first; what was found is kept.  Takes minutes; for a thread
+ * of its own, beside everything else.  false when it was stopped: it stays due. */
+bool images_check(struct images *images, const struct images_check_plan *plan);
 
 /*
  * Import an archive of `docker save` or in OCI layout; plain, gzip, zstd; one image or many.  Of an

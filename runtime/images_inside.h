@@ -21,6 +21,8 @@ struct images {
 	struct json_doc *index;  /* {"images": [{id, names, digests, layers, size}]} */
 	struct map *holds;       /* image id -> how many hold it */
 	bool sweep_due;          /* something lost its last name or holder */
+	bool check_due;          /* the power was cut */
+	struct map *damaged;     /* chain ids of layers that are not what they were */
 	struct image_access_key access_key;
 };
 
@@ -29,8 +31,24 @@ void image_store_settle(struct images *images);
 /* Let the next image_store_settle sweep. */
 void image_store_unsettle(struct images *images);
 
+/* How many hold the image of that id; the index is locked. */
+size_t image_store_holders(const struct images *images, struct str id);
+
+/* Remove the layers whose names end so; nobody may use them. */
+void image_store_remove_leftovers(struct images *images, const char *ending);
+
 /* Names in archives are any bytes: what is not printable becomes '?'.  Returns false. */
 bool image_error_print(struct error *err);
+
+/* --- damaged layers (image_check.c) --- */
+
+/* Read the marks and the state; leftovers of the boot before go. */
+MUST_CHECK bool image_check_open(struct images *images, struct error *err);
+void image_check_close(struct images *images); /* the next open finds it clean */
+/* The index is locked. */
+bool image_check_is_damaged(const struct images *images, struct str chain);
+/* A whole layer has taken its place; the install lock is held, the index is not. */
+void image_check_mended(struct images *images, const char *chain);
 
 /* A file of the store's disk that goes with its descriptor: for bytes on their way in. */
 MUST_CHECK bool images_nameless_file(struct images *images, int *out_fd, struct error *err);

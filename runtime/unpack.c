@@ -20,6 +20,7 @@
 #include <sys/xattr.h>
 
 #include "base/file.h"
+#include "runtime/layer_check.h"
 #include "runtime/pathfd.h"
 
 #define COPY_BYTES    (128u * 1024)
@@ -328,6 +329,7 @@ static bool clear_name(struct unpack *it, const char *name, struct error *err)
 
 static bool copy_content(struct unpack *it, int fd, struct error *err)
 {
+	struct layer_sum sum = { 0 };
 	size_t got;
 
 	do {
@@ -340,7 +342,9 @@ static bool copy_content(struct unpack *it, int fd, struct error *err)
 					 it->plan->bytes_max);
 		if (got > 0 && !file_write_all(fd, it->room, got, err))
 			return false;
+		layer_sum_add(&sum, it->room, got);
 	} while (got > 0);
+	layer_sum_put(fd, &sum);
 	return true;
 }
 

@@ -18,6 +18,7 @@ static struct {
 	int begun, ended;
 	bool works, here; /* what a pull does; is the image in the store? */
 	bool closed;      /* what is there is for password "p" only */
+	bool damaged;     /* what is there */
 	enum error_kind kind;
 	const char *good; /* the one password that works; NULL: any */
 	char last[300];   /* "name user password" */
@@ -49,6 +50,7 @@ static bool fake_find(struct images *images, struct str name, struct image **out
 	if (!store.here)
 		return error_set(err, ERROR_NOT_FOUND, "no image " STR_FMT, STR_ARG(name));
 	*out = memory_new(struct image);
+	(*out)->damaged = store.damaged;
 	store.images++;
 	return true;
 }
@@ -224,6 +226,25 @@ static void an_unreachable_registry_is_excused(void)
 	close_getter();
 }
 
+static void what_is_damaged_is_pulled_if_that_can_be(void)
+{
+	struct want want;
+
+	open_getter(false, true);
+	store.damaged = true;
+	CHECK(!image_getter_has(getter, STR("web")));
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, NULL);
+	CHECK(image_want_is_pulling(want.handle));
+	let_go(1);
+	fixture_until(loop, &want.done);
+	CHECK(want.has_image);
+	CHECK_STR(want.fallback, "cannot pull");
+	start(&want, "web", IMAGE_NEVER, NULL);
+	fixture_until(loop, &want.done);
+	CHECK(want.has_image);
+	close_getter();
+}
+
 static void a_failure_is_told(void)
 {
 	struct want want;
@@ -360,6 +381,7 @@ static const struct test tests[] = {
 	{ "what is not here may not be pulled", what_is_not_here_may_not_be_pulled },
 	{ "what is missing is pulled", what_is_missing_is_pulled },
 	{ "an unreachable registry is excused", an_unreachable_registry_is_excused },
+	{ "what is damaged is pulled if that can be", what_is_damaged_is_pulled_if_that_can_be },
 	{ "a failure is told", a_failure_is_told },
 	{ "one pull serves all", one_pull_serves_all },
 	{ "logins are not shared", logins_are_not_shared },
