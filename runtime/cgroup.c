@@ -108,8 +108,20 @@ void cgroup_hand_down(const char *folder)
 		(void)!cgroup_file_write(folder, "cgroup.subtree_control", wanted[i]);
 }
 
+/* A new group of version 1 has no processors and may hold no process before it is given some. */
+static void inherit_cpuset(const char *parent, const char *folder)
+{
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	char text[4096];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(files); i++)
+		if (cgroup_file_read(folder, files[i], text, sizeof(text)) && text[0] == '\n' &&
+		    cgroup_file_read(parent, files[i], text, sizeof(text)))
+			(void)!cgroup_file_write(folder, files[i], text);
+}
+
 /* Each component in turn; version 2 needs each parent to hand its controllers down. */
-static bool make_folders(const char *parent, const char *path, bool unified, char **out,
+bool cgroup_make_folders(const char *parent, const char *path, enum cgroup_part part, char **out,
 			 struct error *err)
 {
 	auto_free char *folder = memory_string(parent);
@@ -121,17 +133,22 @@ static bool make_folders(const char *parent, const char *path, bool unified, cha
 
 		if (name.len == 0)
 			continue;
-		if (unified)
+		if (part == CGROUP_UNIFIED)
 			cgroup_hand_down(folder);
 		longer = memory_print("%s/" STR_FMT, folder, STR_ARG(name));
+		if (mkdir(longer, 0755) == 0) {
+			/* Version 1 on old kernels counts only the group itself unless told. */
+			if (part == CGROUP_MEMORY)
+				(void)!cgroup_file_write(longer, "memory.use_hierarchy", "1");
+		} else if (errno != EEXIST) {
+			error_os(err, "make cgroup %s", longer);
+			free(longer);
+			return false;
+		}
+		if (part == CGROUP_CPUSET)
+			inherit_cpuset(folder, longer);
 		free(folder);
 		folder = longer;
-		if (mkdir(folder, 0755) == 0) {
-			/* Version 1 on old kernels counts only the group itself unless told. */
-			(void)!cgroup_file_write(folder, "memory.use_hierarchy", "1");
-		} else if (errno != EEXIST) {
-			return error_os(err, "make cgroup %s", folder);
-		}
 	}
 	*out = take_ptr(&folder);
 	return true;
@@ -146,8 +163,8 @@ bool cgroup_open_child(const struct cgroup *parent, const char *path, struct cgr
 		return error_set(err, ERROR_INVALID, "\"%s\" is no name of a cgroup", path);
 	for (size_t i = 0; i < CGROUP_PARTS; i++)
 		if (parent->folders[i] &&
-		    !make_folders(parent->folders[i], path, i == CGROUP_UNIFIED, &child->folders[i],
-				  err))
+		    !cgroup_make_folders(parent->folders[i], path, (enum cgroup_part)i,
+					 &child->folders[i], err))
 			return false;
 	*out = take_ptr(&child);
 	return true;
@@ -228,7 +245,7 @@ static void set(const char *folder, const char *file, struct buf *warnings, cons
 }
 
 /* Version 1: 2 to 262144, 1024 usual.  Version 2: 1 to 10000, 100 usual. */
-static uint64_t weight_of_shares(uint64_t shares)
+uint64_t cgroup_weight_of_shares(uint64_t shares)
 {
 	if (shares < 2)
 		shares = 2;
@@ -286,7 +303,8 @@ static void limit_unified(const char *folder, const struct resources_plan *plan,
 	int64_t period = plan->cpu_period_us > 0 ? plan->cpu_period_us : 100000;
 
 	if (plan->cpu_shares > 0)
-		set(folder, "cpu.weight", warnings, "%" PRIu64, weight_of_shares(plan->cpu_shares));
+		set(folder, "cpu.weight", warnings, "%" PRIu64,
+		    cgroup_weight_of_shares(plan->cpu_shares));
 	if (plan->cpu_quota_us > 0)
 		set(folder, "cpu.max", warnings, "%" PRId64 " %" PRId64, plan->cpu_quota_us,
 		    period);

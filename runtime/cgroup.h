@@ -28,6 +28,14 @@ enum cgroup_part {
 	CGROUP_FREEZER,
 	CGROUP_DEVICES,
 	CGROUP_HUGETLB,
+	CGROUP_CPUSET, /* from here on version 1 too, and never a pod's */
+	CGROUP_BLKIO,
+	CGROUP_NET_CLS,
+	CGROUP_NET_PRIO,
+	CGROUP_PERF,
+	CGROUP_RDMA,
+	CGROUP_MISC,
+	CGROUP_SYSTEMD,
 	CGROUP_PARTS
 };
 
@@ -43,6 +51,12 @@ MUST_CHECK bool cgroup_open_child(const struct cgroup *parent, const char *path,
 				  struct cgroup **out, struct error *err);
 /* The same without making anything: it may not exist. */
 struct cgroup *cgroup_name_child(const struct cgroup *parent, const char *path);
+/*
+ * Make (or take) a group in all hierarchies there are, of every controller: `path` from the top of
+ * each, or, when it does not begin with a slash, from where we are (version 2: from the group above
+ * ours, as ours has processes).  Without root, hierarchies that refuse us are left out.
+ */
+MUST_CHECK bool cgroup_open_path(const char *path, struct cgroup **out, struct error *err);
 /* Forget it; the kernel's group stays.  NULL is fine. */
 void cgroup_close(struct cgroup *cgroup);
 DEFINE_AUTO(struct cgroup *, cgroup_close)

@@ -9,20 +9,30 @@
 #include "runtime/cgroup_inside.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "runtime/pathfd.h"
 
 #define PROC_BYTES_MAX (1024 * 1024)
 #define LEAF           "/agent"
 
 const char *const cgroup_part_names[CGROUP_PARTS] = {
-	[CGROUP_UNIFIED] = "",        [CGROUP_MEMORY] = "memory",   [CGROUP_CPU] = "cpu",
-	[CGROUP_CPUACCT] = "cpuacct", [CGROUP_PIDS] = "pids",       [CGROUP_FREEZER] = "freezer",
-	[CGROUP_DEVICES] = "devices", [CGROUP_HUGETLB] = "hugetlb",
+	[CGROUP_UNIFIED] = "",        [CGROUP_MEMORY] = "memory",
+	[CGROUP_CPU] = "cpu",         [CGROUP_CPUACCT] = "cpuacct",
+	[CGROUP_PIDS] = "pids",       [CGROUP_FREEZER] = "freezer",
+	[CGROUP_DEVICES] = "devices", [CGROUP_CPUSET] = "cpuset",
+	[CGROUP_BLKIO] = "blkio",     [CGROUP_HUGETLB] = "hugetlb",
+	[CGROUP_NET_CLS] = "net_cls", [CGROUP_NET_PRIO] = "net_prio",
+	[CGROUP_PERF] = "perf_event", [CGROUP_RDMA] = "rdma",
+	[CGROUP_MISC] = "misc",       [CGROUP_SYSTEMD] = "name=systemd",
 };
+
+/* A pod has no use for the controllers behind this one. */
+#define POD_PARTS (CGROUP_HUGETLB + 1)
 
 struct hierarchy {
 	char *mount; /* where it is mounted */
@@ -234,7 +244,7 @@ static bool fill(const struct search *search, struct cgroup *parent, struct erro
 
 	if (is_unified(search))
 		return fill_unified(search, &parent->folders[CGROUP_UNIFIED], err);
-	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++) {
+	for (size_t i = CGROUP_MEMORY; i < POD_PARTS; i++) {
 		parent->folders[i] = own_folder(search, (enum cgroup_part)i);
 		count += parent->folders[i] != NULL;
 	}
@@ -244,14 +254,69 @@ static bool fill(const struct search *search, struct cgroup *parent, struct erro
 	return true;
 }
 
+static bool look(struct search *search, struct error *err)
+{
+	return each_line("/proc/self/mountinfo", search, see_mount, err) &&
+	       each_line("/proc/self/cgroup", search, see_own, err);
+}
+
+/* Where `path` begins in one hierarchy; NULL when it is not mounted. */
+static char *begin_of(const struct search *search, enum cgroup_part part, const char *path)
+{
+	char *own;
+
+	if (path[0] == '/')
+		return search->found[part].mount ? memory_string(search->found[part].mount) : NULL;
+	own = own_folder(search, part);
+	if (own && part == CGROUP_UNIFIED &&
+	    strlen(own) > strlen(search->found[CGROUP_UNIFIED].mount))
+		*strrchr(own, '/') = '\0';
+	return own;
+}
+
+static bool open_all(const struct search *search, const char *path, struct cgroup *into,
+		     struct error *err)
+{
+	bool unified = is_unified(search);
+	size_t count = 0;
+
+	for (size_t i = 0; i < CGROUP_PARTS; i++) {
+		auto_free char *begin = (i == CGROUP_UNIFIED) == unified
+						? begin_of(search, (enum cgroup_part)i, path)
+						: NULL;
+
+		if (!begin)
+			continue;
+		if (cgroup_make_folders(begin, path, (enum cgroup_part)i, &into->folders[i], err))
+			count++;
+		else if (geteuid() == 0)
+			return false;
+	}
+	return count > 0 || error_set(err, ERROR_UNAVAILABLE, "no cgroup can be made");
+}
+
+bool cgroup_open_path(const char *path, struct cgroup **out, struct error *err)
+{
+	struct search search = { 0 };
+	auto_cgroup cgroup = memory_new(struct cgroup);
+	bool fine;
+
+	if (pathfd_has_dotdot(path) || strlen(path) > PATH_MAX / 2)
+		return error_set(err, ERROR_INVALID, "\"%s\" is no name of a cgroup", path);
+	fine = look(&search, err) && open_all(&search, path, cgroup, err);
+	search_clear(&search);
+	if (fine)
+		*out = take_ptr(&cgroup);
+	return fine;
+}
+
 bool cgroup_open_base(struct cgroup **out, struct error *err)
 {
 	struct search search = { 0 };
 	auto_cgroup parent = memory_new(struct cgroup);
 	bool fine;
 
-	fine = each_line("/proc/self/mountinfo", &search, see_mount, err) &&
-	       each_line("/proc/self/cgroup", &search, see_own, err) && fill(&search, parent, err);
+	fine = look(&search, err) && fill(&search, parent, err);
 	search_clear(&search);
 	return fine && cgroup_open_child(parent, "mote", out, err);
 }

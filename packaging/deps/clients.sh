@@ -18,6 +18,9 @@ table() {
 	python       bookworm  closure   python3-kubernetes                            usr/lib/python3/dist-packages
 	node         trixie    closure   nodejs                                        .
 	registry     bookworm  packages  docker-registry                               usr/bin/docker-registry
+	podman       trixie    closure   podman,conmon,golang-github-containers-common,netavark,aardvark-dns,nftables,catatonit .
+	crun         trixie    closure   crun                                          .
+	runc         trixie    packages  runc                                          usr/sbin/runc
 	END
 }
 
