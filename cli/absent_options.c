@@ -107,7 +107,6 @@ const struct option_absent absent_options[] = {
 	REFUSED("etcd-s3-timeout", NO_ETCD),
 	REFUSED("etcd-s3-retention", NO_ETCD),
 	/* storage */
-	REFUSED("default-local-storage-path", "there are no persistent volumes"),
 	NEEDLESS_SWITCH("secrets-encryption", "secrets are sealed on the disk, always"),
 	NEEDLESS("secrets-encryption-provider", "secrets are sealed in one way only"),
 	/* runtime */

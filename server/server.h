@@ -30,6 +30,7 @@ struct server_plan {
 	struct option_list tls_san;
 	struct option_list disable; /* names of server/manifests that are not deployed */
 	int64_t watchers_max;
+	const char *default_local_storage_path; /* NULL = <data_dir>/storage */
 };
 
 /* Start everything; on return the API answers.  on_stop is heard through loop_stop by signals of

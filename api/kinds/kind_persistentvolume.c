@@ -183,9 +183,6 @@ static void warn(const struct kind_work *work)
 		kind_warn(work, "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is "
 				"deprecated. Instead, the recommended approach is to use dynamic "
 				"provisioning.");
-	if (!work->old)
-		kind_warn(work, "persistent volumes are kept, but nothing in this server binds "
-				"claims to them yet");
 }
 
 /* --- columns --- */

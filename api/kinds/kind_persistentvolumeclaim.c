@@ -177,9 +177,6 @@ static void warn(const struct kind_work *work)
 		kind_warn(work,
 			  "metadata.annotations[volume.beta.kubernetes.io/storage-class]: "
 			  "deprecated since v1.8; use \"storageClassName\" attribute instead");
-	if (!work->old)
-		kind_warn(work, "claims are kept, but nothing in this server provides volumes for "
-				"them yet");
 }
 
 /* --- columns --- */

@@ -17,13 +17,26 @@
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
 	control_replicaset, control_deployment, control_endpointslice, control_schedule,
 	control_node_range, control_node_health, control_node_evict, control_pod_collect,
-	control_manifest, control_replicationcontroller;
+	control_manifest, control_replicationcontroller, control_claim_bind, control_claim_protect,
+	control_provision;
 
 static const struct control_row *const rows[] = {
-	&control_namespace,   &control_serviceaccount, &control_gc,          &control_replicaset,
-	&control_deployment,  &control_endpointslice,  &control_schedule,    &control_node_range,
-	&control_node_health, &control_node_evict,     &control_pod_collect, &control_manifest,
+	&control_namespace,
+	&control_serviceaccount,
+	&control_gc,
+	&control_replicaset,
+	&control_deployment,
+	&control_endpointslice,
+	&control_schedule,
+	&control_node_range,
+	&control_node_health,
+	&control_node_evict,
+	&control_pod_collect,
+	&control_manifest,
 	&control_replicationcontroller,
+	&control_claim_bind,
+	&control_claim_protect,
+	&control_provision,
 };
 
 static const struct {
@@ -276,6 +289,9 @@ void control_event(struct control *control, const struct object *about, const ch
 	struct client_ask ask = { .verb = CLIENT_CREATE,
 				  .kind = kind_find_name(STR("v1"), STR("Event")),
 				  .namespace = object_namespace(about) };
+
+	if (ask.namespace.len == 0)
+		ask.namespace = STR("default"); /* of what has none, such as nodes */
 
 	if (control->stopping)
 		return;

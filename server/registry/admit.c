@@ -4,6 +4,7 @@
 #include "server/registry/admit.h"
 
 extern const struct admit_row admit_certificate;
+extern const struct admit_row admit_claim;
 extern const struct admit_row admit_default_class;
 extern const struct admit_row admit_limits;
 extern const struct admit_row admit_namespace;
@@ -23,6 +24,7 @@ static const struct admit_row *const rows[] = {
 	&admit_service_account,
 	&admit_priority,
 	&admit_default_class,
+	&admit_claim,
 	&admit_runtime_class,
 	&admit_service,
 };

@@ -17,18 +17,18 @@ test_component_statuses() {
 }
 
 test_claims() {
-	expect "Warning: claims are kept, but nothing in this server provides volumes for them yet" k create -f - <<-YAML
+	expect "persistentvolumeclaim/c created" k create -f - <<-YAML
 	apiVersion: v1
 	kind: PersistentVolumeClaim
 	metadata: {name: c}
-	spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+	spec: {storageClassName: none, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 	YAML
 	equal "Pending Filesystem" k get pvc c -o 'jsonpath={.status.phase} {.spec.volumeMode}'
 	expect "VOLUMEATTRIBUTESCLASS" k get pvc
-	expect "spec is immutable after creation except resources.requests" k patch pvc c -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}'
+	expect "Only bound persistent volume claims can be expanded" k patch pvc c -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}'
+	expect "spec is immutable after creation except resources.requests" k patch pvc c -p '{"spec":{"volumeMode":"Block"}}'
 	k patch pvc c --subresource=status --type=merge -p '{"status":{"phase":"Bound","capacity":{"storage":"1Gi"}}}'
-	k patch pvc c -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}'
-	equal 2Gi k get pvc c -o 'jsonpath={.spec.resources.requests.storage}'
+	expect "only dynamically provisioned pvc can be resized" k patch pvc c -p '{"spec":{"resources":{"requests":{"storage":"2Gi"}}}}'
 	expect 'persistentvolumeclaim "c" deleted' k delete pvc c
 }
 
@@ -39,7 +39,8 @@ test_volumes() {
 	metadata: {name: v}
 	spec: {capacity: {storage: 1Gi}, accessModes: [ReadWriteOnce], hostPath: {path: /x}}
 	YAML
-	equal "Pending Retain Filesystem" k get pv v -o 'jsonpath={.status.phase} {.spec.persistentVolumeReclaimPolicy} {.spec.volumeMode}'
+	await 5 expect "Available" k get pv v
+	equal "Retain Filesystem" k get pv v -o 'jsonpath={.spec.persistentVolumeReclaimPolicy} {.spec.volumeMode}'
 	expect "T" k get pv v -o 'jsonpath={.status.lastPhaseTransitionTime}'
 	expect "spec.persistentvolumesource is immutable after creation" k patch pv v -p '{"spec":{"hostPath":{"path":"/y"}}}'
 	expect "RWO" k get pv v
