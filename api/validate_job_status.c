@@ -277,8 +277,11 @@ void job_validate_status_change(const struct kind_work *work)
 	if (status_of(work->object, "completionTime") && status_of(work->old, "completionTime") &&
 	    changed(work, "completionTime"))
 		invalid(work, "completionTime", "completionTime cannot be mutated");
+	/* A job that is resumed starts again. */
 	if (status_of(work->old, "startTime") && changed(work, "startTime") &&
-	    !json_bool(json_get(spec, "suspend")))
+	    !json_bool(json_get(spec, "suspend")) &&
+	    !(is_set(work->old, "Suspended") && !is_set(work->object, "Suspended") &&
+	      status_of(work->object, "startTime")))
 		validate_required(work, "status.startTime",
 				  "startTime cannot be removed for unsuspended job");
 	if (is_set(work->old, "SuccessCriteriaMet") && !is_set(work->object, "SuccessCriteriaMet"))

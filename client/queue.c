@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/random.h"
 
@@ -124,7 +125,8 @@ void queue_add_after(struct queue *queue, struct str key, int64_t after_ms)
 {
 	struct entry *entry = entry_of(queue, key);
 
-	if (!entry->waiting && entry->timer.heap_at == 0)
+	if (!entry->waiting &&
+	    (entry->timer.heap_at == 0 || entry->timer.due_ms > clock_now_ms() + after_ms))
 		loop_timer_set(queue->loop, &entry->timer, after_ms);
 }
 

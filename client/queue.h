@@ -15,6 +15,7 @@ struct queue *queue_new(struct loop *loop, void (*on_pass)(void *owner, struct s
 			void *owner);
 void queue_free(struct queue *queue); /* NULL is fine; no pass comes after it */
 void queue_add(struct queue *queue, struct str key);
+/* Of several times the earliest counts. */
 void queue_add_after(struct queue *queue, struct str key, int64_t after_ms);
 void queue_done(struct queue *queue, struct str key, bool done);
 

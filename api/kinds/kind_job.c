@@ -264,7 +264,6 @@ static void validate(const struct kind_work *work)
 
 static void warn(const struct kind_work *work)
 {
-	workload_warn_idle(work, "jobs are kept, but nothing in this server makes their pods yet");
 	workload_warn(work);
 	job_warn(work, json_get(work->object, "spec"), "spec");
 }

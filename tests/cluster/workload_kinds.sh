@@ -17,7 +17,7 @@ spec() {
 }
 
 test_job() {
-	expect "Warning: jobs are kept, but nothing in this server makes their pods yet" k create job pi --image=perl -- echo hi
+	expect "job.batch/pi created" k create job pi --image=perl -- echo hi
 	uid=$(k get job pi -o 'jsonpath={.metadata.uid}')
 	equal "{\"batch.kubernetes.io/controller-uid\":\"$uid\"}" k get job pi -o 'jsonpath={.spec.selector.matchLabels}'
 	labels="{\"batch.kubernetes.io/controller-uid\":\"$uid\",\"batch.kubernetes.io/job-name\":\"pi\",\"controller-uid\":\"$uid\",\"job-name\":\"pi\"}"
@@ -25,7 +25,7 @@ test_job() {
 	equal "$labels" k get job pi -o 'jsonpath={.metadata.labels}'
 	equal "6 NonIndexed 1 1 false TerminatingOrFailed 1" k get job pi -o 'jsonpath={.spec.backoffLimit} {.spec.completionMode} {.spec.completions} {.spec.parallelism} {.spec.suspend} {.spec.podReplacementPolicy} {.metadata.generation}'
 	expect "Running" k get job pi
-	expect "0 Active / 0 Succeeded / 0 Failed" k describe job pi
+	await 5 expect "1 Active (0 Ready) / 0 Succeeded / 0 Failed" k describe job pi
 	expect "spec.completions: Invalid value: 2: field is immutable" k patch job pi --type=merge -p '{"spec":{"completions":2}}'
 	expect "spec.template.spec.restartPolicy: Required value: valid values: \"OnFailure\", \"Never\"" k create -f - <<-YAML
 	apiVersion: batch/v1

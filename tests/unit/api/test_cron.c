@@ -108,7 +108,7 @@ static void finds_next_times(void)
 			if (cron_next(&cron, zone, at, &at))
 				clock_print(at, text);
 			else
-				strcpy(text, "never");
+				snprintf(text, sizeof(text), "never");
 			CHECK_STR(text, rows[i].next[k]);
 		}
 	}
