@@ -47,3 +47,25 @@ int64_t rolling_shrink(const struct rolling *rolling)
 
 	return shrink > 0 ? shrink : 0;
 }
+
+/* Half away from zero. */
+static int64_t divide_rounded(int64_t number, int64_t by)
+{
+	return (2 * number + by) / (2 * by);
+}
+
+int64_t rolling_share(const struct rolling *rolling, int64_t size, int64_t max, int64_t to_add,
+		      int64_t added)
+{
+	int64_t left = to_add - added, share = -size;
+
+	if (size == 0 || left == 0)
+		return 0;
+	if (rolling->wanted > 0)
+		share = max > 0 ? divide_rounded(size * (rolling->wanted + rolling->surge), max) -
+					  size
+				: 0;
+	if (to_add > 0)
+		return share < left ? share : left;
+	return share > left ? share : left;
+}

@@ -26,4 +26,10 @@ int64_t rolling_fresh(const struct rolling *rolling);
 /* How many pods the old sets may lose now (>= 0). */
 int64_t rolling_shrink(const struct rolling *rolling);
 
+/* In the middle of a rollout a change of the wanted number is shared out by size: what a set of
+ * `size` gets (or loses) when `to_add` are to come and `added` have been given already.  max: how
+ * many there might have been when the set was last scaled. */
+int64_t rolling_share(const struct rolling *rolling, int64_t size, int64_t max, int64_t to_add,
+		      int64_t added);
+
 #endif
