@@ -1,66 +1,22 @@
 /*
- * action.c - the four handlers, one row each.
+ * action.c - the handlers, one row each, and what all of them share: the end, the time, ports.
  */
 #include "agent/action.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "net/http_client.h"
-#include "net/socket.h"
-#include "net/tls.h"
+#include "agent/action_inside.h"
 
 #define SAID_MAX    1024
-#define HEADERS_MAX 32
 #define WORDS_MAX   256
 #define SECONDS_MAX 86400
 #define CONNECT_MS  30000 /* where nobody said how long */
 
-struct action {
-	struct loop *loop;
-	void (*on_done)(void *of, bool worked, struct str said);
-	void *of;
-	struct loop_timer timer;
-	struct loop_task over;
-	bool worked, is_sleep, ended;
-	struct buf said;
-	/* exec */
-	struct exec_session exec;
-	bool exec_alive;
-	struct loop_fd out, errors;
-	/* tcpSocket and httpGet */
-	struct socket_dial *dial;
-	/* httpGet */
-	struct http_client *client;
-	struct tls_config *tls;
-	char *host;
-	unsigned port;
-	int timeout_ms;
-	/* who waits for the connection: called exactly once */
-	void (*dialled)(void *call, struct stream *stream, const struct error *err);
-	void *call;
-};
-
 /* --- the end --- */
-
-/* Nobody waits for the connection any more; the client wants to hear it all the same. */
-static void release_http(struct action *action)
-{
-	struct error err;
-
-	http_client_free(action->client);
-	action->client = NULL;
-	error_set(&err, ERROR_UNAVAILABLE, "the action is over");
-	if (action->dialled)
-		action->dialled(action->call, NULL, &err);
-	action->dialled = NULL;
-	tls_config_unref(action->tls);
-	action->tls = NULL;
-	free(take_ptr(&action->host));
-}
 
 static void release(struct action *action)
 {
@@ -78,7 +34,11 @@ static void release(struct action *action)
 	if (action->dial)
 		socket_dial_cancel(action->dial);
 	action->dial = NULL;
-	release_http(action);
+	if (action->drop)
+		action->drop(action);
+	action->drop = NULL;
+	free(take_ptr(&action->host));
+	free(take_ptr(&action->late));
 }
 
 static void action_free(struct action *action)
@@ -96,25 +56,33 @@ static void on_over(struct loop_task *task)
 
 	release(action);
 	if (action->on_done)
-		action->on_done(action->of, action->worked,
-				action->worked ? STR("") : buf_str(&action->said));
+		action->on_done(action->of, action->result,
+				action->result == ACTION_WORKED ? STR("") : buf_str(&action->said));
 	action_free(action);
 }
 
-static void end(struct action *action, bool worked)
+void action_end(struct action *action, enum action_result result)
 {
 	if (action->ended)
 		return;
 	action->ended = true;
-	action->worked = worked;
+	action->result = result;
 	loop_defer(action->loop, &action->over);
 }
 
-static void fail(struct action *action, struct str why)
+void action_say(struct action *action, enum action_result result, const char *format, ...)
 {
+	char text[SAID_MAX + 1];
+	va_list args;
+
+	if (action->ended)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
 	buf_reset(&action->said);
-	buf_add_str(&action->said, str_from(why.at, why.len < SAID_MAX ? why.len : SAID_MAX));
-	end(action, false);
+	buf_add_text(&action->said, text);
+	action_end(action, result);
 }
 
 static void on_timeout(struct loop_timer *timer)
@@ -122,9 +90,10 @@ static void on_timeout(struct loop_timer *timer)
 	struct action *action = CONTAINER_OF(timer, struct action, timer);
 
 	if (action->is_sleep)
-		end(action, true);
+		action_end(action, ACTION_WORKED);
 	else
-		fail(action, STR("it took too long"));
+		action_say(action, ACTION_FAILED, "%s",
+			   action->late ? action->late : "it took too long");
 }
 
 /* --- exec --- */
@@ -164,7 +133,7 @@ static void on_exec_started(struct exec_session *exec, const struct error *err)
 	if (err) {
 		action->exec_alive = false;
 		exec->stdout_fd = exec->stderr_fd = -1;
-		fail(action, str_of(err->text));
+		action_say(action, ACTION_ERRORED, "%s", err->text);
 		return;
 	}
 	action->out = (struct loop_fd){ .on_event = on_out, .fd = exec->stdout_fd };
@@ -184,7 +153,16 @@ static void on_exec_exit(struct exec_session *exec, int exit_code)
 		read_output(action, &action->out);
 	if (action->errors.active)
 		read_output(action, &action->errors);
-	end(action, exit_code == 0);
+	action_end(action, exit_code == 0 ? ACTION_WORKED : ACTION_FAILED);
+}
+
+static void say_late(struct action *action, const char *const *argv)
+{
+	auto_buf words = BUF_INIT;
+
+	for (size_t i = 0; argv[i] && words.len < SAID_MAX; i++)
+		buf_add_print(&words, "%s%s", i > 0 ? " " : "", argv[i]);
+	action->late = memory_print("command \"%s\" timed out", buf_text(&words));
 }
 
 static void start_exec(struct action *action, const struct action_work *work,
@@ -198,9 +176,10 @@ static void start_exec(struct action *action, const struct action_work *work,
 	for (struct json_iter it = json_iter(command); json_next(&it) && it.index < WORDS_MAX;)
 		argv[it.index] = str_copy_arena(json_str(it.value), arena);
 	if (!argv[0]) {
-		fail(action, STR("the command is empty"));
+		action_say(action, ACTION_ERRORED, "the command is empty");
 		return;
 	}
+	say_late(action, argv);
 	action->exec.on_started = on_exec_started;
 	action->exec.on_exit = on_exec_exit;
 	action->exec.owner = action;
@@ -210,8 +189,7 @@ static void start_exec(struct action *action, const struct action_work *work,
 
 /* --- ports --- */
 
-/* A number, or the name of one of the container's ports; 0 when neither. */
-static unsigned port_of(const struct json *part, const struct json *container)
+unsigned action_port(const struct json *part, const struct json *container)
 {
 	const struct json *port = json_get(part, "port");
 	int64_t number = json_int(port);
@@ -223,149 +201,39 @@ static unsigned port_of(const struct json *part, const struct json *container)
 	return number > 0 && number <= 65535 ? (unsigned)number : 0;
 }
 
-static struct str host_of(const struct json *part, const struct action_work *work)
+struct str action_host(const struct json *part, const struct action_work *work)
 {
 	struct str host = json_str(json_get(part, "host"));
 
 	return host.len > 0 ? host : str_of(work->pod_ip);
 }
 
-/* --- httpGet --- */
-
-/* The head is all that counts; the body may be as large as it likes. */
-static bool on_head(void *of, const struct http_head *head)
+void action_print_authority(const char *host, unsigned port, struct buf *out)
 {
-	struct action *action = of;
-	char text[128];
-
-	/* Redirects are answers, not ways: nothing makes us ask another host. */
-	if (head->status >= 200 && head->status < 400) {
-		end(action, true);
-		return false;
-	}
-	snprintf(text, sizeof(text), "HTTP probe failed with statuscode: %d", head->status);
-	fail(action, str_of(text));
-	return false;
+	buf_add_print(out, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-static void on_http_end(void *of, const struct error *err)
+/* As the words are that people know from kubelets. */
+void action_print_dial(const char *host, unsigned port, const struct error *err, struct buf *out)
 {
-	if (err)
-		fail(of, str_of(err->text));
-}
+	static const struct {
+		int code;
+		const char *words;
+	} rows[] = {
+		{ ECONNREFUSED, "connect: connection refused" },
+		{ EHOSTUNREACH, "connect: no route to host" },
+		{ ENETUNREACH, "connect: network is unreachable" },
+		{ ECONNRESET, "connect: connection reset by peer" },
+		{ ETIMEDOUT, "connect: connection timed out" },
+	};
+	const char *words = err->kind == ERROR_TIMEOUT ? "i/o timeout" : err->text;
 
-static void on_connected(void *of, struct stream *stream, const struct error *err)
-{
-	struct action *action = of;
-	void (*dialled)(void *call, struct stream *stream, const struct error *err) =
-		action->dialled;
-
-	action->dial = NULL;
-	action->dialled = NULL;
-	if (stream && action->tls)
-		stream = tls_connect(stream, action->tls, action->host);
-	dialled(action->call, stream, err);
-}
-
-static void dial_http(void *of,
-		      void (*on_done)(void *call, struct stream *stream, const struct error *err),
-		      void *call)
-{
-	struct action *action = of;
-
-	assert(!action->dialled); /* one request, one connection */
-	action->dialled = on_done;
-	action->call = call;
-	action->dial = socket_dial(action->loop, str_of(action->host), action->port,
-				   action->timeout_ms, on_connected, action);
-}
-
-static bool is_plain(struct str text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7f)
-			return false;
-	return true;
-}
-
-/* "Host" is the client's to say, all others are headers; those that would break the request are
- * left out. */
-static size_t take_headers(const struct json *part, struct http_header *headers,
-			   struct str *out_host)
-{
-	size_t count = 2;
-
-	headers[0] = (struct http_header){ STR("User-Agent"), STR("kube-probe/1.32") };
-	headers[1] = (struct http_header){ STR("Accept"), STR("*/*") };
-	for (struct json_iter it = json_iter(json_get(part, "httpHeaders"));
-	     json_next(&it) && count < HEADERS_MAX;) {
-		struct http_header header = { json_str(json_get(it.value, "name")),
-					      json_str(json_get(it.value, "value")) };
-		bool replaced = false;
-
-		if (header.name.len == 0 || !is_plain(header.name) || !is_plain(header.value))
-			continue;
-		for (size_t i = 0; i < 2; i++)
-			if (str_equal_case(headers[i].name, header.name)) {
-				headers[i] = header;
-				replaced = true;
-			}
-		if (str_equal_case(header.name, STR("Host")))
-			*out_host = header.value;
-		else if (!replaced)
-			headers[count++] = header;
-	}
-	return count;
-}
-
-/* A path and perhaps a query: what may not stand in a request line is escaped. */
-static char *target_of(struct str path)
-{
-	auto_buf out = BUF_INIT;
-
-	if (path.len == 0 || path.at[0] != '/')
-		buf_add_byte(&out, '/');
-	for (size_t i = 0; i < path.len; i++)
-		if ((unsigned char)path.at[i] <= ' ' || (unsigned char)path.at[i] >= 0x7f)
-			buf_add_print(&out, "%%%02X", (unsigned)(unsigned char)path.at[i]);
-		else
-			buf_add_byte(&out, path.at[i]);
-	return buf_take(&out);
-}
-
-static void start_http(struct action *action, const struct action_work *work,
-		       const struct json *part)
-{
-	bool secure = str_is(json_str(json_get(part, "scheme")), "HTTPS");
-	struct str host = host_of(part, work);
-	auto_free char *target = target_of(json_str(json_get(part, "path")));
-	auto_free char *header = NULL;
-	struct http_header headers[HEADERS_MAX];
-	struct http_ask ask = { .method = "GET",
-				.target = target,
-				.headers = headers,
-				.timeout_ms = action->timeout_ms,
-				.on_head = on_head,
-				.on_end = on_http_end,
-				.of = action };
-	struct str shown = STR_NONE;
-	struct error why;
-
-	action->port = port_of(part, work->container);
-	if (action->port == 0 || host.len == 0) {
-		fail(action, STR("the port of the probe is not known"));
-		return;
-	}
-	if (secure && !tls_client_config(STR_NONE, STR_NONE, STR_NONE, true, &action->tls, &why)) {
-		fail(action, str_of(why.text));
-		return;
-	}
-	action->host = str_copy(host);
-	ask.header_count = take_headers(part, headers, &shown);
-	header = shown.len > 0 ? str_copy(shown)
-			       : memory_print(STR_FMT ":%u", STR_ARG(host), action->port);
-	action->client = http_client_new(action->loop, dial_http, action, header);
-	http_call(action->client, &ask);
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+		if (err->os_code == rows[i].code)
+			words = rows[i].words;
+	buf_add_text(out, "dial tcp ");
+	action_print_authority(host, port, out);
+	buf_add_print(out, ": %s", words);
 }
 
 /* --- tcpSocket --- */
@@ -373,27 +241,40 @@ static void start_http(struct action *action, const struct action_work *work,
 static void on_dialled(void *of, struct stream *stream, const struct error *err)
 {
 	struct action *action = of;
+	auto_buf why = BUF_INIT;
 
 	action->dial = NULL;
 	stream_close(stream);
-	if (err)
-		fail(action, str_of(err->text));
-	else
-		end(action, true);
+	if (!err) {
+		action_end(action, ACTION_WORKED);
+		return;
+	}
+	action_print_dial(action->host, action->port, err, &why);
+	action_say(action, ACTION_FAILED, "%s", buf_text(&why));
 }
 
 static void start_tcp(struct action *action, const struct action_work *work,
 		      const struct json *part)
 {
-	unsigned port = port_of(part, work->container);
-	struct str host = host_of(part, work);
+	struct str host = action_host(part, work);
+	auto_buf late = BUF_INIT;
 
-	if (port == 0 || host.len == 0) {
-		fail(action, STR("the port of the probe is not known"));
+	action->port = action_port(part, work->container);
+	if (work->is_hook) {
+		action_say(action, ACTION_FAILED, "invalid handler: tcpSocket");
 		return;
 	}
-	action->dial =
-		socket_dial(action->loop, host, port, action->timeout_ms, on_dialled, action);
+	if (action->port == 0 || host.len == 0) {
+		action_say(action, ACTION_ERRORED, "the port of the probe is not known");
+		return;
+	}
+	action->host = str_copy(host);
+	buf_add_text(&late, "dial tcp ");
+	action_print_authority(action->host, action->port, &late);
+	buf_add_text(&late, ": i/o timeout");
+	action->late = buf_take(&late);
+	action->dial = socket_dial(action->loop, host, action->port, action->timeout_ms, on_dialled,
+				   action);
 }
 
 /* --- sleep --- */
@@ -412,21 +293,22 @@ static void start_sleep(struct action *action, const struct action_work *work,
 /* --- starting --- */
 
 struct action *action_start(const struct action_work *work,
-			    void (*on_done)(void *of, bool worked, struct str said), void *of)
+			    void (*on_done)(void *of, enum action_result result, struct str said),
+			    void *of)
 {
 	static const struct {
 		const char *field;
 		void (*start)(struct action *action, const struct action_work *work,
 			      const struct json *part);
 	} rows[] = {
-		{ "exec", start_exec },
-		{ "httpGet", start_http },
-		{ "tcpSocket", start_tcp },
+		{ "exec", start_exec },     { "httpGet", action_http_start },
+		{ "tcpSocket", start_tcp }, { "grpc", action_grpc_start },
 		{ "sleep", start_sleep },
 	};
 	struct action *action = memory_new(struct action);
 
 	action->loop = work->loop;
+	action->is_hook = work->is_hook;
 	action->on_done = on_done;
 	action->of = of;
 	action->over.on_task = on_over;
@@ -447,7 +329,7 @@ struct action *action_start(const struct action_work *work,
 		rows[i].start(action, work, part);
 		return action;
 	}
-	fail(action, STR("this node does not know how to do this"));
+	action_say(action, ACTION_ERRORED, "this node does not know how to do this");
 	return action;
 }
 

@@ -474,6 +474,28 @@ static void begin_leaving(struct pod *pod)
 
 /* --- finishing --- */
 
+static void fail(struct pod *pod, const char *reason, const char *message, const char *type)
+{
+	free(pod->failed_reason);
+	free(pod->failed_message);
+	pod->failed_reason = memory_string(reason);
+	pod->failed_message = memory_string(message);
+	pod_say(pod, NULL, type, reason, "%s", message);
+}
+
+void pod_fail(struct pod *pod, const char *reason, const char *message, int64_t grace_s,
+	      bool disrupted)
+{
+	if (pod->leaving || pod->finished || pod->failed_reason)
+		return;
+	fail(pod, reason, message, "Warning");
+	pod->is_disrupted = disrupted;
+	begin_leaving(pod);
+	if (pod->stop_due_ms > clock_now_ms() + grace_s * 1000)
+		pod->stop_due_ms = clock_now_ms() + grace_s * 1000;
+	pod_again(pod);
+}
+
 static void check_deadline(struct pod *pod)
 {
 	const struct json *limit = json_get(pod_spec(pod), "activeDeadlineSeconds");
@@ -491,9 +513,8 @@ static void check_deadline(struct pod *pod)
 		pod_again_at(pod, pod->deadline_ms);
 		return;
 	}
-	pod->failed_reason = "DeadlineExceeded";
-	pod_say(pod, NULL, "Normal", "DeadlineExceeded",
-		"Pod was active on the node longer than the specified deadline");
+	fail(pod, "DeadlineExceeded",
+	     "Pod was active on the node longer than the specified deadline", "Normal");
 	begin_leaving(pod);
 }
 
@@ -674,6 +695,8 @@ void pod_free(struct pod *pod)
 	free(pod->specs);
 	json_doc_free(pod->now);
 	json_doc_free(pod->status);
+	free(pod->failed_reason);
+	free(pod->failed_message);
 	free(pod->folder);
 	free(pod->uid);
 	free(pod->namespace);

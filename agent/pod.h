@@ -37,6 +37,11 @@ void pod_free(struct pod *pod);
 
 /* The object changed. */
 void pod_update(struct pod *pod, const struct json *object);
+/* It is over for good, whatever its containers say: they are stopped within `grace_s`, its phase
+ * becomes Failed with this reason and message, and an event tells of it.  disrupted: it is not its
+ * own fault (condition DisruptionTarget).  Nothing when it is over or leaving already. */
+void pod_fail(struct pod *pod, const char *reason, const char *message, int64_t grace_s,
+	      bool disrupted);
 /* The object is gone from the API: stop and leave, without asking anybody. */
 void pod_remove(struct pod *pod);
 /* Something that pods wait for may have come (network, server). */

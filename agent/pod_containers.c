@@ -14,12 +14,11 @@
 #include "agent/log_reader.h"
 #include "agent/pod_files.h"
 #include "agent/pod_inside.h"
-#include "agent/pull_secret.h"
 #include "base/file.h"
 
-#define IMAGE_BACK_OFF_MAX_MS 300000
 #define EPHEMERALS_MAX        16 /* of one pod; they stay in its object for ever */
 #define LOG_TAIL_MAX          2048
+#define LOG_LINES_MAX         80
 #define BUSY_MS               200
 #define GRACE_DEFAULT_S       30
 #define GRACE_MAX_S           (7 * 24 * 3600)
@@ -70,7 +69,7 @@ struct pod_container *pod_container_find(const struct pod *pod, struct str name)
 }
 
 /* The texts may be those that are replaced. */
-static void wait_for(struct pod_container *c, const char *reason, const char *message)
+void pod_container_wait(struct pod_container *c, const char *reason, const char *message)
 {
 	char *new_reason = reason ? memory_string(reason) : NULL;
 	char *new_message = message && *message ? memory_string(message) : NULL;
@@ -137,7 +136,7 @@ static void change_image(struct pod_container *c)
 		image_free(c->pod->node->images, c->image);
 		c->image = NULL;
 	}
-	wait_for(c, NULL, NULL);
+	pod_container_wait(c, NULL, NULL);
 	c->image_due_ms = c->image_back_off_ms = c->due_ms = c->back_off_ms = 0;
 }
 
@@ -185,7 +184,7 @@ void pod_containers_free(struct pod *pod)
 		struct pod_container *c = &pod->containers[i];
 
 		let_go(c);
-		wait_for(c, NULL, NULL);
+		pod_container_wait(c, NULL, NULL);
 		image_free(pod->node->images, c->image);
 		json_doc_free(c->over);
 		json_doc_free(c->last);
@@ -293,6 +292,15 @@ void pod_containers_learn(struct pod *pod)
 
 /* --- ends --- */
 
+static struct str last_lines(struct str text)
+{
+	size_t at = text.len, lines = 0;
+
+	while (at > 0 && (text.at[at - 1] != '\n' || at == text.len || ++lines < LOG_LINES_MAX))
+		at--;
+	return str_from(text.at + at, text.len - at);
+}
+
 /* What it said last, in place of a termination message: at most 2 KiB, as with kubelets. */
 static void add_log_tail(struct pod_container *c)
 {
@@ -315,7 +323,8 @@ static void add_log_tail(struct pod_container *c)
 	log_reader_plain(str_from(bytes, (size_t)got), end > (off_t)sizeof(bytes), &text);
 	if (text.len > LOG_TAIL_MAX)
 		buf_drop_front(&text, text.len - LOG_TAIL_MAX);
-	json_put(c->over, over, "message", json_new_str(c->over, buf_str(&text)));
+	json_put(c->over, over, "message",
+		 json_new_str(c->over, pod_status_message(c, last_lines(buf_str(&text)))));
 }
 
 static void end_of(struct pod_container *c, const struct container_state *state)
@@ -332,17 +341,6 @@ static void end_of(struct pod_container *c, const struct container_state *state)
 		c->back_off_ms = 0;
 	if (strcmp(state->reason, "StartError") == 0)
 		pod_say(c->pod, c, "Warning", "Failed", "Error: %s", state->message);
-}
-
-/* --- images --- */
-
-static enum image_policy policy_of(const struct pod_container *c)
-{
-	struct str word = json_str(json_get(c->spec, "imagePullPolicy"));
-
-	return str_is(word, "Always")  ? IMAGE_ALWAYS
-	       : str_is(word, "Never") ? IMAGE_NEVER
-				       : IMAGE_IF_NOT_PRESENT;
 }
 
 /* --- restarting --- */
@@ -385,7 +383,7 @@ static void next_attempt(struct pod_container *c)
 		buf_add_print(&log, "/%u.log", c->attempt - 1);
 		remove_log(buf_text(&log));
 	}
-	if (policy_of(c) == IMAGE_ALWAYS || is_outdated(c)) { /* each run asks the registry */
+	if (pod_image_policy(c) == IMAGE_ALWAYS || is_outdated(c)) { /* each run asks the registry */
 		image_free(c->pod->node->images, c->image);
 		c->image = NULL;
 	}
@@ -413,7 +411,7 @@ void pod_containers_lost(struct pod *pod)
 		end_of(c, pod_container_state(c));
 		c->created = c->adopted = false;
 		if (c->waiting_reason && c->image_due_ms > 0)
-			wait_for(c, NULL, NULL); /* it could not run there; here it may */
+			pod_container_wait(c, NULL, NULL); /* it could not run there; here it may */
 		c->image_due_ms = 0;
 		if (runs_again(c))
 			next_attempt(c);
@@ -431,12 +429,13 @@ static void back_off(struct pod_container *c)
 		c->back_off_ms = BACK_OFF_MAX_MS;
 	if (wait == 0)
 		return;
-	wait_for(c, "CrashLoopBackOff", NULL);
+	pod_container_wait(c, "CrashLoopBackOff", NULL);
 	c->waiting_message =
 		memory_print("back-off %" PRId64 "s restarting failed container=%s pod=%s_%s(%s)",
 			     wait / 1000, c->name, c->pod->name, c->pod->namespace, c->pod->uid);
 	pod_say(c->pod, c, "Warning", "BackOff",
-		"Back-off restarting failed container %s in pod %s", c->name, c->pod->name);
+		"Back-off restarting failed container %s in pod %s_%s(%s)", c->name, c->pod->name,
+		c->pod->namespace, c->pod->uid);
 }
 
 /* It is over: again at once, later, or never. */
@@ -451,104 +450,9 @@ static void step_over(struct pod_container *c)
 		return;
 	}
 	c->due_ms = 0;
-	wait_for(c, NULL, NULL);
+	pod_container_wait(c, NULL, NULL);
 	next_attempt(c);
 	pod_again(c->pod);
-}
-
-/* --- getting images --- */
-
-static void image_failed(struct pod_container *c, const struct error *err)
-{
-	bool never = policy_of(c) == IMAGE_NEVER;
-	bool invalid = err->kind == ERROR_INVALID && !never;
-
-	c->image_back_off_ms = c->image_back_off_ms ? c->image_back_off_ms * 2 : BACK_OFF_FIRST_MS;
-	if (c->image_back_off_ms > IMAGE_BACK_OFF_MAX_MS)
-		c->image_back_off_ms = IMAGE_BACK_OFF_MAX_MS;
-	c->image_due_ms = clock_now_ms() + c->image_back_off_ms;
-	wait_for(c,
-		 never     ? "ErrImageNeverPull"
-		 : invalid ? "InvalidImageName"
-			   : "ErrImagePull",
-		 err->text);
-	pod_say(c->pod, c, "Warning", "Failed", "Failed to pull image \"" STR_FMT "\": %s",
-		STR_ARG(json_str(json_get(c->spec, "image"))), err->text);
-}
-
-static void say_image(struct pod_container *c, const char *fallback)
-{
-	struct str name = json_str(json_get(c->spec, "image"));
-
-	if (fallback)
-		pod_say(c->pod, c, "Warning", "FailedToPullImage",
-			"Using the image that is here: %s", fallback);
-	else if (c->pulling)
-		pod_say(c->pod, c, "Normal", "Pulled", "Successfully pulled image \"" STR_FMT "\"",
-			STR_ARG(name));
-	else
-		pod_say(c->pod, c, "Normal", "Pulled",
-			"Container image \"" STR_FMT "\" already present on machine",
-			STR_ARG(name));
-}
-
-static void on_image(void *of, struct image *image, const struct error *err, const char *fallback)
-{
-	struct pod_container *c = of;
-
-	c->want = NULL;
-	if (!image) {
-		image_failed(c, err);
-	} else {
-		image_free(c->pod->node->images, c->image);
-		c->image = image;
-		c->image_back_off_ms = 0;
-		wait_for(c, NULL, NULL);
-		say_image(c, fallback);
-	}
-	pod_again(c->pod);
-}
-
-/* As kubelets word it. */
-static void wait_with_image(struct pod_container *c)
-{
-	struct str name = json_str(json_get(c->spec, "image"));
-	auto_free char *why =
-		memory_print("Back-off pulling image \"" STR_FMT "\": ErrImagePull: %s",
-			     STR_ARG(name), c->waiting_message ? c->waiting_message : "");
-
-	wait_for(c, "ImagePullBackOff", why);
-	pod_say(c->pod, c, "Normal", "BackOff", "Back-off pulling image \"" STR_FMT "\"",
-		STR_ARG(name));
-	pod_say(c->pod, c, "Warning", "Failed", "Error: ImagePullBackOff");
-}
-
-static void want_image(struct pod_container *c)
-{
-	struct image_want_plan plan = { .name = json_str(json_get(c->spec, "image")),
-					.policy = policy_of(c) };
-	struct pull_logins logins;
-
-	if (clock_now_ms() < c->image_due_ms) {
-		/* The second look at a failure is the waiting for the next try. */
-		if (c->waiting_reason && strcmp(c->waiting_reason, "ErrImagePull") == 0)
-			wait_with_image(c);
-		pod_again_at(c->pod, c->image_due_ms);
-		return;
-	}
-	/* It ran before the power went, and the server has not been heard yet: no registry needs to
-	 * answer for it to run again. */
-	if (c->pod->adopted && plan.policy == IMAGE_ALWAYS)
-		plan.policy = IMAGE_IF_NOT_PRESENT;
-	pull_secret_find(json_root(c->pod->now), c->pod->sources, plan.name, &logins);
-	plan.logins = logins.at;
-	plan.login_count = logins.count;
-	c->want = image_want_start(c->pod->node->getter, &plan, on_image, c);
-	c->pulling = image_want_is_pulling(c->want);
-	if (c->pulling)
-		pod_say(c->pod, c, "Normal", "Pulling", "Pulling image \"" STR_FMT "\"",
-			STR_ARG(plan.name));
-	pull_logins_clear(&logins);
 }
 
 /* --- running --- */
@@ -590,7 +494,7 @@ static void run(struct pod_container *c)
 	if (plan_and_run(c, &err)) {
 		c->created = true;
 		note_image(c);
-		wait_for(c, NULL, NULL);
+		pod_container_wait(c, NULL, NULL);
 		pod_say(c->pod, c, "Normal", "Created", "Created container: %s", c->name);
 		return;
 	}
@@ -598,7 +502,7 @@ static void run(struct pod_container *c)
 		pod_again_at(c->pod, clock_now_ms() + BUSY_MS);
 		return;
 	}
-	wait_for(c, "CreateContainerConfigError", err.text);
+	pod_container_wait(c, "CreateContainerConfigError", err.text);
 	pod_say(c->pod, c, "Warning", "Failed", "Error: %s", err.text);
 	c->image_due_ms = clock_now_ms() + BACK_OFF_FIRST_MS;
 	pod_again_at(c->pod, c->image_due_ms);
@@ -622,15 +526,16 @@ static int64_t grace_ms_of(const struct json *seconds, int64_t fallback)
 	return (grace < 0 ? 0 : grace > GRACE_MAX_S ? GRACE_MAX_S : grace) * 1000;
 }
 
-static void on_pre_stop(void *of, bool worked, struct str said)
+/* What a hook printed is not told: events are read by many. */
+static void on_pre_stop(void *of, enum action_result result, struct str said)
 {
 	struct pod_container *c = of;
 
 	c->hook = NULL;
 	c->stop_hook_done = true;
-	if (!worked)
-		pod_say(c->pod, c, "Warning", "FailedPreStopHook", "PreStopHook failed: " STR_FMT,
-			STR_ARG(said));
+	(void)said;
+	if (result >= ACTION_FAILED)
+		pod_say(c->pod, c, "Warning", "FailedPreStopHook", "PreStopHook failed");
 	pod_again(c->pod);
 }
 
@@ -648,6 +553,7 @@ static bool step_pre_stop(struct pod_container *c, int64_t left)
 	if (!hook || c->stop_hook_done || c->stop_sent_ms > 0 || left <= 0)
 		return true;
 	work.handler = hook;
+	work.is_hook = true;
 	work.timeout_ms = left;
 	c->hook_is_stop = true;
 	if (!c->hook)
@@ -673,8 +579,8 @@ static void step_kill(struct pod_container *c)
 static void kill_by(struct pod_container *c, int64_t due_ms, const char *why)
 {
 	if (c->kill_due_ms == 0)
-		pod_say(c->pod, c, "Normal", "Killing", "Stopping container %s%s%s", c->name,
-			*why ? ": " : "", why);
+		pod_say(c->pod, c, "Normal", "Killing", *why ? "%s" : "Stopping container %s",
+			*why ? why : c->name);
 	if (c->kill_due_ms == 0 || due_ms < c->kill_due_ms)
 		c->kill_due_ms = due_ms;
 	step_kill(c);
@@ -701,33 +607,41 @@ static const char *const probe_fields[] = { "startupProbe", "readinessProbe", "l
 static void on_probe_dead(void *owner, enum probe_type type, struct str said)
 {
 	struct pod_container *c = owner;
-	auto_free char *why = memory_print("%s probe failed", probe_names[type]);
+	struct str policy = json_str(json_get(pod_spec(c->pod), "restartPolicy"));
+	bool again = c->is_sidecar || !str_is(policy, "Never");
+	auto_free char *why = memory_print("Container %s failed %s probe%s", c->name,
+					   type == PROBE_LIVENESS ? "liveness" : "startup",
+					   again ? ", will be restarted" : "");
 
 	(void)said;
 	kill_container(c, json_get(c->spec, probe_fields[type]), why);
 }
 
-static void on_probe_failure(void *owner, enum probe_type type, struct str said)
+static void on_probe_trouble(void *owner, enum probe_type type, enum action_result result,
+			     struct str said)
 {
 	struct pod_container *c = owner;
+	const char *how = result == ACTION_WARNED    ? "warning"
+			  : result == ACTION_ERRORED ? "errored and resulted in unknown state"
+						     : "failed";
 
-	pod_say(c->pod, c, "Warning", "Unhealthy", "%s probe failed: " STR_FMT, probe_names[type],
-		STR_ARG(said));
+	pod_say(c->pod, c, "Warning", result == ACTION_WARNED ? "ProbeWarning" : "Unhealthy",
+		"%s probe %s: " STR_FMT, probe_names[type], how, STR_ARG(said));
 }
 
 static const struct probe_events probe_events = { .on_change = on_probe_change,
 						  .on_dead = on_probe_dead,
-						  .on_failure = on_probe_failure };
+						  .on_trouble = on_probe_trouble };
 
-static void on_post_start(void *of, bool worked, struct str said)
+static void on_post_start(void *of, enum action_result result, struct str said)
 {
 	struct pod_container *c = of;
 
 	c->hook = NULL;
 	c->started_hook_done = true;
-	if (!worked) {
-		pod_say(c->pod, c, "Warning", "FailedPostStartHook",
-			"PostStartHook failed: " STR_FMT, STR_ARG(said));
+	(void)said;
+	if (result >= ACTION_FAILED) {
+		pod_say(c->pod, c, "Warning", "FailedPostStartHook", "PostStartHook failed");
 		kill_container(c, NULL, "FailedPostStartHook");
 	}
 	pod_again(c->pod);
@@ -751,14 +665,18 @@ static void step_running(struct pod_container *c, const struct container_state *
 	}
 	if (!c->started_hook_done) {
 		work.handler = hook;
+		work.is_hook = true;
 		c->hook_is_stop = false;
 		if (!c->hook)
 			c->hook = action_start(&work, on_post_start, c);
 		return;
 	}
 	if (is_outdated(c)) {
+		auto_free char *why =
+			memory_print("Container %s definition changed, will be restarted", c->name);
+
 		c->restart_wanted = true;
-		kill_container(c, NULL, "its image has changed");
+		kill_container(c, NULL, why);
 	}
 	if (!c->probes && c->kill_due_ms == 0) {
 		c->probes = probes_start(&work, age_ms, &probe_events, c);
@@ -788,7 +706,7 @@ static void step(struct pod_container *c)
 	if (state || c->created || c->want || c->pod->leaving)
 		return;
 	if (!c->image)
-		want_image(c);
+		pod_image_want(c);
 	else if (clock_now_ms() < c->image_due_ms && c->waiting_reason)
 		pod_again_at(c->pod, c->image_due_ms);
 	else

@@ -40,7 +40,8 @@ struct pod_container {
 	struct image *image;  /* held while the container exists                      */
 	char *run_image;      /* the name that the present run's spec said; or NULL */
 	struct image_want *want;
-	bool pulling; /* the last want had to fetch it */
+	bool pulling;          /* the last want had to fetch it */
+	int64_t pull_begun_ms; /* and since when */
 	int64_t image_back_off_ms, image_due_ms;
 	int64_t back_off_ms, due_ms; /* of restarts; due: monotonic clock                  */
 	struct probes *probes;
@@ -76,7 +77,12 @@ struct pod {
 	bool leaving;   /* deleted, evicted, over its deadline: containers are stopped */
 	bool forgotten; /* gone from the API: nobody is told                            */
 	bool finished;  /* phase Succeeded or Failed for good                           */
-	const char *failed_reason; /* "DeadlineExceeded"; NULL                             */
+	/* Over for good whatever its containers say: "DeadlineExceeded", "Evicted"; NULL: not so */
+	char *failed_reason, *failed_message;
+	bool is_disrupted;     /* and it is told as a DisruptionTarget          */
+	bool is_rejected;      /* it was never begun: the API keeps what it had */
+	bool is_static;        /* of a file of this node, not of the API        */
+	const char *was_final; /* phase of an earlier life; NULL                */
 	int64_t stop_due_ms;
 	int64_t deadline_s, deadline_ms; /* activeDeadlineSeconds, and when that is; 0 = not yet */
 	int64_t fetch_ms, fetch_due_ms;  /* of sources: wait after a failure, next time     */
@@ -133,6 +139,25 @@ bool pod_container_started(const struct pod_container *container);
 bool pod_container_ready(const struct pod_container *container);
 struct pod_container *pod_container_find(const struct pod *pod, struct str name);
 
+/* --- what it is as a whole (pod_phase.c) --- */
+
+enum pod_container_look { LOOK_WAITING, LOOK_RUNNING, LOOK_OVER }; /* what its status shows */
+enum pod_container_look pod_container_look(const struct pod_container *container);
+bool pod_any_regular_started(const struct pod *pod);
+const char *pod_phase(const struct pod *pod);
+/* status.conditions; with what the API has of them. */
+void pod_conditions(const struct pod *pod, struct json_doc *doc, struct json *status,
+		    const char *phase);
+
+/* Why it does not run; NULL: it does not wait.  The texts may be those that are replaced. */
+void pod_container_wait(struct pod_container *container, const char *reason, const char *message);
+
+/* --- images (pod_images.c) --- */
+
+enum image_policy pod_image_policy(const struct pod_container *container);
+/* Get its image, or wait for the time of the next try.  `image` is there, or another pass comes. */
+void pod_image_want(struct pod_container *container);
+
 /* --- status (pod_status.c) --- */
 
 /* Make the status anew; store and send it when it changed. */
@@ -142,6 +167,8 @@ void pod_status_load(struct pod *pod);
 /* {"terminated": {...}} of an exited state */
 struct json_doc *pod_status_terminated(const struct pod_container *container,
 				       const struct container_state *state);
+/* As much of a termination message as a container of this pod may say. */
+struct str pod_status_message(const struct pod_container *container, struct str text);
 /* The object has changed: somebody else (the node controller) may have said otherwise of us. */
 void pod_status_compare(struct pod *pod);
 bool pod_status_is_sent(const struct pod *pod);

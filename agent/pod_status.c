@@ -10,10 +10,11 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-#define STATUS_MAX    (1024u * 1024)
-#define SEND_FIRST_MS 500
-#define SEND_MAX_MS   30000
-#define ID_PREFIX     "mote://"
+#define STATUS_MAX       (1024u * 1024)
+#define SEND_FIRST_MS    500
+#define SEND_MAX_MS      30000
+#define ID_PREFIX        "mote://"
+#define POD_MESSAGES_MAX 12288 /* of all containers together, as with kubelets */
 
 static void put_text(struct json_doc *doc, struct json *to, const char *key, const char *text)
 {
@@ -40,6 +41,17 @@ static void container_uid(const struct pod_container *container, unsigned attemp
 		 container->name, attempt);
 }
 
+struct str pod_status_message(const struct pod_container *c, struct str text)
+{
+	size_t room = POD_MESSAGES_MAX / c->pod->container_count;
+
+	if (text.len > room)
+		text.len = room;
+	while (text.len > 0 && !str_is_utf8(text) && text.len + 4 > room)
+		text.len--; /* a character that was cut in the middle */
+	return text;
+}
+
 struct json_doc *pod_status_terminated(const struct pod_container *container,
 				       const struct container_state *state)
 {
@@ -55,7 +67,8 @@ struct json_doc *pod_status_terminated(const struct pod_container *container,
 		json_put(doc, over, "signal", json_new_int(doc, state->signal));
 	put_text(doc, over, "reason", state->reason);
 	if (*state->message)
-		put_text(doc, over, "message", state->message);
+		json_put(doc, over, "message",
+			 json_new_str(doc, pod_status_message(container, str_of(state->message))));
 	put_time(doc, over, "startedAt", state->started_us);
 	put_time(doc, over, "finishedAt", state->finished_us);
 	put_text(doc, over, "containerID", id);
@@ -90,6 +103,27 @@ static void put_state(struct json_doc *doc, struct json *to, const struct pod_co
 			    NULL);
 }
 
+/* Mounts that are only read are so with all that is mounted below them, whether asked for or not.
+ */
+static void put_mounts(struct json_doc *doc, struct json *out, const struct pod_container *c)
+{
+	for (struct json_iter it = json_iter(json_get(c->spec, "volumeMounts")); json_next(&it);) {
+		struct str deep = json_str(json_get(it.value, "recursiveReadOnly"));
+		struct json *mount = json_new_object(doc);
+
+		json_put(doc, mount, "name", json_clone(doc, json_get(it.value, "name")));
+		json_put(doc, mount, "mountPath", json_clone(doc, json_get(it.value, "mountPath")));
+		if (json_bool(json_get(it.value, "readOnly"))) {
+			put_text(doc, mount, "recursiveReadOnly",
+				 str_is(deep, "Enabled") || str_is(deep, "IfPossible")
+					 ? "Enabled"
+					 : "Disabled");
+			json_put(doc, mount, "readOnly", json_new_bool(doc, true));
+		}
+		json_append(json_sub_array(doc, out, "volumeMounts"), mount);
+	}
+}
+
 static struct json *print_container(struct json_doc *doc, const struct pod_container *c)
 {
 	struct json *out = json_new_object(doc);
@@ -114,146 +148,9 @@ static struct json *print_container(struct json_doc *doc, const struct pod_conta
 					: c->image->id);
 	if (*id)
 		put_text(doc, out, "containerID", id);
+	put_mounts(doc, out, c);
 	json_put(doc, out, "started", json_new_bool(doc, pod_container_started(c)));
 	return out;
-}
-
-/* --- phase --- */
-
-struct tally {
-	size_t waiting, running, succeeded, failed;
-	bool init_done, init_failed, any_created;
-};
-
-static bool never_restarts(const struct pod *pod)
-{
-	return str_is(json_str(json_get(pod_spec(pod), "restartPolicy")), "Never");
-}
-
-static void tally_init(const struct pod_container *c, struct tally *out)
-{
-	bool done = c->is_sidecar ? pod_container_started(c)
-				  : c->over && pod_container_exit_code(c) == 0;
-
-	if (!done)
-		out->init_done = false;
-	if (!c->is_sidecar && c->over && pod_container_exit_code(c) != 0 && never_restarts(c->pod))
-		out->init_failed = true;
-}
-
-static void tally_up(const struct pod *pod, struct tally *out)
-{
-	*out = (struct tally){ .init_done = true };
-	for (size_t i = 0; i < pod->container_count; i++) {
-		const struct pod_container *c = &pod->containers[i];
-
-		if (c->is_ephemeral)
-			continue;
-		if (c->is_init)
-			tally_init(c, out);
-		else if (pod_container_running(c))
-			out->running++;
-		else if (c->over && pod_container_exit_code(c) == 0)
-			out->succeeded++;
-		else if (c->over)
-			out->failed++;
-		else
-			out->waiting++;
-		out->any_created = out->any_created || (!c->is_init && (c->created || c->over));
-	}
-	out->init_done = out->init_done || out->any_created;
-}
-
-/* A sidecar counts too: nobody may take the pod for over while it runs. */
-static bool anything_runs(const struct pod *pod)
-{
-	for (size_t i = 0; i < pod->container_count; i++)
-		if (pod_container_running(&pod->containers[i]) && !pod->containers[i].is_ephemeral)
-			return true;
-	return false;
-}
-
-static const char *phase_of(const struct pod *pod, const struct tally *tally)
-{
-	struct str policy = json_str(json_get(pod_spec(pod), "restartPolicy"));
-	bool always = policy.len == 0 || str_is(policy, "Always");
-
-	if (anything_runs(pod))
-		return tally->any_created ? "Running" : "Pending";
-	if (pod->failed_reason || tally->init_failed)
-		return "Failed";
-	if (!tally->init_done && !tally->any_created)
-		return "Pending";
-	if (tally->waiting > 0)
-		return tally->any_created ? "Running" : "Pending";
-	if (tally->running > 0 || (always && !pod->leaving))
-		return "Running";
-	if (tally->failed == 0)
-		return "Succeeded";
-	return str_is(policy, "OnFailure") && !pod->leaving ? "Running" : "Failed";
-}
-
-/* --- conditions --- */
-
-/* The old condition when nothing changed but the words: its time stays. */
-static void add_condition(struct json_doc *doc, struct json *list, const struct json *before,
-			  const char *type, const char *status, const char *reason)
-{
-	struct json *out = json_new_object(doc);
-	struct str since = STR_NONE;
-	char now[CLOCK_TEXT];
-
-	for (struct json_iter it = json_iter(before); json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "type")), type) &&
-		    str_is(json_str(json_get(it.value, "status")), status))
-			since = json_str(json_get(it.value, "lastTransitionTime"));
-	clock_print(clock_wall_s(), now);
-	put_text(doc, out, "type", type);
-	put_text(doc, out, "status", status);
-	json_put(doc, out, "lastProbeTime", json_new_null(doc));
-	json_put(doc, out, "lastTransitionTime",
-		 since.len > 0 ? json_new_str(doc, since) : json_new_text(doc, now));
-	/* Said also where there is none: lists of conditions are merged. */
-	json_put(doc, out, "reason", reason ? json_new_text(doc, reason) : json_new_null(doc));
-	json_put(doc, out, "message", json_new_null(doc));
-	json_append(list, out);
-}
-
-/* Conditions that somebody else set, as readiness gates are. */
-static bool gates_open(const struct pod *pod)
-{
-	for (struct json_iter g = json_iter(json_get(pod_spec(pod), "readinessGates"));
-	     json_next(&g);)
-		if (!meta_condition_is_true(json_root(pod->now),
-					    json_str(json_get(g.value, "conditionType"))))
-			return false;
-	return true;
-}
-
-static void put_conditions(const struct pod *pod, struct json_doc *doc, struct json *status,
-			   const struct tally *tally, bool all_ready)
-{
-	struct json *list = json_sub_array(doc, status, "conditions");
-	const struct json *known = json_path(json_root(pod->now), "status", "conditions", NULL);
-	const struct json *before =
-		pod->own_times ? json_get(json_root(pod->status), "conditions") : known;
-	struct str phase = json_str(json_get(status, "phase"));
-	bool over = str_is(phase, "Succeeded") || str_is(phase, "Failed");
-	const char *no = !over                     ? "ContainersNotReady"
-			 : str_is(phase, "Failed") ? "PodFailed"
-						   : "PodCompleted";
-	bool gates = gates_open(pod);
-
-	add_condition(doc, list, before, "PodReadyToStartContainers",
-		      pod->phase == SANDBOX_READY ? "True" : "False", NULL);
-	add_condition(doc, list, before, "Initialized", tally->init_done ? "True" : "False",
-		      tally->init_done ? (over ? "PodCompleted" : NULL)
-				       : "ContainersNotInitialized");
-	add_condition(doc, list, before, "Ready", all_ready && gates ? "True" : "False",
-		      all_ready ? (gates ? NULL : "ReadinessGatesNotReady") : no);
-	add_condition(doc, list, before, "ContainersReady", all_ready ? "True" : "False",
-		      all_ready ? NULL : no);
-	add_condition(doc, list, known, "PodScheduled", "True", NULL);
 }
 
 /* --- the whole --- */
@@ -275,10 +172,23 @@ static void put_addresses(const struct pod *pod, struct json_doc *doc, struct js
 	json_append(json_sub_array(doc, status, "podIPs"), entry);
 }
 
-static void put_containers(const struct pod *pod, struct json_doc *doc, struct json *status,
-			   bool *all_ready)
+/* Init containers in their order, all others by name: clients rely on it. */
+static void put_in_order(struct json *list, const struct pod_container *c, struct json *printed)
 {
-	*all_ready = true;
+	size_t at = 0;
+
+	if (c->is_init) {
+		json_append(list, printed);
+		return;
+	}
+	for (struct json_iter it = json_iter(list); json_next(&it); at++)
+		if (str_compare(json_str(json_get(it.value, "name")), str_of(c->name)) > 0)
+			break;
+	json_insert(list, at, printed);
+}
+
+static void put_containers(const struct pod *pod, struct json_doc *doc, struct json *status)
+{
 	for (size_t i = 0; i < pod->container_count; i++) {
 		const struct pod_container *c = &pod->containers[i];
 		struct json *list = json_sub_array(doc, status,
@@ -286,32 +196,33 @@ static void put_containers(const struct pod *pod, struct json_doc *doc, struct j
 						   : c->is_ephemeral ? "ephemeralContainerStatuses"
 								     : "containerStatuses");
 
-		json_append(list, print_container(doc, c));
-		if (!c->is_ephemeral && (!c->is_init || c->is_sidecar) && !pod_container_ready(c))
-			*all_ready = false;
+		put_in_order(list, c, print_container(doc, c));
 	}
+}
+
+static void put_failure(const struct pod *pod, struct json_doc *doc, struct json *status)
+{
+	put_text(doc, status, "reason", pod->failed_reason);
+	put_text(doc, status, "message", pod->failed_message ? pod->failed_message : "");
 }
 
 static struct json_doc *make(const struct pod *pod)
 {
 	struct json_doc *doc = json_doc_new();
 	struct json *status = json_new_object(doc);
-	struct tally tally;
-	bool all_ready;
+	const char *phase = pod_phase(pod);
 
 	json_set_root(doc, status);
-	tally_up(pod, &tally);
-	put_containers(pod, doc, status, &all_ready);
-	put_text(doc, status, "phase", phase_of(pod, &tally));
-	put_conditions(pod, doc, status, &tally, all_ready);
-	put_addresses(pod, doc, status);
+	put_text(doc, status, "phase", phase);
+	if (pod->failed_reason && strcmp(phase, "Failed") == 0)
+		put_failure(pod, doc, status);
 	if (*pod->start_time)
 		put_text(doc, status, "startTime", pod->start_time);
-	if (pod->failed_reason) {
-		put_text(doc, status, "reason", pod->failed_reason);
-		put_text(doc, status, "message",
-			 "Pod was active on the node longer than the specified deadline");
-	}
+	if (pod->is_rejected)
+		return doc;
+	put_containers(pod, doc, status);
+	pod_conditions(pod, doc, status, phase);
+	put_addresses(pod, doc, status);
 	return doc;
 }
 
@@ -357,6 +268,20 @@ static void load_container(struct pod *pod, const struct json *known)
 	}
 }
 
+static void load_failure(struct pod *pod, const struct json *root)
+{
+	struct str reason = json_str(json_get(root, "reason"));
+
+	if (reason.len == 0)
+		return;
+	pod->failed_reason = str_copy(reason);
+	pod->failed_message = str_copy(json_str(json_get(root, "message")));
+	for (struct json_iter it = json_iter(json_get(root, "conditions")); json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "type")), "DisruptionTarget"))
+			pod->is_disrupted = true;
+	pod->is_rejected = !json_get(root, "containerStatuses");
+}
+
 void pod_status_load(struct pod *pod)
 {
 	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
@@ -374,9 +299,11 @@ void pod_status_load(struct pod *pod)
 		for (struct json_iter it = json_iter(json_get(root, lists[i])); json_next(&it);)
 			load_container(pod, it.value);
 	phase = json_str(json_get(root, "phase"));
-	pod->finished = str_is(phase, "Succeeded") || str_is(phase, "Failed");
-	if (str_is(json_str(json_get(root, "reason")), "DeadlineExceeded"))
-		pod->failed_reason = "DeadlineExceeded";
+	pod->was_final = str_is(phase, "Succeeded") ? "Succeeded"
+			 : str_is(phase, "Failed")  ? "Failed"
+						    : NULL;
+	pod->finished = pod->was_final != NULL;
+	load_failure(pod, root);
 	snprintf(pod->start_time, sizeof(pod->start_time), STR_FMT,
 		 STR_ARG(json_str(json_get(root, "startTime"))));
 	snprintf(pod->address, sizeof(pod->address), STR_FMT,

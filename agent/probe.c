@@ -6,8 +6,10 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 
 #define SETTING_MAX (30 * 86400)
+#define SPREAD_MS   10000 /* a container of this age is one of an earlier life of the agent */
 
 struct probe {
 	struct probes *probes;
@@ -17,6 +19,7 @@ struct probe {
 	struct action *action;
 	bool passed;
 	int64_t successes, failures;
+	int64_t asked_ms; /* the last time it asked, or was to ask */
 };
 
 struct probes {
@@ -27,6 +30,7 @@ struct probes {
 	int64_t started_ms; /* monotonic: when the container began to run */
 	struct loop_task change;
 	bool dead, stopped;
+	bool spread; /* they ran before we came: not all of them ask in the same moment */
 	struct loop_task drop;
 };
 
@@ -47,10 +51,13 @@ static void told_change(struct loop_task *task)
 	probes->events.on_change(probes->owner);
 }
 
+/* By the clock, however long the answer took; but never two at once. */
 static void again(struct probe *probe)
 {
-	loop_timer_set(probe->probes->work.loop, &probe->timer,
-		       setting(probe->spec, "periodSeconds", 10) * 1000);
+	int64_t period_ms = setting(probe->spec, "periodSeconds", 10) * 1000;
+	int64_t after = probe->asked_ms + period_ms - clock_now_ms();
+
+	loop_timer_set(probe->probes->work.loop, &probe->timer, after > 0 ? after : 0);
 }
 
 static void begin_waiting(struct probes *probes);
@@ -75,7 +82,7 @@ static void count_failure(struct probe *probe, struct str said)
 
 	probe->successes = 0;
 	probe->failures++;
-	probes->events.on_failure(probes->owner, probe->type, said);
+	probes->events.on_trouble(probes->owner, probe->type, ACTION_FAILED, said);
 	if (probes->stopped || probe->failures < setting(probe->spec, "failureThreshold", 3))
 		return;
 	if (probe->type == PROBE_READINESS) {
@@ -88,25 +95,21 @@ static void count_failure(struct probe *probe, struct str said)
 	probes->events.on_dead(probes->owner, probe->type, said);
 }
 
-/* What this node cannot ask says nothing about the container: it is told, not counted. */
-static bool can_ask(const struct probe *probe)
-{
-	return json_get(probe->spec, "exec") || json_get(probe->spec, "httpGet") ||
-	       json_get(probe->spec, "tcpSocket");
-}
-
-static void on_answer(void *of, bool worked, struct str said)
+/* What could not be asked says nothing about the container: it is told, not counted. */
+static void on_answer(void *of, enum action_result result, struct str said)
 {
 	struct probe *probe = of;
 	struct probes *probes = probe->probes;
 
 	probe->action = NULL;
-	if (worked)
-		count_success(probe);
-	else if (can_ask(probe))
+	if (result == ACTION_WARNED || result == ACTION_ERRORED)
+		probes->events.on_trouble(probes->owner, probe->type, result, said);
+	if (probes->stopped)
+		return;
+	if (result == ACTION_FAILED)
 		count_failure(probe, said);
-	else
-		probes->events.on_failure(probes->owner, probe->type, said);
+	else if (result != ACTION_ERRORED)
+		count_success(probe);
 	if (probes->stopped || probes->dead || (probe->type == PROBE_STARTUP && probe->passed))
 		return;
 	again(probe);
@@ -117,6 +120,7 @@ static void on_timer(struct loop_timer *timer)
 	struct probe *probe = CONTAINER_OF(timer, struct probe, timer);
 	struct action_work work = probe->probes->work;
 
+	probe->asked_ms = clock_now_ms();
 	work.handler = probe->spec;
 	work.timeout_ms = setting(probe->spec, "timeoutSeconds", 1) * 1000;
 	probe->action = action_start(&work, on_answer, probe);
@@ -129,8 +133,12 @@ static void begin(struct probe *probe)
 		probe->probes->started_ms + setting(probe->spec, "initialDelaySeconds", 0) * 1000;
 	int64_t delay = due_ms - clock_now_ms();
 
-	if (probe->spec)
-		loop_timer_set(probe->probes->work.loop, &probe->timer, delay > 0 ? delay : 0);
+	if (!probe->spec)
+		return;
+	if (delay <= 0 && probe->probes->spread)
+		delay = (int64_t)random_below((uint64_t)setting(probe->spec, "periodSeconds", 10) *
+					      1000);
+	loop_timer_set(probe->probes->work.loop, &probe->timer, delay > 0 ? delay : 0);
 }
 
 /* Readiness and liveness: they wait for the startup probe. */
@@ -155,6 +163,7 @@ struct probes *probes_start(const struct action_work *work, int64_t age_ms,
 	probes->events = *events;
 	probes->owner = owner;
 	probes->started_ms = clock_now_ms() - age_ms;
+	probes->spread = age_ms >= SPREAD_MS;
 	probes->change.on_task = told_change;
 	probes->drop.on_task = on_drop;
 	for (int i = 0; i < PROBE_TYPES; i++) {

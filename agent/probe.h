@@ -17,8 +17,10 @@ struct probe_events {
 	void (*on_change)(void *owner);
 	/* The container is to be restarted. */
 	void (*on_dead)(void *owner, enum probe_type type, struct str said);
-	/* A single failure, for the pod's events. */
-	void (*on_failure)(void *owner, enum probe_type type, struct str said);
+	/* A single answer that was no success, for the pod's events: ACTION_FAILED, _WARNED (it
+	 * counts as a success) or _ERRORED (it does not count). */
+	void (*on_trouble)(void *owner, enum probe_type type, enum action_result result,
+			   struct str said);
 };
 
 struct probes;

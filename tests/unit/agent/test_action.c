@@ -25,6 +25,12 @@ struct scene {
 	struct buf seen;  /* heads of requests */
 	struct action *action;
 	bool done, worked;
+	enum action_result result;
+	const char *location; /* of redirects */
+	int redirects;        /* so many answers are redirects to it */
+	bool is_hook;
+	const char *raw; /* instead of an HTTP service: these bytes */
+	size_t raw_len;
 	struct buf said;
 };
 
@@ -44,16 +50,26 @@ static void on_request(struct http_service *service, struct http_request *req)
 	auto_free char *body = memory_zero(scene->body_size + 1);
 
 	see(scene, req);
+	if (scene->redirects == 0)
+		scene->location = NULL;
 	memset(body, 'x', scene->body_size);
-	http_reply_header(req, "Location", "http://127.0.0.1:1/");
-	http_reply(req, scene->status, "text/plain", str_from(body, scene->body_size));
+	if (scene->location)
+		http_reply_header(req, "Location", scene->location);
+	http_reply(req, scene->redirects > 0 ? 302 : scene->status, "text/plain",
+		   str_from(body, scene->body_size));
+	scene->redirects -= scene->redirects > 0;
 }
 
 static void on_accept(struct socket_listener *listener, int fd, struct str peer)
 {
 	struct scene *scene = CONTAINER_OF(listener, struct scene, listener);
 
-	if (scene->silent) {
+	if (scene->raw) {
+		CHECK(write(fd, scene->raw, scene->raw_len) == (ssize_t)scene->raw_len);
+		if (scene->held >= 0)
+			close(scene->held);
+		scene->held = fd;
+	} else if (scene->silent) {
 		if (scene->held >= 0)
 			close(scene->held);
 		scene->held = fd;
@@ -94,14 +110,15 @@ static void scene_close(struct scene *scene)
 	buf_clear(&scene->said);
 }
 
-static void on_done(void *of, bool worked, struct str said)
+static void on_done(void *of, enum action_result result, struct str said)
 {
 	struct scene *scene = of;
 
 	CHECK(!scene->done);
 	scene->action = NULL;
 	scene->done = true;
-	scene->worked = worked;
+	scene->result = result;
+	scene->worked = result == ACTION_WORKED;
 	buf_reset(&scene->said);
 	buf_add_str(&scene->said, said);
 }
@@ -115,7 +132,8 @@ static void start(struct scene *scene, const char *handler, int64_t timeout_ms,
 	char *mark = strstr(text, "%u");
 	struct action_work work = { .loop = scene->loop,
 				    .pod_ip = "127.0.0.1",
-				    .timeout_ms = timeout_ms };
+				    .timeout_ms = timeout_ms,
+				    .is_hook = scene->is_hook };
 
 	if (mark)
 		*mark = '\0';
@@ -196,7 +214,7 @@ static void statuses_are_judged(void)
 	static const struct {
 		int status;
 		bool works;
-	} rows[] = { { 200, true },  { 204, true },  { 301, true },  { 399, true },
+	} rows[] = { { 200, true },  { 204, true },  { 226, true },  { 299, true },
 		     { 400, false }, { 404, false }, { 500, false }, { 503, false } };
 	struct scene scene;
 
@@ -302,6 +320,141 @@ static void https_is_asked(void)
 	scene_close(&scene);
 }
 
+/* --- redirects --- */
+
+static void redirects_on_the_same_host_are_followed(void)
+{
+	static const char *const places[] = { "/other?y=2", "http://127.0.0.1:%u/other?y=2",
+					      "//127.0.0.1:%u/other?y=2#part" };
+	struct scene scene;
+
+	scene_open(&scene);
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+		auto_free char *place = NULL;
+		const char *mark = strstr(places[i], "%u");
+
+		place = mark ? memory_print("%.*s%u%s", (int)(mark - places[i]), places[i],
+					    scene.port, mark + 2)
+			     : memory_string(places[i]);
+		scene.location = place;
+		scene.redirects = 2;
+		buf_reset(&scene.seen);
+		ask(&scene, "{'httpGet':{'port':%u,'path':'/first'}}", true);
+		CHECK_INT(count_of(&scene, "GET /first\n"), 1);
+		CHECK_INT(count_of(&scene, "GET /other?y=2\n"), 2);
+	}
+	scene.location = "/other";
+	scene.redirects = 100;
+	ask(&scene, "{'httpGet':{'port':%u}}", false);
+	CHECK(str_search(buf_str(&scene.said), STR("stopped after 10 redirects")) > 0);
+	scene_close(&scene);
+}
+
+/* Nothing that runs in a pod makes the node ask anybody else. */
+static void redirects_to_other_hosts_end_here(void)
+{
+	static const char *const places[] = { "http://169.254.169.254/latest",
+					      "//127.0.0.2/",
+					      "https://127.0.0.1.evil.test/",
+					      "http://127.0.0.1@127.0.0.2/",
+					      "http://localhost/",
+					      "file:///etc/passwd",
+					      "http://[::1]/",
+					      "mailto:x",
+					      "http://:80/",
+					      "http://127.0.0.2:1/",
+					      "http://127.0.0.1:99999/" };
+	struct scene scene;
+
+	scene_open(&scene);
+	for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+		scene.location = places[i];
+		scene.redirects = 1;
+		scene.body_size = i == 0 ? 4u << 20 : 3;
+		buf_reset(&scene.seen);
+		ask(&scene, "{'httpGet':{'port':%u}}", false);
+		CHECK_INT(scene.result, ACTION_WARNED);
+		CHECK(str_starts(buf_str(&scene.said),
+				 STR("Probe terminated redirects, Response body: xxx")));
+		CHECK(scene.said.len < 600);
+		CHECK_INT(count_of(&scene, "GET "), 1);
+	}
+	scene.is_hook = true;
+	scene.location = "http://127.0.0.2/";
+	scene.redirects = 1;
+	ask(&scene, "{'httpGet':{'port':%u}}", true);
+	CHECK_INT(count_of(&scene, "GET "), 2);
+	scene_close(&scene);
+}
+
+/* A hook is done when the container has answered, whatever it says. */
+static void hooks_take_every_answer(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	scene.is_hook = true;
+	scene.status = 500;
+	ask(&scene, "{'httpGet':{'port':%u}}", true);
+	scene_close(&scene);
+}
+
+/* --- grpc --- */
+
+static void write_frame(struct buf *out, char type, char flags, char stream, struct str bytes)
+{
+	const char head[] = { 0, 0, (char)bytes.len, type, flags, 0, 0, 0, stream };
+
+	buf_add(out, head, sizeof(head));
+	buf_add_str(out, bytes);
+}
+
+/* The whole answer of a server whose service has this word (1 = SERVING). */
+static void print_health(struct buf *out, char word, const char *status)
+{
+	const char message[] = { 0, 0, 0, 0, 2, 8, word };
+	auto_free char *trailers =
+		memory_print("x\x0bgrpc-status%c%s", (int)strlen(status), status);
+
+	trailers[0] = 0;
+	write_frame(out, 4, 0, 0, STR(""));
+	write_frame(out, 1, 4, 1, STR("\x88"));
+	write_frame(out, 0, 0, 1, str_from(message, sizeof(message)));
+	write_frame(out, 1, 5, 1, str_from(trailers, 1 + 12 + 1 + strlen(status)));
+}
+
+static void ask_health(struct scene *scene, char word, const char *status, const char *said)
+{
+	auto_buf out = BUF_INIT;
+
+	print_health(&out, word, status);
+	scene->raw = out.at;
+	scene->raw_len = out.len;
+	ask(scene, "{'grpc':{'port':%u,'service':'web'}}", !*said);
+	CHECK(str_search(buf_str(&scene->said), str_of(said)) >= 0);
+	scene->raw = NULL;
+}
+
+static void health_is_asked(void)
+{
+	struct scene scene;
+
+	scene_open(&scene);
+	ask_health(&scene, 1, "0", "");
+	ask_health(&scene, 2, "0", "service unhealthy (responded with \"NOT_SERVING\")");
+	ask_health(&scene, 1, "12",
+		   "error: this server does not implement the grpc health protocol");
+	ask_health(&scene, 1, "5", "code = NotFound");
+	/* a server of HTTP/1.1 */
+	ask(&scene, "{'grpc':{'port':%u}}", false);
+	CHECK_INT(scene.result, ACTION_FAILED);
+	socket_listener_stop(&scene.listener);
+	ask(&scene, "{'grpc':{'port':%u}}", false);
+	CHECK(str_starts(buf_str(&scene.said), STR("error: failed to connect service at")));
+	CHECK_INT(scene.result, ACTION_FAILED);
+	scene_close(&scene);
+}
+
 /* --- time --- */
 
 static void silence_takes_too_long(void)
@@ -313,7 +466,12 @@ static void silence_takes_too_long(void)
 	scene.silent = true;
 	start(&scene, "{'httpGet':{'port':%u}}", 30, &doc);
 	fixture_until(scene.loop, &scene.done);
-	CHECK(!scene.worked);
+	CHECK(str_search(buf_str(&scene.said), STR("context deadline exceeded")) > 0);
+	json_doc_free(take_ptr(&doc));
+	start(&scene, "{'grpc':{'port':%u}}", 30, &doc);
+	fixture_until(scene.loop, &scene.done);
+	CHECK_STR(buf_text(&scene.said), "timeout: health rpc did not complete within 0.03s");
+	CHECK_INT(scene.result, ACTION_FAILED);
 	scene_close(&scene);
 }
 
@@ -335,8 +493,12 @@ static void other_handlers_are_not_known(void)
 	struct scene scene;
 
 	scene_open(&scene);
-	ask(&scene, "{'grpc':{'port':1}}", false);
 	ask(&scene, "{}", false);
+	CHECK_INT(scene.result, ACTION_ERRORED);
+	scene.is_hook = true;
+	ask(&scene, "{'grpc':{'port':1}}", false);
+	ask(&scene, "{'tcpSocket':{'port':%u}}", false);
+	CHECK_INT(scene.result, ACTION_FAILED);
 	ask(&scene, "{'exec':{'command':[]}}", false);
 	scene_close(&scene);
 }
@@ -371,6 +533,8 @@ static void cancelled_at_any_time(void)
 	cancelled_after("{'httpGet':{'port':%u}}", true);
 	cancelled_after("{'httpGet':{'port':%u,'scheme':'HTTPS'}}", true);
 	cancelled_after("{'httpGet':{'port':%u,'host':'127.0.0.2'}}", true);
+	cancelled_after("{'grpc':{'port':%u}}", false);
+	cancelled_after("{'grpc':{'port':%u}}", true);
 	cancelled_after("{'sleep':{'seconds':5}}", false);
 	action_cancel(NULL);
 }
@@ -384,6 +548,10 @@ static const struct test tests[] = {
 	{ "headers are sent", headers_are_sent },
 	{ "paths are escaped", paths_are_escaped },
 	{ "https is asked", https_is_asked },
+	{ "redirects on the same host are followed", redirects_on_the_same_host_are_followed },
+	{ "redirects to other hosts end here", redirects_to_other_hosts_end_here },
+	{ "hooks take every answer", hooks_take_every_answer },
+	{ "health is asked", health_is_asked },
 	{ "silence takes too long", silence_takes_too_long },
 	{ "a pause works", a_pause_works },
 	{ "other handlers are not known", other_handlers_are_not_known },

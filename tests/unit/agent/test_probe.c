@@ -30,7 +30,7 @@ static void fake_timer_stop(struct loop_timer *timer)
 }
 
 struct action {
-	void (*on_done)(void *of, bool worked, struct str said);
+	void (*on_done)(void *of, enum action_result result, struct str said);
 	void *of;
 	const struct json *handler;
 	int64_t timeout_ms;
@@ -38,9 +38,9 @@ struct action {
 
 static size_t actions; /* that live */
 
-static struct action *fake_action_start(const struct action_work *work,
-					void (*on_done)(void *of, bool worked, struct str said),
-					void *of)
+static struct action *
+fake_action_start(const struct action_work *work,
+		  void (*on_done)(void *of, enum action_result result, struct str said), void *of)
 {
 	struct action *action = memory_new(struct action);
 
@@ -71,7 +71,7 @@ struct scene {
 	struct loop *loop;
 	struct json_doc *container;
 	struct probes *probes;
-	int changes, deaths, failures;
+	int changes, deaths, failures, warnings, errors;
 	enum probe_type dead;
 	bool stop_on_failure, stop_on_death, stop_on_change;
 };
@@ -103,20 +103,23 @@ static void on_dead(void *owner, enum probe_type type, struct str said)
 		stop(scene);
 }
 
-static void on_failure(void *owner, enum probe_type type, struct str said)
+static void on_trouble(void *owner, enum probe_type type, enum action_result result,
+		       struct str said)
 {
 	struct scene *scene = owner;
 
 	(void)type;
 	CHECK(str_is(said, "why"));
-	scene->failures++;
+	scene->failures += result == ACTION_FAILED;
+	scene->warnings += result == ACTION_WARNED;
+	scene->errors += result == ACTION_ERRORED;
 	if (scene->stop_on_failure)
 		stop(scene);
 }
 
 static void scene_open(struct scene *scene, const char *container, int64_t age_ms)
 {
-	static const struct probe_events events = { on_change, on_dead, on_failure };
+	static const struct probe_events events = { on_change, on_dead, on_trouble };
 	struct action_work work;
 	struct error err;
 
@@ -156,7 +159,7 @@ static void ask(struct scene *scene, enum probe_type type)
 	CHECK(scene->probes->probe[type].action);
 }
 
-static void answer(struct scene *scene, enum probe_type type, bool worked)
+static void answer_with(struct scene *scene, enum probe_type type, enum action_result result)
 {
 	struct action action, *slot = scene->probes->probe[type].action;
 
@@ -164,8 +167,13 @@ static void answer(struct scene *scene, enum probe_type type, bool worked)
 	action = *slot;
 	actions--;
 	free(slot);
-	action.on_done(action.of, worked, worked ? STR("") : STR("why"));
+	action.on_done(action.of, result, result == ACTION_WORKED ? STR("") : STR("why"));
 	fixture_turn(scene->loop, 2);
+}
+
+static void answer(struct scene *scene, enum probe_type type, bool worked)
+{
+	answer_with(scene, type, worked ? ACTION_WORKED : ACTION_FAILED);
 }
 
 static void ask_and_answer(struct scene *scene, enum probe_type type, bool worked)
@@ -295,16 +303,61 @@ static void a_failed_startup_kills(void)
 	scene_close(&scene);
 }
 
-/* A probe of a type that we have not: told each time, never counted. */
+/* Told each time, never counted. */
 static void what_cannot_be_asked_kills_nobody(void)
 {
 	struct scene scene;
 
-	scene_open(&scene, "{'livenessProbe':{'grpc':{'port':1},'failureThreshold':1}}", 0);
-	for (int i = 0; i < 3; i++)
-		ask_and_answer(&scene, PROBE_LIVENESS, false);
-	CHECK_INT(scene.failures, 3);
-	CHECK_INT(scene.deaths, 0);
+	scene_open(&scene, "{'livenessProbe':{" TCP ",'failureThreshold':1}}", 0);
+	for (int i = 0; i < 3; i++) {
+		ask(&scene, PROBE_LIVENESS);
+		answer_with(&scene, PROBE_LIVENESS, ACTION_ERRORED);
+	}
+	CHECK_INT(scene.errors, 3);
+	CHECK_INT(scene.failures + scene.deaths, 0);
+	CHECK_INT(due_in(&scene, PROBE_LIVENESS), 10000);
+	scene_close(&scene);
+}
+
+static void a_warning_is_a_success(void)
+{
+	struct scene scene;
+
+	scene_open(&scene, "{'readinessProbe':{" TCP "}}", 0);
+	ask(&scene, PROBE_READINESS);
+	answer_with(&scene, PROBE_READINESS, ACTION_WARNED);
+	CHECK(probes_ready(scene.probes));
+	CHECK_INT(scene.warnings, 1);
+	CHECK_INT(scene.failures, 0);
+	scene_close(&scene);
+}
+
+/* Asked every ten seconds, and not ten seconds after each answer; a late answer does not make two.
+ */
+static void periods_are_kept(void)
+{
+	struct scene scene;
+
+	scene_open(&scene, "{'livenessProbe':{" TCP "}}", 0);
+	ask(&scene, PROBE_LIVENESS);
+	now_ms += 4000;
+	answer(&scene, PROBE_LIVENESS, true);
+	CHECK_INT(due_in(&scene, PROBE_LIVENESS), 6000);
+	ask(&scene, PROBE_LIVENESS);
+	now_ms += 25000;
+	answer(&scene, PROBE_LIVENESS, true);
+	CHECK_INT(due_in(&scene, PROBE_LIVENESS), 0);
+	scene_close(&scene);
+}
+
+/* After a restart of the agent: somewhere in the period, not all at once. */
+static void old_containers_are_asked_at_any_time(void)
+{
+	struct scene scene;
+
+	scene_open(&scene, "{'livenessProbe':{" TCP ",'periodSeconds':60}}", 3600000);
+	CHECK(due_in(&scene, PROBE_LIVENESS) >= 0);
+	CHECK(due_in(&scene, PROBE_LIVENESS) < 60000);
 	scene_close(&scene);
 }
 
@@ -378,6 +431,9 @@ static const struct test tests[] = {
 	{ "the others wait for startup", the_others_wait_for_startup },
 	{ "a failed startup kills", a_failed_startup_kills },
 	{ "what cannot be asked kills nobody", what_cannot_be_asked_kills_nobody },
+	{ "a warning is a success", a_warning_is_a_success },
+	{ "periods are kept", periods_are_kept },
+	{ "old containers are asked at any time", old_containers_are_asked_at_any_time },
 	{ "numbers are limited", numbers_are_limited },
 	{ "stopped while waiting", stopped_while_waiting },
 	{ "stopped while asking", stopped_while_asking },
