@@ -21,6 +21,8 @@
 #include "agent/image_getter.h"
 #include "agent/join.h"
 #include "agent/local_api.h"
+#include "agent/node_figures.h"
+#include "agent/node_limits.h"
 #include "agent/node_object.h"
 #include "agent/node_service.h"
 #include "agent/recorder.h"
@@ -55,6 +57,9 @@ struct agent {
 	struct time_floor *floor;
 	struct node node;
 	struct machine machine;
+	struct node_limits limits;
+	struct stats *stats;
+	struct node_figures *figures;
 	struct cluster_facts facts;
 	struct join *join;
 	struct loop_timer retry; /* of joining, of the network */
@@ -669,13 +674,38 @@ static bool find_folders(struct agent *agent, struct error *err)
 	       find_folder(agent->plan->pod_logs_dir, 0755, &agent->logs_folder, err);
 }
 
+/* What is left for pods. */
+static void offer(struct agent *agent)
+{
+	struct reservation capacity = { .cpu_milli = agent->machine.cpu_milli,
+					.memory = agent->machine.memory,
+					.ephemeral = agent->machine.ephemeral };
+	struct reservation left = node_limits_allocatable(&agent->limits, &capacity);
+
+	agent->node.cpu_milli = left.cpu_milli;
+	agent->node.memory = left.memory;
+	agent->node.ephemeral = left.ephemeral;
+}
+
+static void start_figures(struct agent *agent)
+{
+	struct metrics_plan plan = {
+		.node = &agent->node, .machine = &agent->machine, .pods = agent->pods
+	};
+
+	plan.stats = agent->stats = stats_new(&agent->node, agent->pods);
+	agent->figures = node_figures_new(&plan);
+	node_service_figures(agent->service, agent->figures);
+}
+
 static bool prepare(struct agent *agent, struct error *err)
 {
 	const struct agent_plan *plan = agent->plan;
 	auto_free char *address = NULL, *floor = NULL;
 
 	machine_look("/", &agent->machine);
-	if (!read_server(agent, err) || !read_token(agent, err) || !read_name(agent, err) ||
+	if (!node_limits_read(&plan->node_limits, &agent->limits, err) ||
+	    !read_server(agent, err) || !read_token(agent, err) || !read_name(agent, err) ||
 	    !read_registries(agent, err) || !find_folders(agent, err) || !lock_folder(agent, err))
 		return false;
 	floor = memory_print("%s/time-floor", agent->folder);
@@ -688,11 +718,10 @@ static bool prepare(struct agent *agent, struct error *err)
 				     .logs_folder = agent->logs_folder,
 				     .resolv_conf = plan->resolv_conf,
 				     .cluster_domain = "cluster.local",
-				     .cpu_milli = agent->machine.cpu_milli,
-				     .memory = agent->machine.memory,
-				     .ephemeral = agent->machine.ephemeral,
+				     .limits = &agent->limits,
 				     .max_pods = plan->max_pods };
 	snprintf(agent->node.ip, sizeof(agent->node.ip), "%s", address);
+	offer(agent);
 	return true;
 }
 
@@ -733,6 +762,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	image_getter_sweep(node->getter);
 	pods_on_change(agent->pods, on_pods, agent);
 	agent->service = node_service_new(agent->loop, agent->pods, node->bridges, node->chores);
+	start_figures(agent);
 	if (!local_api_open(node, agent->pods, agent->service, &agent->local, err) ||
 	    !image_folder_open(&drops, &agent->images_folder, err))
 		return false;
@@ -777,6 +807,7 @@ bool agent_stop(struct agent *agent)
 	join_free(agent->join);
 	local_api_close(agent->local);
 	node_service_free(agent->service);
+	node_figures_free(agent->figures);
 	image_checker_stop(agent->checker);
 	image_folder_close(take_ptr(&agent->images_folder));
 	service_sync_stop(agent->services);
@@ -785,6 +816,7 @@ bool agent_stop(struct agent *agent)
 	seal_keys_free(node->keys);
 	if (node->chores)
 		work_close(node->chores);
+	stats_free(agent->stats);
 	flush_close(node->flush);
 	exec_bridges_free(node->bridges);
 	node_object_stop(agent->object);

@@ -30,6 +30,7 @@ struct agent_plan {
 	const char *resolv_conf;       /* /etc/resolv.conf                               */
 	const char *pod_logs_dir;      /* /var/log/pods                                  */
 	int64_t max_pods;              /* 110                                            */
+	struct option_list node_limits; /* "name=value" as node_limits.h reads them      */
 };
 
 /* Start everything.  Joining and connecting go on in the background; on_failed is called when the

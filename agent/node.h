@@ -33,7 +33,8 @@ struct node {
 	struct work_pool *chores;     /* one servant thread: removing folders */
 	struct image_getter *getter;
 	struct recorder *recorder;
-	int64_t cpu_milli, memory, ephemeral, max_pods;
+	const struct node_limits *limits; /* what is kept back, when the node defends itself */
+	int64_t cpu_milli, memory, ephemeral, max_pods; /* what pods may have */
 	bool connected; /* the server took the node's last sign of life */
 	bool ready;     /* and accepted last that the node is ready (node_object.h) */
 };

@@ -6,6 +6,7 @@
 #include <assert.h>
 
 #include "agent/log_reader.h"
+#include "agent/node_figures.h"
 #include "agent/port_forward.h"
 #include "agent/storage_removal.h"
 #include "api/status.h"
@@ -22,6 +23,7 @@ struct node_service {
 	struct pods *pods;
 	struct exec_bridges *bridges;
 	struct port_forwards *forwards;
+	struct node_figures *figures; /* or NULL */
 	struct storage_removals *removals;
 	struct list logs;
 };
@@ -331,6 +333,16 @@ static bool serve_health(struct asked *asked, struct error *err)
 	return true;
 }
 
+/* As a kubelet whose runtime cannot do it. */
+static bool serve_checkpoint(struct asked *asked, struct error *err)
+{
+	return error_set(err, ERROR_BROKEN,
+			 "checkpointing of " STR_FMT "/" STR_FMT "/" STR_FMT
+			 " failed (the runtime of this node makes no checkpoints of containers)",
+			 STR_ARG(asked->namespace), STR_ARG(asked->name),
+			 STR_ARG(asked->container));
+}
+
 static bool serve_pods(struct asked *asked, struct error *err)
 {
 	auto_buf out = BUF_INIT;
@@ -373,11 +385,14 @@ void node_service_request(struct node_service *service, struct http_request *req
 		{ "containerLogs", true, serve_logs }, { "exec", true, serve_exec },
 		{ "attach", true, serve_attach },      { "portForward", true, serve_port },
 		{ "dial", false, serve_dial },         { "healthz", false, serve_health },
+		{ "checkpoint", true, serve_checkpoint },
 		{ "pods", false, serve_pods },         { "storage", false, serve_storage },
 	};
 	struct asked asked;
 	struct error err;
 
+	if (service->figures && node_figures_request(service->figures, req))
+		return;
 	if (!read_asked(service, req, &asked, &err)) {
 		refuse(req, &err);
 		return;
@@ -413,6 +428,11 @@ struct node_service *node_service_new(struct loop *loop, struct pods *pods,
 		.on_request = on_request, .body_max = 4096, .idle_ms = IDLE_MS, .body_ms = BODY_MS
 	};
 	return service;
+}
+
+void node_service_figures(struct node_service *service, struct node_figures *figures)
+{
+	service->figures = figures;
 }
 
 void node_service_free(struct node_service *service)

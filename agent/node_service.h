@@ -9,6 +9,8 @@
  *   GET /dial/ADDRESS/PORT                          Upgrade: mote-forward
  *   GET /healthz   "ok"
  *   GET /pods      a PodList of what this node has
+ *   GET /stats/..., /metrics..., /configz           (node_figures.h)
+ *   POST /checkpoint/NAMESPACE/POD/CONTAINER        refused: nothing can restore one
  *   DELETE /storage?path=...   a folder of local storage (storage_removal.h)
  *
  * Whoever can open the stream is the server: rights were checked there.  Loop thread only.
@@ -24,6 +26,9 @@ struct node_service;
 /* pods, bridges and chores are borrowed */
 struct node_service *node_service_new(struct loop *loop, struct pods *pods,
 				      struct exec_bridges *bridges, struct work_pool *chores);
+/* Further paths; borrowed. */
+struct node_figures;
+void node_service_figures(struct node_service *service, struct node_figures *figures);
 void node_service_free(struct node_service *service); /* ends everything; NULL is fine */
 /* One request that came in another way (agent/local_api.h). */
 void node_service_request(struct node_service *service, struct http_request *req);

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "agent/node_limits.h"
+
 #define PODS_MAX 1000
 
 struct argument {
@@ -23,12 +25,6 @@ struct argument {
 		.name = (word), .why = (reason)                                                    \
 	}
 
-#define FIXED_PRESSURE                                                                             \
-	"pressure is told at 100 MiB of memory, 10 % of the disk or 5 % of its inodes; no pod is " \
-	"evicted by the node itself"
-#define FIXED_LOGS  "a container's log is five files of 10 MiB, always"
-#define NO_IMAGE_GC "images stay until mote ctr images rm takes them away"
-#define NO_RESERVE  "all of the machine is offered to pods"
 #define OWN_CGROUPS "mote makes the cgroups of pods itself, on version 1 and 2"
 #define NO_PORT     "the agent opens no port; what the kubelet serves comes through the tunnel"
 
@@ -41,20 +37,6 @@ static const struct argument arguments[] = {
 	TAKEN("resolv-conf", OPTION_TEXT, resolv_conf),
 	TAKEN("pod-log-dir", OPTION_TEXT, pod_logs_dir),
 	REFUSED("config", "a kubelet's configuration file is not read; say it in config.yaml"),
-	REFUSED("eviction-hard", FIXED_PRESSURE),
-	REFUSED("eviction-soft", FIXED_PRESSURE),
-	REFUSED("eviction-soft-grace-period", FIXED_PRESSURE),
-	REFUSED("eviction-minimum-reclaim", FIXED_PRESSURE),
-	REFUSED("eviction-max-pod-grace-period", FIXED_PRESSURE),
-	REFUSED("eviction-pressure-transition-period", FIXED_PRESSURE),
-	REFUSED("image-gc-high-threshold", NO_IMAGE_GC),
-	REFUSED("image-gc-low-threshold", NO_IMAGE_GC),
-	REFUSED("minimum-image-ttl-duration", NO_IMAGE_GC),
-	REFUSED("container-log-max-size", FIXED_LOGS),
-	REFUSED("container-log-max-files", FIXED_LOGS),
-	REFUSED("kube-reserved", NO_RESERVE),
-	REFUSED("system-reserved", NO_RESERVE),
-	REFUSED("enforce-node-allocatable", NO_RESERVE),
 	REFUSED("cgroup-driver", OWN_CGROUPS),
 	REFUSED("cgroup-root", OWN_CGROUPS),
 	REFUSED("cgroups-per-qos", OWN_CGROUPS),
@@ -68,17 +50,20 @@ static const struct argument arguments[] = {
 	REFUSED("serialize-image-pulls", "images are pulled two at a time, always"),
 };
 
+static void add(struct option_list *list, const char *value, struct arena *arena)
+{
+	const char **items = arena_get(arena, (list->count + 1) * sizeof(*items));
+
+	if (list->count > 0)
+		memcpy(items, list->items, list->count * sizeof(*items));
+	items[list->count] = value;
+	*list = (struct option_list){ items, list->count + 1 };
+}
+
 static void append(struct option_list *list, struct str values, struct arena *arena)
 {
-	while (values.len > 0) {
-		const char *value = str_copy_arena(str_cut(&values, ','), arena);
-		const char **items = arena_get(arena, (list->count + 1) * sizeof(*items));
-
-		if (list->count > 0)
-			memcpy(items, list->items, list->count * sizeof(*items));
-		items[list->count] = value;
-		*list = (struct option_list){ items, list->count + 1 };
-	}
+	while (values.len > 0)
+		add(list, str_copy_arena(str_cut(&values, ','), arena), arena);
 }
 
 static bool take(const struct argument *argument, struct str value, struct arena *arena,
@@ -124,6 +109,8 @@ static bool refuse_unknown(struct str name, struct error *err)
 bool kubelet_args_apply(const struct option_list *args, struct arena *arena,
 			struct agent_plan *plan, struct error *err)
 {
+	struct node_limits limits;
+
 	for (size_t i = 0; i < args->count; i++) {
 		struct str value = str_of(args->items[i]), name = str_cut(&value, '=');
 		const struct argument *argument;
@@ -131,6 +118,12 @@ bool kubelet_args_apply(const struct option_list *args, struct arena *arena,
 		/* People write them with the dashes of the kubelet's own command line. */
 		while (name.len > 0 && name.at[0] == '-')
 			name = str_from(name.at + 1, name.len - 1);
+		if (node_limits_knows(name)) {
+			add(&plan->node_limits, arena_print(arena, STR_FMT "=" STR_FMT,
+							    STR_ARG(name), STR_ARG(value)),
+			    arena);
+			continue;
+		}
 		argument = find(name);
 		if (!argument)
 			return refuse_unknown(name, err);
@@ -140,5 +133,6 @@ bool kubelet_args_apply(const struct option_list *args, struct arena *arena,
 		if (!take(argument, value, arena, plan, err))
 			return false;
 	}
-	return true;
+	/* What the agent would refuse is refused here, by name. */
+	return node_limits_read(&plan->node_limits, &limits, err);
 }

@@ -108,6 +108,7 @@ static void make_words(const struct own_agent *agent, struct words *words)
 	add_list(words, "--node-label", &node->node_label);
 	add_list(words, "--node-taint", &node->node_taint);
 	add_text(words, "--max-pods", arena_print(agent->arena, "%" PRId64, node->max_pods));
+	add_list(words, "--kubelet-arg", &node->node_limits);
 	add_text(words, "--private-registry", node->registries);
 	add_text(words, "--resolv-conf", node->resolv_conf);
 	add_text(words, "--pod-logs-dir", node->pod_logs_dir);

@@ -228,6 +228,24 @@ static void visit_all(struct metrics_walk *walk)
 
 /* --- the answer --- */
 
+/* metrics-server's words: by the kind's own name, and with the namespace. */
+static enum step not_found(struct request *req, struct error *err)
+{
+	static const struct kind pods = { .group = GROUP, .plural = "podmetrics" },
+				 nodes = { .group = GROUP, .plural = "nodemetrics" };
+	const char *name = is_about_pods(req)
+				   ? arena_print(req->arena, STR_FMT "/" STR_FMT,
+						 STR_ARG(req->namespace), STR_ARG(req->name))
+				   : str_copy_arena(req->name, req->arena);
+	struct status_about *about = arena_zero(req->arena, sizeof(*about));
+
+	about->kind = is_about_pods(req) ? &pods : &nodes;
+	about->name = str_of(name);
+	req->about = about;
+	status_not_found(err, about->kind, about->name);
+	return STEP_FAIL;
+}
+
 static enum step answer(struct metrics_walk *walk, struct error *err)
 {
 	struct request *req = walk->req;
@@ -239,10 +257,8 @@ static enum step answer(struct metrics_walk *walk, struct error *err)
 		reply_list(req, &list);
 		return STEP_DONE;
 	}
-	if (walk->count == 0) {
-		status_not_found(err, req->kind, req->name);
-		return STEP_FAIL;
-	}
+	if (walk->count == 0)
+		return not_found(req, err);
 	reply_object(req, 200, walk->found[0]);
 	return STEP_DONE;
 }

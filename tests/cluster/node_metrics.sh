@@ -1,0 +1,134 @@
+#!/bin/bash
+# node_metrics.sh - what nodes and pods use: kubectl top, metrics.k8s.io, and the paths of a kubelet behind nodes/proxy.
+#
+# Goal: figures are there when somebody asks, right within their means, and only for who may read them.
+# shellcheck source=tests/cluster/lib.sh
+cd "$(dirname "$0")/../.." || exit 1
+. tests/cluster/lib.sh
+# shellcheck source=tests/cluster/lib_nodes.sh
+. tests/cluster/lib_nodes.sh
+
+metrics=/apis/metrics.k8s.io/v1beta1
+
+node_raw() {
+	k get --raw "/api/v1/nodes/n1/proxy$1"
+}
+
+# A container that keeps a processor busy beside one that sleeps.
+pods_start() {
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: busy, labels: {app: busy}}
+	spec:
+	  terminationGracePeriodSeconds: 0
+	  volumes: [{name: v, emptyDir: {}}]
+	  containers:
+	  - {name: spin, image: "web:1", command: [sh, -c, "head -c 3000000 /dev/zero > /v/x; while :; do :; done"],
+	     volumeMounts: [{name: v, mountPath: /v}], resources: {limits: {cpu: 200m, memory: 64Mi}}}
+	  - {name: rest, image: "web:1", command: [sleep, "3600"]}
+	---
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: idle, labels: {app: idle}}
+	spec: {terminationGracePeriodSeconds: 0, containers: [{name: a, image: "web:1", command: [sleep, "3600"]}]}
+	END
+	k wait --for=condition=Ready pod/busy pod/idle --timeout=20s
+}
+
+# top ARGUMENTS...: without heads, blanks as one.
+top() {
+	k top "$@" --no-headers | tr -s ' '
+}
+
+test_top() {
+	await 10 k top pod busy
+	await 10 k top pod idle
+	[[ $(top node n1) =~ ^n1\ [0-9]+m\ [0-9]+%\ [0-9]+Mi\ [0-9]+% ]]
+	[[ $(top pod -l app=idle) =~ ^idle\ [0-9]+m\ [0-9]+Mi ]]
+	# The limit is 200m; machines under load give less.
+	used=$(top pod busy --containers | sed -n 's/^busy spin \([0-9]*\)m .*/\1/p')
+	[ "$used" -ge 20 ] && [ "$used" -le 300 ]
+	expect "busy rest 0m" top pod --containers -A
+	equal busy eval 'top pod --sort-by=cpu | head -1 | cut -d " " -f 1'
+	expect 'podmetrics.metrics.k8s.io "default/nobody" not found' k top pod nobody
+	expect "default busy" top pod -A
+}
+
+test_metrics_api() {
+	equal "True" k get apiservice v1beta1.metrics.k8s.io -o 'jsonpath={.status.conditions[?(@.type=="Available")].status}'
+	await 10 k get --raw $metrics/namespaces/default/pods/busy
+	equal "busy default rest spin" k get podmetrics busy \
+		-o 'jsonpath={.metadata.name} {.metadata.namespace} {.containers[1].name} {.containers[0].name}'
+	equal n1 k get nodes.metrics.k8s.io -o 'jsonpath={.items[*].metadata.name}'
+	expect '"window":"' k get --raw $metrics/nodes/n1
+	equal idle k get podmetrics -l app=idle -o 'jsonpath={.items[*].metadata.name}'
+	equal "" k get podmetrics -n kube-system -o 'jsonpath={.items[*].metadata.name}'
+	expect 'podmetrics.metrics.k8s.io "default/nobody" not found' k get --raw $metrics/namespaces/default/pods/nobody
+	expect "the server does not allow this method" k delete --raw $metrics/nodes/n1
+	expect NAME k get podmetrics
+	# Who may view a namespace may see what its pods use, and no more.
+	k create serviceaccount viewer
+	k create rolebinding viewer --clusterrole=view --serviceaccount=default:viewer
+	await 10 k get podmetrics --as=system:serviceaccount:default:viewer
+	expect "cannot list resource" k get podmetrics -n kube-system --as=system:serviceaccount:default:viewer
+	k delete rolebinding/viewer serviceaccount/viewer
+}
+
+test_summary() {
+	node_raw /stats/summary > "$scratch/summary"
+	equal n1 jq -r .node.nodeName "$scratch/summary"
+	equal true jq '.node | .cpu.usageCoreNanoSeconds > 0 and .memory.availableBytes > 0 and .fs.capacityBytes > 0 and
+		.fs.inodesFree > 0 and .runtime.imageFs.usedBytes > 1000000 and .rlimit.maxpid > .rlimit.curproc and
+		(.network.interfaces | length > 0) and (.startTime | length > 0)' "$scratch/summary"
+	equal true jq '.pods[] | select(.podRef.name == "busy") | (.containers | length == 2) and .network.name == "eth0" and
+		.volume[0].name == "v" and .volume[0].usedBytes >= 3000000 and .volume[0].usedBytes < 9000000 and
+		.["ephemeral-storage"].usedBytes >= 3000000 and .process_stats.process_count >= 2 and
+		(.containers[] | select(.name == "spin") | .memory.workingSetBytes > 0 and .rootfs.capacityBytes > 0 and
+		.logs.inodes > 0 and .memory.availableBytes < 67108864)' "$scratch/summary"
+	equal null jq .node.fs <(node_raw "/stats/summary?only_cpu_and_memory=true")
+}
+
+test_metrics_texts() {
+	node_raw /metrics/cadvisor > "$scratch/cadvisor"
+	labels='container="spin",id="[^"]*/spin.0",image="web:1",name="[^"]+",namespace="default",pod="busy"'
+	grep -qE "^container_cpu_usage_seconds_total\{$labels,cpu=\"total\"\} [0-9.]+ [0-9]{13}$" "$scratch/cadvisor"
+	grep -qE "^container_memory_working_set_bytes\{$labels\} [1-9]" "$scratch/cadvisor"
+	grep -qE "^container_spec_memory_limit_bytes\{$labels\} 67108864 " "$scratch/cadvisor"
+	grep -qE '^container_network_receive_bytes_total\{container="",.*pod="busy",interface="eth0"\} [0-9]+ ' "$scratch/cadvisor"
+	grep -qE '^container_fs_limit_bytes\{container="",id="/"' "$scratch/cadvisor"
+	grep -qE "^machine_cpu_cores\{.*\} $(nproc)$" "$scratch/cadvisor"
+	equal "" eval "grep -v ^# '$scratch/cadvisor' | grep -vE '^[a-z_]+(\{[^}]*\})? [0-9.]+( [0-9]{13})?$' || true"
+	equal "" eval "sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' '$scratch/cadvisor' | sort | uniq -d"
+	node_raw /metrics/resource > "$scratch/resource"
+	grep -qE '^container_cpu_usage_seconds_total\{container="spin",namespace="default",pod="busy"\} [0-9.]+ [0-9]{13}$' "$scratch/resource"
+	grep -qE '^node_memory_working_set_bytes [1-9][0-9]+ [0-9]{13}$' "$scratch/resource"
+	node_raw /metrics > "$scratch/kubelet"
+	grep -q '^kubelet_running_pods 2$' "$scratch/kubelet"
+	grep -q '^kubelet_running_containers{container_state="running"} 3$' "$scratch/kubelet"
+	equal 110 jq .kubeletconfig.maxPods <(node_raw /configz)
+	equal ok node_raw /healthz
+	equal "busy idle" eval 'node_raw /pods | jq -r ".items[].metadata.name" | sort | tr "\n" " " | sed "s/ $//"'
+}
+
+# Nobody reads a node without the right of nodes/proxy; the node itself has no port (attack case 38).
+test_only_by_right() {
+	for path in /metrics /stats/summary /pods /configz /metrics/cadvisor /containerLogs/default/busy/spin; do
+		expect "forbidden" k get --raw "/api/v1/nodes/n1/proxy$path" --as=nobody
+		expect "forbidden" k get --raw "/api/v1/nodes/n1/proxy$path" --as=system:node:n1 --as-group=system:nodes
+	done
+	equal "" eval 'on n1 ss -Hltn "sport = :10250 or sport = :10255 or sport = :10248" | cat'
+	expect "makes no checkpoints" k create --raw /api/v1/nodes/n1/proxy/checkpoint/default/busy/spin -f /dev/null
+	expect "not on this node" k create --raw /api/v1/nodes/n1/proxy/checkpoint/default/nobody/spin -f /dev/null
+	expect "nodes do not serve this path" node_raw /debug/pprof/
+}
+
+lab_open
+host_add s 172.30.0.1
+host_add n1 172.30.0.11
+image_make web:1 one
+image_give n1 "$tar_image/web-1.tar"
+server_start
+agent_start n1
+pods_start > /dev/null
+run_tests node_metrics
