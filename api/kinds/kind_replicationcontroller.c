@@ -114,13 +114,6 @@ static void validate(const struct kind_work *work)
 	check_template(work, spec);
 }
 
-static void warn(const struct kind_work *work)
-{
-	workload_warn_idle(work, "replication controllers are kept, but nothing in this server "
-				 "makes their pods yet");
-	workload_warn(work);
-}
-
 static void print_selector(const struct json *object, struct buf *out)
 {
 	cells_map(json_path(object, "spec", "selector", NULL), out);
@@ -156,7 +149,7 @@ const struct kind kind_replicationcontroller = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
-	.warn = warn,
+	.warn = workload_warn,
 	.subresources = subresources_scale_status,
 	.columns = columns,
 	.field_labels = field_labels,

@@ -206,8 +206,6 @@ static void validate(const struct kind_work *work)
 
 static void warn(const struct kind_work *work)
 {
-	workload_warn_idle(work, "stateful sets are kept, but nothing in this server makes their "
-				 "pods yet");
 	if (json_int(json_path(work->object, "spec", "revisionHistoryLimit", NULL)) < 0)
 		kind_warn(work, "spec.revisionHistoryLimit: a negative value retains all "
 				"historical revisions; a value >= 0 is recommended");

@@ -18,7 +18,7 @@ extern const struct control_row control_namespace, control_serviceaccount, contr
 	control_replicaset, control_deployment, control_endpointslice, control_schedule,
 	control_node_range, control_node_health, control_node_evict, control_pod_collect,
 	control_manifest, control_replicationcontroller, control_claim_bind, control_claim_protect,
-	control_provision, control_job;
+	control_provision, control_job, control_statefulset;
 
 static const struct control_row *const rows[] = {
 	&control_namespace,
@@ -38,6 +38,7 @@ static const struct control_row *const rows[] = {
 	&control_claim_bind,
 	&control_claim_protect,
 	&control_provision,
+	&control_statefulset,
 };
 
 static const struct {
