@@ -51,6 +51,8 @@
 #define LIMIT_DISRUPTED_PODS 2000
 /* One file of a time zone: the largest of the IANA database has 4 KiB. */
 #define LIMIT_ZONE_FILE (256u * 1024)
+/* Zones kept in memory: more than the database has names. */
+#define LIMIT_ZONES 1000
 /* One configuration or token file. */
 #define LIMIT_CONFIG_FILE (1024u * 1024)
 

@@ -162,8 +162,6 @@ static void warn(const struct kind_work *work)
 {
 	const struct json *spec = json_get(work->object, "spec");
 
-	workload_warn_idle(work, "cron jobs are kept, but nothing in this server makes their jobs "
-				 "yet");
 	workload_warn(work);
 	job_warn(work, json_path(spec, "jobTemplate", "spec", NULL), "spec.jobTemplate.spec");
 	if (has_zone(json_get(spec, "schedule")))
