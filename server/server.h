@@ -11,6 +11,7 @@
 struct server;
 struct registry;
 struct http_client;
+struct profiles;
 
 /* All that the command line says; texts live as long as the server. */
 struct server_plan {
@@ -30,6 +31,7 @@ struct server_plan {
 	struct option_list tls_san;
 	struct option_list disable; /* names of server/manifests that are not deployed */
 	int64_t watchers_max;
+	const struct profiles *scheduler; /* NULL = as Kubernetes has it */
 	const char *default_local_storage_path; /* NULL = <data_dir>/storage */
 };
 

@@ -1,285 +1,369 @@
 /*
- * control_schedule.c - gives each new pod a node: filter, score, bind.
+ * control_schedule.c - gives each new pod a node: changes come in, pods are taken from the queue
+ * one by one, each gets a place, or a sentence that says why not.
  *
- * Bindings on their way are remembered as assumed, so that many pods in a row spread before the
- * watch tells of the first.
+ *   caches -> scene (what is where), waiting (who has no place)
+ *   waiting_next -> cycle_choose -> schedule_place | preempt_find -> schedule_tell_unschedulable
  */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/clock.h"
-#include "base/map.h"
-#include "server/control/controller.h"
-#include "server/schedule/fit.h"
+#include "server/schedule/schedule_inside.h"
 
-#define COMPONENT     "default-scheduler"
-#define SPREAD_WEIGHT 50 /* a node without a sibling beats one that is half empty */
+/* Bindings under way: enough to fill the datastore's groups, few enough to keep memory small. */
+#define PLACEMENTS_MOST 256
+/* Then others have their turn. */
+#define ROUND_US 5000
 
-struct self {
-	struct control *control;
-	struct queue *queue;
-	struct map *assumed; /* pod key -> char *: node */
-};
+/* --- one pod --- */
 
-struct choice {
-	const struct object *node;
-	int64_t score;
-	struct map *refusals; /* words -> count */
-	size_t nodes;
-};
-
-static struct str node_of(struct self *self, const struct object *pod)
+static void remember_failure(struct schedule *schedule, const struct cycle *cycle, struct str key)
 {
-	struct str node = json_str(json_path(object_json(pod), "spec", "nodeName", NULL));
-	auto_buf key = BUF_INIT;
+	unsigned wakes = 0, room_wakes = 0;
 
-	if (node.len > 0)
-		return node;
-	object_key(pod, &key);
-	return str_of(map_find(self->assumed, buf_str(&key)));
-}
-
-/* What runs on a node already, and how many of them have the same owner. */
-static void usage_of(struct self *self, const struct object *node, struct str owner,
-		     struct fit_amount *out, int64_t *out_siblings)
-{
-	const struct object *pod;
-
-	*out = (struct fit_amount){ 0 };
-	*out_siblings = 0;
-	for (size_t i = 0; (pod = cache_next(self->control->caches[CONTROL_PODS], &i));) {
-		struct fit_amount wants;
-		struct str phase;
-
-		if (!str_equal(node_of(self, pod), object_name(node)))
+	for (int id = 0; id < PLUGINS; id++) {
+		if (!(cycle->rejected_by & 1u << id))
 			continue;
-		phase = json_str(json_path(object_json(pod), "status", "phase", NULL));
-		if (str_is(phase, "Succeeded") || str_is(phase, "Failed"))
-			continue;
-		fit_request(object_json(pod), &wants);
-		out->cpu_milli += wants.cpu_milli;
-		out->memory += wants.memory;
-		out->pods++;
-		*out_siblings += owner.len > 0 && str_equal(control_owner_uid(pod), owner);
+		if (id == PLUGIN_FIT)
+			room_wakes = cycle_plugins[id]->wakes;
+		else
+			wakes |= cycle_plugins[id]->wakes;
 	}
+	if (cycle->nodes == 0)
+		wakes = WAKE_NODE_CAME;
+	waiting_retry(schedule->waiting, key, wakes, room_wakes, &cycle->resident->asks);
 }
 
-static void choose(struct self *self, const struct object *pod, struct choice *out)
+static void nominate(struct schedule *schedule, const struct object *pod, struct str node)
 {
-	struct str owner = control_owner_uid(pod);
-	const struct object *node;
-	char text[FIT_TEXT];
-
-	for (size_t i = 0; (node = cache_next(self->control->caches[CONTROL_NODES], &i));) {
-		struct fit_amount used;
-		int64_t siblings, score;
-		const char *why;
-
-		usage_of(self, node, owner, &used, &siblings);
-		why = fit_check(object_json(pod), object_json(node), &used, text);
-		out->nodes++;
-		if (why) {
-			uintptr_t count = (uintptr_t)map_find(out->refusals, str_of(why));
-
-			map_put(out->refusals, str_of(why), (void *)(count + 1));
-			continue;
-		}
-		score = fit_score(object_json(pod), object_json(node), &used) -
-			siblings * SPREAD_WEIGHT;
-		if (!out->node || score > out->score) {
-			out->node = node;
-			out->score = score;
-		}
-	}
+	scene_nominate(schedule->scene, resident_new(schedule->scene, pod), node);
 }
 
-/* --- the outcome --- */
-
-static void on_end(struct batch *batch)
+static void no_place(struct schedule *schedule, struct cycle *cycle, struct str key)
 {
-	struct self *self = batch->owner;
-
-	if (batch->failed)
-		free(map_remove(self->assumed, str_of(batch->key)));
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
-}
-
-static void bind(struct self *self, struct batch *batch, const struct object *pod,
-		 const struct object *node)
-{
-	auto_buf body = BUF_INIT;
-	char text[600];
-	struct client_ask ask = { .verb = CLIENT_CREATE,
-				  .kind = self->control->kinds[CONTROL_PODS],
-				  .namespace = object_namespace(pod),
-				  .name = object_name(pod),
-				  .subresource = "binding" };
-
-	free(map_put(self->assumed, str_of(batch->key), str_copy(object_name(node))));
-	buf_add_print(&body,
-		      "{\"metadata\":{\"name\":\"" STR_FMT
-		      "\"},\"target\":{\"kind\":\"Node\",\"name\":\"" STR_FMT "\"}}",
-		      STR_ARG(object_name(pod)), STR_ARG(object_name(node)));
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
-	snprintf(text, sizeof(text), "Successfully assigned " STR_FMT "/" STR_FMT " to " STR_FMT,
-		 STR_ARG(object_namespace(pod)), STR_ARG(object_name(pod)),
-		 STR_ARG(object_name(node)));
-	control_event(self->control, pod, COMPONENT, "Normal", "Scheduled", text);
-}
-
-static void print_refusals(const struct choice *choice, struct buf *out)
-{
-	struct str why;
-	void *count;
-	bool any = false;
-
-	buf_add_print(out, "0/%zu nodes are available: ", choice->nodes);
-	for (size_t i = 0; map_next(choice->refusals, &i, &why, &count); any = true)
-		buf_add_print(out, "%s%" PRIuPTR " " STR_FMT, any ? ", " : "", (uintptr_t)count,
-			      STR_ARG(why));
-	buf_add_text(out, any ? "." : "no nodes available to schedule pods.");
-}
-
-static bool says_already(const struct object *pod, struct str message)
-{
-	const struct json *condition = meta_condition(object_json(pod), STR("PodScheduled"));
-
-	return condition && str_equal(json_str(json_get(condition, "message")), message);
-}
-
-static void tell_unschedulable(struct self *self, struct batch *batch, const struct object *pod,
-			       const struct choice *choice)
-{
+	struct preemption preemption;
+	const char *nominated = "";
 	auto_buf message = BUF_INIT;
-	auto_json_doc doc = json_doc_new();
-	struct json *patch = json_new_object(doc), *condition = json_new_object(doc);
-	auto_buf body = BUF_INIT;
-	char now[CLOCK_TEXT];
-	struct client_ask ask = { .verb = CLIENT_PATCH_STRATEGIC,
-				  .kind = self->control->kinds[CONTROL_PODS],
-				  .namespace = object_namespace(pod),
-				  .name = object_name(pod),
-				  .subresource = "status" };
 
-	print_refusals(choice, &message);
-	if (says_already(pod, buf_str(&message)))
-		return;
-	clock_print(clock_wall_s(), now);
-	json_append(json_sub_array(doc, json_sub_object(doc, patch, "status"), "conditions"),
-		    condition);
-	json_put(doc, condition, "type", json_new_text(doc, "PodScheduled"));
-	json_put(doc, condition, "status", json_new_text(doc, "False"));
-	json_put(doc, condition, "lastTransitionTime", json_new_text(doc, now));
-	json_put(doc, condition, "reason", json_new_text(doc, "Unschedulable"));
-	json_put(doc, condition, "message", json_new_str(doc, buf_str(&message)));
-	json_print(patch, &body);
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
-	control_event(self->control, pod, COMPONENT, "Warning", "FailedScheduling",
-		      buf_text(&message));
+	preempt_find(cycle, &preemption);
+	cycle_print_refusals(cycle, &message);
+	if (preemption.why)
+		buf_add_print(&message, " preemption: %s", preemption.why);
+	if (preemption.place)
+		nominated = preemption.place->name;
+	else if (preemption.keeps_nominated || !cycle->profile->preempts)
+		nominated = NULL;
+	schedule_tell_unschedulable(schedule, cycle, buf_text(&message), nominated);
+	if (preemption.place) {
+		schedule_victims_leave(schedule, cycle, &preemption);
+		nominate(schedule, cycle->resident->pod, str_of(preemption.place->name));
+	} else if (nominated) {
+		scene_forget_nomination(schedule->scene, key);
+	}
+	remember_failure(schedule, cycle, key);
 }
 
-/* --- passes --- */
+static const struct profile *profile_of(const struct schedule *schedule, const struct object *pod)
+{
+	return profiles_find(schedule->profiles,
+			     json_str(json_path(object_json(pod), "spec", "schedulerName", NULL)));
+}
 
-static bool is_ours(const struct object *pod)
+static void try_pod(struct schedule *schedule, struct str key)
+{
+	struct str rest = key, namespace = str_cut(&rest, '/');
+	const struct object *pod =
+		cache_find(schedule->control->caches[CONTROL_PODS], namespace, rest);
+	const struct profile *profile = pod ? profile_of(schedule, pod) : NULL;
+	struct resident *resident;
+	struct cycle cycle;
+
+	if (!profile) {
+		waiting_remove(schedule->waiting, key);
+		return;
+	}
+	resident = resident_new(schedule->scene, pod);
+	cycle_begin(&cycle, schedule->scene, profile, resident);
+	cycle_choose(&cycle, &schedule->start);
+	if (cycle.chosen) {
+		schedule_place(schedule, &cycle);
+		cycle_end(&cycle);
+		return;
+	}
+	no_place(schedule, &cycle, key);
+	cycle_end(&cycle);
+	resident_free(schedule->scene, resident);
+}
+
+static void work(struct schedule *schedule)
+{
+	int64_t begin = clock_now_us();
+
+	while (schedule->placement_count < PLACEMENTS_MOST) {
+		const char *next;
+		auto_free char *key = NULL;
+
+		if (clock_now_us() - begin > ROUND_US) {
+			loop_defer(schedule->control->loop, &schedule->work);
+			return;
+		}
+		next = waiting_next(schedule->waiting);
+		if (!next)
+			return;
+		key = memory_string(next);
+		try_pod(schedule, str_of(key));
+	}
+}
+
+static void on_work(struct loop_task *task)
+{
+	work(CONTAINER_OF(task, struct schedule, work));
+}
+
+static void on_ready(void *of)
+{
+	work(of);
+}
+
+/* --- changes --- */
+
+static void wake_for(struct schedule *schedule, unsigned event, const struct place *place)
+{
+	struct waiting_room room;
+
+	if (!place || !place->node) {
+		waiting_wake(schedule->waiting, event, NULL);
+		return;
+	}
+	room = (struct waiting_room){ &place->used, &place->has,
+				      (int64_t)place->pod_count >= place->pods_max };
+	waiting_wake(schedule->waiting, event, &room);
+}
+
+static void on_node(struct schedule *schedule, const struct object *before,
+		    const struct object *after)
+{
+	static const struct {
+		unsigned change, event;
+	} events[] = {
+		{ NODE_CAME, WAKE_NODE_CAME },
+		{ NODE_HAS_MORE, WAKE_NODE_MORE },
+		{ NODE_LABELS, WAKE_NODE_LABELS },
+		{ NODE_TAINTS, WAKE_NODE_TAINTS },
+	};
+	unsigned what = scene_node(schedule->scene, before, after), event = 0;
+
+	if (!after) {
+		waiting_wake(schedule->waiting, WAKE_NODE_GONE, NULL);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LENGTH(events); i++)
+		if (what & events[i].change)
+			event |= events[i].event;
+	if (event)
+		wake_for(schedule, event, scene_place(schedule->scene, object_name(after)));
+}
+
+static bool is_bound(const struct object *pod)
+{
+	return json_str(json_path(object_json(pod), "spec", "nodeName", NULL)).len > 0;
+}
+
+static bool is_over(const struct object *pod)
+{
+	struct str phase = json_str(json_path(object_json(pod), "status", "phase", NULL));
+
+	return str_is(phase, "Succeeded") || str_is(phase, "Failed");
+}
+
+static bool is_ours(const struct schedule *schedule, const struct object *pod)
 {
 	const struct json *spec = json_get(object_json(pod), "spec");
 
-	return json_str(json_get(spec, "nodeName")).len == 0 && control_pod_is_active(pod) &&
-	       json_count(json_get(spec, "schedulingGates")) == 0 &&
-	       str_is(json_str(json_get(spec, "schedulerName")), COMPONENT);
+	return !is_bound(pod) && control_pod_is_active(pod) &&
+	       json_count(json_get(spec, "schedulingGates")) == 0 && profile_of(schedule, pod);
 }
 
-static void on_pass(void *owner, struct str key)
+static void leave_place(struct schedule *schedule, struct str key)
 {
-	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *pod = cache_find(self->control->caches[CONTROL_PODS], namespace, rest);
-	struct batch *batch;
-	struct choice choice = { .refusals = map_new() };
+	struct resident *resident = scene_find(schedule->scene, key);
+	auto_free char *node = NULL;
 
-	if (!pod || !is_ours(pod) || map_find(self->assumed, key)) {
-		map_free(choice.refusals);
-		queue_done(self->queue, key, true);
+	if (!resident)
+		return;
+	node = memory_string(resident->place->name);
+	scene_remove(schedule->scene, key);
+	wake_for(schedule, WAKE_POD_GONE, scene_place(schedule->scene, str_of(node)));
+}
+
+static void pod_gone(struct schedule *schedule, struct str key)
+{
+	waiting_remove(schedule->waiting, key);
+	scene_forget_nomination(schedule->scene, key);
+	schedule_place_forget(schedule, key);
+	leave_place(schedule, key);
+}
+
+static void pod_on_node(struct schedule *schedule, const struct object *pod, struct str key)
+{
+	struct str node = json_str(json_path(object_json(pod), "spec", "nodeName", NULL));
+	struct resident *before = scene_find(schedule->scene, key),
+			*now = resident_new(schedule->scene, pod);
+	bool came = !before || before->assumed || before->class != now->class;
+	bool less = before && !amounts_equal(&before->asks, &now->asks);
+
+	waiting_remove(schedule->waiting, key);
+	scene_forget_nomination(schedule->scene, key);
+	scene_add(schedule->scene, now, node);
+	if (came)
+		waiting_wake(schedule->waiting, WAKE_POD_CAME, NULL);
+	if (less)
+		wake_for(schedule, WAKE_POD_LESS, now->place);
+}
+
+/* What is nominated is said by the pod, also after a restart. */
+static void take_nomination(struct schedule *schedule, const struct object *before,
+			    const struct object *after, struct str key)
+{
+	struct str name =
+		json_str(json_path(object_json(after), "status", "nominatedNodeName", NULL));
+
+	if (name.len > 0)
+		nominate(schedule, after, name);
+	else if (before && json_get(json_get(object_json(before), "status"), "nominatedNodeName"))
+		scene_forget_nomination(schedule->scene, key);
+}
+
+/* Does the pod say something else than before?  A new status alone is no reason to try again. */
+static bool says_else(const struct object *before, const struct object *after)
+{
+	return !json_equal(json_get(object_json(before), "spec"),
+			   json_get(object_json(after), "spec")) ||
+	       !json_equal(json_path(object_json(before), "metadata", "labels", NULL),
+			   json_path(object_json(after), "metadata", "labels", NULL));
+}
+
+static void pod_without_node(struct schedule *schedule, const struct object *before,
+			     const struct object *after, struct str key)
+{
+	const struct json *spec = json_get(object_json(after), "spec");
+
+	if (!is_ours(schedule, after)) {
+		waiting_remove(schedule->waiting, key);
+		scene_forget_nomination(schedule->scene, key);
+		schedule_place_forget(schedule, key);
 		return;
 	}
-	batch = batch_new(self->control, key, self, on_end);
-	choose(self, pod, &choice);
-	if (choice.node)
-		bind(self, batch, pod, choice.node);
+	take_nomination(schedule, before, after, key);
+	if (!before || !is_ours(schedule, before) || says_else(before, after))
+		waiting_add(schedule->waiting, key, (int32_t)json_int(json_get(spec, "priority")));
+}
+
+static void on_pod(struct schedule *schedule, const struct object *before,
+		   const struct object *after)
+{
+	auto_buf key = BUF_INIT;
+
+	object_key(after ? after : before, &key);
+	if (before && after && !str_equal(object_uid(before), object_uid(after))) {
+		pod_gone(schedule, buf_str(&key));
+		before = NULL;
+	}
+	if (!after)
+		pod_gone(schedule, buf_str(&key));
+	else if (!is_bound(after))
+		pod_without_node(schedule, before, after, buf_str(&key));
+	else if (is_over(after))
+		pod_gone(schedule, buf_str(&key));
 	else
-		tell_unschedulable(self, batch, pod, &choice);
-	map_free(choice.refusals);
-	batch_seal(batch);
+		pod_on_node(schedule, after, buf_str(&key));
 }
 
-static void *start(struct control *control)
+static bool differs(const struct object *before, const struct object *after, const char *part,
+		    const char *field)
 {
-	struct self *self = memory_new(struct self);
+	const struct json *old, *now;
 
-	self->control = control;
-	self->queue = queue_new(control->loop, on_pass, self);
-	self->assumed = map_new();
-	return self;
-}
-
-static void stop(void *own)
-{
-	struct self *self = own;
-	struct str key;
-	void *value;
-
-	for (size_t i = 0; map_next(self->assumed, &i, &key, &value);)
-		free(value);
-	map_free(self->assumed);
-	queue_free(self->queue);
-	free(self);
-}
-
-static void add(struct self *self, const struct object *pod)
-{
-	auto_buf key = BUF_INIT;
-
-	object_key(pod, &key);
-	queue_add(self->queue, buf_str(&key));
-}
-
-static void forget_assumed(struct self *self, const struct object *pod)
-{
-	auto_buf key = BUF_INIT;
-
-	object_key(pod, &key);
-	free(map_remove(self->assumed, buf_str(&key)));
-}
-
-/* Room may have come: everything that waits is looked at again. */
-static void add_waiting(struct self *self)
-{
-	const struct object *pod;
-
-	for (size_t i = 0; (pod = cache_next(self->control->caches[CONTROL_PODS], &i));)
-		if (is_ours(pod))
-			add(self, pod);
+	if (!before || !after)
+		return true;
+	old = json_path(object_json(before), part, field, NULL);
+	now = json_path(object_json(after), part, field, NULL);
+	return old != now && !(old && now && json_equal(old, now));
 }
 
 static void on_change(void *own, enum control_kind kind, const struct object *before,
 		      const struct object *after)
 {
-	struct self *self = own;
+	struct schedule *schedule = own;
 
 	if (kind == CONTROL_NODES) {
-		add_waiting(self);
-	} else if (kind == CONTROL_PODS && !after) {
-		forget_assumed(self, before);
-		add_waiting(self);
+		on_node(schedule, before, after);
 	} else if (kind == CONTROL_PODS) {
-		if (json_str(json_path(object_json(after), "spec", "nodeName", NULL)).len > 0)
-			forget_assumed(self, after);
-		else if (is_ours(after))
-			add(self, after);
+		on_pod(schedule, before, after);
+	} else if (kind == CONTROL_CLAIMS || kind == CONTROL_VOLUMES) {
+		waiting_wake(schedule->waiting, kind == CONTROL_CLAIMS ? WAKE_CLAIM : WAKE_VOLUME,
+			     NULL);
+		schedule_place_look(schedule);
+	} else if (kind == CONTROL_STORAGECLASSES) {
+		waiting_wake(schedule->waiting, WAKE_CLASS, NULL);
+	} else if (kind == CONTROL_NAMESPACES) {
+		if (differs(before, after, "metadata", "labels"))
+			waiting_wake(schedule->waiting, WAKE_NAMESPACE, NULL);
+	} else if (kind == CONTROL_SERVICES || kind == CONTROL_REPLICASETS ||
+		   kind == CONTROL_STATEFULSETS || kind == CONTROL_REPLICATIONCONTROLLERS) {
+		schedule->scene->spread_epoch += differs(before, after, "spec", "selector");
 	}
+}
+
+/* --- the row --- */
+
+static const struct object *find_object(void *of, enum control_kind kind, struct str namespace,
+					struct str name)
+{
+	struct control *control = of;
+
+	return cache_find(control->caches[kind], namespace, name);
+}
+
+static const struct object *next_object(void *of, enum control_kind kind, size_t *at)
+{
+	struct control *control = of;
+
+	return cache_next(control->caches[kind], at);
+}
+
+static void *start(struct control *control)
+{
+	struct schedule *schedule = memory_new(struct schedule);
+	struct sources sources = { control, find_object, next_object };
+	struct waiting_owner owner = { schedule, on_ready };
+
+	schedule->control = control;
+	schedule->client = client_new(
+		control->loop, server_local_client(control->server, "system:kube-scheduler"));
+	schedule->profiles = server_plan_of(control->server)->scheduler;
+	if (!schedule->profiles) {
+		schedule->own_profiles = profiles_default();
+		schedule->profiles = schedule->own_profiles;
+	}
+	schedule->scene = scene_new(&sources);
+	schedule->waiting = waiting_new(control->loop, &owner, schedule->profiles->backoff_first_s,
+					schedule->profiles->backoff_most_s);
+	list_init(&schedule->placements);
+	schedule->work.on_task = on_work;
+	return schedule;
+}
+
+static void stop(void *own)
+{
+	struct schedule *schedule = own;
+
+	loop_task_cancel(&schedule->work);
+	client_free(schedule->client);
+	loop_task_cancel(&schedule->work);
+	schedule_place_stop(schedule);
+	waiting_free(schedule->waiting);
+	scene_free(schedule->scene);
+	profiles_free(schedule->own_profiles);
+	free(schedule);
 }
 
 const struct control_row control_schedule = { "schedule", start, stop, on_change };

@@ -1,0 +1,54 @@
+/*
+ * schedule_inside.h - what the files of the scheduler share: itself, and pods on their way.
+ */
+#ifndef SERVER_SCHEDULE_SCHEDULE_INSIDE_H
+#define SERVER_SCHEDULE_SCHEDULE_INSIDE_H
+
+#include "server/control/controller.h"
+#include "server/schedule/preempt.h"
+#include "server/schedule/volume_choice.h"
+#include "server/schedule/waiting.h"
+
+struct schedule {
+	struct control *control;
+	struct client *client; /* as system:kube-scheduler */
+	const struct profiles *profiles;
+	struct profiles *own_profiles; /* when nobody gave any */
+	struct scene *scene;
+	struct waiting *waiting;
+	struct list placements;
+	size_t placement_count;
+	size_t start; /* where the walk over nodes goes on */
+	struct loop_task work;
+};
+
+/* --- schedule_tell.c: what people and the API are told --- */
+
+struct happening {
+	const char *type, *reason, *action, *component;
+	const struct object *related; /* NULL: none */
+};
+void schedule_event(struct schedule *schedule, const struct object *pod,
+		    const struct happening *what, const char *message);
+/* No place was found: the condition, nominatedNodeName, an event.  nominated: NULL leaves it. */
+void schedule_tell_unschedulable(struct schedule *schedule, const struct cycle *cycle,
+				 const char *message, const char *nominated);
+/* The node's room is no longer kept for the pod. */
+void schedule_tell_not_nominated(struct schedule *schedule, const struct object *pod);
+
+/* --- schedule_place.c: volumes, then the binding --- */
+
+struct placement;
+/* Takes the resident to its place; the API is told, a failure puts the pod back. */
+void schedule_place(struct schedule *schedule, struct cycle *cycle);
+/* Claims or volumes have changed: is one of those on their way further? */
+void schedule_place_look(struct schedule *schedule);
+void schedule_place_forget(struct schedule *schedule, struct str key); /* the pod is gone */
+void schedule_place_stop(struct schedule *schedule);
+
+/* --- schedule_victims.c: pods that have to leave for another --- */
+
+void schedule_victims_leave(struct schedule *schedule, const struct cycle *cycle,
+			    const struct preemption *preemption);
+
+#endif
