@@ -1,167 +1,141 @@
 /*
- * control_endpointslice.c - the addresses behind each Service that has a selector, in one slice.
+ * control_endpointslice.c - the addresses behind each service that has a selector: in slices, and
+ * in an Endpoints object for those who still read that.
+ *
+ * A pass is one service: the pods of its namespace that it selects are read once for both.  What it
+ * wrote has to be in the caches before the next pass of the same service.
  */
 #include "api/selector.h"
-#include "base/random.h"
+#include "base/map.h"
 #include "server/control/controller.h"
+#include "server/control/endpoint_slices.h"
+#include "server/control/seen.h"
+#include "server/control/service_index.h"
 
-#define SERVICE_LABEL "kubernetes.io/service-name"
-#define MANAGED_LABEL "endpointslice.kubernetes.io/managed-by"
-#define MANAGER       "endpointslice-controller.k8s.io"
-#define ENDPOINTS_MAX 1000
+#define LARGE   100 /* endpoints: their changes are gathered for a moment */
+#define WAIT_MS 200
+#define ZONE    "topology.kubernetes.io/zone"
 
 struct self {
 	struct control *control;
-	struct queue *queue;
+	struct queue *queue; /* "namespace/name" of services */
+	struct service_index *index;
+	struct seen *slices;
+	struct map *large; /* keys of services with many endpoints */
 };
 
 static void on_end(struct batch *batch)
 {
 	struct self *self = batch->owner;
+	struct str key = str_of(batch->key);
 
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
+	seen_note(self->slices, key, batch->revision);
+	queue_done(self->queue, key, !batch->failed);
 	batch_free(batch);
 }
 
-/* The container port that a service port means; 0 when the pod has no port of that name. */
-static int64_t target_of(const struct json *port, const struct json *pod)
-{
-	const struct json *target = json_get(port, "targetPort");
+/* --- a pass --- */
 
-	if (json_type(target) != JSON_STRING)
-		return target ? json_int(target) : json_int(json_get(port, "port"));
-	for (struct json_iter it = json_iter(json_path(pod, "spec", "containers", NULL));
-	     json_next(&it);)
-		for (struct json_iter each = json_iter(json_get(it.value, "ports"));
-		     json_next(&each);)
-			if (json_equal(json_get(each.value, "name"), target))
-				return json_int(json_get(each.value, "containerPort"));
-	return 0;
-}
-
-static struct json *endpoint_of(struct json_doc *doc, const struct object *pod)
-{
-	const struct json *root = object_json(pod);
-	struct json *endpoint = json_new_object(doc), *conditions, *target;
-	bool ready = control_pod_is_ready(pod), leaving = object_is_deleting(pod);
-
-	json_append(json_sub_array(doc, endpoint, "addresses"),
-		    json_clone(doc, json_path(root, "status", "podIP", NULL)));
-	conditions = json_sub_object(doc, endpoint, "conditions");
-	json_put(doc, conditions, "ready", json_new_bool(doc, ready && !leaving));
-	json_put(doc, conditions, "serving", json_new_bool(doc, ready));
-	json_put(doc, conditions, "terminating", json_new_bool(doc, leaving));
-	target = json_sub_object(doc, endpoint, "targetRef");
-	json_put(doc, target, "kind", json_new_text(doc, "Pod"));
-	json_put(doc, target, "namespace", json_new_str(doc, object_namespace(pod)));
-	json_put(doc, target, "name", json_new_str(doc, object_name(pod)));
-	json_put(doc, target, "uid", json_new_str(doc, object_uid(pod)));
-	json_put(doc, endpoint, "nodeName",
-		 json_clone(doc, json_path(root, "spec", "nodeName", NULL)));
-	return endpoint;
-}
-
-static bool is_shown(const struct object *pod, const struct object *service)
-{
-	const struct json *root = object_json(pod);
-	struct str phase = json_str(json_path(root, "status", "phase", NULL));
-
-	return str_equal(object_namespace(pod), object_namespace(service)) &&
-	       json_str(json_path(root, "status", "podIP", NULL)).len > 0 &&
-	       !str_is(phase, "Succeeded") && !str_is(phase, "Failed");
-}
-
-/* endpoints and ports as they should be. */
-static void wish(struct self *self, const struct object *service, struct json_doc *doc,
-		 struct json *endpoints, struct json *ports)
+static bool is_followed(const struct object *service)
 {
 	const struct json *spec = json_get(object_json(service), "spec");
-	struct selector *selector = selector_from_map(json_get(spec, "selector"));
-	const struct object *pod, *first = NULL;
 
-	for (size_t i = 0; (pod = cache_next(self->control->caches[CONTROL_PODS], &i));) {
-		if (!is_shown(pod, service) || !selector_match(selector, pod) ||
-		    json_count(endpoints) >= ENDPOINTS_MAX)
-			continue;
-		first = first ? first : pod;
-		json_append(endpoints, endpoint_of(doc, pod));
+	return json_count(json_get(spec, "selector")) > 0 &&
+	       !str_is(json_str(json_get(spec, "type")), "ExternalName");
+}
+
+static void gather(struct self *self, const struct object *service, struct endpoint_list *list)
+{
+	struct selector *selector =
+		selector_from_map(json_path(object_json(service), "spec", "selector", NULL));
+	struct str name;
+
+	endpoint_list_init(list, service);
+	for (size_t i = 0;
+	     (name = service_index_next_pod(self->index, object_namespace(service), &i)).len > 0;) {
+		const struct object *pod = cache_find(self->control->caches[CONTROL_PODS],
+						      object_namespace(service), name);
+
+		if (pod && selector_match(selector, pod))
+			endpoint_list_add(list, service, pod);
 	}
 	selector_free(selector);
-	for (struct json_iter it = json_iter(json_get(spec, "ports")); json_next(&it);) {
-		struct json *port = json_new_object(doc);
-		struct str name = json_str(json_get(it.value, "name"));
-		int64_t number = target_of(it.value, first ? object_json(first) : NULL);
+}
 
-		if (number == 0)
+/* The slices of the service that are ours. */
+static const struct object **slices_of(struct self *self, const struct object *service,
+				       size_t *out_count)
+{
+	const struct object **slices = NULL;
+	size_t count = 0;
+	struct str name;
+
+	for (size_t i = 0; (name = service_index_next_slice(self->index, object_namespace(service),
+							    object_name(service), &i))
+				   .len > 0;) {
+		const struct object *slice = cache_find(self->control->caches[CONTROL_SLICES],
+							object_namespace(service), name);
+
+		if (!slice || object_is_deleting(slice) ||
+		    !str_is(object_label(slice, STR(SLICE_MANAGED_BY)), SLICE_MANAGER))
 			continue;
-		json_put(doc, port, "name", json_new_str(doc, name.at ? name : STR("")));
-		json_put(doc, port, "port", json_new_int(doc, number));
-		json_put(doc, port, "protocol", json_clone(doc, json_get(it.value, "protocol")));
-		json_append(ports, port);
+		slices = memory_grow(slices, (count + 1) * sizeof(*slices));
+		slices[count++] = slice;
 	}
+	*out_count = count;
+	return slices;
 }
 
-static const struct object *slice_of(struct self *self, const struct object *service)
+static void note_size(struct self *self, struct str key, size_t count)
 {
-	const struct object *slice;
-
-	for (size_t i = 0; (slice = cache_next(self->control->caches[CONTROL_SLICES], &i));)
-		if (str_equal(object_namespace(slice), object_namespace(service)) &&
-		    str_equal(object_label(slice, STR(SERVICE_LABEL)), object_name(service)) &&
-		    str_is(object_label(slice, STR(MANAGED_LABEL)), MANAGER))
-			return slice;
-	return NULL;
+	if (count > LARGE)
+		map_put(self->large, key, self);
+	else
+		map_remove(self->large, key);
 }
 
-static void write_slice(struct batch *batch, const struct object *service, const struct object *old,
-			struct json_doc *doc, struct json *slice)
+static void write_both(struct self *self, struct batch *batch, const struct object *service)
 {
-	struct json *metadata = json_sub_object(doc, slice, "metadata"), *labels;
-	auto_buf body = BUF_INIT;
-	char suffix[6];
-	struct client_ask ask = { .verb = old ? CLIENT_UPDATE : CLIENT_CREATE,
-				  .kind = batch->control->kinds[CONTROL_SLICES],
-				  .namespace = object_namespace(service),
-				  .name = old ? object_name(old) : STR_NONE };
+	struct endpoint_list list;
+	const struct object **slices;
+	size_t count;
 
-	random_suffix(suffix, 5);
-	json_put(doc, metadata, "name",
-		 old ? json_new_str(doc, object_name(old))
-		     : json_new_print(doc, STR_FMT "-%s", STR_ARG(object_name(service)), suffix));
-	labels = json_sub_object(doc, metadata, "labels");
-	json_put(doc, labels, SERVICE_LABEL, json_new_str(doc, object_name(service)));
-	json_put(doc, labels, MANAGED_LABEL, json_new_text(doc, MANAGER));
-	json_append(json_sub_array(doc, metadata, "ownerReferences"),
-		    control_owner_reference(doc, service));
-	json_put(doc, slice, "addressType", json_new_text(doc, "IPv4"));
-	json_print(slice, &body);
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
+	gather(self, service, &list);
+	note_size(self, str_of(batch->key), list.count);
+	slices = slices_of(self, service, &count);
+	endpoint_slices_write(batch, service, &list, slices, count);
+	endpoints_write(batch, service, &list,
+			cache_find(self->control->caches[CONTROL_ENDPOINTS],
+				   object_namespace(service), object_name(service)));
+	free(slices);
+	endpoint_list_clear(&list);
 }
 
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
 	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *service =
-		cache_find(self->control->caches[CONTROL_SERVICES], namespace, rest);
-	struct batch *batch = batch_new(self->control, key, self, on_end);
+	struct cache **caches = self->control->caches;
+	const struct object *service = cache_find(caches[CONTROL_SERVICES], namespace, rest);
+	struct batch *batch;
 
-	if (service && !object_is_deleting(service) &&
-	    json_count(json_path(object_json(service), "spec", "selector", NULL)) > 0) {
-		auto_json_doc doc = json_doc_new();
-		struct json *slice = json_new_object(doc);
-		struct json *endpoints = json_sub_array(doc, slice, "endpoints");
-		struct json *ports = json_sub_array(doc, slice, "ports");
-		const struct object *old = slice_of(self, service);
-
-		wish(self, service, doc, endpoints, ports);
-		if (!old || !json_equal(endpoints, json_get(object_json(old), "endpoints")) ||
-		    !json_equal(ports, json_get(object_json(old), "ports")))
-			write_slice(batch, service, old, doc, slice);
+	if (!service || object_is_deleting(service) || !is_followed(service)) {
+		seen_forget(self->slices, key);
+		map_remove(self->large, key);
+		queue_done(self->queue, key, true);
+		return;
 	}
+	if (seen_is_behind(self->slices, key, cache_revision(caches[CONTROL_SLICES]))) {
+		queue_done(self->queue, key, true); /* the change that is to come adds it again */
+		return;
+	}
+	batch = batch_new(self->control, key, self, on_end);
+	batch->watched = "EndpointSlice";
+	write_both(self, batch, service);
 	batch_seal(batch);
 }
+
+/* --- the row --- */
 
 static void *start(struct control *control)
 {
@@ -169,6 +143,9 @@ static void *start(struct control *control)
 
 	self->control = control;
 	self->queue = queue_new(control->loop, on_pass, self);
+	self->index = service_index_new();
+	self->slices = seen_new();
+	self->large = map_new();
 	return self;
 }
 
@@ -177,6 +154,9 @@ static void stop(void *own)
 	struct self *self = own;
 
 	queue_free(self->queue);
+	service_index_free(self->index);
+	seen_free(self->slices);
+	map_free(self->large);
 	free(self);
 }
 
@@ -185,25 +165,66 @@ static void add(struct self *self, struct str namespace, struct str name)
 	auto_buf key = BUF_INIT;
 
 	buf_add_print(&key, STR_FMT "/" STR_FMT, STR_ARG(namespace), STR_ARG(name));
-	queue_add(self->queue, buf_str(&key));
+	if (map_find(self->large, buf_str(&key)))
+		queue_add_after(self->queue, buf_str(&key), WAIT_MS);
+	else
+		queue_add(self->queue, buf_str(&key));
 }
 
-/* The services that select a pod, before or after its change. */
 static void add_selecting(struct self *self, const struct object *pod)
+{
+	struct str name;
+
+	for (size_t i = 0; (name = service_index_next_service(self->index, pod, &i)).len > 0;)
+		add(self, object_namespace(pod), name);
+}
+
+/* Both states: after a change of its labels a service may have lost it. */
+static void on_pod(struct self *self, const struct object *before, const struct object *after)
+{
+	service_index_pod(self->index, before, after);
+	if (before)
+		add_selecting(self, before);
+	if (after)
+		add_selecting(self, after);
+}
+
+/* Endpoints have no owner: they go here. */
+static void on_service(struct self *self, const struct object *before, const struct object *after)
+{
+	const struct object *service = after ? after : before;
+	struct client_ask ask = { .verb = CLIENT_DELETE,
+				  .kind = self->control->kinds[CONTROL_ENDPOINTS],
+				  .namespace = object_namespace(service),
+				  .name = object_name(service) };
+
+	service_index_service(self->index, before, after);
+	add(self, object_namespace(service), object_name(service));
+	if (!after && cache_find(self->control->caches[CONTROL_ENDPOINTS],
+				 object_namespace(service), object_name(service)))
+		client_call(self->control->client, &ask);
+}
+
+static void on_slice(struct self *self, const struct object *before, const struct object *after)
+{
+	const struct object *slice = after ? after : before;
+	struct str service = service_index_of_slice(slice);
+
+	service_index_slice(self->index, before, after);
+	if (service.len > 0)
+		add(self, object_namespace(slice), service);
+}
+
+/* Endpoints tell their node's zone. */
+static void on_node(struct self *self, const struct object *before, const struct object *after)
 {
 	const struct object *service;
 
-	for (size_t i = 0; (service = cache_next(self->control->caches[CONTROL_SERVICES], &i));) {
-		struct selector *selector;
-
-		if (!str_equal(object_namespace(service), object_namespace(pod)))
-			continue;
-		selector = selector_from_map(
-			json_path(object_json(service), "spec", "selector", NULL));
-		if (!selector_is_empty(selector) && selector_match(selector, pod))
-			add(self, object_namespace(service), object_name(service));
-		selector_free(selector);
-	}
+	if (!before || !after ||
+	    str_equal(object_label(before, STR(ZONE)), object_label(after, STR(ZONE))))
+		return;
+	for (size_t i = 0; (service = cache_next(self->control->caches[CONTROL_SERVICES], &i));)
+		add(self, object_namespace(service), object_name(service));
 }
 
 static void on_change(void *own, enum control_kind kind, const struct object *before,
@@ -213,13 +234,15 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	const struct object *object = after ? after : before;
 
 	if (kind == CONTROL_SERVICES)
+		on_service(self, before, after);
+	if (kind == CONTROL_SLICES)
+		on_slice(self, before, after);
+	if (kind == CONTROL_ENDPOINTS)
 		add(self, object_namespace(object), object_name(object));
-	if (kind == CONTROL_SLICES && !after && object_label(before, STR(SERVICE_LABEL)).len > 0)
-		add(self, object_namespace(before), object_label(before, STR(SERVICE_LABEL)));
-	if (kind == CONTROL_PODS && before)
-		add_selecting(self, before);
-	if (kind == CONTROL_PODS && after)
-		add_selecting(self, after);
+	if (kind == CONTROL_NODES)
+		on_node(self, before, after);
+	if (kind == CONTROL_PODS)
+		on_pod(self, before, after);
 }
 
 const struct control_row control_endpointslice = { "endpointslice", start, stop, on_change };
