@@ -104,14 +104,3 @@ void machine_look(const char *folder, struct machine *out)
 	first_line("/proc/sys/kernel/random/boot_id", out->boot_id, sizeof(out->boot_id));
 	first_line("/sys/class/dmi/id/product_uuid", out->system_uuid, sizeof(out->system_uuid));
 }
-
-void machine_pressure(const char *folder, bool *out_memory, bool *out_disk)
-{
-	struct statvfs fs;
-	int64_t available = memory_line("MemAvailable");
-
-	*out_memory = available > 0 && available < 100ll * 1024 * 1024;
-	*out_disk =
-		statvfs(folder, &fs) == 0 && (fs.f_bavail < fs.f_blocks / 10 ||
-					      (fs.f_files > 0 && fs.f_favail < fs.f_files / 20));
-}

@@ -14,8 +14,5 @@ struct machine {
 };
 /* `folder`: on the file system whose size counts. */
 void machine_look(const char *folder, struct machine *out);
-/* Is memory, or disk below `folder`, nearly used up? (kubelet's eviction thresholds: 100 MiB of
- * memory, 10 % of the disk or 5 % of its inodes) */
-void machine_pressure(const char *folder, _Bool *out_memory, _Bool *out_disk);
 
 #endif

@@ -3,10 +3,14 @@
  */
 #include "agent/node_object.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "agent/node_limits.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/version.h"
 
@@ -15,6 +19,10 @@
 #define RETRY_MS     1000
 #define LEASE_S      40
 #define KUBE_VERSION VERSION_KUBERNETES "+mote"
+#define KUBELET_PORT 10250 /* what clients expect; reached through the server */
+#define IMAGES_MAX   50    /* the largest ones are told */
+#define NAMES_MAX    5     /* of each */
+#define HUGE_PAGES   "/sys/kernel/mm/hugepages"
 
 struct node_object {
 	struct node_object_plan plan;
@@ -26,6 +34,7 @@ struct node_object {
 	struct client_call *node_call, *lease_call;
 	struct json_doc *posted; /* conditions as last sent */
 	bool status_waiting;     /* another one is due after the running call */
+	struct node_resources *resources;
 };
 
 static const struct kind *node_kind(void)
@@ -74,18 +83,23 @@ static void put_conditions(const struct node_object *it, struct json_doc *doc, s
 				    "kubelet has sufficient PID available" };
 	const char *ready_words[] = { "Ready", "True", "KubeletReady",
 				      "kubelet is posting ready status" };
-	bool memory, disk;
+	const struct node_pressure none = { 0 },
+				   *pressure = it->plan.pressure ? it->plan.pressure : &none;
 
-	machine_pressure(it->plan.node->folder, &memory, &disk);
-	if (memory) {
+	if (pressure->memory) {
 		memory_words[1] = "True";
 		memory_words[2] = "KubeletHasInsufficientMemory";
 		memory_words[3] = "kubelet has insufficient memory available";
 	}
-	if (disk) {
+	if (pressure->disk) {
 		disk_words[1] = "True";
 		disk_words[2] = "KubeletHasDiskPressure";
 		disk_words[3] = "kubelet has disk pressure";
+	}
+	if (pressure->pids) {
+		pid_words[1] = "True";
+		pid_words[2] = "KubeletHasInsufficientPID";
+		pid_words[3] = "kubelet has insufficient PID available";
 	}
 	if (it->why_not) {
 		ready_words[1] = "False";
@@ -98,18 +112,138 @@ static void put_conditions(const struct node_object *it, struct json_doc *doc, s
 	add_condition(it, doc, list, ready_words);
 }
 
+/* --- what there is --- */
+
+/* In Ki where it says it exactly, as resource.Quantity prints. */
+static void put_bytes(struct json_doc *doc, struct json *to, const char *key, int64_t bytes)
+{
+	json_put(doc, to, key,
+		 bytes % 1024 == 0 && bytes > 0 ? json_new_print(doc, "%" PRId64 "Ki", bytes / 1024)
+						: json_new_print(doc, "%" PRId64, bytes));
+}
+
+/* One size of large pages, "hugepages-2048kB"; gives the bytes of all of them. */
+static int64_t put_huge_pages(struct json_doc *doc, struct json *to, const char *folder)
+{
+	auto_free char *path = memory_print("%s/%s/nr_hugepages", HUGE_PAGES, folder);
+	struct str size = str_of(folder);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+	int64_t kib, count;
+	char name[48];
+
+	str_cut(&size, '-');
+	if (!str_ends(size, STR("kB")) || !file_read(path, 64, &text, &ignored))
+		return 0;
+	size.len -= 2;
+	if (!str_to_i64(size, 1, INT64_MAX / 1024, &kib) ||
+	    !str_to_i64(str_from(text.at, strcspn(buf_text(&text), "\n")), 0, INT32_MAX, &count))
+		return 0;
+	snprintf(name, sizeof(name), "hugepages-%" PRId64 "%s",
+		 kib >= 1048576 ? kib / 1048576
+		 : kib >= 1024  ? kib / 1024
+				: kib,
+		 kib >= 1048576 ? "Gi"
+		 : kib >= 1024  ? "Mi"
+				: "Ki");
+	put_bytes(doc, to, name, count * kib * 1024);
+	return count * kib * 1024;
+}
+
+static int64_t put_all_huge_pages(struct json_doc *doc, struct json *to)
+{
+	DIR *open = opendir(HUGE_PAGES);
+	struct dirent *entry;
+	int64_t all = 0;
+
+	while (open && (entry = readdir(open)))
+		if (entry->d_name[0] != '.')
+			all += put_huge_pages(doc, to, entry->d_name);
+	if (open)
+		closedir(open);
+	return all;
+}
+
+struct offer {
+	struct json_doc *doc;
+	struct json *to;
+	bool allocatable;
+};
+
+static void add_offer(void *to, const char *name, int64_t capacity, int64_t allocatable)
+{
+	struct offer *offer = to;
+
+	json_put(offer->doc, offer->to, name,
+		 json_new_print(offer->doc, "%" PRId64,
+				offer->allocatable ? allocatable : capacity));
+}
+
 static void put_resources(const struct node_object *it, struct json_doc *doc, struct json *status,
-			  const char *field)
+			  bool allocatable)
 {
 	const struct machine *machine = it->plan.machine;
-	struct json *out = json_sub_object(doc, status, field);
+	const struct node *node = it->plan.node;
+	struct json *out = json_sub_object(doc, status, allocatable ? "allocatable" : "capacity");
+	int64_t cpu_milli = allocatable ? node->cpu_milli : machine->cpu_milli;
+	int64_t memory = allocatable ? node->memory : machine->memory;
+	struct offer offer = { doc, out, allocatable };
+	int64_t huge = put_all_huge_pages(doc, out);
 
-	json_put(doc, out, "cpu", json_new_print(doc, "%" PRId64, machine->cpu_milli / 1000));
-	json_put(doc, out, "memory", json_new_print(doc, "%" PRId64 "Ki", machine->memory / 1024));
-	json_put(doc, out, "ephemeral-storage",
-		 json_new_print(doc, "%" PRId64 "Ki", machine->ephemeral / 1024));
-	json_put(doc, out, "pods", json_new_print(doc, "%" PRId64, it->plan.node->max_pods));
+	if (allocatable)
+		memory = memory > huge ? memory - huge : 0;
+	json_put(doc, out, "cpu",
+		 cpu_milli % 1000 == 0 ? json_new_print(doc, "%" PRId64, cpu_milli / 1000)
+				       : json_new_print(doc, "%" PRId64 "m", cpu_milli));
+	put_bytes(doc, out, "memory", memory);
+	put_bytes(doc, out, "ephemeral-storage",
+		  allocatable ? node->ephemeral : machine->ephemeral);
+	json_put(doc, out, "pods", json_new_print(doc, "%" PRId64, node->max_pods));
+	for (const struct node_resources *at = it->resources; at; at = at->next)
+		at->list(at->of, add_offer, &offer);
 }
+
+/* --- images --- */
+
+static int by_size(const void *a, const void *b)
+{
+	const struct image *const *one = a, *const *other = b;
+
+	return (*one)->size < (*other)->size ? 1 : (*one)->size > (*other)->size ? -1 : 0;
+}
+
+static void add_names(struct json_doc *doc, struct json *list, char *const *names)
+{
+	for (; *names && json_count(list) < NAMES_MAX; names++)
+		json_append(list, json_new_text(doc, *names));
+}
+
+static void put_images(const struct node_object *it, struct json_doc *doc, struct json *status)
+{
+	struct images *images = it->plan.node->images;
+	struct json *list = json_sub_array(doc, status, "images");
+	struct image **all = images ? images_list(images) : NULL;
+	size_t count = 0;
+
+	while (all && all[count])
+		count++;
+	if (count > 0)
+		qsort(all, count, sizeof(struct image *), by_size);
+	for (size_t i = 0; i < count; i++) {
+		struct json *entry = json_new_object(doc),
+			    *names = json_sub_array(doc, entry, "names");
+
+		add_names(doc, names, all[i]->digests);
+		add_names(doc, names, all[i]->names);
+		json_put(doc, entry, "sizeBytes", json_new_int(doc, (int64_t)all[i]->size));
+		if (i < IMAGES_MAX && json_count(names) > 0)
+			json_append(list, entry);
+		image_free(images, all[i]);
+	}
+	free(all);
+}
+
+/* --- the machine --- */
 
 static void put_info(const struct node_object *it, struct json_doc *doc, struct json *status)
 {
@@ -147,10 +281,15 @@ static struct json *make_status(const struct node_object *it, struct json_doc *d
 	if (it->plan.external_ip && *it->plan.external_ip)
 		put_address(doc, addresses, "ExternalIP", it->plan.external_ip);
 	put_address(doc, addresses, "Hostname", it->plan.node->name);
-	put_resources(it, doc, status, "capacity");
-	put_resources(it, doc, status, "allocatable");
+	put_resources(it, doc, status, false);
+	put_resources(it, doc, status, true);
 	put_conditions(it, doc, status);
 	put_info(it, doc, status);
+	put_images(it, doc, status);
+	json_put(doc,
+		 json_sub_object(doc, json_sub_object(doc, status, "daemonEndpoints"),
+				 "kubeletEndpoint"),
+		 "Port", json_new_int(doc, KUBELET_PORT));
 	return status;
 }
 
@@ -428,5 +567,17 @@ void node_object_ready(struct node_object *it, const char *why_not)
 		return;
 	free(it->why_not);
 	it->why_not = why_not ? memory_string(why_not) : NULL;
+	post_status(it);
+}
+
+void node_object_changed(struct node_object *it)
+{
+	post_status(it);
+}
+
+void node_object_add_resources(struct node_object *it, struct node_resources *resources)
+{
+	resources->next = it->resources;
+	it->resources = resources;
 	post_status(it);
 }

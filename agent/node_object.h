@@ -12,11 +12,27 @@
 #include "agent/node.h"
 #include "base/options.h"
 
+/* As eviction sees the machine (eviction.h). */
+struct node_pressure {
+	bool memory, disk, pids;
+};
+
+/* Further resources of the node ("example.com/gpu"): asked at each status; embedded in who has
+ * them, for the node object's life. */
+struct node_resources {
+	void (*list)(void *of,
+		     void (*add)(void *to, const char *name, int64_t capacity, int64_t allocatable),
+		     void *to);
+	void *of;
+	struct node_resources *next; /* private */
+};
+
 struct node_object_plan {
 	struct node *node;
 	const struct machine *machine;
 	const struct option_list *labels, *taints;
-	const char *external_ip; /* NULL = none */
+	const char *external_ip;              /* NULL = none */
+	const struct node_pressure *pressure; /* read at each status; NULL = none ever */
 	/* The object as the API has it (podCIDR!), after each answer. */
 	void (*on_object)(void *owner, const struct json *object);
 	void *owner;
@@ -28,5 +44,8 @@ void node_object_stop(struct node_object *object); /* NULL is fine */
 void node_object_poke(struct node_object *object);
 /* Why the node is not ready; NULL = it is. */
 void node_object_ready(struct node_object *object, const char *why_not);
+/* Pressure, images or resources have changed: tell it. */
+void node_object_changed(struct node_object *object);
+void node_object_add_resources(struct node_object *object, struct node_resources *resources);
 
 #endif

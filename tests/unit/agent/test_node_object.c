@@ -18,6 +18,7 @@ struct scene {
 	struct node node;
 	struct machine machine;
 	struct option_list labels, taints;
+	struct node_pressure pressure;
 	struct node_object *object;
 	int told;
 };
@@ -36,6 +37,7 @@ static void scene_open(struct scene *scene)
 					 .machine = &scene->machine,
 					 .labels = &scene->labels,
 					 .taints = &scene->taints,
+					 .pressure = &scene->pressure,
 					 .on_object = on_object,
 					 .owner = scene };
 	struct error err;
@@ -51,6 +53,9 @@ static void scene_open(struct scene *scene)
 				     .name = "n1",
 				     .ip = "192.0.2.1",
 				     .folder = harness_folder(),
+				     .cpu_milli = 3500,
+				     .memory = 1024 * 1024,
+				     .ephemeral = 1000001,
 				     .max_pods = 110 };
 	scene->object = node_object_start(&plan);
 }
@@ -130,7 +135,12 @@ static void a_new_node_is_made(void)
 	check_text(json_get(json_at(taints, 0), "value"), "b");
 	check_text(json_get(json_at(taints, 1), "effect"), "NoExecute");
 	check_text(json_path(status, "capacity", "cpu", NULL), "4");
-	check_text(json_path(status, "allocatable", "memory", NULL), "2048Ki");
+	check_text(json_path(status, "capacity", "memory", NULL), "2048Ki");
+	check_text(json_path(status, "allocatable", "cpu", NULL), "3500m");
+	check_text(json_path(status, "allocatable", "memory", NULL), "1024Ki");
+	check_text(json_path(status, "allocatable", "ephemeral-storage", NULL), "1000001");
+	CHECK_INT(json_int(json_path(status, "daemonEndpoints", "kubeletEndpoint", "Port", NULL)),
+		  10250);
 	check_text(json_path(status, "capacity", "pods", NULL), "110");
 	check_text(json_get(condition(status, "Ready"), "status"), "False");
 	check_text(json_get(condition(status, "MemoryPressure"), "status"), "False");
@@ -179,6 +189,43 @@ static void a_change_on_the_way_is_not_lost(void)
 	doc = asked(&scene, "PATCH " STATUS);
 	check_text(json_get(condition(json_get(json_root(doc), "status"), "Ready"), "status"),
 		   "True");
+	scene_close(&scene);
+}
+
+static void
+list_gpus(void *of, void (*add)(void *to, const char *name, int64_t capacity, int64_t allocatable),
+	  void *to)
+{
+	(void)of;
+	add(to, "example.com/gpu", 4, 3);
+}
+
+/* Goal: what others have to offer and what eviction says is in the next status. */
+static void pressure_and_resources_are_told(void)
+{
+	struct node_resources gpus = { .list = list_gpus };
+	struct scene scene;
+	auto_json_doc doc = NULL;
+	const struct json *status;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene.object);
+	check_asked(&scene, "PATCH " STATUS);
+	fixture_turn(scene.loop, 10);
+	scene.pressure = (struct node_pressure){ .memory = true, .pids = true };
+	node_object_add_resources(scene.object, &gpus);
+	fixture_turn(scene.loop, 10);
+	doc = asked(&scene, "PATCH " STATUS);
+	status = json_get(json_root(doc), "status");
+	check_text(json_path(status, "capacity", "example.com/gpu", NULL), "4");
+	check_text(json_path(status, "allocatable", "example.com/gpu", NULL), "3");
+	check_text(json_get(condition(status, "MemoryPressure"), "reason"),
+		   "KubeletHasInsufficientMemory");
+	check_text(json_get(condition(status, "DiskPressure"), "status"), "False");
+	check_text(json_get(condition(status, "PIDPressure"), "message"),
+		   "kubelet has insufficient PID available");
 	scene_close(&scene);
 }
 
@@ -240,6 +287,7 @@ static const struct test tests[] = {
 	{ "a new node is made", a_new_node_is_made },
 	{ "an old node is taken over", an_old_node_is_taken_over },
 	{ "a change on the way is not lost", a_change_on_the_way_is_not_lost },
+	{ "pressure and resources are told", pressure_and_resources_are_told },
 	{ "a deleted node registers again", a_deleted_node_registers_again },
 	{ "leases are renewed", leases_are_renewed },
 	{ "stopped at any time", stopped_at_any_time },
