@@ -20,7 +20,7 @@
 
 static const struct task *const tasks[] = {
 	&task_ready,          &task_one_by_one, &task_together, &task_deployment,
-	&task_deployment_end, &task_watches,    &task_lists,
+	&task_deployment_end, &task_watches,    &task_lists,    &task_schedule,
 };
 
 _Noreturn void meter_fail(const char *format, ...)
