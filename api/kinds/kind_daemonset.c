@@ -146,12 +146,6 @@ static void validate(const struct kind_work *work)
 					    json_path(work->old, "spec", "selector", NULL));
 }
 
-static void warn(const struct kind_work *work)
-{
-	workload_warn_idle(work, "daemon sets are kept, but nothing in this server makes their "
-				 "pods yet");
-}
-
 /* --- the row --- */
 
 static void print_node_selector(const struct json *object, struct buf *out)
@@ -198,7 +192,6 @@ const struct kind kind_daemonset = {
 	.on_create = on_create,
 	.on_update = on_update,
 	.validate = validate,
-	.warn = warn,
 	.subresources = subresources_status,
 	.columns = columns,
 };

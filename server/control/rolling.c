@@ -3,7 +3,7 @@
  */
 #include "server/control/rolling.h"
 
-static int64_t resolve(const struct json *bound, int64_t wanted, bool up)
+int64_t rolling_resolve(const struct json *bound, int64_t wanted, bool up)
 {
 	struct str text = json_str(bound);
 	int64_t percent;
@@ -19,8 +19,8 @@ static int64_t resolve(const struct json *bound, int64_t wanted, bool up)
 void rolling_bounds(const struct json *rolling_update, int64_t wanted, int64_t *out_surge,
 		    int64_t *out_missing)
 {
-	*out_surge = resolve(json_get(rolling_update, "maxSurge"), wanted, true);
-	*out_missing = resolve(json_get(rolling_update, "maxUnavailable"), wanted, false);
+	*out_surge = rolling_resolve(json_get(rolling_update, "maxSurge"), wanted, true);
+	*out_missing = rolling_resolve(json_get(rolling_update, "maxUnavailable"), wanted, false);
 	if (*out_surge == 0 && *out_missing == 0)
 		*out_missing = 1;
 	if (*out_missing > wanted)

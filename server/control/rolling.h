@@ -18,6 +18,8 @@ struct rolling {
 	int64_t fresh_available, available;
 };
 
+/* A bound ("25%", 1) of so many; 0 when it is neither. */
+int64_t rolling_resolve(const struct json *bound, int64_t wanted, bool up);
 /* maxSurge and maxUnavailable ("25%", 1) against the wanted number. */
 void rolling_bounds(const struct json *rolling_update, int64_t wanted, int64_t *out_surge,
 		    int64_t *out_missing);
