@@ -18,6 +18,7 @@
 #include "agent/flush.h"
 #include "agent/image_checker.h"
 #include "agent/image_folder.h"
+#include "agent/devices.h"
 #include "agent/image_getter.h"
 #include "agent/join.h"
 #include "agent/local_api.h"
@@ -25,6 +26,7 @@
 #include "agent/node_limits.h"
 #include "agent/node_object.h"
 #include "agent/node_service.h"
+#include "agent/pod_admission.h"
 #include "agent/recorder.h"
 #include "agent/service_sync.h"
 #include "agent/sources.h"
@@ -57,6 +59,7 @@ struct agent {
 	struct time_floor *floor;
 	struct node node;
 	struct machine machine;
+	struct node_resources devices;
 	struct node_limits limits;
 	struct stats *stats;
 	struct node_figures *figures;
@@ -649,6 +652,12 @@ static void on_damaged_image(void *of, const char *name, const char *why)
 	image_folder_look(agent->images_folder); /* an archive may have it */
 }
 
+/* What the node has to give has changed. */
+static void on_devices(void *of)
+{
+	node_object_changed(((struct agent *)of)->object);
+}
+
 static void on_pods(void *of)
 {
 	struct agent *agent = of;
@@ -719,6 +728,7 @@ static bool prepare(struct agent *agent, struct error *err)
 				     .resolv_conf = plan->resolv_conf,
 				     .cluster_domain = "cluster.local",
 				     .limits = &agent->limits,
+				     .unsafe_sysctls = &plan->unsafe_sysctls,
 				     .max_pods = plan->max_pods };
 	snprintf(agent->node.ip, sizeof(agent->node.ip), "%s", address);
 	offer(agent);
@@ -730,6 +740,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	struct node *node = &agent->node;
 	auto_free char *store = memory_print("%s/store", agent->folder);
 	auto_free char *drop = memory_print("%s/images", agent->folder);
+	auto_free char *pods = memory_print("%s/pods", agent->folder);
 	struct image_folder_plan drops = { .loop = agent->loop,
 					   .path = drop,
 					   .on_change = on_images,
@@ -756,6 +767,12 @@ static bool start_parts(struct agent *agent, struct error *err)
 	node->recorder = recorder_new(node->client, agent->name);
 	drops.getter = node->getter;
 	agent->object = node_object_start(&object);
+	if (!pod_admission_check_sysctls(&agent->plan->unsafe_sysctls, err) ||
+	    !devices_open(agent->loop, &agent->plan->device, pods, on_devices, agent,
+			  &node->devices, err))
+		return false;
+	agent->devices = (struct node_resources){ .list = devices_list, .of = node->devices };
+	node_object_add_resources(agent->object, &agent->devices);
 	load_range(agent);
 	if (!pods_open(node, &agent->pods, err))
 		return false;
@@ -820,6 +837,7 @@ bool agent_stop(struct agent *agent)
 	flush_close(node->flush);
 	exec_bridges_free(node->bridges);
 	node_object_stop(agent->object);
+	devices_close(node->devices);
 	recorder_free(node->recorder);
 	client_free(node->client);
 	api_relay_close(agent->relay);

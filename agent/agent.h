@@ -31,6 +31,9 @@ struct agent_plan {
 	const char *pod_logs_dir;      /* /var/log/pods                                  */
 	int64_t max_pods;              /* 110                                            */
 	struct option_list node_limits; /* "name=value" as node_limits.h reads them      */
+
+	struct option_list device;         /* "name=/dev/pattern" (devices.h) */
+	struct option_list unsafe_sysctls; /* patterns that pods may set */
 };
 
 /* Start everything.  Joining and connecting go on in the background; on_failed is called when the

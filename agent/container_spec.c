@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "agent/confine.h"
+#include "agent/hugepages.h"
 #include "api/quantity.h"
 
 #define MOUNTS_MAX 512
@@ -92,6 +94,8 @@ static void plan_user(const struct container_spec_work *work, struct arena *aren
 		groups[count++] = (uint32_t)json_int(json_get(context, "fsGroup"));
 	out->groups = groups;
 	out->group_count = count;
+	out->strict_groups =
+		str_is(json_str(json_get(context, "supplementalGroupsPolicy")), "Strict");
 }
 
 /* Said before the start, with the words of kubelets: starting again would not help.  A name that
@@ -246,6 +250,7 @@ void container_spec_resources(const struct json *resources, struct resources_pla
 	}
 	if (memory > 0)
 		out->memory_bytes = (uint64_t)memory;
+	hugepages_limit(resources, out);
 }
 
 static int64_t memory_request(const struct json *container)
@@ -287,36 +292,33 @@ static int oom_score(const struct container_spec_work *work)
 
 /* --- rights --- */
 
-static const char *const *caps_of(const struct json *list, struct arena *arena)
+/* Devices that the pod holds for this container, and what tells their names. */
+static bool plan_devices(const struct container_spec_work *work, struct arena *arena,
+			 struct container_plan *out, struct error *err)
 {
-	const char **caps = arena_get(arena, (json_count(list) + 1) * sizeof(*caps));
-	size_t count = 0;
+	struct devices_given given;
+	const char **env;
+	size_t have = 0, more = 0;
 
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		caps[count++] = str_copy_arena(json_str(it.value), arena);
-	caps[count] = NULL;
-	return caps;
-}
-
-static bool plan_rights(const struct container_spec_work *work, struct arena *arena,
-			struct container_plan *out, struct error *err)
-{
-	const struct json *own = json_get(work->container, "securityContext");
-	const struct json *escalate = json_get(own, "allowPrivilegeEscalation");
-	const struct json *seccomp = secure(work, "seccompProfile");
-
-	out->privileged = json_bool(json_get(own, "privileged"));
-	out->read_only_root = json_bool(json_get(own, "readOnlyRootFilesystem"));
-	out->no_new_privs = json_type(escalate) == JSON_BOOL && !json_bool(escalate);
-	out->caps_add = caps_of(json_path(own, "capabilities", "add", NULL), arena);
-	out->caps_drop = caps_of(json_path(own, "capabilities", "drop", NULL), arena);
-	out->seccomp_unconfined =
-		out->privileged || str_is(json_str(json_get(seccomp, "type")), "Unconfined");
-	/* Rather not at all than under other rules than were asked for. */
-	if (str_is(json_str(json_get(seccomp, "type")), "Localhost") && !out->privileged)
-		return error_set(err, ERROR_INVALID,
-				 "this node has no seccomp profile \"" STR_FMT "\"",
-				 STR_ARG(json_str(json_get(seccomp, "localhostProfile"))));
+	if (!work->devices)
+		return true;
+	if (!devices_plan(work->devices, meta_str(work->pod, "uid"),
+			  json_str(json_get(work->container, "name")), arena, &given, err))
+		return false;
+	out->devices = given.list;
+	out->device_count = given.count;
+	while (out->env && out->env[have])
+		have++;
+	while (given.env[more])
+		more++;
+	if (more == 0)
+		return true;
+	env = arena_zero(arena, (have + more + 1) * sizeof(*env));
+	/* First, so that what the pod says itself wins. */
+	memcpy(env, given.env, more * sizeof(*env));
+	if (have > 0)
+		memcpy(env + more, out->env, have * sizeof(*env));
+	out->env = env;
 	return true;
 }
 
@@ -385,8 +387,9 @@ static bool fill(const struct container_spec_work *work, const struct environmen
 	out->stop_signal = signal_number(json_str(json_get(config, "StopSignal")));
 	out->env = environment_list(env);
 	plan_user(work, env->arena, out);
-	return check_not_root(out, err) && plan_rights(work, env->arena, out, err) &&
-	       plan_command(work, env, out, err) && plan_mounts(work, env, out, err);
+	return check_not_root(out, err) && confine_plan(work, env->arena, out, err) &&
+	       plan_devices(work, env->arena, out, err) && plan_command(work, env, out, err) &&
+	       plan_mounts(work, env, out, err);
 }
 
 bool container_spec_plan(const struct container_spec_work *work, struct arena *arena,

@@ -5,6 +5,7 @@
 #ifndef AGENT_CONTAINER_SPEC_H
 #define AGENT_CONTAINER_SPEC_H
 
+#include "agent/devices.h"
 #include "agent/environment.h"
 #include "agent/volumes.h"
 #include "runtime/container.h"
@@ -19,7 +20,9 @@ struct container_spec_work {
 	const char *id;               /* "<name>.<attempt>" */
 	const char *log_path;         /* "" = none */
 	const char *hostname;
-	int64_t node_memory; /* bytes: for the order of the kernel's killing */
+	const char *agent_folder;      /* seccomp profiles are in kubelet/seccomp below it */
+	const struct devices *devices; /* may be NULL */
+	int64_t node_memory;           /* bytes: for the order of the kernel's killing */
 };
 
 /* Everything of *out lives in the arena and in what `work` points to.  ERROR_INVALID,

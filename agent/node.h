@@ -8,6 +8,7 @@
 #define AGENT_NODE_H
 
 #include "agent/downward.h"
+#include "base/options.h"
 #include "base/work.h"
 #include "client/cache.h"
 #include "flannel-lite/pod_network.h"
@@ -33,6 +34,8 @@ struct node {
 	struct work_pool *chores;     /* one servant thread: removing folders */
 	struct image_getter *getter;
 	struct recorder *recorder;
+	struct devices *devices; /* what is given to pods by name; NULL before the start */
+	const struct option_list *unsafe_sysctls; /* patterns that pods may set; or NULL */
 	const struct node_limits *limits; /* what is kept back, when the node defends itself */
 	int64_t cpu_milli, memory, ephemeral, max_pods; /* what pods may have */
 	bool connected; /* the server took the node's last sign of life */

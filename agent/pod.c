@@ -11,6 +11,8 @@
 #include "agent/container_spec.h"
 #include "agent/exec_bridge.h"
 #include "agent/flush.h"
+#include "agent/devices.h"
+#include "agent/pod_admission.h"
 #include "agent/pod_files.h"
 #include "agent/pod_inside.h"
 #include "base/file.h"
@@ -281,7 +283,8 @@ static void start_sandbox(struct pod *pod)
 	struct error err;
 
 	pod_hostname(pod, hostname);
-	if (sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
+	if (pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
+	    sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
 		pod->phase = SANDBOX_STARTING;
 		return;
 	}
@@ -439,6 +442,7 @@ static void step_leaving(struct pod *pod)
 		return;
 	}
 	detach(pod);
+	devices_release(pod->node->devices, pod->uid);
 }
 
 /* What the newest word about our end grants. */
@@ -529,9 +533,30 @@ static void check_finished(struct pod *pod)
 
 /* --- the pass --- */
 
+/* Once, before anything is made; what cannot be is said with the kubelet's words. */
+static bool admit(struct pod *pod)
+{
+	const char *reason;
+	struct error err;
+
+	if (pod->admitted || pod->phase != SANDBOX_NONE)
+		return true;
+	pod->admitted = true;
+	if (pod_admission_check(pod->node, json_root(pod->now), &reason, &err))
+		return true;
+	pod_fail(pod, reason, err.text, 0, false);
+	free(pod->failed_message);
+	pod->failed_message = memory_print("Pod was rejected: %s", err.text);
+	return false;
+}
+
 static void step_living(struct pod *pod)
 {
-	bool volumes = step_volumes(pod);
+	bool volumes;
+
+	if (!admit(pod))
+		return;
+	volumes = step_volumes(pod);
 
 	if (!step_sandbox(pod) || !volumes)
 		return;

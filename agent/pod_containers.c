@@ -473,6 +473,8 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 					    .services = pod->node->services,
 					    .api_address = pod->node->api_address,
 					    .id = c->id,
+					    .agent_folder = pod->node->folder,
+					    .devices = pod->node->devices,
 					    .node_memory = pod->node->memory };
 	char hostname[64];
 

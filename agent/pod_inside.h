@@ -76,6 +76,7 @@ struct pod {
 	char start_time[CLOCK_TEXT]; /* "" until it is ours */
 	bool leaving;   /* deleted, evicted, over its deadline: containers are stopped */
 	bool forgotten; /* gone from the API: nobody is told                            */
+	bool admitted;  /* it was asked whether it may run here */
 	bool finished;  /* phase Succeeded or Failed for good                           */
 	/* Over for good whatever its containers say: "DeadlineExceeded", "Evicted"; NULL: not so */
 	char *failed_reason, *failed_message;

@@ -12,12 +12,14 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "agent/hugepages.h"
 #include "agent/payload.h"
 #include "agent/volume_claim.h"
 #include "api/quantity.h"
 #include "base/file.h"
 
-#define TMPFS_KIND 0x01021994 /* linux/magic.h: TMPFS_MAGIC */
+#define TMPFS_KIND     0x01021994 /* linux/magic.h: TMPFS_MAGIC */
+#define HUGETLBFS_KIND 0x958458f6
 
 struct volume_type {
 	const char *field; /* of the volume in the pod's spec */
@@ -44,7 +46,9 @@ static bool is_mounted(const char *path)
 	struct stat st, st_above;
 	struct statfs fs;
 
-	return statfs(path, &fs) == 0 && fs.f_type == TMPFS_KIND && stat(path, &st) == 0 &&
+	return statfs(path, &fs) == 0 &&
+	       (fs.f_type == TMPFS_KIND || (uint32_t)fs.f_type == HUGETLBFS_KIND) &&
+	       stat(path, &st) == 0 &&
 	       stat(above, &st_above) == 0 && st.st_dev != st_above.st_dev;
 }
 
@@ -59,6 +63,17 @@ static bool mount_memory(const struct json *part, const char *path, struct error
 		snprintf(options, sizeof(options), "mode=0777,size=%" PRId64, bytes);
 	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
 		return error_os(err, "cannot mount memory at %s", path);
+	return true;
+}
+
+/* Files made of huge pages of one size. */
+static bool mount_hugepages(int64_t size, const char *path, struct error *err)
+{
+	char options[64];
+
+	snprintf(options, sizeof(options), "mode=0777,pagesize=%" PRId64 "K", size / 1024);
+	if (mount("hugetlbfs", path, "hugetlbfs", MS_NOSUID | MS_NODEV, options) < 0)
+		return error_os(err, "cannot mount huge pages at %s", path);
 	return true;
 }
 
@@ -77,16 +92,21 @@ static bool prepare_empty(const struct volumes_work *work, const struct json *pa
 			  const char *path, struct error *err)
 {
 	auto_free char *above = memory_print("%s/volumes", work->folder);
-	bool memory = str_is(json_str(json_get(part, "medium")), "Memory");
-	int64_t group = group_of(work->pod);
+	struct str medium = json_str(json_get(part, "medium"));
+	bool memory = str_is(medium, "Memory");
+	int64_t group = group_of(work->pod), page_size;
 
-	if (is_made(path, memory))
+	if (!hugepages_medium(work->pod, medium, &page_size, err))
+		return false;
+	if (is_made(path, memory || page_size > 0))
 		return true;
 	if (!file_make_dirs(above, 0755, err))
 		return false;
 	if (mkdir(path, UNFINISHED) < 0 && errno != EEXIST)
 		return error_os(err, "cannot make %s", path);
 	if (memory && !mount_memory(part, path, err))
+		return false;
+	if (page_size > 0 && !mount_hugepages(page_size, path, err))
 		return false;
 	if (group >= 0 && chown(path, (uid_t)-1, (gid_t)group) < 0)
 		return error_os(err, "cannot give %s to its group", path);

@@ -40,6 +40,9 @@
 	{ .flag = "node-taint", .type = OPTION_LIST,                                               \
 	  .at = NODE_OPTION(member, node_taint), .value_name = "KEY=VALUE:EFFECT",                 \
 	  .group = "Node", .help = "taint at the first registration; repeatable" },                \
+	{ .flag = "device", .type = OPTION_LIST,                                                   \
+	  .at = NODE_OPTION(member, device), .value_name = "NAME=GLOB", .group = "Node",           \
+	  .help = "device that pods can ask for as mote.dev/NAME; repeatable" },                   \
 	{ .flag = "max-pods", .type = OPTION_INT,                                                  \
 	  .at = NODE_OPTION(member, max_pods), .value_name = "N", .fallback = "110",               \
 	  .min = 1, .max = 1000, .group = "Node", .help = "pods that fit on this node" },          \

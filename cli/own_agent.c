@@ -107,6 +107,11 @@ static void make_words(const struct own_agent *agent, struct words *words)
 	add_text(words, "--node-label", "node-role.kubernetes.io/control-plane=true");
 	add_list(words, "--node-label", &node->node_label);
 	add_list(words, "--node-taint", &node->node_taint);
+	add_list(words, "--device", &node->device);
+	for (size_t i = 0; i < node->unsafe_sysctls.count; i++)
+		add_text(words, "--kubelet-arg",
+			 arena_print(agent->arena, "allowed-unsafe-sysctls=%s",
+				     node->unsafe_sysctls.items[i]));
 	add_text(words, "--max-pods", arena_print(agent->arena, "%" PRId64, node->max_pods));
 	add_list(words, "--kubelet-arg", &node->node_limits);
 	add_text(words, "--private-registry", node->registries);

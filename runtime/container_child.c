@@ -59,6 +59,7 @@ static bool enter_new(struct launch *launch, struct error *err)
 		.groups = launch->plan->groups,
 		.group_count = launch->plan->group_count,
 		.must_not_be_root = launch->plan->run_as_non_root,
+		.with_own = true,
 		.strict_groups = launch->plan->strict_groups,
 	};
 	static struct user_found user; /* lives on in launch->user */

@@ -239,6 +239,19 @@ static bool find_user(int root, struct str text, int64_t uid, struct account *ou
 	return true;
 }
 
+static bool put_own_first(struct user_found *found, struct error *err)
+{
+	size_t at = 0;
+
+	if (!add_group(found, found->gid, err))
+		return false;
+	while (found->groups[at] != found->gid)
+		at++;
+	memmove(found->groups + 1, found->groups, at * sizeof(*found->groups));
+	found->groups[0] = found->gid;
+	return true;
+}
+
 bool user_lookup(int root, const struct user_wish *wish, struct user_found *out, struct error *err)
 {
 	struct str group = str_of(wish->text ? wish->text : "");
@@ -276,5 +289,5 @@ bool user_lookup(int root, const struct user_wish *wish, struct user_found *out,
 	out->uid = (uid_t)account.uid;
 	out->gid = (gid_t)(gid >= 0 ? gid : account.gid);
 	memcpy(out->home, account.home, sizeof(out->home));
-	return true;
+	return !wish->with_own || put_own_first(out, err);
 }

@@ -26,6 +26,7 @@ struct user_wish {
 	const uint32_t *groups; /* further groups                                       */
 	size_t group_count;
 	bool must_not_be_root;
+	bool with_own;      /* the user's group is among the groups too, as the first */
 	bool strict_groups; /* what /etc/group says of the user's membership does not count */
 };
 

@@ -4,7 +4,9 @@
 #include "agent/container_spec.h"
 
 #include <signal.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "tests/unit/agent/agent_fixture.h"
 #include "tests/unit/harness.h"
 
@@ -54,6 +56,7 @@ static void scene_plan(struct scene *scene, const char *container, const char *p
 		.id = "main.0",
 		.log_path = "/log",
 		.hostname = "web",
+		.agent_folder = harness_folder(),
 		.node_memory = 4 * GIB,
 	};
 	scene->planned = container_spec_plan(&work, scene->arena, &scene->plan, &scene->err);
@@ -294,9 +297,48 @@ static void system_calls_are_filtered(void)
 	CHECK(is_unconfined(loose, ""));
 	CHECK(is_unconfined("", loose_pod));
 	CHECK(!is_unconfined(strict, loose_pod));
-	check_refused(",'securityContext':{'seccompProfile':{'type':'Localhost',"
-		      "'localhostProfile':'p.json'}}",
-		      "", "this node has no seccomp profile \"p.json\"");
+}
+
+#define LOCALHOST(name)                                                                            \
+	",'securityContext':{'seccompProfile':{'type':'Localhost','localhostProfile':'" name "'}}"
+
+static void profiles_are_below_their_folder(void)
+{
+	static const char *const outside[] = {
+		LOCALHOST("../secret"),
+		LOCALHOST("/etc/hostname"),
+		LOCALHOST("a/../../secret"),
+		LOCALHOST("out/secret"),
+		LOCALHOST("link"),
+		LOCALHOST(""),
+		LOCALHOST("missing"),
+		LOCALHOST("folder"),
+		",'securityContext':{'seccompProfile':{'type':'Localhost'}}",
+	};
+	auto_free char *folder = memory_print("%s/kubelet/seccomp/folder", harness_folder());
+	auto_free char *good = memory_print("%s/kubelet/seccomp/good", harness_folder());
+	auto_free char *link = memory_print("%s/kubelet/seccomp/link", harness_folder());
+	auto_free char *out = memory_print("%s/kubelet/seccomp/out", harness_folder());
+	auto_free char *secret = memory_print("%s/kubelet/secret", harness_folder());
+	struct scene scene;
+	struct error err;
+
+	CHECK_OK(file_make_dirs(folder, 0755, &err), &err);
+	CHECK_OK(file_replace(good, STR("{}"), 0600, &err), &err);
+	CHECK_OK(file_replace(secret, STR("{}"), 0600, &err), &err);
+	CHECK(symlink("../secret", link) == 0);
+	CHECK(symlink("..", out) == 0);
+	scene_plan(&scene, LOCALHOST("good"), "", "'Cmd':['x']");
+	CHECK_OK(scene.planned, &scene.err);
+	CHECK_STR(scene.plan.seccomp_profile, "{}");
+	CHECK(!scene.plan.seccomp_unconfined);
+	scene_clear(&scene);
+	for (size_t i = 0; i < ARRAY_LENGTH(outside); i++) {
+		scene_plan(&scene, outside[i], "", "'Cmd':['x']");
+		if (scene.planned)
+			harness_fail(__FILE__, __LINE__, "taken: %s", outside[i]);
+		scene_clear(&scene);
+	}
 }
 
 /* --- mounts --- */
@@ -447,6 +489,7 @@ static const struct test tests[] = {
 	{ "groups are limited", groups_are_limited },
 	{ "rights are taken", rights_are_taken },
 	{ "system calls are filtered", system_calls_are_filtered },
+	{ "profiles are below their folder", profiles_are_below_their_folder },
 	{ "volumes are mounted", volumes_are_mounted },
 	{ "bad mounts are refused", bad_mounts_are_refused },
 	{ "processors are shared", processors_are_shared },
