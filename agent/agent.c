@@ -15,6 +15,7 @@
 #include <sys/file.h>
 
 #include "agent/api_relay.h"
+#include "agent/eviction.h"
 #include "agent/flush.h"
 #include "agent/image_checker.h"
 #include "agent/image_folder.h"
@@ -62,6 +63,7 @@ struct agent {
 	struct node_resources devices;
 	struct node_limits limits;
 	struct stats *stats;
+	struct image_gc *image_gc;
 	struct node_figures *figures;
 	struct cluster_facts facts;
 	struct join *join;
@@ -662,8 +664,21 @@ static void on_pods(void *of)
 {
 	struct agent *agent = of;
 
+	eviction_pods_changed(agent->node.eviction);
 	if (agent->services)
 		service_sync_again(agent->services);
+}
+
+static void on_node_news(void *of)
+{
+	node_object_changed(((struct agent *)of)->object);
+}
+
+static bool is_pinned(void *of, const char *name)
+{
+	const struct agent *agent = of;
+
+	return agent->images_folder && image_folder_has(agent->images_folder, name);
 }
 
 /* Made when missing; absolute: pods are found again by these paths, and monitors live elsewhere. */
@@ -705,6 +720,26 @@ static void start_figures(struct agent *agent)
 	plan.stats = agent->stats = stats_new(&agent->node, agent->pods);
 	agent->figures = node_figures_new(&plan);
 	node_service_figures(agent->service, agent->figures);
+}
+
+/* After the folder of images, which says what stays. */
+static void start_defence(struct agent *agent)
+{
+	struct image_gc_plan gc = { .node = &agent->node,
+				    .pods = agent->pods,
+				    .is_pinned = is_pinned,
+				    .on_change = on_node_news,
+				    .of = agent };
+	struct eviction_plan plan = { .node = &agent->node,
+				      .machine = &agent->machine,
+				      .pods = agent->pods,
+				      .stats = agent->stats,
+				      .on_pressure = on_node_news,
+				      .of = agent };
+
+	plan.images = agent->image_gc = image_gc_start(&gc);
+	agent->node.eviction = eviction_start(&plan);
+	node_object_pressure(agent->object, eviction_pressure(agent->node.eviction));
 }
 
 static bool prepare(struct agent *agent, struct error *err)
@@ -806,6 +841,7 @@ bool agent_start(struct loop *loop, const struct agent_plan *plan,
 		(void)!agent_stop(agent); /* nothing has begun that could be waited for */
 		return false;
 	}
+	start_defence(agent);
 	loop_timer_set(loop, &agent->renew, RENEW_MS);
 	*out = agent;
 	return true;
@@ -822,6 +858,8 @@ bool agent_stop(struct agent *agent)
 	loop_task_cancel(&agent->next);
 	loop_task_cancel(&agent->peers);
 	join_free(agent->join);
+	image_gc_stop(agent->image_gc);
+	eviction_stop(take_ptr(&node->eviction));
 	local_api_close(agent->local);
 	node_service_free(agent->service);
 	node_figures_free(agent->figures);

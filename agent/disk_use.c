@@ -189,7 +189,8 @@ bool disk_use_want(struct disk_use *use, int64_t max_age_ms, struct disk_use_wai
 		return true;
 	if (!use->counting)
 		begin(use);
-	list_add(&use->waits, &wait->link);
+	if (!wait->link.next || list_is_empty(&wait->link)) /* not waiting yet */
+		list_add(&use->waits, &wait->link);
 	return false;
 }
 

@@ -116,6 +116,16 @@ static void tell(struct image_folder *it, const char *name, const char *why)
 		free(map_put(it->untold, str_of(name), memory_string(why)));
 }
 
+bool image_folder_has(const struct image_folder *it, const char *name)
+{
+	for (struct json_iter entry = json_iter(json_root(it->known)); json_next(&entry);)
+		for (struct json_iter image = json_iter(json_get(entry.value, "images"));
+		     json_next(&image);)
+			if (str_is(json_str(image.value), name))
+				return true;
+	return false;
+}
+
 void image_folder_tell(struct image_folder *it)
 {
 	struct str key;

@@ -29,6 +29,8 @@ MUST_CHECK bool image_folder_open(const struct image_folder_plan *plan, struct i
 void image_folder_tell(struct image_folder *folder); /* NULL is fine */
 /* An image of the store may be damaged: import again what an archive has. */
 void image_folder_look(struct image_folder *folder);
+/* Did an image of this name come from here? */
+bool image_folder_has(const struct image_folder *folder, const char *name);
 void image_folder_close(struct image_folder *folder); /* NULL is fine; before the getter */
 
 #endif

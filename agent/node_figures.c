@@ -131,7 +131,8 @@ static void put_amounts(struct json_doc *doc, struct json *to, const char *key,
 	struct json *map = json_sub_object(doc, to, key);
 
 	for (size_t i = 0; i < limits->threshold_count; i++)
-		if (limits->thresholds[i].is_soft == soft)
+		if (limits->thresholds[i].is_soft == soft &&
+		    limits->thresholds[i].signal != SIGNAL_ALLOCATABLE_MEMORY)
 			json_put(doc, map, eviction_signal_name(limits->thresholds[i].signal),
 				 json_new_text(doc, limits->thresholds[i].below.text));
 }

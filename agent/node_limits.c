@@ -398,6 +398,19 @@ static bool take_listed(const struct option_list *arguments, bool late, struct n
 	return true;
 }
 
+/* What pods may have together is watched as the machine's memory is. */
+static void watch_pods(struct node_limits *limits)
+{
+	const struct eviction_threshold *memory = find(limits, SIGNAL_MEMORY, false);
+	struct eviction_threshold copy;
+
+	if (!limits->enforce_pods || !memory || limits->threshold_count == NODE_THRESHOLDS_MAX)
+		return;
+	copy = *memory;
+	copy.signal = SIGNAL_ALLOCATABLE_MEMORY;
+	limits->thresholds[limits->threshold_count++] = copy;
+}
+
 bool node_limits_read(const struct option_list *arguments, struct node_limits *out,
 		      struct error *err)
 {
@@ -409,7 +422,10 @@ bool node_limits_read(const struct option_list *arguments, struct node_limits *o
 	/* For thresholds that were said anew. */
 	if (!take_reclaim(out, STR(RECLAIM_DEFAULT), &impossible))
 		abort();
-	return take_listed(arguments, true, out, err) && check(out, err);
+	if (!take_listed(arguments, true, out, err) || !check(out, err))
+		return false;
+	watch_pods(out);
+	return true;
 }
 
 /* --- what is left --- */

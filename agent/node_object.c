@@ -570,6 +570,11 @@ void node_object_ready(struct node_object *it, const char *why_not)
 	post_status(it);
 }
 
+void node_object_pressure(struct node_object *it, const struct node_pressure *pressure)
+{
+	it->plan.pressure = pressure;
+}
+
 void node_object_changed(struct node_object *it)
 {
 	post_status(it);

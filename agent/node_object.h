@@ -44,6 +44,8 @@ void node_object_stop(struct node_object *object); /* NULL is fine */
 void node_object_poke(struct node_object *object);
 /* Why the node is not ready; NULL = it is. */
 void node_object_ready(struct node_object *object, const char *why_not);
+/* Read at each status from now on; borrowed. */
+void node_object_pressure(struct node_object *object, const struct node_pressure *pressure);
 /* Pressure, images or resources have changed: tell it. */
 void node_object_changed(struct node_object *object);
 void node_object_add_resources(struct node_object *object, struct node_resources *resources);

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "agent/eviction.h"
 #include "agent/volumes.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -82,6 +83,16 @@ static const struct pod_events events = { .on_gone = on_gone, .on_network = on_n
 
 /* --- from the API --- */
 
+/* A node under pressure takes no new pods, with few exceptions. */
+static void admit(const struct pods *pods, struct pod *pod)
+{
+	auto_buf why = BUF_INIT;
+
+	if (pods->node->eviction &&
+	    !eviction_admit(pods->node->eviction, pod_object(pod), &why))
+		pod_fail(pod, "Evicted", buf_text(&why), 0, false);
+}
+
 static bool is_over(const struct json *object)
 {
 	struct str phase = json_str(json_path(object, "status", "phase", NULL));
@@ -147,6 +158,7 @@ static void add(struct pods *pods, const struct json *object)
 	log_info("agent.pods", "pod has come", "pod=" STR_FMT "/" STR_FMT,
 		 STR_ARG(pod_namespace(pod)), STR_ARG(pod_name(pod)));
 	map_put(pods->map, pod_uid(pod), pod);
+	admit(pods, pod);
 	changed(pods);
 }
 
