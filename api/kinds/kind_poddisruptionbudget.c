@@ -59,12 +59,6 @@ static void validate(const struct kind_work *work)
 	workload_counts(work, json_get(work->object, "status"), "status", counts);
 }
 
-static void warn(const struct kind_work *work)
-{
-	workload_warn_idle(work, "disruption budgets are kept, but nothing in this server counts "
-				 "their pods yet: evicting one is refused");
-}
-
 /* --- the row --- */
 
 static void print_bound(const struct json *value, struct buf *out)
@@ -112,7 +106,6 @@ const struct kind kind_poddisruptionbudget = {
 	.verbs = VERB_ALL,
 	.on_create = on_create,
 	.validate = validate,
-	.warn = warn,
 	.subresources = subresources_status,
 	.columns = columns,
 };

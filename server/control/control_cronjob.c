@@ -21,6 +21,7 @@
 
 #define COMPONENT     "cronjob-controller"
 #define SCHEDULED_FOR "batch.kubernetes.io/cronjob-scheduled-timestamp"
+#define DAY_S         86400
 #define LOOK_MAX_MS   60000
 #define LOOK_AFTER_MS 100 /* the time itself: the clock is past it then */
 
@@ -367,6 +368,12 @@ static bool find_due(struct pass *pass, int64_t now_s)
 	int64_t since = cron_times_since(time_of(created), last, deadline_of(pass), now_s);
 	struct cron_due due;
 
+	/* Of a clock that was wrong: what is served from now on counts. */
+	if (since > now_s + DAY_S) {
+		if (pass->note->changed_s > now_s || pass->note->changed_s == INT64_MIN)
+			pass->note->changed_s = now_s;
+		since = INT64_MIN;
+	}
 	/* A new schedule is about times to come. */
 	if (pass->note->changed_s > since && pass->note->changed_s <= now_s)
 		since = pass->note->changed_s;

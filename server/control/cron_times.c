@@ -3,7 +3,6 @@
  */
 #include "server/control/cron_times.h"
 
-#define DAY_S    86400
 #define MANY     100
 #define STEP_MAX 200000 /* schedules whose first two times are a year apart, the others minutes */
 
@@ -36,8 +35,6 @@ int64_t cron_times_since(int64_t created_s, int64_t last_s, int64_t deadline_s, 
 {
 	int64_t since = last_s == INT64_MIN ? created_s : last_s;
 
-	if (since > now_s + DAY_S)
-		since = now_s;
 	if (deadline_s >= 0 && now_s - deadline_s > since)
 		since = now_s - deadline_s;
 	return since;

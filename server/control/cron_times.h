@@ -21,8 +21,7 @@ struct cron_due {
 struct cron_due cron_times_due(const struct cron *cron, const struct zone_clock *zone,
 			       int64_t since_s, int64_t now_s);
 /* Since when times count: the last that was served (INT64_MIN: none), else since the CronJob is
- * there; not longer ago than the deadline (< 0: none).  A last time of a clock that was wrong by
- * more than a day does not hold it up. */
+ * there; not longer ago than the deadline (< 0: none). */
 int64_t cron_times_since(int64_t created_s, int64_t last_s, int64_t deadline_s, int64_t now_s);
 
 #endif

@@ -11,6 +11,7 @@
 #include <assert.h>
 
 #include "api/priority.h"
+#include "base/clock.h"
 #include "server/registry/body.h"
 #include "server/registry/change.h"
 #include "server/registry/registry_inside.h"
@@ -20,6 +21,7 @@ struct removing {
 	struct removal_options options;
 	struct removal_decision decision;
 	struct collecting *collecting;
+	bool evicts; /* a pod, and says so in its status */
 };
 
 /* The system's own: they come back at the next start, and nobody expects them gone until then. */
@@ -52,6 +54,27 @@ static bool check_protected(const struct changing *change, struct error *err)
 			 buf_text(&resource), STR_ARG(change->name), words);
 }
 
+/* Why it goes, for those who count its failures. */
+static void tell_eviction(struct json_doc *doc)
+{
+	struct json *root = json_root(doc),
+		    *condition = meta_condition(root, STR("DisruptionTarget"));
+	char now[CLOCK_TEXT];
+
+	if (!condition) {
+		condition = json_new_object(doc);
+		json_append(json_sub_array(doc, json_sub_object(doc, root, "status"), "conditions"),
+			    condition);
+	}
+	clock_print(clock_wall_s(), now);
+	json_put(doc, condition, "type", json_new_text(doc, "DisruptionTarget"));
+	json_put(doc, condition, "status", json_new_text(doc, "True"));
+	json_put(doc, condition, "lastProbeTime", json_new_null(doc));
+	json_put(doc, condition, "lastTransitionTime", json_new_text(doc, now));
+	json_put(doc, condition, "reason", json_new_text(doc, "EvictionByEvictionAPI"));
+	json_put(doc, condition, "message", json_new_text(doc, "Eviction API: evicting"));
+}
+
 static bool make_marked(struct changing *change, const struct object *old,
 			struct json_doc **out_doc, struct error *err)
 {
@@ -60,6 +83,8 @@ static bool make_marked(struct changing *change, const struct object *old,
 
 	(void)err;
 	removal_mark(&removing->decision, change->kind, doc);
+	if (removing->evicts)
+		tell_eviction(doc);
 	*out_doc = doc;
 	return true;
 }
@@ -168,7 +193,7 @@ static struct removing_one *read_options(struct request *req, bool *out_failed, 
 	return NULL;
 }
 
-static enum step remove_one(struct request *req,
+static enum step remove_one(struct request *req, bool evicts,
 			    void (*on_done)(struct changing *change, const struct object *result,
 					    const struct error *err),
 			    struct error *err)
@@ -179,6 +204,7 @@ static enum step remove_one(struct request *req,
 
 	if (!one)
 		return failed ? STEP_FAIL : STEP_DONE;
+	one->removing.evicts = evicts;
 	change = change_of_request(req, CHANGE_UPDATE);
 	change->on_done = on_done;
 	remove_newest(change, &one->removing);
@@ -187,7 +213,7 @@ static enum step remove_one(struct request *req,
 
 enum step removal_pass(struct request *req, struct error *err)
 {
-	return remove_one(req, on_removed, err);
+	return remove_one(req, false, on_removed, err);
 }
 
 /* --- eviction --- */
@@ -210,7 +236,7 @@ static void on_evicted(struct changing *change, const struct object *result,
 
 enum step removal_evict(struct request *req, struct error *err)
 {
-	return remove_one(req, on_evicted, err);
+	return remove_one(req, true, on_evicted, err);
 }
 
 /* --- a collection: all matching ones, answered as a list when the last is done --- */

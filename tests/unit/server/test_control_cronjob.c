@@ -85,7 +85,8 @@ static struct json *first_job(struct json_doc **doc)
 /* Goal: a job a minute, named by it, with what the template says; the status follows. */
 static void makes_jobs(void)
 {
-	auto_json_doc jobs = NULL, cron = NULL;
+	auto_json_doc jobs = NULL;
+	auto_json_doc cron = NULL;
 	struct json *job;
 	char scheduled[CLOCK_TEXT], name[64];
 	int64_t at;
