@@ -10,7 +10,9 @@
 #include "base/map.h"
 #include "runtime/image_name.h"
 
-#define PULLS_AT_ONCE 2 /* downloads wait for the network, unpacking for the flash */
+/* They wait for the network most of the time; unpacking is one at a time.  A registry that does not
+ * answer must not keep the images of others waiting. */
+#define PULLS_AT_ONCE 4
 
 struct pull {
 	struct work_job job;

@@ -125,12 +125,21 @@ static void refresh_volumes(struct pod *pod)
 	struct volumes_work work = pod_volumes_work(pod, &facts);
 	struct error err;
 
-	if (volumes_prepare(&work, &err)) {
+	enum volume_mounts_state mounts = volume_mounts_step(pod->mounts, &work, &err);
+
+	if (mounts == VOLUME_MOUNTS_BUSY)
+		return; /* another pass comes when that has ended */
+	if (mounts == VOLUME_MOUNTS_READY && volumes_prepare(&work, &err)) {
 		pod->volumes_ready = true;
 		pod->retry_ms = 0;
 	} else {
 		retry_later(pod, "FailedMount", &err);
 	}
+}
+
+static void on_mounts(void *of)
+{
+	pod_again(of);
 }
 
 static void on_sources(void *of, const struct error *err)
@@ -645,6 +654,7 @@ static struct pod *make(struct node *node, const struct json *object, const char
 							   .folder = pod->folder,
 							   .keys = node->keys },
 				   json_root(pod->now));
+	pod->mounts = volume_mounts_new(node, pod->folder, on_mounts, pod);
 	return pod;
 }
 
@@ -714,6 +724,7 @@ void pod_free(struct pod *pod)
 	pod_files_let_go(pod);
 	pod_containers_free(pod);
 	close_sandbox(pod);
+	volume_mounts_free(pod->mounts);
 	sources_free(pod->sources);
 	for (size_t i = 0; i < pod->spec_count; i++)
 		json_doc_free(pod->specs[i]);

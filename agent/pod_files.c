@@ -223,6 +223,7 @@ void pod_files_remove(struct pod *pod)
 	struct pod_removal *removal = memory_new(struct pod_removal);
 	auto_buf logs = BUF_INIT;
 
+	volume_mounts_free(take_ptr(&pod->mounts)); /* nothing is mounted any more from now on */
 	pod_files_log_folder(pod, NULL, &logs);
 	removal->job = (struct work_job){ .run = run_removal, .on_done = removal_done };
 	removal->pod = pod;

@@ -40,7 +40,7 @@ static void failed(struct pod_container *c, const struct error *err)
 	struct str name = image_name(c);
 	const char *reason = "ErrImagePull";
 
-	if (err->kind == ERROR_INVALID) {
+	if (err->kind == ERROR_INVALID && !c->pulling) { /* not even a name */
 		reason = "InvalidImageName";
 		pod_say(c->pod, c, "Warning", "InspectFailed",
 			"Failed to apply default image tag \"" STR_FMT "\": %s", STR_ARG(name),

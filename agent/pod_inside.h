@@ -9,6 +9,7 @@
 #include "agent/probe.h"
 #include "agent/recorder.h"
 #include "agent/sources.h"
+#include "agent/volume_mounts.h"
 #include "agent/volumes.h"
 #include "base/clock.h"
 
@@ -62,6 +63,7 @@ struct pod {
 	struct json_doc **specs; /* objects whose spec containers and probes point into     */
 	size_t spec_count;
 	struct sources *sources;
+	struct volume_mounts *mounts;
 	struct sandbox *sandbox;
 	enum pod_sandbox_phase phase;
 	bool attached, volumes_ready, told_gone, delete_sent, delete_done;

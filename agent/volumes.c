@@ -15,6 +15,7 @@
 #include "agent/hugepages.h"
 #include "agent/payload.h"
 #include "agent/volume_claim.h"
+#include "agent/volume_mounts.h"
 #include "api/quantity.h"
 #include "base/file.h"
 
@@ -414,6 +415,21 @@ static bool prepare_memory(const char *path, struct error *err)
 	return true;
 }
 
+/* --- image, nfs: volume_mounts.h mounts them, before --- */
+
+static bool check_mounted(const char *path, struct error *err)
+{
+	return volume_is_mounted(path) || error_set(err, ERROR_UNAVAILABLE, "it is not mounted");
+}
+
+static bool prepare_mounted(const struct volumes_work *work, const struct json *part,
+			    const char *path, struct error *err)
+{
+	(void)work;
+	(void)part;
+	return check_mounted(path, err);
+}
+
 /* --- persistentVolumeClaim, ephemeral --- */
 
 static bool prepare_claim(const struct volumes_work *work, const struct json *volume,
@@ -428,6 +444,8 @@ static bool prepare_claim(const struct volumes_work *work, const struct json *vo
 		return prepare_host(work, host, path, err);
 	if (json_path(persistent, "spec", "local", NULL))
 		return volume_claim_prepare(persistent, err);
+	if (json_path(persistent, "spec", "nfs", NULL))
+		return check_mounted(path, err);
 	return error_set(err, ERROR_INVALID,
 			 "this node has no persistent volumes of the type that " STR_FMT " has",
 			 STR_ARG(meta_str(persistent, "name")));
@@ -442,6 +460,8 @@ static const struct volume_type volume_types[] = {
 	{ .field = "secret", .read_only = true, .secret = true, .prepare = prepare_secret },
 	{ .field = "downwardAPI", .read_only = true, .prepare = prepare_downward },
 	{ .field = "projected", .read_only = true, .secret = true, .prepare = prepare_projected },
+	{ .field = "image", .read_only = true, .prepare = prepare_mounted },
+	{ .field = "nfs", .prepare = prepare_mounted },
 	{ .field = "persistentVolumeClaim", .whole = true, .prepare = prepare_claim },
 	{ .field = "ephemeral", .whole = true, .prepare = prepare_claim },
 };
@@ -477,14 +497,18 @@ bool volumes_prepare(const struct volumes_work *work, struct error *err)
 
 		if (!type)
 			return error_set(err, ERROR_INVALID,
-					 "volume \"" STR_FMT "\": this node has no volumes of the "
-					 "type " STR_FMT,
+					 "MountVolume.SetUp failed for volume \"" STR_FMT
+					 "\" : this node has no volumes of the type " STR_FMT,
 					 STR_ARG(name), STR_ARG(unknown_type(it.value)));
 		if (type->secret && !prepare_memory(path, err))
-			return error_context(err, "volume \"" STR_FMT "\"", STR_ARG(name));
+			return error_context(err,
+					     "MountVolume.SetUp failed for volume \"" STR_FMT "\" ",
+					     STR_ARG(name));
 		if (!type->prepare(work, type->whole ? it.value : json_get(it.value, type->field),
 				   path, err))
-			return error_context(err, "volume \"" STR_FMT "\"", STR_ARG(name));
+			return error_context(err,
+					     "MountVolume.SetUp failed for volume \"" STR_FMT "\" ",
+					     STR_ARG(name));
 	}
 	return true;
 }
@@ -507,10 +531,11 @@ char *volumes_path(const struct volumes_work *work, struct str name)
 
 	if (!volume)
 		return NULL;
-	if (type_of(volume) && type_of(volume)->whole)
-		return volume_claim_find(work, volume, &persistent, &ignored)
-			       ? str_copy(volume_claim_place(persistent))
-			       : NULL;
+	if (type_of(volume) && type_of(volume)->whole) {
+		if (!volume_claim_find(work, volume, &persistent, &ignored))
+			return NULL;
+		host = volume_claim_place(persistent);
+	}
 	return host.len > 0 ? str_copy(host) : own_path(work, name);
 }
 
@@ -520,7 +545,8 @@ bool volumes_is_read_only(const struct volumes_work *work, struct str name)
 	const struct volume_type *type = volume ? type_of(volume) : NULL;
 
 	return type && (type->read_only ||
-			json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)));
+			json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)) ||
+			json_bool(json_path(volume, "nfs", "readOnly", NULL)));
 }
 
 void volumes_release(const char *folder)
@@ -532,7 +558,7 @@ void volumes_release(const char *folder)
 	while (open && (entry = readdir(open))) {
 		auto_free char *below = memory_print("%s/%s", path, entry->d_name);
 
-		if (entry->d_name[0] != '.' && is_mounted(below))
+		if (entry->d_name[0] != '.' && volume_is_mounted(below))
 			(void)!umount2(below, MNT_DETACH | UMOUNT_NOFOLLOW);
 	}
 	if (open)

@@ -100,9 +100,16 @@ static void fill_containers(const struct kind_work *work, struct json *spec, con
 
 static void fill_volumes(const struct kind_work *work, struct json *spec)
 {
-	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);)
+	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);) {
+		struct json *image = json_get(it.value, "image");
+		struct str reference = json_str(json_get(image, "reference"));
+
 		if (json_count(it.value) == 1 && json_get(it.value, "name"))
 			json_put(work->doc, it.value, "emptyDir", json_new_object(work->doc));
+		if (image && !json_get(image, "pullPolicy"))
+			json_put(work->doc, image, "pullPolicy",
+				 json_new_text(work->doc, pull_policy(reference)));
+	}
 }
 
 void fill_pod_spec(const struct kind_work *work, struct json *spec, bool is_pod)

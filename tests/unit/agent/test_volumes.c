@@ -168,7 +168,8 @@ static void check_host(const char *name, const char *type, const char *want)
 {
 	auto_free char *path = fixture_path(name);
 	auto_free char *volume = memory_print("'hostPath':{'path':'%s','type':'%s'}", path, type);
-	auto_free char *text = want ? memory_print("volume \"v\": hostPath type check failed: %s "
+	auto_free char *text = want ? memory_print("MountVolume.SetUp failed for volume \"v\" : "
+						   "hostPath type check failed: %s "
 						   "is not %s",
 						   path, want)
 				    : NULL;
@@ -202,7 +203,7 @@ static void host_paths_are_checked(void)
 	check_host("none", "File", "a file");
 	CHECK_INT(mode_of("d"), 0700); /* untouched */
 	check_refused("'hostPath':{'path':'/','type':'Else'}",
-		      "volume \"v\": Else is an invalid volume type");
+		      "MountVolume.SetUp failed for volume \"v\" : Else is an invalid volume type");
 }
 
 static void host_paths_are_made_on_demand(void)
@@ -248,9 +249,11 @@ static void items_are_chosen(void)
 	CHECK_INT(mode_of("volumes/v/x/y"), 0440);
 	CHECK_INT(mode_of("volumes/v/z"), 0400);
 	check_refused("'configMap':{'name':'cm','items':[{'key':'no','path':'x'}]}",
-		      "volume \"v\": references non-existent config key: no");
+		      "MountVolume.SetUp failed for volume \"v\" : references non-existent config "
+		      "key: no");
 	check_refused("'configMap':{'name':'cm','items':[{'key':'a','path':'../x'}]}",
-		      "volume \"v\": the path \"../x\" does not stay in its volume");
+		      "MountVolume.SetUp failed for volume \"v\" : the path \"../x\" does not stay "
+		      "in its volume");
 	check_file("z", "1"); /* a refusal leaves what was there */
 	prepare("'configMap':{'name':'cm','optional':true,'items':[{'key':'no','path':'x'},"
 		"{'key':'a','path':'q'}]}");
@@ -266,17 +269,20 @@ static void secrets_are_decoded(void)
 	check_file("k", "hi");
 	CHECK_INT(mode_of("volumes/v/k"), 0400);
 	check_refused("'secret':{'secretName':'bad'}",
-		      "volume \"v\": the value of k is not base64");
+		      "MountVolume.SetUp failed for volume \"v\" : the value of k is not base64");
 	check_refused("'secret':{'secretName':'s','items':[{'key':'no','path':'x'}]}",
-		      "volume \"v\": references non-existent secret key: no");
+		      "MountVolume.SetUp failed for volume \"v\" : references non-existent secret "
+		      "key: no");
 }
 
 static void what_is_missing_is_named(void)
 {
-	check_refused("'configMap':{'name':'no'}", "volume \"v\": configmap \"no\" not found");
-	check_refused("'secret':{'secretName':'no'}", "volume \"v\": secret \"no\" not found");
+	check_refused("'configMap':{'name':'no'}",
+		      "MountVolume.SetUp failed for volume \"v\" : configmap \"no\" not found");
+	check_refused("'secret':{'secretName':'no'}",
+		      "MountVolume.SetUp failed for volume \"v\" : secret \"no\" not found");
 	check_refused("'projected':{'sources':[{'secret':{'name':'no'}}]}",
-		      "volume \"v\": secret \"no\" not found");
+		      "MountVolume.SetUp failed for volume \"v\" : secret \"no\" not found");
 	prepare("'configMap':{'name':'no','optional':true}");
 	CHECK(S_ISDIR(stat_of("volumes/v").st_mode));
 	prepare("'secret':{'secretName':'no','optional':true,'items':[{'key':'a','path':'a'}]}");
@@ -293,11 +299,12 @@ static void the_pod_is_shown_to_itself(void)
 	check_file("labels", "app=\"x\"");
 	check_file("cpu", "0");
 	CHECK_INT(mode_of("volumes/v/labels"), 0400);
-	check_refused("'downwardAPI':{'items':[{'path':'x','fieldRef':{'fieldPath':'spec'}}]}",
-		      "volume \"v\": the field path \"spec\" is not known");
+	check_refused(
+		"'downwardAPI':{'items':[{'path':'x','fieldRef':{'fieldPath':'spec'}}]}",
+		"MountVolume.SetUp failed for volume \"v\" : the field path \"spec\" is not known");
 	check_refused("'downwardAPI':{'items':[{'path':'x','resourceFieldRef':{'containerName':"
 		      "'no','resource':'limits.cpu'}}]}",
-		      "volume \"v\": container no not found");
+		      "MountVolume.SetUp failed for volume \"v\" : container no not found");
 }
 
 #define TOKEN "{'serviceAccountToken':{'path':'token','expirationSeconds':3607}}"
@@ -315,7 +322,8 @@ static void sources_are_put_together(void)
 	CHECK_INT(mode_of("volumes/v/token"), 0640);
 	check_refused("'projected':{'sources':[{'serviceAccountToken':{'path':'t','audience':'no'"
 		      "}}]}",
-		      "volume \"v\": the service account's token is not there");
+		      "MountVolume.SetUp failed for volume \"v\" : the service account's token is "
+		      "not there");
 }
 
 /* A token is for its reader only, when it is known who that is. */
@@ -361,8 +369,8 @@ static void paths_are_told(void)
 
 static void other_types_are_refused(void)
 {
-	check_refused("'nfs':{'server':'x'}",
-		      "volume \"v\": this node has no volumes of the type nfs");
+	check_refused("'iscsi':{'server':'x'}", "MountVolume.SetUp failed for volume \"v\" : this "
+						"node has no volumes of the type iscsi");
 }
 
 static const struct test tests[] = {
