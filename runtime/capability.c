@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/prctl.h>
@@ -161,15 +162,51 @@ bool capability_bound(uint64_t set, struct error *err)
 
 bool capability_apply(uint64_t set, struct error *err)
 {
+	return capability_apply_sets(
+		&(struct capability_sets){ .effective = set, .permitted = set }, err);
+}
+
+bool capability_apply_sets(const struct capability_sets *sets, struct error *err)
+{
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct halves[2] = {
-		{ .effective = (uint32_t)set, .permitted = (uint32_t)set },
-		{ .effective = (uint32_t)(set >> 32), .permitted = (uint32_t)(set >> 32) },
+		{ .effective = (uint32_t)sets->effective,
+		  .permitted = (uint32_t)sets->permitted,
+		  .inheritable = (uint32_t)sets->inheritable },
+		{ .effective = (uint32_t)(sets->effective >> 32),
+		  .permitted = (uint32_t)(sets->permitted >> 32),
+		  .inheritable = (uint32_t)(sets->inheritable >> 32) },
 	};
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
 		return error_os(err, "clear ambient capabilities");
 	if (syscall(SYS_capset, &head, halves) != 0)
 		return error_os(err, "set capabilities");
+	for (unsigned i = 0; i < ARRAY_LENGTH(names); i++)
+		if ((sets->ambient & BIT(i)) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) != 0)
+			return error_os(err, "set ambient capability %s", names[i]);
 	return true;
+}
+
+bool capability_find(struct str name, uint64_t *out_bit)
+{
+	struct error ignored;
+	char text[64];
+
+	if (name.len == 0 || name.len >= sizeof(text))
+		return false;
+	memcpy(text, name.at, name.len);
+	text[name.len] = '\0';
+	return find(text, out_bit, &ignored);
+}
+
+const char *capability_name(unsigned number)
+{
+	static char room[48];
+
+	if (number >= ARRAY_LENGTH(names))
+		return NULL;
+	snprintf(room, sizeof(room), "CAP_%s", names[number]);
+	return room;
 }

@@ -57,6 +57,8 @@ struct cgroup *cgroup_name_child(const struct cgroup *parent, const char *path);
  * ours, as ours has processes).  Without root, hierarchies that refuse us are left out.
  */
 MUST_CHECK bool cgroup_open_path(const char *path, struct cgroup **out, struct error *err);
+/* "memory", "name=systemd"; "" for version 2. */
+const char *cgroup_part_name(enum cgroup_part part);
 /* Forget it; the kernel's group stays.  NULL is fine. */
 void cgroup_close(struct cgroup *cgroup);
 DEFINE_AUTO(struct cgroup *, cgroup_close)

@@ -34,6 +34,11 @@ const char *const cgroup_part_names[CGROUP_PARTS] = {
 /* A pod has no use for the controllers behind this one. */
 #define POD_PARTS (CGROUP_HUGETLB + 1)
 
+const char *cgroup_part_name(enum cgroup_part part)
+{
+	return cgroup_part_names[part];
+}
+
 struct hierarchy {
 	char *mount; /* where it is mounted */
 	char *root;  /* which group is the mount's top */

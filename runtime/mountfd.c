@@ -58,10 +58,8 @@ bool mountfd_copy(int folder, const char *path, int extent, int *out_fd, struct 
 	return true;
 }
 
-bool mountfd_change(int fd, int extent, uint64_t attributes, uint64_t propagation,
-		    struct error *err)
+static bool apply(int fd, int extent, struct mount_attr change, struct error *err)
 {
-	struct mount_attr change = { .attr_set = attributes, .propagation = propagation };
 	unsigned flags = AT_EMPTY_PATH | (extent == MOUNTFD_TREE ? (unsigned)AT_RECURSIVE : 0);
 
 	if (syscall(SYS_mount_setattr, fd, "", flags, &change, sizeof(change)) == 0)
@@ -86,6 +84,19 @@ bool mountfd_map_ids(int fd, int extent, int users, struct error *err)
 				   "which pods with hostUsers: false need: Linux 6.3 or newer and "
 				   "ext4, xfs, btrfs or tmpfs can");
 	return error_os(err, "map the ids of a mount");
+}
+
+bool mountfd_change(int fd, int extent, uint64_t attributes, uint64_t propagation,
+		    struct error *err)
+{
+	return apply(fd, extent,
+		     (struct mount_attr){ .attr_set = attributes, .propagation = propagation },
+		     err);
+}
+
+bool mountfd_change_both(int fd, int extent, uint64_t set, uint64_t clear, struct error *err)
+{
+	return apply(fd, extent, (struct mount_attr){ .attr_set = set, .attr_clr = clear }, err);
 }
 
 bool mountfd_attach(int fd, int target, struct error *err)

@@ -40,6 +40,9 @@ MUST_CHECK bool mountfd_change(int fd, int extent, uint64_t attributes, uint64_t
 /* Show a detached copy's files with the ids of the user namespace: what belongs to root on the disk
  * belongs to its root.  ERROR_UNAVAILABLE: this kernel or this file system cannot. */
 MUST_CHECK bool mountfd_map_ids(int fd, int extent, int users, struct error *err);
+/* Set some attributes and clear others. */
+MUST_CHECK bool mountfd_change_both(int fd, int extent, uint64_t set, uint64_t clear,
+				    struct error *err);
 /* Put the detached mount over the file or folder that `target` is open on. */
 MUST_CHECK bool mountfd_attach(int fd, int target, struct error *err);
 /* Is `fd` on a file system with this magic number (linux/magic.h)? */

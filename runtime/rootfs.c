@@ -390,11 +390,12 @@ static bool copy_termination(const struct launch *launch, int *out_fd, struct er
 }
 
 /* In a machine's first file system (initramfs) pivot_root does not work: cover it instead. */
-static bool change_root(int root, struct error *err)
+bool rootfs_change_root(int root, bool cover, struct error *err)
 {
 	if (fchdir(root) != 0)
 		return error_os(err, "enter the root");
-	if (syscall(SYS_pivot_root, ".", ".") == 0) {
+	errno = EINVAL;
+	if (!cover && syscall(SYS_pivot_root, ".", ".") == 0) {
 		if (syscall(SYS_umount2, ".", DETACH) != 0)
 			return error_os(err, "let go of the host's files");
 	} else if (errno != EINVAL || mountfd_classic(".", "/", NULL, MS_MOVE, NULL) != 0 ||
@@ -444,5 +445,5 @@ bool rootfs_enter(struct launch *launch, int *out_tty_master, struct error *err)
 	if (!launch->plan->privileged && !launch->plan->proc_unmasked &&
 	    !rootfs_hide(root, dev, err))
 		return false;
-	return change_root(root, err) && finish_root(launch, err);
+	return rootfs_change_root(root, false, err) && finish_root(launch, err);
 }

@@ -12,6 +12,7 @@
 #define RUNTIME_ROOTFS_H
 
 #include "runtime/container_launch.h"
+#include "runtime/pathfd.h"
 
 /* *out_tty_master is -1 without a tty; launch->tty_slave is set with one. */
 MUST_CHECK bool rootfs_enter(struct launch *launch, int *out_tty_master, struct error *err);
@@ -30,5 +31,17 @@ MUST_CHECK bool rootfs_plain_folder(int root, const char *name, int *out_fd, str
 MUST_CHECK bool rootfs_open_tty(int pts, int *out_master, int *out_slave, struct error *err);
 /* Hide /proc and /sys files that tell of the host (rootfs_hide.c); `dev` has our own null. */
 MUST_CHECK bool rootfs_hide(int root, int dev, struct error *err);
+
+/* --- also for containers of other plans --- */
+
+/* One path below the root: covered with a copy of `null`, which is checked to be the null device,
+ * or an empty folder; or made read-only with all below.  What does not exist is fine. */
+MUST_CHECK bool rootfs_hide_one(int root, int null, const char *path, enum pathfd_how how,
+				struct error *err);
+MUST_CHECK bool rootfs_protect_one(int root, const char *path, enum pathfd_how how,
+				   struct error *err);
+/* Make the mount that `root` is open on the root of everything and let go of what was.  `cover`:
+ * without pivot_root, as in a machine's first file system. */
+MUST_CHECK bool rootfs_change_root(int root, bool cover, struct error *err);
 
 #endif

@@ -28,11 +28,12 @@ static const char *const read_only[] = {
 };
 
 /* *out_fd stays -1 for what this kernel does not have. */
-static bool open_place(int root, const char *path, int *out_fd, struct error *err)
+static bool open_place(int root, const char *path, enum pathfd_how how, int *out_fd,
+		       struct error *err)
 {
 	struct error why;
 
-	if (pathfd_open(root, path, PATHFD_NO_LINKS, O_PATH, out_fd, &why))
+	if (pathfd_open(root, path, how, O_PATH, out_fd, &why))
 		return true;
 	if (why.kind == ERROR_NOT_FOUND)
 		return true;
@@ -40,13 +41,12 @@ static bool open_place(int root, const char *path, int *out_fd, struct error *er
 	return false;
 }
 
-static bool copy_null(int dev, int *out_fd, struct error *err)
+static bool copy_null(int null, int *out_fd, struct error *err)
 {
-	auto_fd null = openat(dev, "null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat facts;
 
-	if (null < 0 || fstat(null, &facts) != 0)
-		return error_os(err, "open /dev/null");
+	if (fstat(null, &facts) != 0)
+		return error_os(err, "look at /dev/null");
 	if (!S_ISCHR(facts.st_mode) || facts.st_rdev != makedev(1, 3))
 		return error_set(err, ERROR_BROKEN, "/dev/null is not the null device");
 	return mountfd_copy(null, "", MOUNTFD_ONE, out_fd, err);
@@ -67,29 +67,29 @@ static bool make_empty(int *out_fd, struct error *err)
 			   out_fd, err);
 }
 
-static bool hide_one(int root, int dev, const char *path, struct error *err)
+bool rootfs_hide_one(int root, int null, const char *path, enum pathfd_how how, struct error *err)
 {
 	auto_fd place = -1;
 	auto_fd cover = -1;
 	struct stat facts;
 
-	if (!open_place(root, path, &place, err))
+	if (!open_place(root, path, how, &place, err))
 		return false;
 	if (place < 0)
 		return true;
 	if (fstat(place, &facts) != 0)
 		return error_os(err, "look at %s", path);
-	if (S_ISDIR(facts.st_mode) ? !make_empty(&cover, err) : !copy_null(dev, &cover, err))
+	if (S_ISDIR(facts.st_mode) ? !make_empty(&cover, err) : !copy_null(null, &cover, err))
 		return false;
 	return mountfd_attach(cover, place, err);
 }
 
-static bool protect_one(int root, const char *path, struct error *err)
+bool rootfs_protect_one(int root, const char *path, enum pathfd_how how, struct error *err)
 {
 	auto_fd place = -1;
 	auto_fd copy = -1;
 
-	if (!open_place(root, path, &place, err))
+	if (!open_place(root, path, how, &place, err))
 		return false;
 	if (place < 0)
 		return true;
@@ -100,11 +100,15 @@ static bool protect_one(int root, const char *path, struct error *err)
 
 bool rootfs_hide(int root, int dev, struct error *err)
 {
+	auto_fd null = openat(dev, "null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	if (null < 0)
+		return error_os(err, "open /dev/null");
 	for (size_t i = 0; i < ARRAY_LENGTH(hidden); i++)
-		if (!hide_one(root, dev, hidden[i], err))
+		if (!rootfs_hide_one(root, null, hidden[i], PATHFD_NO_LINKS, err))
 			return error_context(err, "hide /%s", hidden[i]);
 	for (size_t i = 0; i < ARRAY_LENGTH(read_only); i++)
-		if (!protect_one(root, read_only[i], err))
+		if (!rootfs_protect_one(root, read_only[i], PATHFD_NO_LINKS, err))
 			return error_context(err, "protect /%s", read_only[i]);
 	return true;
 }

@@ -1,0 +1,307 @@
+/*
+ * oci_create.c - create, start, kill, delete: what is done in which order.
+ *
+ *	create: state folder, cgroup, prepare, clone, serve the child, hooks of the host in between
+ *	start:	the pipe, hooks poststart
+ *	delete: kill, cgroup, folder, hooks poststop
+ *
+ * What a create that failed has made is unmade, and hooks poststop run when hooks had been run.
+ */
+#include "runtime/oci_inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "runtime/cgroup_spec.h"
+#include "runtime/container_state.h"
+
+#define SEALED      "MOTE_OCI_SEALED"
+#define END_ROUNDS  2000
+#define END_WAIT_US 500
+
+/* --- this program itself --- */
+
+/* A copy that nobody can change; for kernels and users without the right to mount. */
+static bool copy_self(int *out_fd, struct error *err)
+{
+	auto_fd from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	auto_fd copy = memfd_create("mote-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	struct stat facts;
+	ssize_t got = 1;
+
+	if (from < 0 || copy < 0 || fstat(from, &facts) != 0)
+		return error_os(err, "copy this program");
+	for (off_t left = facts.st_size; left > 0 && got > 0; left -= got)
+		got = sendfile(copy, from, NULL, (size_t)left);
+	if (got <= 0 ||
+	    fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+		return error_os(err, "copy this program");
+	*out_fd = take_fd(&copy);
+	return true;
+}
+
+bool oci_seal(char **argv, struct error *err)
+{
+	auto_fd fd = -1;
+	struct error why;
+
+	/* The mark alone proves nothing: whoever sets it lies to himself. */
+	if (getenv(SEALED)) {
+		unsetenv(SEALED);
+		return true;
+	}
+	if ((!mountfd_copy(AT_FDCWD, "/proc/self/exe", MOUNTFD_ONE, &fd, &why) ||
+	     !mountfd_change(fd, MOUNTFD_ONE, MOUNT_ATTR_RDONLY, MS_PRIVATE, &why))) {
+		if (fd >= 0)
+			close(take_fd(&fd));
+		if (!copy_self(&fd, err))
+			return false;
+	}
+	setenv(SEALED, "1", 1);
+	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
+	return error_os(err, "execute the sealed program");
+}
+
+/* --- create --- */
+
+static bool write_pid(const char *path, pid_t pid, struct error *err)
+{
+	auto_free char *text = memory_print("%d", (int)pid);
+
+	return !path || !*path || container_state_replace(path, str_of(text), err);
+}
+
+static bool make_cgroup(struct oci_state *state, const struct oci_config *config,
+			const struct oci_create_options *options, struct error *err)
+{
+	const char *path = oci_config_text(config, json_get(config->system, "cgroupsPath"));
+	const struct json *resources = json_get(config->system, "resources");
+
+	/* Without root, and without limits to keep, there may be no group. */
+	if (!cgroup_spec_open(path, state->id, options->systemd_cgroup, &state->cgroup, err))
+		return geteuid() != 0 && json_count(resources) == 0;
+	if (!cgroup_is_empty(state->cgroup)) {
+		cgroup_close(take_ptr(&state->cgroup));
+		return error_set(err, ERROR_CONFLICT, "container's cgroup is not empty");
+	}
+	if (!cgroup_spec_limit(state->cgroup, resources, err))
+		return false;
+	/* Another user than root can set no rules, and could make no devices either. */
+	return geteuid() != 0 ||
+	       cgroup_spec_devices(state->cgroup, json_get(resources, "devices"), err);
+}
+
+static bool check_terminal(const struct oci_config *config,
+			   const struct oci_create_options *options, struct error *err)
+{
+	bool socket = options->console_socket && *options->console_socket;
+
+	if (config->terminal && !socket && !options->out_tty)
+		return error_set(err, ERROR_INVALID,
+				 "cannot allocate tty if runc will detach without setting console "
+				 "socket");
+	return config->terminal || !socket ||
+	       error_set(err, ERROR_INVALID,
+			 "cannot use console socket if runc will not detach or allocate tty");
+}
+
+static bool save_running(struct oci_state *state, const struct oci_config *config,
+			 const struct oci_launched *launched, struct error *err)
+{
+	state->pid = launched->pid;
+	if (!oci_process_started(state->pid, &state->started))
+		return error_set(err, ERROR_BROKEN,
+				 "the container's first process has ended too early");
+	return oci_state_save_config(state, config, err) && oci_state_save(state, err);
+}
+
+static bool run_child(struct oci_launch *launch, struct oci_state *state,
+		      struct oci_launched *launched, struct error *err)
+{
+	const struct oci_create_options *options = launch->options;
+
+	if (!oci_prepare(launch, err) || !oci_launch(launch, launched, err))
+		return false;
+	/* Hooks are told of it before it is ready. */
+	state->pid = launched->pid;
+	if (!oci_launch_serve(launch, launched, err) ||
+	    !save_running(state, launch->config, launched, err) ||
+	    !write_pid(options->pid_file, state->pid, err))
+		return false;
+	if (options->out_tty)
+		*options->out_tty = take_fd(&launched->tty);
+	return true;
+}
+
+static void unmake(struct oci_state *state, const struct oci_config *config,
+		   struct oci_launched *launched)
+{
+	struct error ignored;
+	bool began = launched->pid > 0;
+
+	oci_launched_kill(launched);
+	if (state->cgroup) {
+		cgroup_kill(state->cgroup);
+		for (int i = 0; i < END_ROUNDS && !cgroup_remove(state->cgroup, &ignored); i++)
+			usleep(END_WAIT_US);
+	}
+	state->pid = 0;
+	if (began)
+		oci_hooks_run_all(config, "poststop", state, "stopped");
+	(void)!oci_state_remove(state, &ignored);
+}
+
+static bool build(struct oci_state *state, struct oci_config *config,
+		  const struct oci_create_options *options, struct error *err)
+{
+	struct oci_launched launched = { .pidfd = -1, .report = -1, .tty = -1 };
+	struct oci_launch launch;
+	bool fine;
+
+	oci_launch_init(&launch, config, state, options);
+	launch.preserved = options->preserve_fds;
+	fine = oci_state_save(state, err) && make_cgroup(state, config, options, err) &&
+	       (options->is_run || oci_state_make_pipe(state, &launch.start, err)) &&
+	       run_child(&launch, state, &launched, err);
+	oci_launch_clear(&launch);
+	if (!fine) {
+		unmake(state, config, &launched);
+		return false;
+	}
+	if (launched.tty >= 0)
+		close(launched.tty);
+	close(launched.report);
+	close(launched.pidfd);
+	if (options->is_run)
+		oci_hooks_run_all(config, "poststart", state, "running");
+	return true;
+}
+
+bool oci_create(const char *id, const struct oci_create_options *options, struct oci_state **out,
+		struct error *err)
+{
+	auto_oci_config config = NULL;
+	auto_oci_state state = NULL;
+
+	/* Our maps are written to our child's /proc, which without root must be ours. */
+	if (geteuid() != 0)
+		prctl(PR_SET_DUMPABLE, 1);
+	if (!oci_id_validate(id, err) || !oci_config_load(options->bundle, &config, err) ||
+	    !oci_config_find_rootfs(config, err) || !check_terminal(config, options, err) ||
+	    !oci_state_make(options->root, id, &state, err))
+		return false;
+	state->bundle = memory_string(config->bundle);
+	state->rootfs = memory_string(config->rootfs);
+	if (!build(state, config, options, err))
+		return false;
+	*out = take_ptr(&state);
+	return true;
+}
+
+bool oci_start(struct oci_state *state, struct error *err)
+{
+	auto_oci_config config = NULL;
+	enum oci_phase phase = oci_state_phase(state);
+
+	if (phase == OCI_STOPPED)
+		return error_set(err, ERROR_CONFLICT, "cannot start a container that has stopped");
+	if (phase != OCI_CREATED)
+		return error_set(err, ERROR_CONFLICT, "cannot start an already running container");
+	if (!oci_state_load_config(state, &config, err) || !oci_state_let_go(state, err))
+		return false;
+	oci_hooks_run_all(config, "poststart", state, "running");
+	return true;
+}
+
+/* --- the end --- */
+
+bool oci_kill(const struct oci_state *state, int signal, bool all, struct error *err)
+{
+	enum oci_phase phase = oci_state_phase(state);
+	auto_json_doc doc = json_doc_new();
+	struct json *list = NULL;
+	auto_fd pidfd = -1;
+	uint64_t ticks;
+	struct error ignored;
+
+	if (all && state->cgroup) {
+		if (!cgroup_spec_processes(state->cgroup, doc, &list, err))
+			return false;
+		for (struct json_iter it = json_iter(list); json_next(&it);)
+			kill((pid_t)json_int(it.value), signal);
+		return true;
+	}
+	if (phase == OCI_STOPPED)
+		return error_set(err, ERROR_CONFLICT, "container not running");
+	pidfd = (int)syscall(SYS_pidfd_open, state->pid, 0);
+	/* By descriptor, and looked at once more: another process may have its number by now. */
+	if (pidfd < 0 || !oci_process_started(state->pid, &ticks) || ticks != state->started)
+		return error_set(err, ERROR_CONFLICT, "container not running");
+	if (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) != 0)
+		return error_os(err, "send signal %d to container %s", signal, state->id);
+	/* What is stopped dies when it is let go. */
+	if (signal == SIGKILL && phase == OCI_PAUSED)
+		(void)!cgroup_spec_freeze(state->cgroup, false, &ignored);
+	return true;
+}
+
+static bool await_end(const struct oci_state *state, struct error *err)
+{
+	uint64_t ticks;
+
+	for (int i = 0; i < END_ROUNDS; i++) {
+		if (!oci_process_started(state->pid, &ticks) || ticks != state->started)
+			return true;
+		usleep(END_WAIT_US);
+	}
+	return error_set(err, ERROR_TIMEOUT, "container %s does not end", state->id);
+}
+
+/* Without a PID namespace of its own more may live on than the first process. */
+static bool remove_cgroup(const struct oci_state *state, struct error *err)
+{
+	struct error ignored;
+
+	if (!state->cgroup)
+		return true;
+	(void)!cgroup_spec_freeze(state->cgroup, false, &ignored);
+	cgroup_kill(state->cgroup);
+	for (int i = 0; i < END_ROUNDS; i++) {
+		if (cgroup_remove(state->cgroup, err))
+			return true;
+		usleep(END_WAIT_US);
+	}
+	return false;
+}
+
+bool oci_delete(struct oci_state *state, bool force, struct error *err)
+{
+	auto_oci_config config = NULL;
+	enum oci_phase phase = oci_state_phase(state);
+	struct error why;
+
+	if (phase != OCI_STOPPED && phase != OCI_CREATED && !force)
+		return error_set(err, ERROR_CONFLICT,
+				 "cannot delete container %s that is not stopped: %s", state->id,
+				 oci_phase_name(phase));
+	if (phase != OCI_STOPPED &&
+	    (!oci_kill(state, SIGKILL, false, &why) || !await_end(state, err)) &&
+	    oci_state_phase(state) != OCI_STOPPED)
+		return false;
+	if (!remove_cgroup(state, err))
+		return false;
+	if (oci_state_load_config(state, &config, &why)) {
+		state->pid = 0;
+		oci_hooks_run_all(config, "poststop", state, "stopped");
+	}
+	return oci_state_remove(state, err);
+}
