@@ -164,12 +164,6 @@ static void validate(const struct kind_work *work)
 	scaling_validate_behavior(work, json_get(spec, "behavior"), "spec.behavior");
 }
 
-static void warn(const struct kind_work *work)
-{
-	workload_warn_idle(work, "autoscalers are kept, but nothing in this server scales by them "
-				 "yet");
-}
-
 /* --- columns --- */
 
 static void print_reference(const struct json *object, struct buf *out)
@@ -307,7 +301,6 @@ const struct kind kind_hpa = {
 	.fill = fill,
 	.on_create = on_create,
 	.validate = validate,
-	.warn = warn,
 	.subresources = subresources_status,
 	.columns = columns,
 };

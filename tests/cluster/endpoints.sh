@@ -109,6 +109,10 @@ counts_are() {
 	[ "$(slices many '{range .items[*]}{.endpoints[*].targetRef.kind}{"\n"}{end}' | awk '{print NF}' | sort -n | xargs)" = "$1" ]
 }
 
+endpoints_left() {
+	[ "$(slices many '{.items[*].endpoints[*].targetRef.name}' | wc -w)" = "$1" ]
+}
+
 # 120 pods: 100 and 20; the rest stays where it is when some go.
 test_many() {
 	for i in $(seq 120); do
@@ -123,8 +127,7 @@ test_many() {
 	await 5 counts_are "20 100"
 	equal 120 sh -c "timeout 9 $kubectl get endpoints many -o 'jsonpath={.subsets[*].addresses[*].ip}' | wc -w"
 	k delete pods p1 p2 p3 --force --grace-period=0 > /dev/null 2>&1
-	gone_are() { [ "$(slices many '{.items[*].endpoints[*].targetRef.name}' | wc -w)" = 117 ]; }
-	await 5 gone_are
+	await 5 endpoints_left 117
 	equal 2 sh -c "timeout 9 $kubectl get endpointslices -l kubernetes.io/service-name=many -o name | wc -l"
 	clear_pods many
 }
@@ -152,4 +155,3 @@ test_written_by_hand_is_mirrored() {
 }
 
 run_tests endpoints
-stop_server
