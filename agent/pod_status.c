@@ -282,6 +282,14 @@ static void load_failure(struct pod *pod, const struct json *root)
 	pod->is_rejected = !json_get(root, "containerStatuses");
 }
 
+/* A pod that has been told to be over stays so, while its sandbox ends, too. */
+static void keep_final(struct pod *pod, struct str phase)
+{
+	pod->was_final = str_is(phase, "Succeeded") ? "Succeeded"
+			 : str_is(phase, "Failed")  ? "Failed"
+						    : NULL;
+}
+
 void pod_status_load(struct pod *pod)
 {
 	static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
@@ -299,9 +307,7 @@ void pod_status_load(struct pod *pod)
 		for (struct json_iter it = json_iter(json_get(root, lists[i])); json_next(&it);)
 			load_container(pod, it.value);
 	phase = json_str(json_get(root, "phase"));
-	pod->was_final = str_is(phase, "Succeeded") ? "Succeeded"
-			 : str_is(phase, "Failed")  ? "Failed"
-						    : NULL;
+	keep_final(pod, phase);
 	pod->finished = pod->was_final != NULL;
 	load_failure(pod, root);
 	snprintf(pod->start_time, sizeof(pod->start_time), STR_FMT,
@@ -398,6 +404,7 @@ void pod_status_step(struct pod *pod)
 	if (pod->adopted) /* the API knows times that we do not */
 		return;
 	made = make(pod);
+	keep_final(pod, json_str(json_get(json_root(made), "phase")));
 	if (pod->status && json_equal(json_root(pod->status), json_root(made))) {
 		json_doc_free(made);
 	} else {
