@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "agent/node_limits.h"
 #include "agent/node_use.h"
@@ -16,8 +17,8 @@
 #define LOOK_MS 300000
 
 struct record {
-	int64_t seen_ms; /* when it was seen first; those of an earlier life: 0 */
-	int64_t used_ms; /* 0 = not since then */
+	int64_t came_ms; /* when it came, wall clock; 0 = nobody knows */
+	int64_t used_ms; /* when it was used last, wall clock; 0 = not since the agent started */
 	bool there, used;
 };
 
@@ -31,7 +32,6 @@ struct image_gc {
 	struct image_gc_plan plan;
 	struct loop_timer timer;
 	struct map *records; /* image id -> struct record */
-	bool begun;
 	/* what goes now */
 	struct victim *victims;
 	size_t count, next;
@@ -43,13 +43,25 @@ struct image_gc {
 
 /* --- the book --- */
 
-static void note_image(struct image_gc *gc, const struct image *image, int64_t now_ms)
+/* The file of its configuration is written once. */
+static int64_t arrival_ms(const struct image_gc *gc, const struct image *image)
+{
+	auto_free char *path = NULL;
+	struct str hex = str_of(image->id);
+	struct stat st;
+
+	str_cut(&hex, ':');
+	path = memory_print("%s/store/blobs/sha256/" STR_FMT, gc->plan.node->folder, STR_ARG(hex));
+	return stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec * 1000 : 0;
+}
+
+static void note_image(struct image_gc *gc, const struct image *image)
 {
 	struct record *record = map_find(gc->records, str_of(image->id));
 
 	if (!record) {
 		record = memory_new(struct record);
-		record->seen_ms = gc->begun ? now_ms : 0;
+		record->came_ms = arrival_ms(gc, image);
 		map_put(gc->records, str_of(image->id), record);
 	}
 	record->there = true;
@@ -96,17 +108,16 @@ static void drop_gone(struct image_gc *gc)
 static struct image **detect(struct image_gc *gc)
 {
 	struct image **images = images_list(gc->plan.node->images);
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = clock_wall_us() / 1000;
 	struct str id;
 	void *value;
 
 	for (size_t i = 0; map_next(gc->records, &i, &id, &value);)
 		((struct record *)value)->there = ((struct record *)value)->used = false;
 	for (size_t i = 0; images[i]; i++)
-		note_image(gc, images[i], now_ms);
+		note_image(gc, images[i]);
 	drop_gone(gc);
 	note_used(gc, now_ms);
-	gc->begun = true;
 	return images;
 }
 
@@ -119,7 +130,7 @@ static int by_use(const void *a, const void *b)
 
 	if (one->used_ms != other->used_ms)
 		return one->used_ms < other->used_ms ? -1 : 1;
-	return one->seen_ms < other->seen_ms ? -1 : one->seen_ms > other->seen_ms;
+	return one->came_ms < other->came_ms ? -1 : one->came_ms > other->came_ms;
 }
 
 static void drop_victims(struct image_gc *gc)
@@ -136,7 +147,7 @@ static void choose(struct image_gc *gc, int64_t age_ms)
 {
 	const struct node_limits *limits = gc->plan.node->limits;
 	struct image **images = detect(gc);
-	int64_t now_ms = clock_now_ms();
+	int64_t now_ms = clock_wall_us() / 1000;
 	size_t room = 0;
 
 	drop_victims(gc);
@@ -145,11 +156,10 @@ static void choose(struct image_gc *gc, int64_t age_ms)
 	gc->victims = memory_zero((room + 1) * sizeof(*gc->victims));
 	for (size_t i = 0; images[i]; i++) {
 		const struct record *record = map_find(gc->records, str_of(images[i]->id));
-		int64_t last_ms = record->used_ms ? record->used_ms : record->seen_ms;
+		int64_t last_ms = record->used_ms ? record->used_ms : record->came_ms;
 
 		if (!record->used && !is_pinned(gc, images[i]) &&
-		    (record->seen_ms == 0 ||
-		     now_ms - record->seen_ms >= limits->image_age_min_ms) &&
+		    now_ms - record->came_ms >= limits->image_age_min_ms &&
 		    (age_ms == 0 || now_ms - last_ms >= age_ms))
 			gc->victims[gc->count++] =
 				(struct victim){ .record = *record,
@@ -299,8 +309,7 @@ struct image_gc *image_gc_start(const struct image_gc_plan *plan)
 	gc->plan = *plan;
 	gc->records = map_new();
 	gc->timer.on_timer = on_timer;
-	/* What is there at the start is old enough; what comes later is not at once. */
-	loop_timer_set(plan->node->loop, &gc->timer, 0);
+	loop_timer_set(plan->node->loop, &gc->timer, LOOK_MS);
 	return gc;
 }
 

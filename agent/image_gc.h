@@ -4,7 +4,8 @@
  * Every five minutes: above image-gc-high-threshold percent of the disk, the images that were not
  * used for the longest time go until it is below the low one.  Not those that a container has, nor
  * those younger than the minimum age, nor those that came from the folder of images
- * (image_folder.h).  When an image was used last is known since the agent started.
+ * (image_folder.h).  When an image was used last is known since the agent started;
+ * an age is that of the file of its configuration.
  *
  * Removing is done by the servant of images; loop thread only.
  */
