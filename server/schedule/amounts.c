@@ -73,15 +73,24 @@ int64_t amounts_extra(const struct amounts *amounts, struct str name)
 	return 0;
 }
 
-int64_t amounts_get(const struct amounts *amounts, struct str name)
+enum amount_kind amounts_kind(const char *name)
 {
-	if (str_is(name, "cpu"))
-		return amounts->cpu_milli;
-	if (str_is(name, "memory"))
-		return amounts->memory;
-	if (str_is(name, "ephemeral-storage"))
-		return amounts->ephemeral;
-	return amounts_extra(amounts, name);
+	if (strcmp(name, "cpu") == 0)
+		return AMOUNT_CPU;
+	if (strcmp(name, "memory") == 0)
+		return AMOUNT_MEMORY;
+	return strcmp(name, "ephemeral-storage") == 0 ? AMOUNT_EPHEMERAL : AMOUNT_EXTRA;
+}
+
+int64_t amounts_get(const struct amounts *amounts, enum amount_kind kind, const char *name)
+{
+	switch (kind) {
+	case AMOUNT_CPU: return amounts->cpu_milli;
+	case AMOUNT_MEMORY: return amounts->memory;
+	case AMOUNT_EPHEMERAL: return amounts->ephemeral;
+	case AMOUNT_EXTRA: break;
+	}
+	return amounts_extra(amounts, str_of(name));
 }
 
 /* Amounts come from outside: they saturate. */

@@ -25,8 +25,10 @@ void amounts_clear(struct amounts *amounts);
 /* A list such as status.allocatable or resources.requests; "pods" is left out. */
 void amounts_of(const struct json *list, struct amounts *out);
 int64_t amounts_extra(const struct amounts *amounts, struct str name); /* 0 when absent */
-/* The value of any resource by its name. */
-int64_t amounts_get(const struct amounts *amounts, struct str name);
+/* The value of any resource; the kind is that of the name, found once. */
+enum amount_kind { AMOUNT_CPU, AMOUNT_MEMORY, AMOUNT_EPHEMERAL, AMOUNT_EXTRA };
+enum amount_kind amounts_kind(const char *name);
+int64_t amounts_get(const struct amounts *amounts, enum amount_kind kind, const char *name);
 /* sign 1 adds, -1 takes away; what comes to nothing is dropped. */
 void amounts_add(struct amounts *to, const struct amounts *more, int sign);
 void amounts_raise(struct amounts *to, const struct amounts *other); /* the larger of each */

@@ -115,7 +115,10 @@ static void work(struct schedule *schedule)
 
 static void on_work(struct loop_task *task)
 {
-	work(CONTAINER_OF(task, struct schedule, work));
+	struct schedule *schedule = CONTAINER_OF(task, struct schedule, work);
+
+	work(schedule);
+	schedule_tell_go_on(schedule);
 }
 
 static void on_ready(void *of)
@@ -348,6 +351,7 @@ static void *start(struct control *control)
 	schedule->waiting = waiting_new(control->loop, &owner, schedule->profiles->backoff_first_s,
 					schedule->profiles->backoff_most_s);
 	list_init(&schedule->placements);
+	list_init(&schedule->said);
 	schedule->work.on_task = on_work;
 	return schedule;
 }
@@ -360,6 +364,7 @@ static void stop(void *own)
 	client_free(schedule->client);
 	loop_task_cancel(&schedule->work);
 	schedule_place_stop(schedule);
+	schedule_tell_stop(schedule);
 	waiting_free(schedule->waiting);
 	scene_free(schedule->scene);
 	profiles_free(schedule->own_profiles);

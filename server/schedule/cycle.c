@@ -352,22 +352,23 @@ static void add_score(struct cycle *cycle, int id, struct place **places, int64_
 		totals[i] += scores[i] * cycle->profile->weights[id];
 }
 
+/* One of those with the highest total, each as likely as the other. */
 static struct place *best_of(struct cycle *cycle, struct place **places, size_t count)
 {
-	int64_t *totals = arena_zero(cycle->arena, count * sizeof(*totals));
-	size_t best = 0, equals = 1;
+	int64_t *totals = arena_zero(cycle->arena, count * sizeof(*totals)), best = INT64_MIN;
+	size_t equals = 0, nth;
 
 	for (int id = 0; id < PLUGINS; id++)
 		add_score(cycle, id, places, totals, count);
-	for (size_t i = 1; i < count; i++) {
-		if (totals[i] > totals[best]) {
-			best = i;
-			equals = 1;
-		} else if (totals[i] == totals[best] && random_below(++equals) == 0) {
-			best = i;
-		}
+	for (size_t i = 0; i < count; i++) {
+		equals = totals[i] > best ? 1 : equals + (totals[i] == best);
+		best = totals[i] > best ? totals[i] : best;
 	}
-	return places[best];
+	nth = equals > 1 ? random_below(equals) : 0;
+	for (size_t i = 0; i < count; i++)
+		if (totals[i] == best && nth-- == 0)
+			return places[i];
+	return places[0];
 }
 
 void cycle_choose(struct cycle *cycle, size_t *start)

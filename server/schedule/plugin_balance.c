@@ -13,14 +13,6 @@ static void *score_prepare(struct cycle *cycle, struct place **places, size_t co
 	return cycle;
 }
 
-static bool counts(const struct cycle *cycle, const char *name)
-{
-	if (strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 ||
-	    strcmp(name, "ephemeral-storage") == 0)
-		return true;
-	return amounts_extra(&cycle->resident->asks, str_of(name)) > 0;
-}
-
 static double square_root(double value)
 {
 	double root = value > 1 ? value : 1;
@@ -54,14 +46,14 @@ static int64_t score(struct cycle *cycle, void *own, struct place *place)
 
 	(void)own;
 	for (size_t i = 0; i < weights->count && count < FEW; i++) {
-		struct str name = str_of(weights->at[i].name);
-		int64_t has = amounts_get(&place->has, name);
+		const struct resource_weight *resource = &weights->at[i];
+		int64_t has = amounts_get(&place->has, resource->kind, resource->name),
+			asks = amounts_get(&cycle->resident->asks, resource->kind, resource->name);
 		double part;
 
-		if (has <= 0 || !counts(cycle, weights->at[i].name))
+		if (has <= 0 || (resource->kind == AMOUNT_EXTRA && asks == 0))
 			continue;
-		part = (double)(amounts_get(&place->used, name) +
-				amounts_get(&cycle->resident->asks, name)) /
+		part = (double)(amounts_get(&place->used, resource->kind, resource->name) + asks) /
 		       (double)has;
 		parts[count++] = part > 1 ? 1 : part;
 	}

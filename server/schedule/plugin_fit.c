@@ -102,21 +102,17 @@ static int64_t score_one(const struct profile *profile, int64_t used, int64_t ha
 	return 0;
 }
 
-static bool is_extra(const char *name)
-{
-	return strcmp(name, "cpu") != 0 && strcmp(name, "memory") != 0 &&
-	       strcmp(name, "ephemeral-storage") != 0;
-}
-
-static int64_t used_with(const struct cycle *cycle, const struct place *place, const char *name)
+static int64_t used_with(const struct cycle *cycle, const struct place *place,
+			 const struct resource_weight *resource)
 {
 	const struct resident *pod = cycle->resident;
 
-	if (strcmp(name, "cpu") == 0)
+	if (resource->kind == AMOUNT_CPU)
 		return place->least_cpu + pod->least_cpu;
-	if (strcmp(name, "memory") == 0)
+	if (resource->kind == AMOUNT_MEMORY)
 		return place->least_memory + pod->least_memory;
-	return amounts_get(&place->used, str_of(name)) + amounts_get(&pod->asks, str_of(name));
+	return amounts_get(&place->used, resource->kind, resource->name) +
+	       amounts_get(&pod->asks, resource->kind, resource->name);
 }
 
 static void *score_prepare(struct cycle *cycle, struct place **places, size_t count)
@@ -133,17 +129,18 @@ static int64_t score(struct cycle *cycle, void *own, struct place *place)
 
 	(void)own;
 	for (size_t i = 0; i < weights->count; i++) {
-		const char *name = weights->at[i].name;
-		int64_t has = amounts_get(&place->has, str_of(name)), one;
+		const struct resource_weight *resource = &weights->at[i];
+		int64_t has = amounts_get(&place->has, resource->kind, resource->name), one;
 
 		if (has <= 0 ||
-		    (is_extra(name) && amounts_extra(&cycle->resident->asks, str_of(name)) == 0))
+		    (resource->kind == AMOUNT_EXTRA &&
+		     amounts_extra(&cycle->resident->asks, str_of(resource->name)) == 0))
 			continue;
-		one = score_one(cycle->profile, used_with(cycle, place, name), has);
+		one = score_one(cycle->profile, used_with(cycle, place, resource), has);
 		if (cycle->profile->strategy == FIT_RATIO && one == 0)
 			continue;
-		sum += one * weights->at[i].weight;
-		weight += weights->at[i].weight;
+		sum += one * resource->weight;
+		weight += resource->weight;
 	}
 	if (weight == 0)
 		return 0;

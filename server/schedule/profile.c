@@ -19,8 +19,10 @@ static const char *const fixed_plugins[] = { "SchedulingGates", "PrioritySort", 
 
 static void set_defaults(struct profile *profile)
 {
-	static const struct resource_weight both[] = { { (char *)"cpu", 1 },
-						       { (char *)"memory", 1 } };
+	static const struct resource_weight both[] = {
+		{ .name = (char *)"cpu", .kind = AMOUNT_CPU, .weight = 1 },
+		{ .name = (char *)"memory", .kind = AMOUNT_MEMORY, .weight = 1 },
+	};
 	struct resource_weights *lists[] = { &profile->fit, &profile->balance };
 
 	*profile = (struct profile){

@@ -7,7 +7,7 @@
 #ifndef SERVER_SCHEDULE_PROFILE_H
 #define SERVER_SCHEDULE_PROFILE_H
 
-#include "base/json.h"
+#include "server/schedule/amounts.h"
 
 /* In the order in which nodes are checked. */
 enum plugin_id {
@@ -31,6 +31,7 @@ enum fit_strategy { FIT_LEAST, FIT_MOST, FIT_RATIO };
 
 struct resource_weight {
 	char *name;
+	enum amount_kind kind;
 	int64_t weight;
 };
 struct resource_weights {

@@ -20,6 +20,8 @@ struct schedule {
 	size_t placement_count;
 	size_t start; /* where the walk over nodes goes on */
 	struct loop_task work;
+	struct list said; /* events "Scheduled" that are still to be sent */
+	size_t said_running;
 };
 
 /* --- schedule_tell.c: what people and the API are told --- */
@@ -30,6 +32,14 @@ struct happening {
 };
 void schedule_event(struct schedule *schedule, const struct object *pod,
 		    const struct happening *what, const char *message);
+/*
+ * "Successfully assigned": sent when no pod waits for its place, so that a flood of pods is placed
+ * first.  _go_on: is it time?
+ */
+void schedule_tell_placed(struct schedule *schedule, const struct object *pod, const char *node,
+			  const char *component);
+void schedule_tell_go_on(struct schedule *schedule);
+void schedule_tell_stop(struct schedule *schedule);
 /* No place was found: the condition, nominatedNodeName, an event.  nominated: NULL leaves it. */
 void schedule_tell_unschedulable(struct schedule *schedule, const struct cycle *cycle,
 				 const char *message, const char *nominated);

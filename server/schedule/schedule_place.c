@@ -7,12 +7,8 @@
  *
  * Meanwhile it counts on its place (scene), so that what comes next knows.
  */
-#include <stdio.h>
-
 #include "base/log.h"
 #include "server/schedule/schedule_inside.h"
-
-#define MESSAGE_MOST 640
 
 struct claim_wait {
 	char *claim, *volume; /* volume NULL: one is made for the node */
@@ -77,9 +73,6 @@ static void end(struct placement *placement)
 static void on_bound(void *of, const struct json *result, const struct error *err)
 {
 	struct placement *placement = of;
-	struct happening happening = { "Normal", "Scheduled", "Binding", placement->component,
-				       NULL };
-	char message[MESSAGE_MOST];
 
 	(void)result;
 	if (err) {
@@ -87,9 +80,8 @@ static void on_bound(void *of, const struct json *result, const struct error *er
 			  placement->key, placement->node, err->text);
 		put_back(placement);
 	} else {
-		snprintf(message, sizeof(message), "Successfully assigned %s to %s", placement->key,
-			 placement->node);
-		schedule_event(placement->schedule, placement->pod, &happening, message);
+		schedule_tell_placed(placement->schedule, placement->pod, placement->node,
+				     placement->component);
 	}
 	end(placement);
 }

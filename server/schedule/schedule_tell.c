@@ -9,6 +9,7 @@
 #include "server/schedule/schedule_inside.h"
 
 #define HOST_NAME_MOST 64
+#define SAID_TOGETHER  64
 
 /* Objects by reference, as events have them. */
 static void put_reference(struct json_doc *doc, struct json *event, const char *field,
@@ -36,22 +37,19 @@ static void put_reporter(struct json_doc *doc, struct json *event, const char *c
 	json_put(doc, event, "reportingInstance", json_new_print(doc, "%s-%s", component, host));
 }
 
-void schedule_event(struct schedule *schedule, const struct object *pod,
-		    const struct happening *what, const char *message)
+static void print_event(const struct object *pod, const struct happening *what, const char *message,
+			struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *event = json_new_object(doc), *metadata;
-	auto_buf body = BUF_INIT;
 	char now[CLOCK_TEXT], suffix[17];
-	struct client_ask ask = { .verb = CLIENT_CREATE,
-				  .kind = kind_find_name(STR("v1"), STR("Event")),
-				  .namespace = object_namespace(pod) };
 
 	clock_print_micro(clock_wall_us(), now);
 	random_suffix(suffix, 16);
 	metadata = json_sub_object(doc, event, "metadata");
 	json_put(doc, metadata, "name",
 		 json_new_print(doc, STR_FMT ".%s", STR_ARG(object_name(pod)), suffix));
+	json_put(doc, metadata, "namespace", json_new_str(doc, object_namespace(pod)));
 	put_reference(doc, event, "involvedObject", pod);
 	if (what->related)
 		put_reference(doc, event, "related", what->related);
@@ -61,9 +59,90 @@ void schedule_event(struct schedule *schedule, const struct object *pod,
 	json_put(doc, event, "message", json_new_text(doc, message));
 	json_put(doc, event, "eventTime", json_new_text(doc, now));
 	put_reporter(doc, event, what->component);
-	json_print(event, &body);
+	json_print(event, out);
+}
+
+void schedule_event(struct schedule *schedule, const struct object *pod,
+		    const struct happening *what, const char *message)
+{
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = { .verb = CLIENT_CREATE,
+				  .kind = kind_find_name(STR("v1"), STR("Event")),
+				  .namespace = object_namespace(pod) };
+
+	print_event(pod, what, message, &body);
 	ask.body = buf_str(&body);
 	client_call(schedule->client, &ask);
+}
+
+/* --- "Scheduled", later --- */
+
+struct said {
+	struct list link;
+	char *namespace, *body;
+};
+
+static void said_free(struct said *said)
+{
+	list_remove(&said->link);
+	free(said->namespace);
+	free(said->body);
+	free(said);
+}
+
+static void on_sent(void *of, const struct json *result, const struct error *err)
+{
+	struct schedule *schedule = of;
+
+	(void)result;
+	(void)err;
+	schedule->said_running--;
+	schedule_tell_go_on(schedule);
+}
+
+static void send(struct schedule *schedule, struct said *said)
+{
+	struct client_ask ask = { .verb = CLIENT_CREATE,
+				  .kind = kind_find_name(STR("v1"), STR("Event")),
+				  .namespace = str_of(said->namespace),
+				  .body = str_of(said->body),
+				  .on_done = on_sent,
+				  .of = schedule };
+
+	schedule->said_running++;
+	client_call(schedule->client, &ask);
+	said_free(said);
+}
+
+void schedule_tell_go_on(struct schedule *schedule)
+{
+	while (schedule->placement_count == 0 && schedule->said_running < SAID_TOGETHER &&
+	       !list_is_empty(&schedule->said))
+		send(schedule, LIST_OWNER(schedule->said.next, struct said, link));
+}
+
+void schedule_tell_placed(struct schedule *schedule, const struct object *pod, const char *node,
+			  const char *component)
+{
+	struct happening happening = { "Normal", "Scheduled", "Binding", component, NULL };
+	struct said *said = memory_new(struct said);
+	auto_buf body = BUF_INIT;
+	auto_free char *message =
+		memory_print("Successfully assigned " STR_FMT "/" STR_FMT " to %s",
+			     STR_ARG(object_namespace(pod)), STR_ARG(object_name(pod)), node);
+
+	print_event(pod, &happening, message, &body);
+	said->namespace = str_copy(object_namespace(pod));
+	said->body = buf_take(&body);
+	list_add(&schedule->said, &said->link);
+}
+
+void schedule_tell_stop(struct schedule *schedule)
+{
+	LIST_EACH_SAFE(&schedule->said, link)
+	{
+		said_free(LIST_OWNER(link, struct said, link));
+	}
 }
 
 static void patch_status(struct schedule *schedule, const struct object *pod,
