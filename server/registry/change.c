@@ -53,11 +53,27 @@ static void keep_fields(struct json_doc *doc, struct json *metadata,
 			 json_clone(doc, json_get(old_metadata, fields[i])));
 }
 
+/* As the real server writes them: a list or map without entries is not there. */
+static void drop_empty(struct json *metadata)
+{
+	static const char *const fields[] = { "labels", "annotations", "finalizers",
+					      "ownerReferences" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++) {
+		const struct json *value = json_get(metadata, fields[i]);
+		enum json_type type = json_type(value);
+
+		if ((type == JSON_ARRAY || type == JSON_OBJECT) && json_count(value) == 0)
+			json_remove(metadata, str_of(fields[i]));
+	}
+}
+
 static void stamp(struct changing *change, struct json_doc *doc, const struct object *old)
 {
 	struct json *root = json_root(doc);
 	struct json *metadata = json_sub_object(doc, root, "metadata");
 
+	drop_empty(metadata);
 	json_remove(metadata, STR("selfLink"));
 	json_put(doc, metadata, "name", json_new_str(doc, change->name));
 	if (change->kind->namespaced)

@@ -79,7 +79,7 @@ test_controllers_and_templates() {
 	equal 3 k get rc r -o 'jsonpath={.spec.replicas}'
 	expect "DESIRED" k get rc
 	expect "POD LABELS" k get podtemplates
-	equal r k get rc --field-selector=status.replicas=0 -o 'jsonpath={.items[*].metadata.name}'
+	await 10 sh -c "[ \"\$(timeout 9 $kubectl get rc --field-selector=status.replicas=3 -o name)\" = replicationcontroller/r ]"
 	k delete rc/r podtemplate/t
 }
 
