@@ -23,6 +23,7 @@
 #include "agent/image_getter.h"
 #include "agent/join.h"
 #include "agent/local_api.h"
+#include "agent/mirrors.h"
 #include "agent/node_figures.h"
 #include "agent/node_limits.h"
 #include "agent/node_object.h"
@@ -31,6 +32,7 @@
 #include "agent/recorder.h"
 #include "agent/service_sync.h"
 #include "agent/sources.h"
+#include "agent/static_pods.h"
 #include "api/names.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -77,6 +79,8 @@ struct agent {
 	struct image_checker *checker;
 	struct redial *redial;
 	struct pods *pods;
+	struct static_pods *statics;
+	struct mirrors *mirrors;
 	struct node_object *object;
 	struct node_service *service;
 	struct local_api *local;
@@ -352,9 +356,10 @@ static void on_node_change(void *owner, const struct object *before, const struc
 {
 	struct agent *agent = owner;
 
-	(void)before;
 	if (after && str_is(object_name(after), agent->name))
 		on_object(agent, object_json(after));
+	if (!before)
+		mirrors_again(agent->mirrors); /* they belong to the node's object */
 	loop_defer(agent->loop, &agent->peers);
 }
 
@@ -406,6 +411,7 @@ static void start_caches(struct agent *agent)
 		return;
 	agent->nodes = cache_start(agent->node.client, kind_find_name(STR("v1"), STR("Node")), NULL,
 				   &events, agent);
+	agent->node.nodes = agent->nodes;
 	pods_follow(agent->pods);
 }
 
@@ -660,6 +666,11 @@ static void on_devices(void *of)
 	node_object_changed(((struct agent *)of)->object);
 }
 
+static bool on_static_problem(void *of, const char *file, const char *why)
+{
+	return node_event(of, "InvalidStaticPod", file, why);
+}
+
 static void on_pods(void *of)
 {
 	struct agent *agent = of;
@@ -667,6 +678,22 @@ static void on_pods(void *of)
 	eviction_pods_changed(agent->node.eviction);
 	if (agent->services)
 		service_sync_again(agent->services);
+	static_pods_again(agent->statics);
+	mirrors_again(agent->mirrors);
+}
+
+static bool open_statics(struct agent *agent, struct error *err)
+{
+	auto_free char *usual = memory_print("%s/pod-manifests", agent->folder);
+	const char *given = agent->plan->pod_manifest_path;
+	struct static_pods_plan plan = { .node = &agent->node,
+					 .pods = agent->pods,
+					 .folder = given && *given ? given : usual,
+					 .on_problem = on_static_problem,
+					 .of = agent };
+
+	agent->mirrors = mirrors_new(&agent->node, agent->pods);
+	return static_pods_open(&plan, &agent->statics, err);
 }
 
 static void on_node_news(void *of)
@@ -713,9 +740,9 @@ static void offer(struct agent *agent)
 
 static void start_figures(struct agent *agent)
 {
-	struct metrics_plan plan = {
-		.node = &agent->node, .machine = &agent->machine, .pods = agent->pods
-	};
+	struct metrics_plan plan = { .node = &agent->node,
+				     .machine = &agent->machine,
+				     .pods = agent->pods };
 
 	plan.stats = agent->stats = stats_new(&agent->node, agent->pods);
 	agent->figures = node_figures_new(&plan);
@@ -813,6 +840,8 @@ static bool start_parts(struct agent *agent, struct error *err)
 		return false;
 	image_getter_sweep(node->getter);
 	pods_on_change(agent->pods, on_pods, agent);
+	if (!open_statics(agent, err))
+		return false;
 	agent->service = node_service_new(agent->loop, agent->pods, node->bridges, node->chores);
 	start_figures(agent);
 	if (!local_api_open(node, agent->pods, agent->service, &agent->local, err) ||
@@ -866,6 +895,8 @@ bool agent_stop(struct agent *agent)
 	image_checker_stop(agent->checker);
 	image_folder_close(take_ptr(&agent->images_folder));
 	service_sync_stop(agent->services);
+	static_pods_close(take_ptr(&agent->statics));
+	mirrors_free(take_ptr(&agent->mirrors));
 	cache_stop(agent->nodes);
 	pods_close(agent->pods);
 	seal_keys_free(node->keys);

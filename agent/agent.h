@@ -29,6 +29,7 @@ struct agent_plan {
 	const char *registries;        /* /etc/mote/registries.yaml; may be missing      */
 	const char *resolv_conf;       /* /etc/resolv.conf                               */
 	const char *pod_logs_dir;      /* /var/log/pods                                  */
+	const char *pod_manifest_path; /* NULL = agent/pod-manifests                     */
 	int64_t max_pods;              /* 110                                            */
 	struct option_list node_limits; /* "name=value" as node_limits.h reads them      */
 

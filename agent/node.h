@@ -27,6 +27,7 @@ struct node {
 	struct client *client;       /* through the tunnel; calls fail while it is down */
 	struct pod_network *network; /* NULL until the node has a range of addresses */
 	const struct cache *services;
+	const struct cache *nodes; /* NULL before the first session */
 	struct images *images;
 	struct exec_bridges *bridges; /* exec and attach sessions: they end before their sandbox */
 	struct seal_keys *keys;       /* of what pods are made of, on the disk */

@@ -15,6 +15,7 @@
 #include "agent/pod_admission.h"
 #include "agent/pod_files.h"
 #include "agent/pod_inside.h"
+#include "agent/static_pods.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -464,7 +465,7 @@ static int64_t grace_s(const struct pod *pod)
 			  : json_is_int(usual) ? json_int(usual)
 					       : 30;
 
-	if (pod->forgotten && seconds > GRACE_FORGOTTEN_S)
+	if (pod->forgotten && !pod->is_static && seconds > GRACE_FORGOTTEN_S)
 		seconds = GRACE_FORGOTTEN_S;
 	return seconds < 0 ? 0 : seconds > GRACE_MAX_S ? GRACE_MAX_S : seconds;
 }
@@ -646,6 +647,7 @@ static struct pod *make(struct node *node, const struct json *object, const char
 	pod->uid = str_copy(meta_str(object, "uid"));
 	pod->namespace = str_copy(meta_str(object, "namespace"));
 	pod->name = str_copy(meta_str(object, "name"));
+	pod->is_static = static_pod_is(object);
 	pod->pass.on_task = on_pass;
 	pod->timer.on_timer = on_timer;
 	set_object(pod, object);
@@ -733,6 +735,7 @@ void pod_free(struct pod *pod)
 	json_doc_free(pod->status);
 	free(pod->failed_reason);
 	free(pod->failed_message);
+	free(pod->mirror);
 	free(pod->folder);
 	free(pod->uid);
 	free(pod->namespace);
@@ -767,6 +770,18 @@ void pod_update(struct pod *pod, const struct json *object)
 			 pod->namespace, pod->name, err.text);
 	if (changed && pod->volumes_ready && !pod->leaving)
 		refresh_volumes(pod); /* labels and annotations in files */
+	pod_again(pod);
+}
+
+void pod_mirror(struct pod *pod, const struct json *mirror)
+{
+	struct str uid = meta_str(mirror, "uid");
+
+	if (pod->mirror ? str_is(uid, pod->mirror) : uid.len == 0)
+		return;
+	free(pod->mirror);
+	pod->mirror = uid.len > 0 ? str_copy(uid) : NULL;
+	pod->status_dirty = true;
 	pod_again(pod);
 }
 

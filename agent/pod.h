@@ -44,6 +44,8 @@ void pod_fail(struct pod *pod, const char *reason, const char *message, int64_t 
 	      bool disrupted);
 /* The object is gone from the API: stop and leave, without asking anybody. */
 void pod_remove(struct pod *pod);
+/* Of a static pod: what shows it in the API, where its status goes; NULL: nothing does. */
+void pod_mirror(struct pod *pod, const struct json *mirror);
 /* Something that pods wait for may have come (network, server). */
 void pod_poke(struct pod *pod);
 

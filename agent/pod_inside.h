@@ -85,6 +85,7 @@ struct pod {
 	bool is_disrupted;     /* and it is told as a DisruptionTarget          */
 	bool is_rejected;      /* it was never begun: the API keeps what it had */
 	bool is_static;        /* of a file of this node, not of the API        */
+	char *mirror;          /* uid of what shows it there; NULL              */
 	const char *was_final; /* phase of an earlier life; NULL                */
 	int64_t stop_due_ms;
 	int64_t deadline_s, deadline_ms; /* activeDeadlineSeconds, and when that is; 0 = not yet */

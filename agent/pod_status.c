@@ -389,7 +389,8 @@ static void send(struct pod *pod)
 				  .on_done = on_sent,
 				  .of = pod };
 
-	put_text(doc, json_sub_object(doc, root, "metadata"), "uid", pod->uid);
+	put_text(doc, json_sub_object(doc, root, "metadata"), "uid",
+		 pod->is_static ? pod->mirror : pod->uid);
 	json_put(doc, root, "status", patch_of(doc, json_root(pod->status)));
 	json_print(root, &body);
 	ask.body = buf_str(&body);
@@ -416,7 +417,8 @@ void pod_status_step(struct pod *pod)
 	pod->own_times = true;
 	if (!pod->status_stored && !pod->files_gone && is_worth_storing(pod))
 		store(pod);
-	if (!pod->status_dirty || pod->status_call || pod->forgotten)
+	if (!pod->status_dirty || pod->status_call || pod->forgotten ||
+	    (pod->is_static && !pod->mirror))
 		return;
 	if (clock_now_ms() < pod->status_due_ms)
 		pod_again_at(pod, pod->status_due_ms);
@@ -429,7 +431,7 @@ void pod_status_compare(struct pod *pod)
 	const struct json *ours = pod->status ? json_root(pod->status) : NULL;
 	const struct json *theirs = json_root(pod->now);
 
-	if (pod->adopted || pod->status_call ||
+	if (pod->adopted || pod->status_call || pod->is_static ||
 	    revision_of(json_root(pod->now)) <= pod->sent_revision)
 		return;
 	for (struct json_iter it = json_iter(json_get(ours, "conditions")); json_next(&it);) {

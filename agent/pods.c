@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "agent/eviction.h"
+#include "agent/static_pods.h"
 #include "agent/volumes.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -88,8 +89,7 @@ static void admit(const struct pods *pods, struct pod *pod)
 {
 	auto_buf why = BUF_INIT;
 
-	if (pods->node->eviction &&
-	    !eviction_admit(pods->node->eviction, pod_object(pod), &why))
+	if (pods->node->eviction && !eviction_admit(pods->node->eviction, pod_object(pod), &why))
 		pod_fail(pod, "Evicted", buf_text(&why), 0, false);
 }
 
@@ -136,9 +136,22 @@ static void confirm_deletion(struct pods *pods, const struct json *object)
 	one->call = client_call(pods->node->client, &ask);
 }
 
-static void add(struct pods *pods, const struct json *object)
+bool pods_add(struct pods *pods, const struct json *object, struct error *err)
 {
 	struct pod *pod;
+
+	if (!pod_new(pods->node, object, &events, pods, &pod, err))
+		return false;
+	log_info("agent.pods", "pod has come", "pod=" STR_FMT "/" STR_FMT,
+		 STR_ARG(pod_namespace(pod)), STR_ARG(pod_name(pod)));
+	map_put(pods->map, pod_uid(pod), pod);
+	admit(pods, pod);
+	changed(pods);
+	return true;
+}
+
+static void add(struct pods *pods, const struct json *object)
+{
 	struct error err;
 
 	if (meta_str(object, "deletionTimestamp").len > 0) {
@@ -147,19 +160,12 @@ static void add(struct pods *pods, const struct json *object)
 	}
 	if (is_over(object))
 		return;
-	if (!pod_new(pods->node, object, &events, pods, &pod, &err)) {
-		log_error("agent.pods", "a pod cannot be begun; trying again",
-			  "pod=" STR_FMT "/" STR_FMT " why=\"%s\"",
-			  STR_ARG(meta_str(object, "namespace")), STR_ARG(meta_str(object, "name")),
-			  err.text);
-		look_again(pods);
+	if (pods_add(pods, object, &err))
 		return;
-	}
-	log_info("agent.pods", "pod has come", "pod=" STR_FMT "/" STR_FMT,
-		 STR_ARG(pod_namespace(pod)), STR_ARG(pod_name(pod)));
-	map_put(pods->map, pod_uid(pod), pod);
-	admit(pods, pod);
-	changed(pods);
+	log_error("agent.pods", "a pod cannot be begun; trying again",
+		  "pod=" STR_FMT "/" STR_FMT " why=\"%s\"", STR_ARG(meta_str(object, "namespace")),
+		  STR_ARG(meta_str(object, "name")), err.text);
+	look_again(pods);
 }
 
 static void remove_uid(struct pods *pods, struct str uid)
@@ -173,12 +179,15 @@ static void remove_uid(struct pods *pods, struct str uid)
 static void on_pod(void *owner, const struct object *before, const struct object *after)
 {
 	struct pods *pods = owner;
+	bool mirror = static_pod_is_mirror(object_json(after ? after : before));
 	struct pod *pod = after ? map_find(pods->map, object_uid(after)) : NULL;
 
 	/* The same name again is another pod. */
 	if (before && (!after || !str_equal(object_uid(before), object_uid(after))))
 		remove_uid(pods, object_uid(before));
-	if (pod)
+	if (mirror)
+		changed(pods);
+	else if (pod)
 		pod_update(pod, object_json(after));
 	else if (after)
 		add(pods, object_json(after));
@@ -193,7 +202,8 @@ static void on_look(struct loop_timer *timer)
 	const struct object *object;
 
 	for (size_t i = 0; pods->cache && (object = cache_next(pods->cache, &i));)
-		if (!map_find(pods->map, object_uid(object)))
+		if (!map_find(pods->map, object_uid(object)) &&
+		    !static_pod_is_mirror(object_json(object)))
 			add(pods, object_json(object));
 }
 
@@ -208,9 +218,11 @@ static void on_synced(void *owner)
 		const struct object *object =
 			cache_find(pods->cache, pod_namespace(value), pod_name(value));
 
-		if (!object || !str_equal(object_uid(object), uid))
+		if (!static_pod_is(pod_object(value)) &&
+		    (!object || !str_equal(object_uid(object), uid)))
 			pod_remove(value);
 	}
+	changed(pods);
 }
 
 void pods_follow(struct pods *pods)
@@ -316,6 +328,16 @@ void pods_poke(struct pods *pods)
 	cache_poke(pods->cache);
 	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
 		pod_poke(value);
+}
+
+struct pod *pods_find_uid(const struct pods *pods, struct str uid)
+{
+	return map_find(pods->map, uid);
+}
+
+const struct cache *pods_cache(const struct pods *pods)
+{
+	return pods->cache;
 }
 
 /* While one leaves, another of the same name may have come: that one is meant. */

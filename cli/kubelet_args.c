@@ -37,6 +37,7 @@ static const struct argument arguments[] = {
 	TAKEN("hostname-override", OPTION_TEXT, node_name),
 	TAKEN("resolv-conf", OPTION_TEXT, resolv_conf),
 	TAKEN("pod-log-dir", OPTION_TEXT, pod_logs_dir),
+	TAKEN("pod-manifest-path", OPTION_TEXT, pod_manifest_path),
 	REFUSED("config", "a kubelet's configuration file is not read; say it in config.yaml"),
 	REFUSED("cgroup-driver", OWN_CGROUPS),
 	REFUSED("cgroup-root", OWN_CGROUPS),

@@ -117,6 +117,10 @@ static void make_words(const struct own_agent *agent, struct words *words)
 	add_text(words, "--private-registry", node->registries);
 	add_text(words, "--resolv-conf", node->resolv_conf);
 	add_text(words, "--pod-logs-dir", node->pod_logs_dir);
+	if (node->pod_manifest_path && *node->pod_manifest_path)
+		add_text(
+			words, "--kubelet-arg",
+			arena_print(agent->arena, "pod-manifest-path=%s", node->pod_manifest_path));
 	add_log(words, agent->plan.log, agent->arena);
 }
 

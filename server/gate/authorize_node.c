@@ -175,6 +175,8 @@ static bool on_pods(struct server *server, const struct attributes *asked, struc
 		return false;
 	if (str_is(asked->verb, "list") || str_is(asked->verb, "watch"))
 		return str_equal(asked->node, node);
+	if (str_is(asked->verb, "create")) /* mirrors of its static pods: admission looks at them */
+		return asked->subresource.len == 0 && asked->name.len == 0;
 	if (asked->name.len == 0 || !own_pod(server, asked, node))
 		return false;
 	if (asked->subresource.len == 0)

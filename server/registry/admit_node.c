@@ -62,8 +62,96 @@ static bool check_node(const struct admit_work *work, struct str node, struct er
 	return true;
 }
 
+/* --- mirrors of static pods: all that a node may make --- */
+
+static bool env_refers(const struct json *container)
+{
+	for (struct json_iter it = json_iter(json_get(container, "envFrom")); json_next(&it);)
+		if (json_get(it.value, "configMapRef") || json_get(it.value, "secretRef"))
+			return true;
+	for (struct json_iter it = json_iter(json_get(container, "env")); json_next(&it);) {
+		const struct json *from = json_get(it.value, "valueFrom");
+
+		if (json_get(from, "configMapKeyRef") || json_get(from, "secretKeyRef"))
+			return true;
+	}
+	return false;
+}
+
+static bool volume_refers(const struct json *volume)
+{
+	static const char *const fields[] = { "secret", "configMap", "persistentVolumeClaim",
+					      "ephemeral", "csi" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+		if (json_get(volume, fields[i]))
+			return true;
+	for (struct json_iter it = json_iter(json_path(volume, "projected", "sources", NULL));
+	     json_next(&it);)
+		if (!json_get(it.value, "downwardAPI"))
+			return true;
+	return false;
+}
+
+/* Would the node get to read anything by it? */
+static bool refers(const struct json *spec)
+{
+	static const char *const lists[] = { "initContainers", "containers",
+					     "ephemeralContainers" };
+
+	if (json_str(json_get(spec, "serviceAccountName")).len > 0 ||
+	    json_count(json_get(spec, "imagePullSecrets")) > 0 ||
+	    json_count(json_get(spec, "resourceClaims")) > 0)
+		return true;
+	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);)
+		if (volume_refers(it.value))
+			return true;
+	for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+		for (struct json_iter it = json_iter(json_get(spec, lists[i])); json_next(&it);)
+			if (env_refers(it.value))
+				return true;
+	return false;
+}
+
+static bool is_owned_by_node(const struct admit_work *work, struct str node)
+{
+	const struct json *list = json_get(meta_of(work->object), "ownerReferences");
+	const struct json *owner = json_at(list, 0);
+	const struct object *known = registry_find(
+		work->registry, kind_find_name(STR("v1"), STR("Node")), STR(""), node);
+
+	return json_count(list) == 1 && known &&
+	       str_is(json_str(json_get(owner, "kind")), "Node") &&
+	       str_is(json_str(json_get(owner, "apiVersion")), "v1") &&
+	       str_equal(json_str(json_get(owner, "name")), node) &&
+	       str_equal(json_str(json_get(owner, "uid")), object_uid(known)) &&
+	       json_bool(json_get(owner, "controller")) &&
+	       !json_bool(json_get(owner, "blockOwnerDeletion"));
+}
+
+static bool check_mirror(const struct admit_work *work, struct str node, struct error *err)
+{
+	const struct json *spec = json_get(work->object, "spec");
+
+	if (!meta_annotation(work->object, "kubernetes.io/config.mirror").at)
+		return refuse(work, node, "can only create mirror pods", err);
+	if (!str_equal(json_str(json_get(spec, "nodeName")), node))
+		return refuse(work, node, "can only create pods with spec.nodeName set to itself",
+			      err);
+	if (!is_owned_by_node(work, node))
+		return refuse(work, node,
+			      "can only create pods with an owner reference set to itself", err);
+	return !refers(spec) ||
+	       refuse(work, node,
+		      "can not create pods that reference secrets, configmaps, claims or "
+		      "serviceaccounts",
+		      err);
+}
+
 static bool check_pod(const struct admit_work *work, struct str node, struct error *err)
 {
+	if (!work->old && !*work->subresource)
+		return check_mirror(work, node, err);
 	if (strcmp(work->subresource, "status") != 0)
 		return true;
 	return same_meta(work, "labels") ||

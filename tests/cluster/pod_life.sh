@@ -1,0 +1,129 @@
+#!/bin/bash
+# pod_life.sh - a pod's life as kubelets know it: on one node, with the real kubectl.
+#
+# Goal: static pods and their mirrors, probes and hooks and their words, conditions, refusals of the node, changes of
+# resources in place, limits of local storage; what people's scripts read is what they read elsewhere.
+# shellcheck source=tests/cluster/lib.sh
+cd "$(dirname "$0")/../.." || exit 1
+. tests/cluster/lib.sh
+# shellcheck source=tests/cluster/lib_nodes.sh
+. tests/cluster/lib_nodes.sh
+
+statics=$lab/n1/data/agent/pod-manifests
+
+# said POD REASON TEXT: an event tells so.
+said() {
+	k get events --field-selector "involvedObject.name=$1,reason=$2" -o 'jsonpath={range .items[*]}{.message}{"\n"}{end}' | grep -qF -- "$3"
+}
+
+condition() {
+	of "pod/$1" "{.status.conditions[?(@.type==\"$2\")]['status','reason','message']}"
+}
+
+condition_is() {
+	[ "$(condition "$2" "$3")" = "$1" ]
+}
+
+is_missing() {
+	! k get "$1" > /dev/null 2>&1
+}
+
+another_than() {
+	now=$(of "$2" '{.metadata.uid}') && [ -n "$now" ] && [ "$now" != "$1" ]
+}
+
+# static_file WORD: what the file of the static pod says.
+static_file() {
+	cat > "$statics/.new" <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: fixed, labels: {word: $1}}
+	spec:
+	  terminationGracePeriodSeconds: 1
+	  containers:
+	  - {name: a, image: "web:1", command: [sh, -c, "echo $1; trap exit TERM; sleep 3600 & wait"]}
+	END
+	mv "$statics/.new" "$statics/fixed.yaml"
+}
+
+test_static_pods() {
+	static_file one
+	await 10 k wait --for=condition=Ready pod/fixed-n1 --timeout=5s
+	equal "file Node n1" of pod/fixed-n1 "{.metadata.annotations.kubernetes\.io/config\.source} {.metadata.ownerReferences[0].kind} {.metadata.ownerReferences[0].name}"
+	hash=$(of pod/fixed-n1 '{.metadata.annotations.kubernetes\.io/config\.hash}')
+	equal "$hash" of pod/fixed-n1 '{.metadata.annotations.kubernetes\.io/config\.mirror}'
+	equal one k logs fixed-n1
+	# whoever deletes the mirror gets another one, and the pod runs on
+	mirror=$(of pod/fixed-n1 '{.metadata.uid}') started=$(of pod/fixed-n1 '{.status.containerStatuses[0].state.running.startedAt}')
+	k delete pod fixed-n1 --wait=false
+	await 10 another_than "$mirror" pod/fixed-n1
+	await 10 condition_is True fixed-n1 Ready
+	equal "$started" of pod/fixed-n1 '{.status.containerStatuses[0].state.running.startedAt}'
+	# a changed file is another pod
+	static_file two
+	await 10 is two pod/fixed-n1 '{.metadata.labels.word}'
+	await 10 condition_is True fixed-n1 Ready
+	equal two k logs fixed-n1
+	# what it may not name is told
+	printf 'apiVersion: v1\nkind: Pod\nmetadata: {name: bad}\nspec: {serviceAccountName: x, containers: [{name: a, image: "web:1"}]}\n' > "$statics/bad.yaml"
+	told() { k get events -A --field-selector involvedObject.name=n1,reason=InvalidStaticPod | grep -q "static pods may not reference serviceaccounts"; }
+	await 10 told
+	rm "$statics/bad.yaml" "$statics/fixed.yaml"
+	await 10 is_missing pod/fixed-n1
+}
+
+logged() {
+	grep -rqs "F $1" "$lab/n1/logs"
+}
+
+# Neither server nor API: the file is enough, also after a restart of the agent.
+test_static_pods_without_a_server() {
+	stop server -KILL
+	static_file alone
+	await 10 logged alone
+	stop agent-n1
+	agent_run n1
+	static_file again
+	await 10 logged again
+	server_start
+	await 20 k wait --for=condition=Ready pod/fixed-n1 --timeout=5s
+	equal again of pod/fixed-n1 '{.metadata.labels.word}'
+	rm "$statics/fixed.yaml"
+	await 10 is_missing pod/fixed-n1
+}
+
+# as_node FILE: with the rights of the node n1.
+as_node() {
+	sed "1i # yaml" | k create -f - --as=system:node:n1 --as-group=system:nodes --as-group=system:authenticated
+}
+
+# mirror_of SPEC OWNER: a pod that a node may try to make.
+mirror_of() {
+	echo "{apiVersion: v1, kind: Pod, metadata: {name: forged, annotations: {kubernetes.io/config.mirror: x}, ownerReferences: [$2]}, spec: $1}"
+}
+
+test_nodes_make_nothing_but_mirrors() {
+	owner="{apiVersion: v1, kind: Node, name: n1, uid: $(of node/n1 '{.metadata.uid}'), controller: true}"
+	containers='containers: [{name: a, image: "web:1"}]'
+	fails 1 "can only create mirror pods" as_node <<< "{apiVersion: v1, kind: Pod, metadata: {name: forged}, spec: {nodeName: n1, $containers}}"
+	fails 1 "with spec.nodeName set to itself" as_node <<< "$(mirror_of "{nodeName: n2, $containers}" "$owner")"
+	fails 1 "with an owner reference set to itself" as_node <<< "$(mirror_of "{nodeName: n1, $containers}" "${owner/controller: true/controller: false}")"
+	fails 1 "can not create pods that reference" as_node <<< "$(mirror_of "{nodeName: n1, serviceAccountName: default, $containers}" "$owner")"
+	fails 1 "can not create pods that reference" as_node <<< "$(mirror_of "{nodeName: n1, volumes: [{name: v, secret: {secretName: s}}], $containers}" "$owner")"
+	mirror_of "{nodeName: n1, $containers}" "$owner" | as_node
+	await 10 is_missing pod/forged # nobody is behind it
+}
+
+one_node_up() {
+	lab_open
+	host_add s 172.30.0.1
+	image_make web:1 one
+	host_add n1 172.30.0.11
+	image_give n1 "$tar_image/web-1.tar"
+	server_start
+	agent_start n1
+}
+
+( set -e; one_node_up ) || { cat "$lab"/*/log; exit 1; }
+export KUBECONFIG="$lab/kubeconfig"
+run_tests pod_life
