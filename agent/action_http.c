@@ -17,7 +17,8 @@
 #define REDIRECTS_MAX 10
 #define BODY_SHOWN    512 /* of an answer that is a redirect to elsewhere */
 #define LOCATION_MAX  8192
-#define LATER_MS      1000 /* than the action, whose words are better; alone where it has no limit */
+/* Later than the action, whose words are better; alone where that has no limit. */
+#define LATER_MS 1000
 
 struct asking {
 	const struct json *part;

@@ -383,7 +383,8 @@ static void next_attempt(struct pod_container *c)
 		buf_add_print(&log, "/%u.log", c->attempt - 1);
 		remove_log(buf_text(&log));
 	}
-	if (pod_image_policy(c) == IMAGE_ALWAYS || is_outdated(c)) { /* each run asks the registry */
+	/* Each run asks the registry. */
+	if (pod_image_policy(c) == IMAGE_ALWAYS || is_outdated(c)) {
 		image_free(c->pod->node->images, c->image);
 		c->image = NULL;
 	}
