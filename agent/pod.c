@@ -14,6 +14,7 @@
 #include "agent/devices.h"
 #include "agent/pod_admission.h"
 #include "agent/pod_files.h"
+#include "agent/node_limits.h"
 #include "agent/pod_inside.h"
 #include "agent/static_pods.h"
 #include "base/file.h"
@@ -290,8 +291,13 @@ static void start_sandbox(struct pod *pod)
 		.share_process_namespace = json_bool(json_get(spec, "shareProcessNamespace")),
 		.sysctls = sysctls_of(pod, arena),
 	};
+	struct resources_plan limits = { 0 };
 	struct error err;
 
+	if (pod->node->limits && pod->node->limits->pids_max > 0) {
+		limits.pids = (uint64_t)pod->node->limits->pids_max;
+		plan.resources = &limits;
+	}
 	pod_hostname(pod, hostname);
 	if (pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
 	    sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {

@@ -12,6 +12,7 @@
 
 #include "agent/container_spec.h"
 #include "agent/log_reader.h"
+#include "agent/node_limits.h"
 #include "agent/pod_files.h"
 #include "agent/pod_inside.h"
 #include "base/file.h"
@@ -23,7 +24,7 @@
 #define GRACE_DEFAULT_S       30
 #define GRACE_MAX_S           (7 * 24 * 3600)
 #define GRACE_AFTER_HOOK_MS   2000 /* what is left after preStop at the least, as with kubelets */
-#define ROTATED_MAX           5
+#define ROTATED_MAX           100
 
 /* --- looking --- */
 
@@ -365,7 +366,8 @@ static void remove_log(const char *path)
 	for (int i = 1; i < ROTATED_MAX; i++) {
 		auto_free char *rotated = memory_print("%s.%d", path, i);
 
-		unlink(rotated);
+		if (unlink(rotated) != 0)
+			return;
 	}
 }
 
@@ -486,8 +488,13 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 	buf_add_print(&log, "/%u.log", c->attempt);
 	work.log_path = buf_text(&log);
 	work.hostname = hostname;
-	return container_spec_plan(&work, arena, &plan, err) &&
-	       sandbox_run(pod->sandbox, &plan, err);
+	if (!container_spec_plan(&work, arena, &plan, err))
+		return false;
+	if (pod->node->limits) {
+		plan.log_size_max = (uint64_t)pod->node->limits->log_size_max;
+		plan.log_files_max = (unsigned)pod->node->limits->log_files_max;
+	}
+	return sandbox_run(pod->sandbox, &plan, err);
 }
 
 static void run(struct pod_container *c)
