@@ -20,6 +20,7 @@
 #include "server/gate/rbac_gather.h"
 #include "server/gate/share.h"
 #include "server/gate/token.h"
+#include "server/metrics/request_counts.h"
 #include "server/metrics/usage_book.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
@@ -42,6 +43,7 @@ struct server {
 	struct loop_timer guard; /* of these objects, and of our certificates */
 	struct time_floor *floor;
 	struct control *control;
+	struct request_counts *counts;
 	struct usage_book *usage; /* NULL: --disable metrics-server */
 	bool stopping;
 };
@@ -209,6 +211,7 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 	server->shares = shares_new();
 	server->nodes = nodes_new(server);
 	open_usage(server);
+	server->counts = request_counts_new();
 	if (!open_all(server, err)) {
 		server_stop(server);
 		return error_context(err, "start server");
@@ -242,6 +245,7 @@ void server_stop(struct server *server)
 	rbac_close(server->rbac);
 	tokens_close(server->tokens);
 	shares_free(server->shares);
+	request_counts_free(server->counts);
 	bootstrap_clear(&server->secrets);
 	time_floor_close(server->floor);
 	free(server);
@@ -270,6 +274,11 @@ struct http_client *server_local_client(struct server *server, const char *user)
 struct rbac *server_rbac(struct server *server)
 {
 	return server->rbac;
+}
+
+struct request_counts *server_request_counts(struct server *server)
+{
+	return server->counts;
 }
 
 struct usage_book *server_usage_book(struct server *server)

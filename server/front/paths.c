@@ -6,9 +6,11 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "api/discovery.h"
 #include "base/clock.h"
+#include "base/exposition.h"
 #include "base/time_floor.h"
 #include "base/version.h"
 #include "server/bootstrap.h"
@@ -17,6 +19,7 @@
 #include "server/front/reply.h"
 #include "server/front/route.h"
 #include "server/gate/token.h"
+#include "server/metrics/request_counts.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
@@ -175,6 +178,61 @@ static void metric(struct buf *out, const char *name, const char *type, const ch
 		      name, value);
 }
 
+static void add_process(struct buf *out)
+{
+	struct timespec used = { 0 };
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	exposition_head(out, "process_cpu_seconds_total", "counter",
+			"Total user and system CPU time spent in seconds.");
+	exposition_ns(out, "process_cpu_seconds_total", STR(""),
+		      (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec, 0);
+	metric(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
+	       resident_bytes());
+}
+
+struct tally {
+	struct buf *out;
+	int64_t count;
+};
+
+static bool count_object(void *of, const struct object *object)
+{
+	(void)object;
+	((struct tally *)of)->count++;
+	return true;
+}
+
+/* The words that dashboards of Kubernetes look for. */
+static void add_apiserver(struct request *req, struct buf *out)
+{
+	auto_buf build = BUF_INIT;
+
+	exposition_label(&build, "git_version", STR(VERSION_KUBERNETES "+mote"));
+	exposition_label(&build, "major", STR("1"));
+	exposition_label(&build, "minor", STR(KUBERNETES_MINOR));
+	exposition_label(&build, "platform", STR("linux"));
+	exposition_head(out, "kubernetes_build_info", "gauge",
+			"[ALPHA] A metric with a constant '1' value labeled by what it was built "
+			"from");
+	exposition_int(out, "kubernetes_build_info", buf_str(&build), 1, 0);
+	exposition_head(out, "apiserver_storage_objects", "gauge",
+			"[STABLE] Number of stored objects at the time of last check split by "
+			"kind.");
+	for (const struct kind *const *kind = kind_list; *kind; kind++) {
+		struct tally tally = { out, 0 };
+		auto_buf labels = BUF_INIT, resource = BUF_INIT;
+
+		if ((*kind)->stored_as || !((*kind)->verbs & VERB_UPDATE))
+			continue;
+		registry_each(server_registry(req->server), *kind, STR_NONE, count_object, &tally);
+		kind_resource(*kind, &resource);
+		exposition_label(&labels, "resource", buf_str(&resource));
+		exposition_int(out, "apiserver_storage_objects", buf_str(&labels), tally.count, 0);
+	}
+	request_counts_print(server_request_counts(req->server), out);
+}
+
 static enum step metrics_path(struct request *req, struct error *err)
 {
 	struct registry *registry = server_registry(req->server);
@@ -197,9 +255,9 @@ static enum step metrics_path(struct request *req, struct error *err)
 	       store.groups);
 	metric(&text, "mote_store_feed_bytes", "gauge", "Memory of kept changes.",
 	       store.feed_bytes);
-	metric(&text, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
-	       resident_bytes());
-	reply_text(req, 200, "text/plain; version=0.0.4", buf_str(&text));
+	add_process(&text);
+	add_apiserver(req, &text);
+	reply_text(req, 200, EXPOSITION_TYPE, buf_str(&text));
 	return STEP_DONE;
 }
 

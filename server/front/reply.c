@@ -17,6 +17,7 @@
 #include "base/yaml.h"
 #include "server/front/packed.h"
 #include "server/gate/share.h"
+#include "server/metrics/request_counts.h"
 #include "server/server.h"
 
 #define WARNINGS_MAX 4096 /* bytes in all, as the real server */
@@ -65,8 +66,14 @@ static void put_headers(struct request *req, const char *cache)
 	}
 }
 
+static void count(struct request *req, int status)
+{
+	request_counts_note(server_request_counts(req->server), req, status);
+}
+
 void reply_headers(struct request *req)
 {
+	count(req, 200);
 	put_headers(req, "no-cache, private");
 }
 
@@ -84,7 +91,8 @@ void reply_bytes(struct request *req, int status, const char *content_type, stru
 {
 	if (drop_if_gone(req))
 		return;
-	reply_headers(req);
+	count(req, status);
+	put_headers(req, "no-cache, private");
 	http_reply(req->http, status, content_type, bytes);
 }
 
@@ -101,6 +109,7 @@ void reply_ready(struct request *req, int status, const char *content_type, cons
 			drop(keep);
 		return;
 	}
+	count(req, status);
 	put_headers(req, cache ? cache : "no-cache, private");
 	http_reply_shared(req->http, status, content_type, bytes, keep, drop ? drop : drop_nothing);
 }

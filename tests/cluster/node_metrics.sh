@@ -111,6 +111,18 @@ test_metrics_texts() {
 	equal "busy idle" eval 'node_raw /pods | jq -r ".items[].metadata.name" | sort | tr "\n" " " | sed "s/ $//"'
 }
 
+# What dashboards of Kubernetes look for at the server.
+test_server_metrics() {
+	k get pods > /dev/null
+	k get --raw /metrics > "$scratch/server"
+	grep -qE '^apiserver_request_total\{code="200",component="apiserver",dry_run="",group="",resource="pods",scope="namespace",subresource="",verb="LIST",version="v1"\} [1-9]' "$scratch/server"
+	grep -qE '^apiserver_request_duration_seconds_bucket\{.*resource="pods".*verb="LIST".*le="\+Inf"\} [1-9]' "$scratch/server"
+	grep -qE '^apiserver_storage_objects\{resource="pods"\} [2-9]' "$scratch/server"
+	grep -q '^process_resident_memory_bytes [1-9]' "$scratch/server"
+	equal "" eval "sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' '$scratch/server' | sort | uniq -d"
+	expect forbidden k get --raw /metrics --as=nobody
+}
+
 # Nobody reads a node without the right of nodes/proxy; the node itself has no port (attack case 38).
 test_only_by_right() {
 	for path in /metrics /stats/summary /pods /configz /metrics/cadvisor /containerLogs/default/busy/spin; do
