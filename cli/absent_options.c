@@ -61,7 +61,6 @@ const struct option_absent absent_options[] = {
 	/* components */
 	REFUSED("kube-apiserver-arg", ONE_PROGRAM),
 	REFUSED("kube-controller-manager-arg", ONE_PROGRAM),
-	REFUSED("kube-scheduler-arg", ONE_PROGRAM),
 	REFUSED("kube-cloud-controller-manager-arg", ONE_PROGRAM),
 	REFUSED("kube-proxy-arg",
 		"services are nftables rules of mote's own, there is no kube-proxy"),

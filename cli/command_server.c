@@ -13,6 +13,7 @@
 #include "cli/node_options.h"
 #include "cli/ota_daemon.h"
 #include "cli/own_agent.h"
+#include "cli/scheduler_args.h"
 #include "net/service_notify.h"
 #include "server/server.h"
 
@@ -23,6 +24,7 @@ struct options {
 	struct command_log log;
 	const char *config;
 	const char *flannel_backend;
+	struct option_list scheduler_arg;
 	bool disable_agent;
 };
 
@@ -123,6 +125,12 @@ static const struct option_row rows[] = {
 	  .value_name = "NAME",
 	  .group = "Cluster",
 	  .help = "do not deploy server/manifests/NAME.yaml, and remove what it deployed" },
+	{ .flag = "kube-scheduler-arg",
+	  .type = OPTION_LIST,
+	  .at = AT(scheduler_arg),
+	  .value_name = "KEY=VALUE",
+	  .group = "Cluster",
+	  .help = "argument of the scheduler: config=FILE, a KubeSchedulerConfiguration" },
 	{ .flag = "cluster-cidr",
 	  .type = OPTION_TEXT,
 	  .at = AT(plan.cluster_cidr),
@@ -305,18 +313,24 @@ static int run(int argc, char **argv)
 				     .config = config_path(&command_server_options, argc, argv),
 				     .arena = arena,
 				     .target = &options };
+	struct profiles *scheduler = NULL;
 	struct error err;
+	int status;
 
 	if (!command_line_read(&line, argc, argv))
 		return line.status;
 	if (!check(&options, &err) ||
+	    !scheduler_args_read(&options.scheduler_arg, &scheduler, &err) ||
 	    !kubelet_args_apply(&options.choice.kubelet_arg, arena, &options.node, &err)) {
 		command_fail(&err);
 		return 2;
 	}
 	if (!command_log_start(&options.log, &err))
 		return command_fail(&err);
-	return serve(&options);
+	options.plan.scheduler = scheduler;
+	status = serve(&options);
+	profiles_free(scheduler);
+	return status;
 }
 
 const struct command command_server = { "server",

@@ -72,6 +72,19 @@ static void fill(const struct kind_work *work)
 		       "node.kubernetes.io/unreachable");
 }
 
+static void put_gated(const struct kind_work *work, struct json *status)
+{
+	struct json *condition = json_new_object(work->doc);
+
+	json_put(work->doc, condition, "type", json_new_text(work->doc, "PodScheduled"));
+	json_put(work->doc, condition, "status", json_new_text(work->doc, "False"));
+	json_put(work->doc, condition, "reason", json_new_text(work->doc, "SchedulingGated"));
+	json_put(work->doc, condition, "message",
+		 json_new_text(work->doc,
+			       "Scheduling is blocked due to non-empty scheduling gates"));
+	json_append(json_sub_array(work->doc, status, "conditions"), condition);
+}
+
 static void on_create(const struct kind_work *work)
 {
 	struct json *status = json_new_object(work->doc);
@@ -79,6 +92,8 @@ static void on_create(const struct kind_work *work)
 	json_put(work->doc, status, "phase", json_new_text(work->doc, "Pending"));
 	json_put(work->doc, status, "qosClass",
 		 json_new_text(work->doc, pod_quality(json_get(work->object, "spec"))));
+	if (json_count(json_path(work->object, "spec", "schedulingGates", NULL)) > 0)
+		put_gated(work, status);
 	json_put(work->doc, work->object, "status", status);
 }
 
