@@ -13,7 +13,7 @@ cluster: build/mote
 
 #: make test-vm               in emulated machines, x86_64 and aarch64: installs, updates, joins, power cuts
 .PHONY: test-vm test-vm-short test-long vm-programs
-vm_programs := $(addprefix runtime/test_,capability cgroup images pathfd sandbox sandbox_exec sandbox_modes seccomp)
+vm_programs := $(addprefix runtime/test_,capability cgroup images pathfd sandbox sandbox_exec sandbox_modes sandbox_rights container_attack seccomp)
 vm-programs: build/$(ARCH)/mote $(addprefix $(release)/tests/unit/,$(vm_programs))
 test-vm:
 	@$(MAKE) --no-print-directory ARCH=x86_64 vm-programs
@@ -39,6 +39,8 @@ build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_gold
 
 #: make test-long             what takes long: the emulated machines, and the unit tests of more processors
 test-long:
+	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=pathfd
+	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=container_attack
 	@$(MAKE) --no-print-directory unit-cross ARCH=aarch64
 	@$(MAKE) --no-print-directory unit-cross ARCH=armv6
 	@$(MAKE) --no-print-directory test-vm

@@ -22,10 +22,11 @@
 #define NAMEMARK "mote-test-"
 
 static const char *const applets[] = {
-	"sh",   "cat",  "echo",   "id",   "ls",    "sleep",    "kill",     "touch", "mkdir", "rm",
-	"head", "tail", "dd",     "grep", "mount", "umount",   "unshare",  "mknod", "env",   "pwd",
-	"stty", "seq",  "printf", "wc",   "ps",    "readlink", "hostname", "true",  "false", "ln",
-	"stat", "tty",  "chroot", "od",   "awk",   "yes",      "test",     "ip",    "find",
+	"sh",   "cat",   "echo", "id",   "ls",     "sleep",  "kill",   "touch",    "mkdir",
+	"rm",   "head",  "tail", "dd",   "grep",   "mount",  "umount", "unshare",  "mknod",
+	"env",  "pwd",   "stty", "seq",  "printf", "wc",     "ps",     "readlink", "hostname",
+	"true", "false", "ln",   "stat", "tty",    "chroot", "od",     "awk",      "yes",
+	"test", "ip",    "find", "mv",   "sort",   "cut",    "sed",
 };
 
 char *pod_read(const char *path)
