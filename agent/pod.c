@@ -547,6 +547,14 @@ static void check_finished(struct pod *pod)
 	begin_leaving(pod);
 }
 
+void pod_reject(struct pod *pod, const char *reason, const char *message)
+{
+	pod_fail(pod, reason, message, 0, false);
+	free(pod->failed_message);
+	pod->failed_message = memory_print("Pod was rejected: %s", message);
+	pod->is_rejected = true;
+}
+
 /* --- the pass --- */
 
 /* Once, before anything is made; what cannot be is said with the kubelet's words. */
@@ -560,9 +568,7 @@ static bool admit(struct pod *pod)
 	pod->admitted = true;
 	if (pod_admission_check(pod->node, json_root(pod->now), &reason, &err))
 		return true;
-	pod_fail(pod, reason, err.text, 0, false);
-	free(pod->failed_message);
-	pod->failed_message = memory_print("Pod was rejected: %s", err.text);
+	pod_reject(pod, reason, err.text);
 	return false;
 }
 
@@ -838,6 +844,11 @@ bool pod_is_attached(const struct pod *pod)
 bool pod_is_leaving(const struct pod *pod)
 {
 	return pod->leaving;
+}
+
+bool pod_is_over(const struct pod *pod)
+{
+	return pod->phase == SANDBOX_NONE && (pod->finished || pod->failed_reason);
 }
 
 struct sandbox *pod_sandbox(const struct pod *pod)

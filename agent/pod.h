@@ -42,6 +42,8 @@ void pod_update(struct pod *pod, const struct json *object);
  * own fault (condition DisruptionTarget).  Nothing when it is over or leaving already. */
 void pod_fail(struct pod *pod, const char *reason, const char *message, int64_t grace_s,
 	      bool disrupted);
+/* It may not run here; nothing of it was made yet. */
+void pod_reject(struct pod *pod, const char *reason, const char *message);
 /* The object is gone from the API: stop and leave, without asking anybody. */
 void pod_remove(struct pod *pod);
 /* Of a static pod: what shows it in the API, where its status goes; NULL: nothing does. */
@@ -56,6 +58,7 @@ const struct json *pod_object(const struct pod *pod); /* the newest */
 const char *pod_address(const struct pod *pod);       /* "" while it has none */
 bool pod_is_attached(const struct pod *pod);          /* its address leads to it */
 bool pod_is_leaving(const struct pod *pod);
+bool pod_is_over(const struct pod *pod); /* Succeeded or Failed, and nothing of it runs */
 struct sandbox *pod_sandbox(const struct pod *pod); /* NULL while it has none */
 /* The container's present id in the sandbox and its log: previous = of the run before. False: there
  * is no such container, or no such run. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "agent/eviction.h"
+#include "agent/node_fit.h"
 #include "agent/static_pods.h"
 #include "agent/volumes.h"
 #include "base/file.h"
@@ -84,13 +85,17 @@ static const struct pod_events events = { .on_gone = on_gone, .on_network = on_n
 
 /* --- from the API --- */
 
-/* A node under pressure takes no new pods, with few exceptions. */
+/* A node under pressure takes no new pods, with few exceptions; and none for whom it has no room.
+ */
 static void admit(const struct pods *pods, struct pod *pod)
 {
 	auto_buf why = BUF_INIT;
+	const char *reason = "Evicted";
 
 	if (pods->node->eviction && !eviction_admit(pods->node->eviction, pod_object(pod), &why))
-		pod_fail(pod, "Evicted", buf_text(&why), 0, false);
+		pod_reject(pod, reason, buf_text(&why));
+	else if (!node_fit_check(pods->node, pods, pod_object(pod), &reason, &why))
+		pod_reject(pod, reason, buf_text(&why));
 }
 
 static bool is_over(const struct json *object)

@@ -92,6 +92,36 @@ test_static_pods_without_a_server() {
 	await 10 is_missing pod/fixed-n1
 }
 
+# bound NAME SPEC: written to the node, past the scheduler.
+bound() {
+	printf '# yaml\n{apiVersion: v1, kind: Pod, metadata: {name: %s}, spec: {nodeName: n1, terminationGracePeriodSeconds: 1, %s}}\n' "$1" "$2" | k apply -f -
+}
+
+container='command: [sh, -c, "trap exit TERM; sleep 3600 & wait"], image: "web:1", name: a'
+
+# refused NAME REASON MESSAGE
+refused() {
+	await 10 is Failed "pod/$1" '{.status.phase}'
+	equal "$2" of "pod/$1" '{.status.reason}'
+	expect "Pod was rejected: $3" of "pod/$1" '{.status.message}'
+	await 5 said "$1" "$2" "$3"
+	gone "pod/$1"
+}
+
+test_the_node_refuses() {
+	bound much "containers: [{$container, resources: {requests: {cpu: 500}}}]"
+	refused much OutOfcpu "Node didn't have enough resource: cpu, requested: 500000, used: 0, capacity: "
+	bound much "containers: [{$container, resources: {requests: {memory: 900Ti}}}]"
+	refused much OutOfmemory "Node didn't have enough resource: memory, requested: 989560464998400, used: 0"
+	bound there "nodeSelector: {is: elsewhere}, containers: [{$container}]"
+	refused there NodeAffinity "Predicate NodeAffinity failed"
+	bound first "containers: [{$container, ports: [{containerPort: 1, hostPort: 3333}]}]"
+	await 10 condition_is True first Ready
+	bound second "containers: [{$container, ports: [{containerPort: 1, hostPort: 3333}]}]"
+	refused second NodePorts "Predicate NodePorts failed"
+	gone pod/first
+}
+
 # as_node FILE: with the rights of the node n1.
 as_node() {
 	sed "1i # yaml" | k create -f - --as=system:node:n1 --as-group=system:nodes --as-group=system:authenticated
