@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/eviction.h"
 #include "base/clock.h"
 #include "base/exposition.h"
 #include "base/file.h"
@@ -177,6 +178,24 @@ static void add_running(const struct metrics_plan *plan, struct buf *out)
 		  "[ALPHA] Number of pods that have a running pod sandbox", pods);
 }
 
+static void add_evictions(const struct metrics_plan *plan, struct buf *out)
+{
+	const struct eviction *eviction = plan->node->eviction;
+
+	exposition_head(out, "kubelet_evictions", "counter",
+			"[ALPHA] Cumulative number of pod evictions by eviction signal");
+	for (int i = 0; eviction && i < SIGNALS; i++) {
+		uint64_t count = eviction_count(eviction, (enum eviction_signal)i);
+		auto_buf labels = BUF_INIT;
+
+		if (count == 0)
+			continue;
+		exposition_label(&labels, "eviction_signal",
+				 str_of(eviction_signal_name((enum eviction_signal)i)));
+		exposition_int(out, "kubelet_evictions", buf_str(&labels), (int64_t)count, 0);
+	}
+}
+
 /* The volumes of claims, as far as they have been counted. */
 static void add_volumes(const struct metrics_plan *plan, struct buf *out)
 {
@@ -279,6 +298,7 @@ void metrics_kubelet(const struct metrics_plan *plan, struct buf *out)
 			"[ALPHA] The node's name. The count is always 1.");
 	exposition_int(out, "kubelet_node_name", buf_str(&node), 1, 0);
 	add_running(plan, out);
+	add_evictions(plan, out);
 	add_volumes(plan, out);
 	add_process(out);
 }

@@ -3,7 +3,8 @@
  *
  *   metrics_resource   /metrics/resource: processors and memory of node, pods, containers
  *   metrics_cadvisor   /metrics/cadvisor: all that the kernel counts, by cgroup
- *   metrics_kubelet    /metrics: the agent itself, volumes of claims
+ *   metrics_kubelet    /metrics: the agent itself, volumes of claims, evictions
+ *   metrics_probes     /metrics/probes: answers of containers to their probes
  *
  * Each makes its own look (stats.h).  Loop thread only.
  */
@@ -23,5 +24,6 @@ struct metrics_plan {
 void metrics_resource(const struct metrics_plan *plan, struct buf *out);
 void metrics_cadvisor(const struct metrics_plan *plan, struct buf *out);
 void metrics_kubelet(const struct metrics_plan *plan, struct buf *out);
+void metrics_probes(const struct metrics_plan *plan, struct buf *out);
 
 #endif

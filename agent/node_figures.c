@@ -123,6 +123,14 @@ static void serve_cadvisor(struct node_figures *figures, struct http_request *re
 	reply_text(req, &text);
 }
 
+static void serve_probes(struct node_figures *figures, struct http_request *req)
+{
+	auto_buf text = BUF_INIT;
+
+	metrics_probes(&figures->plan, &text);
+	reply_text(req, &text);
+}
+
 /* --- configuration --- */
 
 static void put_amounts(struct json_doc *doc, struct json *to, const char *key,
@@ -199,7 +207,7 @@ bool node_figures_request(struct node_figures *figures, struct http_request *req
 	} rows[] = {
 		{ "/stats/summary", serve_summary },     { "/metrics", serve_kubelet },
 		{ "/metrics/resource", serve_resource }, { "/metrics/cadvisor", serve_cadvisor },
-		{ "/configz", serve_configz },
+		{ "/metrics/probes", serve_probes },     { "/configz", serve_configz },
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

@@ -20,6 +20,7 @@ struct probe {
 	bool passed;
 	int64_t successes, failures;
 	int64_t asked_ms; /* the last time it asked, or was to ask */
+	uint64_t counts[PROBE_RESULTS];
 };
 
 struct probes {
@@ -102,6 +103,9 @@ static void on_answer(void *of, enum action_result result, struct str said)
 	struct probes *probes = probe->probes;
 
 	probe->action = NULL;
+	probe->counts[result == ACTION_FAILED    ? PROBE_FAILED
+		      : result == ACTION_ERRORED ? PROBE_UNKNOWN
+						 : PROBE_SUCCESSFUL]++;
 	if (result == ACTION_WARNED || result == ACTION_ERRORED)
 		probes->events.on_trouble(probes->owner, probe->type, result, said);
 	if (probes->stopped)
@@ -235,6 +239,11 @@ void probes_recall(struct probes *probes, bool started, bool ready)
 	}
 	if (readiness->spec && !has_answered(readiness))
 		readiness->passed = ready;
+}
+
+uint64_t probes_count(const struct probes *probes, enum probe_type type, enum probe_result result)
+{
+	return probes->probe[type].counts[result];
 }
 
 void probes_leave(struct probes *probes)

@@ -36,5 +36,8 @@ void probes_leave(struct probes *probes);
 void probes_stop(struct probes *probes);          /* NULL is fine; inside its callbacks too */
 bool probes_started(const struct probes *probes); /* no startup probe, or it succeeded */
 bool probes_ready(const struct probes *probes);
+/* How many answers of this kind there were since probes_start. */
+enum probe_result { PROBE_SUCCESSFUL, PROBE_FAILED, PROBE_UNKNOWN, PROBE_RESULTS };
+uint64_t probes_count(const struct probes *probes, enum probe_type type, enum probe_result result);
 
 #endif

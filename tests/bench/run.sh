@@ -177,6 +177,22 @@ measure_idle_writes() {
 	meter deployment-end 1
 }
 
+# The agent alone, with fifty pods that sleep, while nobody asks for anything.
+measure_idle_agent() {
+	meter deployment 50
+	sleep 10
+	node=$(agents)
+	ticks=$(cpu_ticks $node)
+	sleep 60
+	row "agent idle with 50 pods: processor" "$(awk -v t="$(($(cpu_ticks $node) - ticks))" 'BEGIN { printf "%.2f", t / 60 }')" \
+		% "<=" 0.3 "-"
+	# shellcheck disable=SC2046,SC2086
+	read -r resident proportional anonymous <<< "$(memory_of $node)"
+	row "agent idle with 50 pods: resident" "$(mebibytes "$resident")" MiB "<=" 16 "-"
+	note "proportional $proportional KiB, anonymous $anonymous KiB"
+	meter deployment-end 50
+}
+
 # Each on a connection of its own, with TLS.
 measure_watches() {
 	meter watches 1000 "$server"
@@ -401,6 +417,7 @@ inside() {
 	measure_documents
 	measure_watches
 	measure_idle_writes
+	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle_agent
 	measure_pods
 	measure_deployment
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle

@@ -31,7 +31,8 @@ pods_start() {
 	apiVersion: v1
 	kind: Pod
 	metadata: {name: idle, labels: {app: idle}}
-	spec: {terminationGracePeriodSeconds: 0, containers: [{name: a, image: "web:1", command: [sleep, "3600"]}]}
+	spec: {terminationGracePeriodSeconds: 0, containers: [{name: a, image: "web:1", command: [sleep, "3600"],
+	  readinessProbe: {exec: {command: ["true"]}, periodSeconds: 1}}]}
 	END
 	k wait --for=condition=Ready pod/busy pod/idle --timeout=20s
 }
@@ -106,6 +107,7 @@ test_metrics_texts() {
 	node_raw /metrics > "$scratch/kubelet"
 	grep -q '^kubelet_running_pods 2$' "$scratch/kubelet"
 	grep -q '^kubelet_running_containers{container_state="running"} 3$' "$scratch/kubelet"
+	node_raw /metrics/probes | grep -qE '^prober_probe_total\{container="a",namespace="default",pod="idle",pod_uid="[^"]+",probe_type="Readiness",result="successful"\} [1-9]'
 	equal 110 jq .kubeletconfig.maxPods <(node_raw /configz)
 	equal ok node_raw /healthz
 	equal "busy idle" eval 'node_raw /pods | jq -r ".items[].metadata.name" | sort | tr "\n" " " | sed "s/ $//"'
