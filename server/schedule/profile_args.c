@@ -55,10 +55,11 @@ void profile_set_weights(struct resource_weights *weights, const struct json *li
 	weights->at = memory_zero((json_count(list) + 1) * sizeof(*weights->at));
 	for (struct json_iter it = json_iter(list); json_next(&it);) {
 		int64_t weight = json_int(json_get(it.value, "weight"));
+		struct resource_weight *one = &weights->at[weights->count++];
 
-		weights->at[weights->count++] =
-			(struct resource_weight){ str_copy(json_str(json_get(it.value, "name"))),
-						  weight ? weight : 1 };
+		one->name = str_copy(json_str(json_get(it.value, "name")));
+		one->kind = amounts_kind(one->name);
+		one->weight = weight ? weight : 1;
 	}
 }
 
