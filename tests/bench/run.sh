@@ -282,6 +282,13 @@ measure_rates() {
 	grep -e '^proc\.' -e failed -e '^watch: ' "$scratch/rates" | head -n 8 | while read -r line; do note "$line"; done
 }
 
+# Nodes that are objects only; from the first create to the last binding, seen by a watch.
+measure_schedule() {
+	meter schedule 5000
+	row "5,000 pods onto 500 nodes" "$(value schedule.bound "$scratch/meter")" ms "<=" 5000 "-"
+	note "the last of them was created after $(value schedule.made "$scratch/meter") ms"
+}
+
 # verb_rows FILE: what the load tool says of each verb, 16 clients at once: five times the peer's rate, a third of its p99.
 verb_rows() {
 	while read -r name rate p99 words; do
@@ -422,6 +429,7 @@ inside() {
 	measure_deployment
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle
 	measure_rates
+	measure_schedule
 	binaries
 	measure_offline_boot
 	cut_power
