@@ -15,7 +15,7 @@
 #include <sys/file.h>
 
 #include "agent/api_relay.h"
-#include "agent/eviction.h"
+#include "agent/evictor.h"
 #include "agent/flush.h"
 #include "agent/image_checker.h"
 #include "agent/image_folder.h"
@@ -675,7 +675,7 @@ static void on_pods(void *of)
 {
 	struct agent *agent = of;
 
-	eviction_pods_changed(agent->node.eviction);
+	evictor_pods_changed(agent->node.evictor);
 	if (agent->services)
 		service_sync_again(agent->services);
 	static_pods_again(agent->statics);
@@ -757,7 +757,7 @@ static void start_defence(struct agent *agent)
 				    .is_pinned = is_pinned,
 				    .on_change = on_node_news,
 				    .of = agent };
-	struct eviction_plan plan = { .node = &agent->node,
+	struct evictor_plan plan = { .node = &agent->node,
 				      .machine = &agent->machine,
 				      .pods = agent->pods,
 				      .stats = agent->stats,
@@ -765,8 +765,8 @@ static void start_defence(struct agent *agent)
 				      .of = agent };
 
 	plan.images = agent->image_gc = image_gc_start(&gc);
-	agent->node.eviction = eviction_start(&plan);
-	node_object_pressure(agent->object, eviction_pressure(agent->node.eviction));
+	agent->node.evictor = evictor_start(&plan);
+	node_object_pressure(agent->object, evictor_pressure(agent->node.evictor));
 }
 
 static bool prepare(struct agent *agent, struct error *err)
@@ -888,7 +888,7 @@ bool agent_stop(struct agent *agent)
 	loop_task_cancel(&agent->peers);
 	join_free(agent->join);
 	image_gc_stop(agent->image_gc);
-	eviction_stop(take_ptr(&node->eviction));
+	evictor_stop(take_ptr(&node->evictor));
 	local_api_close(agent->local);
 	node_service_free(agent->service);
 	node_figures_free(agent->figures);

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "agent/eviction.h"
+#include "agent/evictor.h"
 #include "base/clock.h"
 #include "base/exposition.h"
 #include "base/file.h"
@@ -180,12 +180,12 @@ static void add_running(const struct metrics_plan *plan, struct buf *out)
 
 static void add_evictions(const struct metrics_plan *plan, struct buf *out)
 {
-	const struct eviction *eviction = plan->node->eviction;
+	const struct evictor *evictor = plan->node->evictor;
 
 	exposition_head(out, "kubelet_evictions", "counter",
 			"[ALPHA] Cumulative number of pod evictions by eviction signal");
-	for (int i = 0; eviction && i < SIGNALS; i++) {
-		uint64_t count = eviction_count(eviction, (enum eviction_signal)i);
+	for (int i = 0; evictor && i < SIGNALS; i++) {
+		uint64_t count = evictor_count(evictor, (enum eviction_signal)i);
 		auto_buf labels = BUF_INIT;
 
 		if (count == 0)

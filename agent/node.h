@@ -35,7 +35,7 @@ struct node {
 	struct work_pool *chores;     /* one servant thread: removing folders */
 	struct image_getter *getter;
 	struct recorder *recorder;
-	struct eviction *eviction; /* NULL while the agent starts */
+	struct evictor *evictor; /* NULL while the agent starts */
 	struct devices *devices; /* what is given to pods by name; NULL before the start */
 	const struct option_list *unsafe_sysctls; /* patterns that pods may set; or NULL */
 	const struct node_limits *limits; /* what is kept back, when the node defends itself */

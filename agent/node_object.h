@@ -12,7 +12,7 @@
 #include "agent/node.h"
 #include "base/options.h"
 
-/* As eviction sees the machine (eviction.h). */
+/* As the evictor sees the machine (evictor.h). */
 struct node_pressure {
 	bool memory, disk, pids;
 };

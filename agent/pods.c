@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 
-#include "agent/eviction.h"
+#include "agent/evictor.h"
 #include "agent/node_fit.h"
 #include "agent/static_pods.h"
 #include "agent/volumes.h"
@@ -92,7 +92,7 @@ static void admit(const struct pods *pods, struct pod *pod)
 	auto_buf why = BUF_INIT;
 	const char *reason = "Evicted";
 
-	if (pods->node->eviction && !eviction_admit(pods->node->eviction, pod_object(pod), &why))
+	if (pods->node->evictor && !evictor_admit(pods->node->evictor, pod_object(pod), &why))
 		pod_reject(pod, reason, buf_text(&why));
 	else if (!node_fit_check(pods->node, pods, pod_object(pod), &reason, &why))
 		pod_reject(pod, reason, buf_text(&why));

@@ -1,7 +1,7 @@
 /*
- * eviction.c - the looks, and what is done about them.
+ * evictor.c - the looks, and what is done about them.
  */
-#include "agent/eviction.h"
+#include "agent/evictor.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,8 +26,8 @@
 #define PSI_TRIGGER  "some 150000 1000000" /* microseconds of waiting in a second */
 #define UID_MAX_     64
 
-struct eviction {
-	struct eviction_plan plan;
+struct evictor {
+	struct evictor_plan plan;
 	const struct node_limits *limits;
 	struct eviction_judge judge;
 	struct node_pressure pressure;
@@ -53,13 +53,13 @@ struct eviction {
 
 /* --- looking --- */
 
-static void see(struct eviction *it, enum eviction_signal signal, int64_t available,
+static void see(struct evictor *it, enum eviction_signal signal, int64_t available,
 		int64_t capacity)
 {
 	it->seen[signal] = (struct observation){ true, available, capacity };
 }
 
-static void see_memory(struct eviction *it)
+static void see_memory(struct evictor *it)
 {
 	struct usage_detail use;
 	struct memory_use memory;
@@ -75,7 +75,7 @@ static void see_memory(struct eviction *it)
 	see(it, SIGNAL_ALLOCATABLE_MEMORY, most - (int64_t)use.working_set, most);
 }
 
-static void see_disk(struct eviction *it)
+static void see_disk(struct evictor *it)
 {
 	auto_free char *store = memory_print("%s/store", it->plan.node->folder);
 	struct file_system_use fs;
@@ -93,7 +93,7 @@ static void see_disk(struct eviction *it)
 	}
 }
 
-static void see_pids(struct eviction *it)
+static void see_pids(struct evictor *it)
 {
 	struct process_use processes;
 
@@ -102,7 +102,7 @@ static void see_pids(struct eviction *it)
 		see(it, SIGNAL_PID, processes.max - processes.running, processes.max);
 }
 
-static bool is_watched(const struct eviction *it, const char *resource)
+static bool is_watched(const struct evictor *it, const char *resource)
 {
 	for (size_t i = 0; i < it->limits->threshold_count; i++)
 		if (strcmp(eviction_resource(it->limits->thresholds[i].signal), resource) == 0)
@@ -110,7 +110,7 @@ static bool is_watched(const struct eviction *it, const char *resource)
 	return false;
 }
 
-static void see_all(struct eviction *it)
+static void see_all(struct evictor *it)
 {
 	memset(it->seen, 0, sizeof(it->seen));
 	if (is_watched(it, "memory"))
@@ -123,7 +123,7 @@ static void see_all(struct eviction *it)
 
 /* --- ending pods --- */
 
-static struct pod *find_uid(const struct eviction *it, const char *uid)
+static struct pod *find_uid(const struct evictor *it, const char *uid)
 {
 	struct pod *pod;
 
@@ -134,7 +134,7 @@ static struct pod *find_uid(const struct eviction *it, const char *uid)
 }
 
 /* A pod goes, and has not gone yet. */
-static bool is_waiting(struct eviction *it)
+static bool is_waiting(struct evictor *it)
 {
 	struct pod *pod = *it->gone_uid ? find_uid(it, it->gone_uid) : NULL;
 
@@ -144,7 +144,7 @@ static bool is_waiting(struct eviction *it)
 	return false;
 }
 
-static int64_t grace_of(const struct eviction *it, const struct eviction_threshold *threshold,
+static int64_t grace_of(const struct evictor *it, const struct eviction_threshold *threshold,
 			const struct json *pod)
 {
 	const struct json *own = json_path(pod, "spec", "terminationGracePeriodSeconds", NULL);
@@ -155,7 +155,7 @@ static int64_t grace_of(const struct eviction *it, const struct eviction_thresho
 								  : it->limits->pod_grace_max_s;
 }
 
-static void end_pod(struct eviction *it, const struct eviction_threshold *threshold,
+static void end_pod(struct evictor *it, const struct eviction_threshold *threshold,
 		    const struct eviction_candidate *candidate)
 {
 	struct pod *pod;
@@ -184,7 +184,7 @@ static bool is_candidate(const struct stats_pod *stats)
 	       !eviction_is_critical(pod_object(stats->pod));
 }
 
-static void choose_pod(struct eviction *it, const struct eviction_threshold *threshold)
+static void choose_pod(struct evictor *it, const struct eviction_threshold *threshold)
 {
 	auto_arena arena = arena_new();
 	struct eviction_candidate *candidates;
@@ -212,7 +212,7 @@ static void choose_pod(struct eviction *it, const struct eviction_threshold *thr
 
 /* --- acting --- */
 
-static void say_threshold(struct eviction *it, const struct eviction_threshold *threshold)
+static void say_threshold(struct evictor *it, const struct eviction_threshold *threshold)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *node = json_new_object(doc),
@@ -228,7 +228,7 @@ static void say_threshold(struct eviction *it, const struct eviction_threshold *
 }
 
 /* Runs that are over and have been followed by another: what they wrote goes. */
-static void drop_dead_containers(struct eviction *it)
+static void drop_dead_containers(struct evictor *it)
 {
 	struct pod *pod;
 
@@ -249,14 +249,14 @@ static void drop_dead_containers(struct eviction *it)
 	}
 }
 
-static void go_on(struct eviction *it)
+static void go_on(struct evictor *it)
 {
 	loop_timer_set(it->plan.node->loop, &it->timer, 0);
 }
 
 static void on_images_gone(void *of, int64_t freed)
 {
-	struct eviction *it = of;
+	struct evictor *it = of;
 
 	if (freed > 0)
 		log_info("agent.eviction", "unused images were removed", "bytes=%" PRId64, freed);
@@ -266,11 +266,11 @@ static void on_images_gone(void *of, int64_t freed)
 
 static void on_counted(struct disk_use_wait *wait)
 {
-	go_on(CONTAINER_OF(wait, struct eviction, wait));
+	go_on(CONTAINER_OF(wait, struct evictor, wait));
 }
 
 /* Memory and pids: at once.  Disk: first what nobody misses, then who has the most files. */
-static void act(struct eviction *it, const struct eviction_threshold *threshold)
+static void act(struct evictor *it, const struct eviction_threshold *threshold)
 {
 	bool disk = strcmp(eviction_resource(threshold->signal), "ephemeral-storage") == 0 ||
 		    strcmp(eviction_resource(threshold->signal), "inodes") == 0;
@@ -295,7 +295,7 @@ static void act(struct eviction *it, const struct eviction_threshold *threshold)
 
 /* --- limits of local storage --- */
 
-static void note_limits(struct eviction *it)
+static void note_limits(struct evictor *it)
 {
 	const struct pod *pod;
 
@@ -306,7 +306,7 @@ static void note_limits(struct eviction *it)
 
 static void on_limited_counted(struct disk_use_wait *wait)
 {
-	struct eviction *it = CONTAINER_OF(wait, struct eviction, limited_wait);
+	struct evictor *it = CONTAINER_OF(wait, struct evictor, limited_wait);
 	auto_arena arena = arena_new();
 	struct stats_look look;
 
@@ -326,7 +326,7 @@ static void on_limited_counted(struct disk_use_wait *wait)
 	}
 }
 
-static void check_limits(struct eviction *it)
+static void check_limits(struct evictor *it)
 {
 	if (it->pods_changed)
 		note_limits(it);
@@ -344,7 +344,7 @@ static bool differs(const struct node_pressure *a, const struct node_pressure *b
 	return a->memory != b->memory || a->disk != b->disk || a->pids != b->pids;
 }
 
-static void look(struct eviction *it)
+static void look(struct evictor *it)
 {
 	struct node_pressure before = it->pressure;
 	const struct eviction_threshold *threshold;
@@ -368,7 +368,7 @@ static void look(struct eviction *it)
 
 static void on_timer(struct loop_timer *timer)
 {
-	struct eviction *it = CONTAINER_OF(timer, struct eviction, timer);
+	struct evictor *it = CONTAINER_OF(timer, struct evictor, timer);
 
 	if (is_waiting(it)) {
 		loop_timer_set(it->plan.node->loop, timer, SOON_MS);
@@ -382,7 +382,7 @@ static void on_timer(struct loop_timer *timer)
 
 /* --- what the kernel tells --- */
 
-static void look_soon(struct eviction *it)
+static void look_soon(struct evictor *it)
 {
 	int64_t since = clock_now_ms() - it->looked_ms;
 
@@ -391,7 +391,7 @@ static void look_soon(struct eviction *it)
 
 static void on_psi(struct loop_fd *watch, unsigned events)
 {
-	struct eviction *it = CONTAINER_OF(watch, struct eviction, psi);
+	struct evictor *it = CONTAINER_OF(watch, struct evictor, psi);
 	struct epoll_event event;
 
 	(void)events;
@@ -405,7 +405,7 @@ static void on_psi(struct loop_fd *watch, unsigned events)
 
 static void on_mark(struct loop_fd *watch, unsigned events)
 {
-	struct eviction *it = CONTAINER_OF(watch, struct eviction, mark);
+	struct evictor *it = CONTAINER_OF(watch, struct evictor, mark);
 	uint64_t count;
 
 	(void)events;
@@ -414,7 +414,7 @@ static void on_mark(struct loop_fd *watch, unsigned events)
 }
 
 /* The descriptor of pressure is told by EPOLLPRI alone: one of epoll stands before it. */
-static void watch_psi(struct eviction *it)
+static void watch_psi(struct evictor *it)
 {
 	struct epoll_event event = { .events = EPOLLPRI };
 	struct error ignored;
@@ -433,7 +433,7 @@ static void watch_psi(struct eviction *it)
 }
 
 /* Version 1: an event when the pods' group passes the mark. */
-static void watch_mark(struct eviction *it, int64_t mark)
+static void watch_mark(struct evictor *it, int64_t mark)
 {
 	const char *folder = it->group ? it->group->folders[CGROUP_MEMORY] : NULL;
 	auto_free char *usage = folder ? memory_print("%s/memory.usage_in_bytes", folder) : NULL;
@@ -456,7 +456,7 @@ static void watch_mark(struct eviction *it, int64_t mark)
 }
 
 /* The group of all pods has what pods may have, as soon as something is kept back. */
-static void limit_pods(struct eviction *it)
+static void limit_pods(struct evictor *it)
 {
 	const struct node_limits *limits = it->limits;
 	int64_t most = it->plan.machine->memory - limits->system.memory - limits->kube.memory;
@@ -485,9 +485,9 @@ static void limit_pods(struct eviction *it)
 
 /* --- outside --- */
 
-struct eviction *eviction_start(const struct eviction_plan *plan)
+struct evictor *evictor_start(const struct evictor_plan *plan)
 {
-	struct eviction *it = memory_new(struct eviction);
+	struct evictor *it = memory_new(struct evictor);
 
 	it->plan = *plan;
 	it->limits = plan->node->limits;
@@ -509,7 +509,7 @@ static void close_fd(int fd)
 		close(fd);
 }
 
-void eviction_stop(struct eviction *it)
+void evictor_stop(struct evictor *it)
 {
 	if (!it)
 		return;
@@ -525,17 +525,17 @@ void eviction_stop(struct eviction *it)
 	free(it);
 }
 
-const struct node_pressure *eviction_pressure(const struct eviction *it)
+const struct node_pressure *evictor_pressure(const struct evictor *it)
 {
 	return &it->pressure;
 }
 
-void eviction_pods_changed(struct eviction *it)
+void evictor_pods_changed(struct evictor *it)
 {
 	it->pods_changed = true;
 }
 
-uint64_t eviction_count(const struct eviction *it, enum eviction_signal signal)
+uint64_t evictor_count(const struct evictor *it, enum eviction_signal signal)
 {
 	return it->counts[signal];
 }
@@ -554,7 +554,7 @@ static bool tolerates_memory_pressure(const struct json *pod)
 	return false;
 }
 
-bool eviction_admit(const struct eviction *it, const struct json *pod, struct buf *out)
+bool evictor_admit(const struct evictor *it, const struct json *pod, struct buf *out)
 {
 	const struct node_pressure *pressure = &it->pressure;
 	const char *blank = "";
