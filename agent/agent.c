@@ -18,6 +18,7 @@
 #include "agent/evictor.h"
 #include "agent/flush.h"
 #include "agent/image_checker.h"
+#include "agent/cut_off.h"
 #include "agent/image_folder.h"
 #include "agent/devices.h"
 #include "agent/image_getter.h"
@@ -74,6 +75,7 @@ struct agent {
 	struct loop_task next;   /* what a callback may not do itself */
 	int64_t retry_ms;
 	int64_t renew_wait_ms; /* 0 = the last renewal did not fail */
+	struct cut_off *cut_off;
 	bool joined, is_up;    /* is_up: there is a session with a server */
 	struct json_doc *registries;
 	struct image_checker *checker;
@@ -422,6 +424,7 @@ static void on_up(void *owner, struct tunnel *tunnel)
 	(void)tunnel;
 	log_info("agent", "connected to the server", "server=%s", agent->authority);
 	agent->is_up = true;
+	cut_off_back(agent->cut_off);
 	node_object_poke(agent->object);
 	start_caches(agent);
 	cache_poke(agent->nodes);
@@ -435,6 +438,7 @@ static void on_down(void *owner, const struct error *why, int64_t again_ms)
 	struct agent *agent = owner;
 
 	agent->is_up = false;
+	cut_off_lost(agent->cut_off);
 	log_warn("agent", "no connection to the server; pods run on",
 		 "server=%s why=\"%s\" again_ms=%lld", agent->authority, why ? why->text : "closed",
 		 (long long)again_ms);
@@ -839,6 +843,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	if (!pods_open(node, &agent->pods, err))
 		return false;
 	image_getter_sweep(node->getter);
+	agent->cut_off = cut_off_new(agent->loop, agent->pods);
 	pods_on_change(agent->pods, on_pods, agent);
 	if (!open_statics(agent, err))
 		return false;
@@ -898,6 +903,7 @@ bool agent_stop(struct agent *agent)
 	static_pods_close(take_ptr(&agent->statics));
 	mirrors_free(take_ptr(&agent->mirrors));
 	cache_stop(agent->nodes);
+	cut_off_free(take_ptr(&agent->cut_off));
 	pods_close(agent->pods);
 	seal_keys_free(node->keys);
 	if (node->chores)

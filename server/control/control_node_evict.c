@@ -5,12 +5,14 @@
  * A pod waits as long as its tolerations allow, counted from when we first saw it under the taints;
  * a restart of the server counts anew.  While not one node is ready, the two taints that tell of a
  * node's health move nobody: then it is more likely us that are cut off, and there is no place to
- * go to.
+ * go to.  On such a node a workload's own words about lost pods come first (lost_policy.h), and
+ * where the node is at the edge nothing else counts.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "server/control/controller.h"
+#include "server/control/lost_policy.h"
 
 #define COMPONENT "taint-eviction-controller"
 #define PERIOD_MS 1000
@@ -68,6 +70,24 @@ static bool tells_of_health(const struct json *taint)
 	       str_is(key, "node.kubernetes.io/unreachable");
 }
 
+static bool is_edge(const struct object *node)
+{
+	return str_is(object_label(node, STR(LOST_NODE_EDGE)), "true");
+}
+
+/* Of a node's silence: what the workload says, else its tolerations, but not on the edge. */
+static int64_t patience_in_silence(const struct self *self, const struct object *pod,
+				   const struct object *node, const struct json *taint)
+{
+	int64_t after_s = lost_policy_of(self->control, pod).after_s;
+
+	if (after_s >= 0)
+		return after_s;
+	return is_edge(node) ? FOREVER
+			     : patience_for(taint, json_path(object_json(pod), "spec",
+							     "tolerations", NULL));
+}
+
 /* Seconds that the pod may stay; FOREVER also when no taint is about it. */
 static int64_t patience_of(const struct self *self, const struct object *pod,
 			   const struct object *node)
@@ -82,7 +102,8 @@ static int64_t patience_of(const struct self *self, const struct object *pod,
 		if (!str_is(json_str(json_get(it.value, "effect")), "NoExecute") ||
 		    (tells_of_health(it.value) && !self->any_ready))
 			continue;
-		seconds = patience_for(it.value, tolerations);
+		seconds = tells_of_health(it.value) ? patience_in_silence(self, pod, node, it.value)
+						    : patience_for(it.value, tolerations);
 		shortest = seconds < shortest ? seconds : shortest;
 	}
 	return shortest;
@@ -98,6 +119,28 @@ static void on_end(struct batch *batch)
 	batch_free(batch);
 }
 
+/* Whoever counts disruptions reads why. */
+static void tell_target(struct batch *batch, const struct object *pod)
+{
+	auto_buf body = BUF_INIT;
+	char now[CLOCK_TEXT];
+	struct client_ask ask = { .verb = CLIENT_PATCH_STRATEGIC,
+				  .kind = batch->control->kinds[CONTROL_PODS],
+				  .namespace = object_namespace(pod),
+				  .name = object_name(pod),
+				  .subresource = "status" };
+
+	clock_print(clock_wall_s(), now);
+	buf_add_print(&body,
+		      "{\"metadata\":{\"uid\":\"" STR_FMT
+		      "\"},\"status\":{\"conditions\":[{\"type\":\"DisruptionTarget\",\"status\":"
+		      "\"True\",\"reason\":\"DeletionByTaintManager\",\"message\":\"Taint manager: "
+		      "deleting due to NoExecute taint\",\"lastTransitionTime\":\"%s\"}]}}",
+		      STR_ARG(object_uid(pod)), now);
+	ask.body = buf_str(&body);
+	batch_call(batch, &ask);
+}
+
 static void evict(struct batch *batch, const struct object *pod)
 {
 	auto_buf body = BUF_INIT, text = BUF_INIT;
@@ -107,6 +150,7 @@ static void evict(struct batch *batch, const struct object *pod)
 				  .name = object_name(pod) };
 
 	log_info("server.control", "pod is evicted from a tainted node", "pod=%s", batch->key);
+	tell_target(batch, pod);
 	buf_add_print(&text, "Marking for deletion Pod %s", batch->key);
 	control_event(batch->control, pod, COMPONENT, "Normal", "TaintManagerEviction",
 		      buf_text(&text));
@@ -143,6 +187,51 @@ static int64_t waits_since(struct self *self, struct str key)
 	return *since;
 }
 
+static bool is_ready(const struct object *node)
+{
+	return node && control_pod_is_ready(node); /* the conditions have the same shape */
+}
+
+static bool is_silent(const struct object *node)
+{
+	for (struct json_iter it = json_iter(json_path(object_json(node), "spec", "taints", NULL));
+	     json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "key")), "node.kubernetes.io/unreachable") &&
+		    str_is(json_str(json_get(it.value, "effect")), "NoExecute"))
+			return true;
+	return false;
+}
+
+/* Another pod for the time of the silence, if the workload wants that; one of the two after it. */
+static void see_to_stand_in(struct self *self, struct batch *batch, const struct object *pod,
+			    const struct object *node)
+{
+	bool silent = is_silent(node), marked = lost_is_marked(pod);
+	int64_t again_ms;
+
+	if (silent && self->any_ready && !marked && control_pod_is_active(pod) &&
+	    lost_policy_of(self->control, pod).replace)
+		lost_mark(batch, pod);
+	if (silent || !marked || !is_ready(node))
+		return;
+	again_ms = lost_settle(batch, pod, node);
+	if (again_ms > 0)
+		queue_add_after(self->queue, str_of(batch->key), again_ms);
+}
+
+/* It may stay after all. */
+static void cancel(struct self *self, struct str key, const struct object *pod)
+{
+	auto_buf text = BUF_INIT;
+
+	if (pod && map_find(self->waiting, key) && !object_is_deleting(pod)) {
+		buf_add_print(&text, "Cancelling deletion of Pod " STR_FMT, STR_ARG(key));
+		control_event(self->control, pod, COMPONENT, "Normal", "TaintManagerEviction",
+			      buf_text(&text));
+	}
+	forget(self, key);
+}
+
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
@@ -155,10 +244,12 @@ static void on_pass(void *owner, struct str key)
 	struct batch *batch = batch_new(self->control, key, self, on_end);
 	int64_t seconds = FOREVER;
 
-	if (node && !object_is_deleting(pod))
+	if (node && !object_is_deleting(pod)) {
 		seconds = patience_of(self, pod, node);
+		see_to_stand_in(self, batch, pod, node);
+	}
 	if (seconds == FOREVER)
-		forget(self, key);
+		cancel(self, key, pod);
 	else if ((clock_now_ms() - waits_since(self, key)) / 1000 >= seconds)
 		evict(batch, pod);
 	batch_seal(batch);
@@ -211,11 +302,6 @@ static void stop(void *own)
 	map_free(self->waiting);
 	queue_free(self->queue);
 	free(self);
-}
-
-static bool is_ready(const struct object *node)
-{
-	return node && control_pod_is_ready(node); /* the conditions have the same shape */
 }
 
 /* The NoExecute taints of a node as one text, to see whether they changed. */

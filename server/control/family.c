@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/map.h"
+#include "server/control/lost_policy.h"
 
 #define DELETION_COST "controller.kubernetes.io/pod-deletion-cost"
 
@@ -92,6 +93,7 @@ static void take_pod_facts(struct member *member)
 	free(member->node);
 	member->node = node.len > 0 ? str_copy(node) : NULL;
 	member->phase = phase_of(status);
+	member->replaced = meta_annotation(pod, LOST_MARK).at != NULL;
 	member->ready = meta_condition_is_true(pod, STR("Ready"));
 	member->ready_since_s =
 		time_of(json_get(meta_condition(pod, STR("Ready")), "lastTransitionTime"));
@@ -233,7 +235,7 @@ const struct member *family_find(const struct family *family, struct str namespa
 bool member_is_active(const struct member *pod)
 {
 	return !object_is_deleting(pod->object) && pod->phase != MEMBER_SUCCEEDED &&
-	       pod->phase != MEMBER_FAILED;
+	       pod->phase != MEMBER_FAILED && !pod->replaced;
 }
 
 int64_t member_due_ms(const struct member *pod, int64_t min_ready_s)

@@ -24,6 +24,7 @@ struct member {
 	int32_t restarts;      /* the most that one of its containers has */
 	enum member_phase phase;
 	bool ready;
+	bool replaced; /* its node is silent, and it has a stand-in (lost_policy.h) */
 	/* Inside: */
 	struct brood *brood;
 	size_t at;
@@ -45,7 +46,7 @@ const struct member *family_next_orphan(const struct family *family, struct str 
 const struct member *family_find(const struct family *family, struct str namespace,
 				 struct str name);
 
-/* Not deleted and not finished. */
+/* Not deleted, not finished, and without a stand-in. */
 bool member_is_active(const struct member *pod);
 /* When will this pod have been ready for so long?  0: it has; -1: it is not ready; else the
  * milliseconds until it will, if it stays ready: only the clock brings that moment. */

@@ -116,6 +116,39 @@ test_pods_without_requests_cannot_be_weighed() {
 	equal 1 of deployment/bare '{.spec.replicas}'
 }
 
+# lonely NAME ANNOTATIONS: a pod on n1
+lonely() {
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: $1, annotations: {$2}}
+	spec: {nodeName: n1, restartPolicy: Always, terminationGracePeriodSeconds: 1, containers: [{name: a, image: "web:1", command: [sleep, "$3"]}]}
+	END
+	await 20 is Running "pod/$1" '{.status.phase}'
+}
+
+runs() {
+	on n1 pgrep -xf "sleep $1"
+}
+
+ended() {
+	! runs "$1"
+}
+
+# Without its server a node stops what is not to run alone, and nothing else.
+test_what_stops_when_cut_off() {
+	lonely shy "mote.dev/stop-after: 1s" 77701
+	lonely bold "mote.dev/stop-after: 1h" 77702
+	stop server
+	await 20 ended 77701
+	runs 77702
+	server_start
+	await 20 is "Failed Disconnected" pod/shy '{.status.phase} {.status.reason}'
+	equal Running of pod/bold '{.status.phase}'
+	runs 77702
+	k delete pod shy bold > /dev/null
+}
+
 open_two_nodes
 begin > /dev/null
 run_tests autoscale
