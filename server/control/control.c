@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "server/control/controller.h"
 
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
@@ -135,6 +134,7 @@ struct control *control_start(struct server *server)
 
 	control->server = server;
 	control->loop = server_loop(server);
+	control->events = event_sums_new();
 	control->selves = memory_zero(ARRAY_LENGTH(rows) * sizeof(void *));
 	control->client = client_new(control->loop,
 				     server_local_client(server, "system:kube-controller-manager"));
@@ -163,6 +163,7 @@ void control_stop(struct control *control)
 		family_free(control->families[kind]);
 		cache_stop(control->caches[kind]);
 	}
+	event_sums_free(control->events);
 	free(control->selves);
 	free(control);
 }
@@ -289,38 +290,99 @@ static void put_involved(struct json_doc *doc, struct json *event, const struct 
 	json_put(doc, involved, "uid", json_new_str(doc, object_uid(about)));
 }
 
+/* Telling an event again: when its object is gone meanwhile, it is made anew. */
+struct telling {
+	struct control *control;
+	char *namespace, *body;
+};
+
+static void on_counted(void *of, const struct json *result, const struct error *err)
+{
+	struct telling *telling = of;
+	struct client_ask ask = { .verb = CLIENT_CREATE,
+				  .kind = kind_find_name(STR("v1"), STR("Event")),
+				  .namespace = str_of(telling->namespace),
+				  .body = str_of(telling->body) };
+
+	(void)result;
+	if (err && err->kind == ERROR_NOT_FOUND && !telling->control->stopping)
+		client_call(telling->control->client, &ask);
+	free(telling->namespace);
+	free(telling->body);
+	free(telling);
+}
+
+/* The event is there: its number, its time and, of events alike, the last message. */
+static void count_event(struct control *control, const struct client_ask *create,
+			const struct json *event)
+{
+	static const char *const told[] = { "count", "lastTimestamp", "message" };
+	struct telling *telling = memory_new(struct telling);
+	auto_json_doc doc = json_doc_new();
+	struct json *patch = json_new_object(doc);
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = *create;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(told); i++)
+		json_put(doc, patch, told[i], json_clone(doc, json_get(event, told[i])));
+	json_print(patch, &body);
+	*telling = (struct telling){ control, str_copy(create->namespace), str_copy(create->body) };
+	ask.verb = CLIENT_PATCH_MERGE;
+	ask.name = meta_str(event, "name");
+	ask.body = buf_str(&body);
+	ask.on_done = on_counted;
+	ask.of = telling;
+	client_call(control->client, &ask);
+}
+
+static struct json *new_event(struct json_doc *doc, const struct object *about,
+			      const struct event_word *word, const struct event_sum *sum)
+{
+	struct json *event = json_new_object(doc), *source;
+	char first[CLOCK_TEXT], now[CLOCK_TEXT];
+
+	clock_print(sum->first_s, first);
+	clock_print(clock_wall_s(), now);
+	json_put(doc, json_sub_object(doc, event, "metadata"), "name",
+		 json_new_print(doc, STR_FMT ".%s", STR_ARG(object_name(about)), sum->suffix));
+	put_involved(doc, event, about);
+	json_put(doc, event, "type", json_new_text(doc, word->type));
+	json_put(doc, event, "reason", json_new_text(doc, word->reason));
+	json_put(doc, event, "message",
+		 json_new_print(doc, "%s%s",
+				sum->combined ? "(combined from similar events): " : "",
+				word->message));
+	json_put(doc, event, "firstTimestamp", json_new_text(doc, first));
+	json_put(doc, event, "lastTimestamp", json_new_text(doc, now));
+	json_put(doc, event, "count", json_new_int(doc, sum->count));
+	source = json_sub_object(doc, event, "source");
+	json_put(doc, source, "component", json_new_str(doc, word->component));
+	json_put(doc, event, "reportingComponent", json_new_str(doc, word->component));
+	return event;
+}
+
 void control_event(struct control *control, const struct object *about, const char *component,
 		   const char *type, const char *reason, const char *message)
 {
+	struct event_word word = { str_of(component), object_uid(about), type, reason, message };
 	auto_json_doc doc = json_doc_new();
-	struct json *event = json_new_object(doc), *metadata;
+	struct event_sum sum;
+	struct json *event;
 	auto_buf body = BUF_INIT;
-	char now[CLOCK_TEXT], suffix[17];
 	struct client_ask ask = { .verb = CLIENT_CREATE,
 				  .kind = kind_find_name(STR("v1"), STR("Event")),
 				  .namespace = object_namespace(about) };
 
 	if (ask.namespace.len == 0)
 		ask.namespace = STR("default"); /* of what has none, such as nodes */
-
-	if (control->stopping)
+	if (control->stopping ||
+	    !event_sums_take(control->events, &word, clock_now_ms(), clock_wall_s(), &sum))
 		return;
-	clock_print(clock_wall_s(), now);
-	random_suffix(suffix, 16);
-	metadata = json_sub_object(doc, event, "metadata");
-	json_put(doc, metadata, "name",
-		 json_new_print(doc, STR_FMT ".%s", STR_ARG(object_name(about)), suffix));
-	put_involved(doc, event, about);
-	json_put(doc, event, "type", json_new_text(doc, type));
-	json_put(doc, event, "reason", json_new_text(doc, reason));
-	json_put(doc, event, "message", json_new_text(doc, message));
-	json_put(doc, event, "firstTimestamp", json_new_text(doc, now));
-	json_put(doc, event, "lastTimestamp", json_new_text(doc, now));
-	json_put(doc, event, "count", json_new_int(doc, 1));
-	json_put(doc, json_sub_object(doc, event, "source"), "component",
-		 json_new_text(doc, component));
-	json_put(doc, event, "reportingComponent", json_new_text(doc, component));
+	event = new_event(doc, about, &word, &sum);
 	json_print(event, &body);
 	ask.body = buf_str(&body);
-	client_call(control->client, &ask);
+	if (sum.count > 1)
+		count_event(control, &ask, event);
+	else
+		client_call(control->client, &ask);
 }

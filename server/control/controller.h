@@ -8,6 +8,7 @@
 #include "client/cache.h"
 #include "client/queue.h"
 #include "server/control/control.h"
+#include "server/control/event_sums.h"
 #include "server/control/family.h"
 #include "server/server.h"
 
@@ -44,7 +45,8 @@ struct control {
 	struct cache *caches[CONTROL_KINDS];
 	const struct kind *kinds[CONTROL_KINDS];
 	struct family *families[CONTROL_KINDS]; /* NULL for kinds that nothing controls */
-	void **selves;                          /* one a row */
+	struct event_sums *events;
+	void **selves; /* one a row */
 	bool started, stopping;
 };
 
@@ -87,7 +89,7 @@ bool control_pod_is_active(const struct object *pod);      /* not deleted, not f
 bool control_pod_is_ready(const struct object *pod);
 /* {"apiVersion","kind","name","uid","controller":true,"blockOwnerDeletion":true} */
 struct json *control_owner_reference(struct json_doc *doc, const struct object *owner);
-/* Record an event about an object. */
+/* Record an event about an object: counted, combined or left out as event_sums.h says. */
 void control_event(struct control *control, const struct object *about, const char *component,
 		   const char *type, const char *reason, const char *message);
 
