@@ -212,12 +212,6 @@ static void validate(const struct kind_work *work)
 	check_amounts(work, json_get(status, "used"), "status.used");
 }
 
-static void warn(const struct kind_work *work)
-{
-	if (!work->old)
-		kind_warn(work, "quotas are kept, but this server does not count by them yet");
-}
-
 /* --- columns --- */
 
 static void print_used(const struct json *object, bool limits, struct buf *out)
@@ -274,7 +268,6 @@ const struct kind kind_resourcequota = {
 	.verbs = VERB_ALL,
 	.on_create = on_create,
 	.validate = validate,
-	.warn = warn,
 	.subresources = subresources_status,
 	.columns = columns,
 };

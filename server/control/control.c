@@ -19,7 +19,7 @@ extern const struct control_row control_namespace, control_serviceaccount, contr
 	control_manifest, control_replicationcontroller, control_claim_bind, control_claim_protect,
 	control_provision, control_autoscaler, control_slice_mirror, control_job,
 	control_statefulset, control_cronjob, control_ttl_after_finished, control_budget,
-	control_daemonset;
+	control_quota, control_daemonset;
 
 static const struct control_row *const rows[] = {
 	&control_namespace,
@@ -39,6 +39,7 @@ static const struct control_row *const rows[] = {
 	&control_cronjob,
 	&control_ttl_after_finished,
 	&control_budget,
+	&control_quota,
 	&control_claim_bind,
 	&control_claim_protect,
 	&control_provision,

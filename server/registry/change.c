@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "server/registry/admit.h"
+#include "server/registry/quota_book.h"
 #include "server/registry/registry_inside.h"
 
 /* --- server-set metadata --- */
@@ -236,7 +237,8 @@ static bool shape(struct changing *change, struct json_doc *doc, const struct ob
 		return false;
 	if (old)
 		bump_generation(change, doc, old);
-	return validate(change, &work, err);
+	return validate(change, &work, err) &&
+	       quota_book_charge(change->registry->quotas, &admit, &change->charge, err);
 }
 
 /* Deleted, nothing holds it any more, and no grace period is running. */
@@ -260,6 +262,8 @@ static void finish(struct changing *change, const struct object *result, const s
 	const struct object *mine = change->result;
 
 	change->result = NULL;
+	quota_book_release(change->charge);
+	change->charge = NULL;
 	change->on_done(change, result, err);
 	object_unref(mine);
 }

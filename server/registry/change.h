@@ -43,6 +43,7 @@ struct changing {
 	bool created, removed; /* what came of it */
 
 	const struct object *result; /* private from here */
+	struct quota_charge *charge;
 };
 
 /* Runs it; on_done is called before it returns (refusals, dry runs, nothing to change) or after the

@@ -7,6 +7,7 @@
 
 #include "api/face.h"
 #include "base/limits.h"
+#include "server/registry/quota_book.h"
 #include "server/registry/reading.h"
 #include "server/registry/component_status.h"
 #include "server/registry/registry_inside.h"
@@ -61,6 +62,7 @@ bool registry_open(const struct registry_plan *plan, struct registry **out, stru
 		return false;
 	}
 	registry->hub = hub_new(registry);
+	registry->quotas = quota_book_new(registry);
 	if (!component_status_write(registry, err)) {
 		registry_close(registry);
 		return false;
@@ -74,9 +76,11 @@ void registry_close(struct registry *registry)
 	if (!registry)
 		return;
 	reading_stop();
+	quota_book_stop(registry->quotas);
 	hub_free(registry->hub);
 	addresses_close(registry->addresses);
 	datastore_close(registry->store);
+	quota_book_free(registry->quotas);
 	sealing_free(registry->sealing);
 	free(registry);
 }

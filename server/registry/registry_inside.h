@@ -12,6 +12,7 @@
 struct hub;       /* watch_hub.c */
 struct addresses; /* service_address.c */
 struct sealing;   /* sealing.c */
+struct quota_book;
 
 struct registry {
 	struct loop *loop;
@@ -20,6 +21,7 @@ struct registry {
 	struct hub *hub;
 	struct addresses *addresses;
 	struct sealing *sealing;
+	struct quota_book *quotas;
 };
 
 static inline struct registry *registry_of(struct request *req)
