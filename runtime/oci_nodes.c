@@ -159,7 +159,7 @@ static bool has_hosts_dev(const struct oci_launch *launch)
 
 bool oci_nodes_make(struct oci_launch *launch, struct error *err)
 {
-	static const struct node usual[] = {
+	const struct node usual[] = {
 		{ .path = "/dev/null", .mode = S_IFCHR | 0666, .device = makedev(1, 3) },
 		{ .path = "/dev/random", .mode = S_IFCHR | 0666, .device = makedev(1, 8) },
 		{ .path = "/dev/full", .mode = S_IFCHR | 0666, .device = makedev(1, 7) },

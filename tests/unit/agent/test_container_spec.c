@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "runtime/container_plan.h"
 #include "tests/unit/agent/agent_fixture.h"
 #include "tests/unit/harness.h"
 
@@ -299,6 +300,34 @@ static void system_calls_are_filtered(void)
 	CHECK(!is_unconfined(strict, loose_pod));
 }
 
+static void print_with(const char *image, struct buf *out)
+{
+	struct scene scene;
+
+	scene_plan(&scene, "", "", image);
+	CHECK_OK(scene.planned, &scene.err);
+	container_plan_print(&scene.plan, out);
+	scene_clear(&scene);
+}
+
+/* Labels, annotations, hooks and mounts that an image speaks of are words, nothing more. */
+static void images_do_not_configure_the_runtime(void)
+{
+	auto_buf plain = BUF_INIT, evil = BUF_INIT;
+
+	print_with("'Cmd':['x'],'User':'7'", &plain);
+	print_with(
+		"'Cmd':['x'],'User':'7','Labels':{'io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel':"
+		"'true','org.systemd.property.User':'root','run.oci.hooks.stdout':'/etc/x',"
+		"'io.kubernetes.container.hostNetwork':'true'},'Annotations':{'run.oci.handler':"
+		"'krun','org.opencontainers.image.stopSignal':'9'},'Hooks':{'prestart':[{'path':"
+		"'/bin/sh'}]},'Mounts':[{'source':'/','destination':'/host'}],'Privileged':true,"
+		"'CapAdd':['ALL'],'SecurityOpt':['seccomp=unconfined'],'Devices':['/dev/sda'],"
+		"'Volumes':{'/../../etc':{}},'ExposedPorts':{'22/tcp':{}}",
+		&evil);
+	CHECK_STR(buf_text(&evil), buf_text(&plain));
+}
+
 #define LOCALHOST(name)                                                                            \
 	",'securityContext':{'seccompProfile':{'type':'Localhost','localhostProfile':'" name "'}}"
 
@@ -489,6 +518,7 @@ static const struct test tests[] = {
 	{ "groups are limited", groups_are_limited },
 	{ "rights are taken", rights_are_taken },
 	{ "system calls are filtered", system_calls_are_filtered },
+	{ "images do not configure the runtime", images_do_not_configure_the_runtime },
 	{ "profiles are below their folder", profiles_are_below_their_folder },
 	{ "volumes are mounted", volumes_are_mounted },
 	{ "bad mounts are refused", bad_mounts_are_refused },
