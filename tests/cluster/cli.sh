@@ -47,7 +47,9 @@ test_flags_that_are_not_offered() {
 	refused "pods of different nodes reach each other over VXLAN" "$mote" server --flannel-backend=host-gw
 	refused "is a flag of another command: mote server" "$mote" agent --tls-san x
 	refused "did you mean --token?" "$mote" agent --tokne x
-	refused "no pod is evicted by the node itself" "$mote" agent --kubelet-arg eviction-hard=memory.available
+	refused 'is not SIGNAL<AMOUNT' "$mote" agent --kubelet-arg eviction-hard=memory.available
+	refused "grace period must be specified" "$mote" agent --kubelet-arg 'eviction-soft=memory.available<1Mi'
+	refused "cannot reserve" "$mote" server --kubelet-arg system-reserved=disk=1
 	refused "those that have one are max-pods" "$mote" agent --kubelet-arg nonsense=1
 	printf 'docker: true\n' > "$scratch/docker.yaml"
 	refused "docker is not offered" "$mote" server --config "$scratch/docker.yaml"
