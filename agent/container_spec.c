@@ -372,7 +372,8 @@ static bool fill(const struct container_spec_work *work, const struct environmen
 	struct str termination = json_str(json_get(work->container, "terminationMessagePath"));
 	struct resources_plan *resources = arena_zero(env->arena, sizeof(*resources));
 
-	container_spec_resources(json_get(work->container, "resources"), resources);
+	container_spec_resources(
+		work->granted ? work->granted : json_get(work->container, "resources"), resources);
 	if (cwd.len == 0)
 		cwd = json_str(json_get(config, "WorkingDir"));
 	out->cwd = str_copy_arena(cwd, env->arena);

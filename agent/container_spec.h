@@ -13,6 +13,7 @@
 
 struct container_spec_work {
 	const struct json *pod, *container;
+	const struct json *granted; /* its resources, where they are not the spec's; or NULL */
 	const struct image *image;
 	const struct volumes_work *volumes;
 	const struct cache *services; /* may be NULL */

@@ -62,7 +62,7 @@ static bool check_amount(const struct pods *pods, const struct json *pod, const 
 
 	if (wanted == 0)
 		return true;
-	for (size_t i = 0; (other = pods_next(pods, &i));)
+	for (size_t i = 0; pods && (other = pods_next(pods, &i));)
 		if (counts(other, pod))
 			used += node_fit_request(pod_object(other), resource);
 	if (wanted <= capacity - used)
@@ -80,7 +80,7 @@ static bool check_count(const struct pods *pods, const struct json *pod, int64_t
 	struct pod *other;
 	int64_t used = 0;
 
-	for (size_t i = 0; (other = pods_next(pods, &i));)
+	for (size_t i = 0; pods && (other = pods_next(pods, &i));)
 		used += counts(other, pod);
 	if (used < max)
 		return true;
@@ -110,6 +110,14 @@ static bool check_resources(const struct node *node, const struct pods *pods,
 			return false;
 	}
 	return true;
+}
+
+bool node_fit_resources(const struct node *node, const struct pods *pods, const struct json *pod,
+			struct buf *why)
+{
+	const char *reason;
+
+	return check_resources(node, pods, pod, &reason, why);
 }
 
 /* --- the node's labels --- */

@@ -18,4 +18,8 @@ int64_t node_fit_request(const struct json *pod, const char *resource);
 bool node_fit_check(const struct node *node, const struct pods *pods, const struct json *pod,
 		    const char **out_reason, struct buf *why);
 
+/* Resources alone; pods NULL: on an empty node. */
+bool node_fit_resources(const struct node *node, const struct pods *pods, const struct json *pod,
+			struct buf *why);
+
 #endif

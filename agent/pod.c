@@ -294,10 +294,10 @@ static void start_sandbox(struct pod *pod)
 	struct resources_plan limits = { 0 };
 	struct error err;
 
-	if (pod->node->limits && pod->node->limits->pids_max > 0) {
+	pod_resize_limits(pod, &limits);
+	if (pod->node->limits && pod->node->limits->pids_max > 0)
 		limits.pids = (uint64_t)pod->node->limits->pids_max;
-		plan.resources = &limits;
-	}
+	plan.resources = &limits;
 	pod_hostname(pod, hostname);
 	if (pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
 	    sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
@@ -582,6 +582,7 @@ static void step_living(struct pod *pod)
 
 	if (!step_sandbox(pod) || !volumes)
 		return;
+	pod_resize_step(pod);
 	pod_containers_step(pod);
 	check_finished(pod);
 	if (pod->leaving)
@@ -664,6 +665,7 @@ static struct pod *make(struct node *node, const struct json *object, const char
 	pod->timer.on_timer = on_timer;
 	set_object(pod, object);
 	pod_containers_make(pod);
+	pod_resize_load(pod);
 	pod->sources = sources_new(&(struct sources_plan){ .client = node->client,
 							   .folder = pod->folder,
 							   .keys = node->keys },
@@ -812,6 +814,12 @@ void pod_poke(struct pod *pod)
 	pod->status_due_ms = 0;
 	pod_containers_poke(pod);
 	pod_again(pod);
+}
+
+void pod_room_came(struct pod *pod)
+{
+	if (pod->resize)
+		pod_again(pod);
 }
 
 /* --- looking --- */

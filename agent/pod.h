@@ -18,7 +18,11 @@
 
 struct pod;
 
+enum pod_room { POD_ROOM_NEVER, POD_ROOM_LATER, POD_ROOM_NOW };
+
 struct pod_events {
+	/* Would the pod's spec, as it is now, fit beside the others? */
+	enum pod_room (*room)(void *owner, const struct pod *pod);
 	/* The pod has left the machine; free it with pod_free. */
 	void (*on_gone)(void *owner, struct pod *pod);
 	/* It got or lost its address on this machine. */
@@ -50,6 +54,9 @@ void pod_remove(struct pod *pod);
 void pod_mirror(struct pod *pod, const struct json *mirror);
 /* Something that pods wait for may have come (network, server). */
 void pod_poke(struct pod *pod);
+
+/* Another has left: a change of resources that had to wait may fit. */
+void pod_room_came(struct pod *pod);
 
 struct str pod_uid(const struct pod *pod);
 struct str pod_namespace(const struct pod *pod);

@@ -41,6 +41,9 @@ struct pod_container {
 	char *waiting_reason, *waiting_message; /* NULL reason: not waiting               */
 	struct json_doc *over; /* {"terminated": ...} of the present run when it ended */
 	struct json_doc *last; /* of the run before                                    */
+	/* Its resources as they were granted, which the spec may be ahead of (pod_resize.c). */
+	struct json_doc *granted;
+	bool resize_pending, resize_restart; /* its group has them not yet; it is to be made anew */
 };
 
 /* --- containers (pod_containers.c) --- */
@@ -71,6 +74,9 @@ void pod_containers_recall(struct pod *pod);
 bool pod_container_started(const struct pod_container *container);
 bool pod_container_ready(const struct pod_container *container);
 struct pod_container *pod_container_find(const struct pod *pod, struct str name);
+
+/* Its resources object, as it was granted (pod_resize.c). */
+const struct json *pod_container_granted(const struct pod_container *container);
 
 /* What its status shows (pod_phase.c). */
 enum pod_container_look { LOOK_WAITING, LOOK_RUNNING, LOOK_OVER };

@@ -17,14 +17,14 @@
 #include "agent/pod_inside.h"
 #include "base/file.h"
 
-#define EPHEMERALS_MAX        16 /* of one pod; they stay in its object for ever */
-#define LOG_TAIL_MAX          2048
-#define LOG_LINES_MAX         80
-#define BUSY_MS               200
-#define GRACE_DEFAULT_S       30
-#define GRACE_MAX_S           (7 * 24 * 3600)
-#define GRACE_AFTER_HOOK_MS   2000 /* what is left after preStop at the least, as with kubelets */
-#define ROTATED_MAX           100
+#define EPHEMERALS_MAX      16 /* of one pod; they stay in its object for ever */
+#define LOG_TAIL_MAX        2048
+#define LOG_LINES_MAX       80
+#define BUSY_MS             200
+#define GRACE_DEFAULT_S     30
+#define GRACE_MAX_S         (7 * 24 * 3600)
+#define GRACE_AFTER_HOOK_MS 2000 /* what is left after preStop at the least, as with kubelets */
+#define ROTATED_MAX         100
 
 /* --- looking --- */
 
@@ -189,6 +189,7 @@ void pod_containers_free(struct pod *pod)
 		image_free(pod->node->images, c->image);
 		json_doc_free(c->over);
 		json_doc_free(c->last);
+		json_doc_free(c->granted);
 		free(c->run_image);
 		free((char *)c->name);
 	}
@@ -395,6 +396,7 @@ static void next_attempt(struct pod_container *c)
 	c->attempt++;
 	name_attempt(c);
 	c->created = c->restart_wanted = c->adopted = false;
+	c->resize_pending = c->resize_restart = false;
 	c->started_hook_done = c->stop_hook_done = false;
 	c->kill_due_ms = c->stop_sent_ms = c->due_ms = 0;
 }
@@ -471,6 +473,7 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 	struct container_plan plan;
 	struct container_spec_work work = { .pod = json_root(pod->now),
 					    .container = c->spec,
+					    .granted = pod_container_granted(c),
 					    .image = c->image,
 					    .volumes = &volumes,
 					    .services = pod->node->services,
@@ -680,6 +683,12 @@ static void step_running(struct pod_container *c, const struct container_state *
 		if (!c->hook)
 			c->hook = action_start(&work, on_post_start, c);
 		return;
+	}
+	if (c->resize_restart && c->kill_due_ms == 0) {
+		auto_free char *why = memory_print("Container %s resize requires restart", c->name);
+
+		c->restart_wanted = true;
+		kill_container(c, NULL, why);
 	}
 	if (is_outdated(c)) {
 		auto_free char *why =

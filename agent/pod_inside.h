@@ -52,6 +52,7 @@ struct pod {
 	bool is_rejected;      /* it was never begun: the API keeps what it had */
 	bool is_static;        /* of a file of this node, not of the API        */
 	char *mirror;          /* uid of what shows it there; NULL              */
+	const char *resize;    /* "Deferred", "Infeasible", "InProgress"; NULL  */
 	const char *was_final; /* phase of an earlier life; NULL                */
 	int64_t stop_due_ms;
 	int64_t deadline_s, deadline_ms; /* activeDeadlineSeconds, and when that is; 0 = not yet */
@@ -79,6 +80,15 @@ void pod_say(struct pod *pod, const struct pod_container *container, const char 
 	     const char *reason, const char *format, ...) PRINTF_LIKE(5, 6);
 bool pod_host_network(const struct pod *pod);
 void pod_hostname(const struct pod *pod, char out[64]);
+
+/* --- resources (pod_resize.c) --- */
+
+/* After containers were made: what they were granted. */
+void pod_resize_load(struct pod *pod);
+/* Grant what the spec wishes, if it fits, and bring the groups to it. */
+void pod_resize_step(struct pod *pod);
+/* Weights and limits of the pod's own group. */
+void pod_resize_limits(const struct pod *pod, struct resources_plan *out);
 
 /* --- what it is as a whole (pod_phase.c) --- */
 

@@ -103,6 +103,17 @@ static void put_state(struct json_doc *doc, struct json *to, const struct pod_co
 			    NULL);
 }
 
+static void put_resources(struct json_doc *doc, struct json *out, const struct pod_container *c)
+{
+	const struct json *granted = pod_container_granted(c);
+
+	if (json_count(json_get(granted, "requests")) > 0)
+		json_put(doc, out, "allocatedResources",
+			 json_clone(doc, json_get(granted, "requests")));
+	if (granted && !c->is_ephemeral)
+		json_put(doc, out, "resources", json_clone(doc, granted));
+}
+
 /* Mounts that are only read are so with all that is mounted below them, whether asked for or not.
  */
 static void put_mounts(struct json_doc *doc, struct json *out, const struct pod_container *c)
@@ -149,6 +160,7 @@ static struct json *print_container(struct json_doc *doc, const struct pod_conta
 	if (*id)
 		put_text(doc, out, "containerID", id);
 	put_mounts(doc, out, c);
+	put_resources(doc, out, c);
 	json_put(doc, out, "started", json_new_bool(doc, pod_container_started(c)));
 	return out;
 }
@@ -220,6 +232,9 @@ static struct json_doc *make(const struct pod *pod)
 		put_text(doc, status, "startTime", pod->start_time);
 	if (pod->is_rejected)
 		return doc;
+	/* Said also where there is none: the API may have an old one. */
+	json_put(doc, status, "resize",
+		 pod->resize ? json_new_text(doc, pod->resize) : json_new_null(doc));
 	put_containers(pod, doc, status);
 	pod_conditions(pod, doc, status, phase);
 	put_addresses(pod, doc, status);

@@ -51,6 +51,8 @@ static void changed(struct pods *pods)
 static void on_bury(struct loop_task *task)
 {
 	struct pods *pods = CONTAINER_OF(task, struct pods, bury);
+	struct str uid;
+	void *value;
 
 	LIST_EACH_SAFE(&pods->gone, link)
 	{
@@ -60,6 +62,8 @@ static void on_bury(struct loop_task *task)
 		pod_free(grave->pod);
 		free(grave);
 	}
+	for (size_t i = 0; map_next(pods->map, &i, &uid, &value);)
+		pod_room_came(value);
 	changed(pods);
 }
 
@@ -81,7 +85,21 @@ static void on_network(void *owner)
 	changed(owner);
 }
 
-static const struct pod_events events = { .on_gone = on_gone, .on_network = on_network };
+/* Alone it must fit into the node; beside the others, now. */
+static enum pod_room room(void *owner, const struct pod *pod)
+{
+	const struct pods *pods = owner;
+	auto_buf why = BUF_INIT;
+
+	if (!node_fit_resources(pods->node, NULL, pod_object(pod), &why))
+		return POD_ROOM_NEVER;
+	return node_fit_resources(pods->node, pods, pod_object(pod), &why) ? POD_ROOM_NOW
+									   : POD_ROOM_LATER;
+}
+
+static const struct pod_events events = { .on_gone = on_gone,
+					  .on_network = on_network,
+					  .room = room };
 
 /* --- from the API --- */
 

@@ -121,6 +121,9 @@ static void write_resources(const struct kind_work *work)
 	spec = json_get(work->object, "spec");
 	take_resources(work, json_get(spec, "containers"), json_get(wished, "containers"));
 	take_resources(work, json_get(spec, "initContainers"), json_get(wished, "initContainers"));
+	if (!json_equal(spec, json_get(work->old, "spec")))
+		json_put(work->doc, json_sub_object(work->doc, work->object, "status"), "resize",
+			 json_new_text(work->doc, "Proposed"));
 }
 
 static const struct {

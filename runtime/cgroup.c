@@ -316,7 +316,7 @@ static void limit_unified(const char *folder, const struct resources_plan *plan,
 	set(folder, "memory.max", warnings, "%" PRIu64, plan->memory_bytes);
 	/* Not there without swap, or on kernels without the group kill: nothing is lost then. */
 	(void)!cgroup_file_write(folder, "memory.swap.max", "0");
-	(void)!cgroup_file_write(folder, "memory.oom.group", "1");
+	(void)!cgroup_file_write(folder, "memory.oom.group", plan->oom_alone ? "0" : "1");
 }
 
 static void limit_parts(char *const *folders, const struct resources_plan *plan,

@@ -20,6 +20,7 @@ struct resources_plan {
 	int64_t cpu_quota_us, cpu_period_us;
 	uint64_t memory_bytes; /* memory and swap together */
 	uint64_t pids;
+	bool oom_alone; /* for want of memory one process is killed, not the whole group */
 	/* Bytes of huge pages by their size, for those whose size_bytes is not 0. */
 	struct hugepage_limit {
 		uint64_t size_bytes, bytes;

@@ -546,6 +546,25 @@ void sandbox_destroy(struct sandbox *sandbox)
 		request(sandbox, "destroy", NULL, NULL, 0);
 }
 
+/* Memory with and without swap have an order that depends on whether there is more or less of it
+ * than before: what was refused first is taken the second time. */
+bool sandbox_limit(const struct sandbox *sandbox, const char *id,
+		   const struct resources_plan *limits, struct buf *warnings, struct error *err)
+{
+	auto_cgroup child = NULL;
+	auto_buf first = BUF_INIT;
+
+	if (!sandbox->cgroup)
+		return error_set(err, ERROR_NOT_FOUND, "the pod's cgroup is not known");
+	if (*id != '\0' && !container_id_validate(id, err))
+		return false;
+	child = *id ? cgroup_name_child(sandbox->cgroup, id) : NULL;
+	cgroup_limit(child ? child : sandbox->cgroup, limits, &first);
+	if (first.len > 0)
+		cgroup_limit(child ? child : sandbox->cgroup, limits, warnings);
+	return true;
+}
+
 bool sandbox_usage(const struct sandbox *sandbox, const char *id, struct usage *out,
 		   struct error *err)
 {

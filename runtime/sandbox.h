@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "base/text.h"
 #include "runtime/container.h"
 
 struct sandbox;
@@ -120,6 +121,12 @@ void sandbox_exec_cancel(struct exec_session *exec); /* kills it; no callback co
  * one ends.
  */
 void sandbox_attach(struct sandbox *sandbox, const char *id, struct exec_session *exec);
+
+/* Other limits for a container, or "" = the whole pod; at once.  *warnings, one sentence a line:
+ * what the kernel refused (less memory than is in use); ask again later. */
+MUST_CHECK bool sandbox_limit(const struct sandbox *sandbox, const char *id,
+			      const struct resources_plan *limits, struct buf *warnings,
+			      struct error *err);
 
 /* Of a container, or "" = the whole pod. */
 MUST_CHECK bool sandbox_usage(const struct sandbox *sandbox, const char *id, struct usage *out,

@@ -122,6 +122,54 @@ test_the_node_refuses() {
 	gone pod/first
 }
 
+# limit POD FILE: what the kernel has, of version 1 or 2.
+limit() {
+	uid=$(of "pod/$1" '{.metadata.uid}')
+	find /sys/fs/cgroup -path "*/mote/pods/$uid/$2" -exec cat {} +
+}
+
+limit_is() {
+	[ "$(limit "$2" "$3")" = "$1" ]
+}
+
+resize() {
+	k patch pod "$1" --subresource resize -p "{\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":$2}]}}"
+}
+
+granted() {
+	of "pod/$1" '{.status.containerStatuses[0].allocatedResources.cpu} {.status.containerStatuses[0].resources.limits.memory} {.status.containerStatuses[0].restartCount}'
+}
+
+granted_is() {
+	[ "$(granted "$2")" = "$1" ]
+}
+
+test_resources_change_in_place() {
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then memory=memory.max; else memory=memory.limit_in_bytes; fi
+	bound grows "containers: [{$container, resizePolicy: [{resourceName: memory, restartPolicy: NotRequired}], resources: {requests: {cpu: 100m, memory: 20Mi}, limits: {cpu: 200m, memory: 40Mi}}}]"
+	await 10 condition_is True grows Ready
+	equal "100m 40Mi 0" granted grows
+	await 5 limit_is 41943040 grows "a.0/$memory"
+	await 5 limit_is 41943040 grows "$memory"
+	resize grows '{"requests":{"cpu":"150m","memory":"30Mi"},"limits":{"cpu":"300m","memory":"60Mi"}}'
+	await 10 granted_is "150m 60Mi 0" grows
+	await 5 limit_is 62914560 grows "a.0/$memory"
+	await 5 limit_is 62914560 grows "$memory"
+	await 5 is "" pod/grows '{.status.resize}'
+	resize grows '{"requests":{"cpu":"900"},"limits":{"cpu":"900"}}'
+	await 10 is Infeasible pod/grows '{.status.resize}'
+	equal "150m 60Mi 0" granted grows
+	resize grows '{"requests":{"cpu":"120m"},"limits":{"cpu":"200m"}}'
+	await 10 granted_is "120m 60Mi 0" grows
+	gone pod/grows
+	bound anew "containers: [{$container, resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}], resources: {requests: {cpu: 100m}}}]"
+	await 10 condition_is True anew Ready
+	resize anew '{"requests":{"cpu":"110m"}}'
+	await 10 granted_is "110m  1" anew
+	await 5 said anew Killing "Container a resize requires restart"
+	gone pod/anew
+}
+
 # as_node FILE: with the rights of the node n1.
 as_node() {
 	sed "1i # yaml" | k create -f - --as=system:node:n1 --as-group=system:nodes --as-group=system:authenticated
