@@ -285,11 +285,12 @@ static void tell_status(struct batch *batch, const struct replicas *self, const 
 	json_put(doc, status, "replicas", json_new_int(doc, (int64_t)now.count));
 	if (adjusted)
 		same &= put_conditions(doc, status, old, (int64_t)now.count < wanted_of(set), why);
-	if (same)
-		return;
-	json_print(patch, &body);
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
+	if (!same) {
+		json_print(patch, &body);
+		ask.body = buf_str(&body);
+		batch_call(batch, &ask);
+	}
+	object_trim(set); /* thousands of sets are usual */
 }
 
 /* --- passes --- */

@@ -311,6 +311,24 @@ static void adoption(void)
 	cluster_stop();
 }
 
+/* Goal: what its sets cannot do the deployment says, and why; it is over when they can. */
+static void failure(void)
+{
+	cluster_start(NULL);
+	create(1, "");
+	make_ready(NULL);
+	patch("{\"template\":{\"spec\":{\"priorityClassName\":\"absent\"}}}");
+	CHECK_STR(condition("ReplicaFailure"), "True FailedCreate");
+	CHECK_STR(condition("Available"), "True MinimumReplicasAvailable");
+	cluster_create("/apis/scheduling.k8s.io/v1/priorityclasses",
+		       "{\"metadata\":{\"name\":\"absent\"},\"value\":5}");
+	cluster_pass_time(30);
+	make_ready(NULL);
+	CHECK_STR(condition("ReplicaFailure"), " ");
+	CHECK_STR(condition("Progressing"), "True NewReplicaSetAvailable");
+	cluster_stop();
+}
+
 /* Goal: the text of old revisions grows to its limit, then the oldest give way. */
 static void history_text(void)
 {
@@ -342,6 +360,7 @@ static const struct test tests[] = {
 	{ "history", history, .time_limit_s = 30 },
 	{ "collision", collision, .time_limit_s = 30 },
 	{ "adoption", adoption, .time_limit_s = 30 },
+	{ "failure", failure, .time_limit_s = 30 },
 	{ "history text", history_text },
 };
 
