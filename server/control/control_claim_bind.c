@@ -648,11 +648,18 @@ static void on_pod(struct self *self, const struct object *before, const struct 
 	    json_str(json_path(object_json(before), "spec", "nodeName", NULL)).len > 0)
 		return; /* it did not wait before */
 	for (struct json_iter it = json_iter(json_get(spec, "volumes")); json_next(&it);) {
+		const struct object *pod = after ? after : before;
 		struct str claim =
 			json_str(json_path(it.value, "persistentVolumeClaim", "claimName", NULL));
+		auto_buf own = BUF_INIT;
 
+		if (json_get(it.value, "ephemeral")) {
+			buf_add_print(&own, STR_FMT "-" STR_FMT, STR_ARG(object_name(pod)),
+				      STR_ARG(json_str(json_get(it.value, "name"))));
+			claim = buf_str(&own);
+		}
 		if (claim.len > 0)
-			note_consumer(self, after ? after : before, claim, waits);
+			note_consumer(self, pod, claim, waits);
 	}
 }
 

@@ -165,7 +165,7 @@ static bool check(struct self *self, struct making *making, struct error *err)
 		return error_set(err, ERROR_INVALID, "configuration error, no node was specified");
 	making->node = cache_find(self->control->caches[CONTROL_NODES], STR_NONE, node);
 	if (!making->node)
-		return error_set(err, ERROR_INVALID,
+		return error_set(err, ERROR_NOT_FOUND,
 				 "failed to get target node: node \"" STR_FMT "\" not found",
 				 STR_ARG(node));
 	return read_type(making, err);
@@ -240,6 +240,25 @@ static struct json *new_volume(struct self *self, struct json_doc *doc, const st
 	return volume;
 }
 
+/* The selected node is no more: the scheduler is to choose again. */
+static void ask_again(struct self *self, struct str key, const struct object *claim)
+{
+	struct batch *batch = batch_new(self->control, key, self, on_end);
+	auto_json_doc doc = object_thaw(claim);
+	auto_buf body = BUF_INIT;
+	struct client_ask ask = { .verb = CLIENT_UPDATE,
+				  .kind = self->control->kinds[CONTROL_CLAIMS],
+				  .namespace = object_namespace(claim),
+				  .name = object_name(claim) };
+
+	json_remove(json_path(json_root(doc), "metadata", "annotations", NULL),
+		    STR(CLAIM_SELECTED_NODE));
+	json_print(json_root(doc), &body);
+	ask.body = buf_str(&body);
+	batch_call(batch, &ask);
+	batch_seal(batch);
+}
+
 static void on_made(void *of, const struct json *result, const struct error *err)
 {
 	struct chore *chore = of;
@@ -256,6 +275,16 @@ static void on_made(void *of, const struct json *result, const struct error *err
 	chore_free(chore);
 }
 
+static void tell_refused(struct self *self, struct str key, const struct making *making,
+			 const char *why)
+{
+	auto_free char *text =
+		memory_print("failed to provision volume with StorageClass \"" STR_FMT "\": %s",
+			     STR_ARG(object_name(making->class)), why);
+
+	tell(self, key, making->claim, "Warning", "ProvisioningFailed", text);
+}
+
 /* False: nothing was begun. */
 static bool provision(struct self *self, struct str key, struct making *making)
 {
@@ -267,11 +296,11 @@ static bool provision(struct self *self, struct str key, struct making *making)
 				  .on_done = on_made };
 
 	if (!check(self, making, &err)) {
-		buf_add_print(&text,
-			      "failed to provision volume with StorageClass \"" STR_FMT "\": %s",
-			      STR_ARG(object_name(making->class)), err.text);
-		tell(self, key, making->claim, "Warning", "ProvisioningFailed", buf_text(&text));
-		return false;
+		tell_refused(self, key, making, err.text);
+		if (err.kind != ERROR_NOT_FOUND)
+			return false;
+		ask_again(self, key, making->claim);
+		return true;
 	}
 	buf_add_text(&text, "External provisioner is provisioning volume for claim \"");
 	object_key(making->claim, &text);

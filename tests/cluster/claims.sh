@@ -101,6 +101,25 @@ test_data_is_there_for_the_next_pod() {
 	gone pod/second pvc/next
 }
 
+# A claim that is the pod's own comes and goes with it.
+test_ephemeral_volumes() {
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: own}
+	spec:
+	  terminationGracePeriodSeconds: 0
+	  volumes: [{name: scratch, ephemeral: {volumeClaimTemplate: {metadata: {labels: {a: b}}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}}}}]
+	  containers: [{name: a, image: "web:1", command: [sh, -c, "echo x > /data/file; sleep 1000"], volumeMounts: [{name: scratch, mountPath: /data}]}]
+	END
+	await 20 is Running pod/own '{.status.phase}'
+	equal "Bound own b" of pvc/own-scratch '{.status.phase} {.metadata.ownerReferences[0].name} {.metadata.labels.a}'
+	name=$(of pvc/own-scratch '{.spec.volumeName}')
+	gone pod/own
+	await 10 is_missing pvc/own-scratch
+	await 10 is_missing "pv/$name"
+}
+
 # A link in the volume leads out of it: what it points at is not removed.
 test_removal_follows_no_links() {
 	mkdir "$lab/precious"
