@@ -90,7 +90,8 @@ test_run_and_look() {
 	expect "LAST SEEN" k get events
 	like "one" k get --raw /api/v1/namespaces/default/pods/one:80/proxy/
 	forwards pod/one
-	expect "Metrics API not available" k top pod one
+	await 10 k top pod one
+	like "*one*m*Mi*" k top pod one --no-headers
 	like "*hello*" k run shout --image=web:1 --restart=Never --rm -i --quiet -- echo hello
 	gone pod/one service/one --grace-period=1
 }
