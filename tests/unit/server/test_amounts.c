@@ -75,7 +75,9 @@ static void adds_and_fits(void)
 	read_list("{\"cpu\":\"2\",\"memory\":\"9223372036854775807\",\"example.com/a\":\"2\","
 	     "\"pods\":\"9\"}",
 	     &has);
-	read_list("{\"cpu\":\"1\",\"memory\":\"9223372036854775807\",\"example.com/a\":\"1\"}", &asks);
+	read_list("{\"cpu\":\"1\",\"memory\":\"9223372036854775807\",\"example.com/a\":"
+		  "\"1\"}",
+		  &asks);
 	CHECK_INT((int64_t)has.extra_count, 1);
 	CHECK(amounts_fit(&asks, &used, &has));
 	amounts_add(&used, &asks, 1);

@@ -138,7 +138,7 @@ static char *outcome_of(const char *text, bool preempts)
 	"\",\"zone\":\"" zone "\",\"size\":\"5\"}},\"spec\":{" spec                                \
 	"},\"status\":{\"allocatable\":{\"cpu\":\"1\",\"memory\":\"1Gi\",\"pods\":\"3\"" more      \
 	"}}}"
-#define ASKS(cpu)               "\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"" cpu "\"}}}]"
+#define ASKS(cpu) "\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"" cpu "\"}}}]"
 #define POD(name, labels, spec) "{" META(name, labels) ",\"spec\":{" spec "}}"
 #define WANTS(expression)                                                                          \
 	"\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{"     \
