@@ -15,6 +15,7 @@
 #include "agent/hugepages.h"
 #include "agent/payload.h"
 #include "agent/volume_claim.h"
+#include "agent/volume_group.h"
 #include "agent/volume_mounts.h"
 #include "api/quantity.h"
 #include "base/file.h"
@@ -432,6 +433,20 @@ static bool prepare_mounted(const struct volumes_work *work, const struct json *
 
 /* --- persistentVolumeClaim, ephemeral --- */
 
+/* Once a pod: the volume's own place in the pod's folder, which nothing else uses, says so. */
+static bool give_to_group(const struct json *pod, const struct json *persistent, const char *mark,
+			  struct error *err)
+{
+	const struct json *context = json_path(pod, "spec", "securityContext", NULL);
+	auto_free char *place = str_copy(volume_claim_place(persistent));
+	bool lazy = str_is(json_str(json_get(context, "fsGroupChangePolicy")), "OnRootMismatch");
+
+	if (group_of(pod) < 0 || file_exists(mark))
+		return true;
+	return volume_group_apply(place, group_of(pod), lazy, err) &&
+	       file_make_dirs(mark, 0700, err);
+}
+
 static bool prepare_claim(const struct volumes_work *work, const struct json *volume,
 			  const char *path, struct error *err)
 {
@@ -443,7 +458,8 @@ static bool prepare_claim(const struct volumes_work *work, const struct json *vo
 	if (host)
 		return prepare_host(work, host, path, err);
 	if (json_path(persistent, "spec", "local", NULL))
-		return volume_claim_prepare(persistent, err);
+		return volume_claim_prepare(persistent, err) &&
+		       give_to_group(work->pod, persistent, path, err);
 	if (json_path(persistent, "spec", "nfs", NULL))
 		return check_mounted(path, err);
 	return error_set(err, ERROR_INVALID,
