@@ -66,6 +66,8 @@ const char *pod_address(const struct pod *pod);       /* "" while it has none */
 bool pod_is_attached(const struct pod *pod);          /* its address leads to it */
 bool pod_is_leaving(const struct pod *pod);
 bool pod_is_over(const struct pod *pod); /* Succeeded or Failed, and nothing of it runs */
+/* What hosts, resolv.conf and hostname take: its containers may write them. */
+int64_t pod_etc_bytes(const struct pod *pod);
 struct sandbox *pod_sandbox(const struct pod *pod); /* NULL while it has none */
 /* The container's present id in the sandbox and its log: previous = of the run before. False: there
  * is no such container, or no such run. */

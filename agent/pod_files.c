@@ -66,8 +66,25 @@ static bool put(const struct pod *pod, const char *name, const struct buf *text,
 	return file_put(path, buf_str(text), 0644, err);
 }
 
+int64_t pod_etc_bytes(const struct pod *pod)
+{
+	static const char *const names[] = { "hosts", "resolv.conf", "hostname" };
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		auto_free char *path = memory_print("%s/etc/%s", pod->folder, names[i]);
+		struct stat st;
+
+		if (lstat(path, &st) == 0)
+			bytes += (int64_t)st.st_blocks * 512;
+	}
+	return bytes;
+}
+
 static void add_aliases(const struct pod *pod, struct buf *out)
 {
+	if (json_count(json_get(pod_spec(pod), "hostAliases")) > 0)
+		buf_add_text(out, "\n# Entries added by HostAliases.\n");
 	for (struct json_iter it = json_iter(json_get(pod_spec(pod), "hostAliases"));
 	     json_next(&it);) {
 		buf_add_str(out, json_str(json_get(it.value, "ip")));
@@ -85,11 +102,14 @@ static bool put_hosts(const struct pod *pod, const char *hostname, struct error 
 	struct error ignored;
 
 	if (pod_host_network(pod)) {
+		buf_add_text(&text, "# Kubernetes-managed hosts file (host network).\n");
 		if (!file_read("/etc/hosts", RESOLV_MAX, &text, &ignored))
 			buf_add_text(&text, "127.0.0.1\tlocalhost\n");
 	} else {
 		buf_add_text(&text, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"
-				    "::1\tlocalhost ip6-localhost ip6-loopback\n");
+				    "::1\tlocalhost ip6-localhost ip6-loopback\n"
+				    "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n"
+				    "fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
 		buf_add_print(&text, "%s\t", pod->address);
 		if (subdomain.len > 0)
 			buf_add_print(&text, "%s." STR_FMT ".%s.svc.%s\t", hostname,

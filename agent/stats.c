@@ -282,7 +282,7 @@ void stats_take(struct stats *stats, unsigned parts, struct arena *arena, struct
 
 struct disk_use_figure stats_pod_disk(const struct stats_pod *pod)
 {
-	struct disk_use_figure all = { 0 };
+	struct disk_use_figure all = { .bytes = pod_etc_bytes(pod->pod) };
 
 	for (size_t i = 0; i < pod->container_count; i++) {
 		all.bytes += pod->containers[i].root.bytes + pod->containers[i].logs.bytes;

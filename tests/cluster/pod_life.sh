@@ -170,6 +170,64 @@ test_resources_change_in_place() {
 	gone pod/anew
 }
 
+# Words that people's scripts and dashboards read.
+test_probes_and_hooks_say_what_they_saw() {
+	bound speaks "containers: [{$container, readinessProbe: {tcpSocket: {port: 81}, periodSeconds: 1},
+		lifecycle: {postStart: {exec: {command: [sleep, '1']}}, preStop: {exec: {command: ['false']}}}}]"
+	await 10 said speaks Unhealthy "Readiness probe failed: dial tcp $(of pod/speaks '{.status.podIP}'):81: connect: connection refused" ||
+		await 5 said speaks Unhealthy "connect: connection refused"
+	equal "False ContainersNotReady containers with unready status: [a]" condition speaks Ready
+	equal "False ContainersNotReady containers with unready status: [a]" condition speaks ContainersReady
+	k delete pod speaks --wait=false
+	await 5 said speaks Killing "Stopping container a"
+	await 5 said speaks FailedPreStopHook "PreStopHook failed"
+	bound asks "containers: [{name: a, image: 'web:1', command: [httpd, -f, -p, '80', -h, /www], readinessProbe: {httpGet: {path: /none, port: 80}, periodSeconds: 1, timeoutSeconds: 5}, livenessProbe: {exec: {command: [test, -e, /tmp/x]}, periodSeconds: 1, failureThreshold: 2}}]"
+	await 10 said asks Unhealthy "Readiness probe failed: HTTP probe failed with statuscode: 404"
+	await 10 said asks Killing "Container a failed liveness probe, will be restarted"
+	bound rpc "containers: [{name: a, image: 'web:1', command: [httpd, -f, -p, '80', -h, /www], readinessProbe: {grpc: {port: 80, service: s}, periodSeconds: 1}}]"
+	await 10 said rpc Unhealthy "Readiness probe failed: error: health rpc probe failed: rpc error: code = Unavailable"
+	bound breaks "containers: [{$container, lifecycle: {postStart: {exec: {command: ['false']}}}}]"
+	await 10 said breaks FailedPostStartHook "PostStartHook failed"
+	await 10 said breaks Killing "FailedPostStartHook"
+	gone pod/asks pod/rpc pod/breaks
+}
+
+test_phases_and_conditions() {
+	bound begins "initContainers: [{name: i, image: 'web:1', command: [sh, -c, 'until [ -e /tmp/go ]; do sleep 0.1; done']}], containers: [{$container}], readinessGates: [{conditionType: example.com/gate}]"
+	await 10 is "true" pod/begins '{.status.initContainerStatuses[0].started}'
+	equal Pending of pod/begins '{.status.phase}'
+	equal PodInitializing of pod/begins '{.status.containerStatuses[0].state.waiting.reason}'
+	equal "False ContainersNotInitialized containers with incomplete status: [i]" condition begins Initialized
+	k exec begins -c i -- touch /tmp/go
+	await 10 is Running pod/begins '{.status.phase}'
+	await 5 condition_is "True" begins ContainersReady
+	equal 'False ReadinessGatesNotReady corresponding condition of pod readiness gate "example.com/gate" does not exist.' condition begins Ready
+	k patch pod begins --subresource status -p '{"status":{"conditions":[{"type":"example.com/gate","status":"True"}]}}'
+	await 5 condition_is "True" begins Ready
+	gone pod/begins
+	bound ends "restartPolicy: Never, containers: [{name: b, image: 'web:1', command: [sh, -c, 'echo said > /dev/termination-log; exit 3']}, {name: a, image: 'web:1', command: [sh, -c, 'seq 1 200; exit 4'], terminationMessagePolicy: FallbackToLogsOnError}]"
+	await 10 is Failed pod/ends '{.status.phase}'
+	equal "a b" of pod/ends '{.status.containerStatuses[*].name}'
+	equal "said" of pod/ends '{.status.containerStatuses[1].state.terminated.message}'
+	equal 80 eval "of pod/ends '{.status.containerStatuses[0].state.terminated.message}' | wc -l | tr -d ' '"
+	equal "False PodFailed" condition ends Ready
+	gone pod/ends
+	bound late "activeDeadlineSeconds: 1, containers: [{$container}]"
+	await 10 is "Failed DeadlineExceeded" pod/late '{.status.phase} {.status.reason}'
+	equal "Pod was active on the node longer than the specified deadline" of pod/late '{.status.message}'
+	gone pod/late
+}
+
+# The node's disk is not filled by way of the files that every container may write.
+test_a_filled_hosts_file_counts() {
+	bound fills "containers: [{$container, resources: {limits: {ephemeral-storage: 4Mi}}}]"
+	await 10 condition_is True fills Ready
+	k exec fills -- dd if=/dev/zero of=/etc/hosts bs=1M count=8
+	await 40 is "Failed Evicted" pod/fills '{.status.phase} {.status.reason}'
+	equal "Pod ephemeral local storage usage exceeds the total limit of containers 4Mi. " of pod/fills '{.status.message}'
+	gone pod/fills
+}
+
 # as_node FILE: with the rights of the node n1.
 as_node() {
 	sed "1i # yaml" | k create -f - --as=system:node:n1 --as-group=system:nodes --as-group=system:authenticated

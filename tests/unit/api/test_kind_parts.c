@@ -88,7 +88,7 @@ static void takes_parts_of_pods(void)
 	check("v1", "Pod", "resize", old, wish,
 	      "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"hostname\":\"h\",\"containers\":[{"
 	      "\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"i\",\"resources\":{"
-	      "\"limits\":{\"cpu\":\"1\"}}}]}}");
+	      "\"limits\":{\"cpu\":\"1\"}}}]},\"status\":{\"resize\":\"Proposed\"}}");
 }
 
 static const struct test tests[] = {
