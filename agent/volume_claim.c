@@ -79,11 +79,12 @@ struct str volume_claim_place(const struct json *persistent)
 static const char *folder_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	struct str rest = str_of(path + 1);
+	struct str rest = str_of(path);
 
 	if (path[0] != '/' || slash == path ||
 	    strncmp(slash + 1, FOLDER_WORD, strlen(FOLDER_WORD)) != 0)
 		return NULL;
+	str_cut(&rest, '/');
 	while (rest.len > 0) {
 		struct str part = str_cut(&rest, '/');
 
