@@ -26,7 +26,8 @@ struct image_gc_plan {
 };
 struct image_gc *image_gc_start(const struct image_gc_plan *plan);
 void image_gc_stop(struct image_gc *gc); /* NULL is fine */
-/* The disk is short: all unused ones go.  on_done once, later, with the bytes that were freed. */
+/* The disk is short: all unused ones go.  on_done once, now or later, with the
+ * bytes that were freed. */
 void image_gc_free_all(struct image_gc *gc, void (*on_done)(void *of, int64_t freed), void *of);
 
 #endif

@@ -137,6 +137,14 @@ test_only_by_right() {
 	expect "nodes do not serve this path" node_raw /debug/pprof/
 }
 
+test_disabled() {
+	mkdir "$scratch/off"
+	start_server "$scratch/off" "$(free_port)" --disable metrics-server
+	expect "could not find the requested resource" "$kubectl" get --raw $metrics/nodes
+	expect "Metrics API not available" "$kubectl" top node
+	equal "" eval '"$kubectl" api-versions | grep metrics || true'
+}
+
 lab_open
 host_add s 172.30.0.1
 host_add n1 172.30.0.11
