@@ -9,7 +9,7 @@
 #include "server/schedule/schedule_inside.h"
 
 /* Bindings under way: enough to fill the datastore's groups, few enough to keep memory small. */
-#define PLACEMENTS_MOST 256
+#define BINDINGS_MOST 256
 /* Then others have their turn. */
 #define ROUND_US 5000
 
@@ -97,7 +97,7 @@ static void work(struct schedule *schedule)
 {
 	int64_t begin = clock_now_us();
 
-	while (schedule->placement_count < PLACEMENTS_MOST) {
+	while (schedule->binding_count < BINDINGS_MOST) {
 		const char *next;
 		auto_free char *key = NULL;
 

@@ -17,8 +17,8 @@ struct schedule {
 	struct scene *scene;
 	struct waiting *waiting;
 	struct list placements;
-	size_t placement_count;
-	size_t start; /* where the walk over nodes goes on */
+	size_t binding_count; /* of them: those that wait for volumes hold nobody up */
+	size_t start;         /* where the walk over nodes goes on */
 	struct loop_task work;
 	struct list said; /* events "Scheduled" that are still to be sent */
 	size_t said_running;

@@ -31,7 +31,7 @@ static void placement_free(struct placement *placement)
 {
 	loop_timer_stop(&placement->timer);
 	list_remove(&placement->link);
-	placement->schedule->placement_count--;
+	placement->schedule->binding_count -= placement->binding;
 	for (size_t i = 0; i < placement->claim_count; i++) {
 		if (placement->claims[i].volume)
 			map_remove(placement->schedule->scene->volumes_taken,
@@ -98,6 +98,7 @@ static void bind(struct placement *placement)
 				  .of = placement };
 
 	placement->binding = true;
+	placement->schedule->binding_count++;
 	loop_timer_stop(&placement->timer);
 	buf_add_print(&body,
 		      "{\"metadata\":{\"name\":\"" STR_FMT "\",\"uid\":\"" STR_FMT
@@ -280,7 +281,6 @@ void schedule_place(struct schedule *schedule, struct cycle *cycle)
 	placement->component = memory_string(cycle->profile->name);
 	take_choices(placement, cycle);
 	list_add(&schedule->placements, &placement->link);
-	schedule->placement_count++;
 	resident->assumed = true;
 	scene_forget_nomination(schedule->scene, str_of(placement->key));
 	scene_add(schedule->scene, resident, str_of(placement->node));

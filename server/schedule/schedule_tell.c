@@ -116,7 +116,7 @@ static void send(struct schedule *schedule, struct said *said)
 
 void schedule_tell_go_on(struct schedule *schedule)
 {
-	while (schedule->placement_count == 0 && schedule->said_running < SAID_TOGETHER &&
+	while (schedule->binding_count == 0 && schedule->said_running < SAID_TOGETHER &&
 	       !list_is_empty(&schedule->said))
 		send(schedule, LIST_OWNER(schedule->said.next, struct said, link));
 }

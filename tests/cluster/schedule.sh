@@ -179,6 +179,18 @@ test_volumes_wait_for_the_first_consumer() {
 	END
 	await 8 on vol w2
 	equal "c pv2" k get pvc c -o 'jsonpath={.metadata.name} {.spec.volumeName}'
+	# Nobody makes this one's volume: it waits, and holds nobody up.
+	k create -f - > /dev/null <<- 'END'
+	{"apiVersion":"v1","kind":"List","items":[
+	{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"nobody"},"provisioner":"example.com/nobody","volumeBindingMode":"WaitForFirstConsumer"},
+	{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"d"},"spec":{"storageClassName":"nobody","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}]}
+	END
+	pod stuck w 1m '"volumes":[{"name":"v","persistentVolumeClaim":{"claimName":"d"}}]'
+	await 8 sh -c "timeout 9 $kubectl get pvc d -o 'jsonpath={.metadata.annotations.volume\.kubernetes\.io/selected-node}' | grep -q w"
+	pod goes w 1m
+	await 5 is_placed goes
+	await 5 expect "Successfully assigned" k get events --field-selector involvedObject.name=goes
+	equal "" k get pod stuck -o 'jsonpath={.spec.nodeName}'
 	gone pod --all
 	gone node w1 w2
 }
