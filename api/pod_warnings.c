@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "api/policy_warnings.h"
 #include "api/quantity.h"
 #include "base/map.h"
 
@@ -225,6 +226,7 @@ void pod_warnings(const struct kind_work *work, const struct json *pod, const ch
 	look_at_selector(work, spec, here);
 	look_at_spread(work, spec, here);
 	look_at_annotations(work, json_path(pod, "metadata", "annotations", NULL), path);
+	policy_warnings(work, json_get(pod, "metadata"), path);
 	look_at_secrets(work, spec, here);
 	look_at_volumes(work, spec, here);
 	look_at_containers(work, spec, here);

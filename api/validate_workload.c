@@ -8,6 +8,7 @@
 #include "api/names.h"
 #include "api/object.h"
 #include "api/pod_warnings.h"
+#include "api/policy_warnings.h"
 #include "api/selector.h"
 #include "api/validate.h"
 #include "api/validate_security.h"
@@ -372,6 +373,7 @@ void workload_warn(const struct kind_work *work)
 			  *jobs_pod = json_path(spec, "jobTemplate", "spec", "template", NULL);
 
 	warn_name(work);
+	policy_warnings(work, json_get(work->object, "metadata"), "");
 	if (pod)
 		pod_warnings(work, pod, "spec.template");
 	if (jobs_pod)

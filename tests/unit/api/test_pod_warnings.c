@@ -42,6 +42,26 @@ static void tells_of_old_names(void)
 		       "results in matching no pod");
 }
 
+/* Goal: a policy for lost pods that would be ignored is told. */
+static void tells_of_policies(void)
+{
+	check_warnings("{\"metadata\":{\"annotations\":{\"mote.dev/lost-after\":\"some day\","
+		       "\"mote.dev/stop-after\":\"never\",\"mote.dev/replace\":\"yes\","
+		       "\"mote.dev/reconcile\":\"keep\"}}}",
+		       "metadata.annotations[mote.dev/lost-after]: is ignored, it must be a "
+		       "duration such as 10m, or never\n"
+		       "metadata.annotations[mote.dev/stop-after]: is ignored, it must be a "
+		       "duration such as 10m\n"
+		       "metadata.annotations[mote.dev/replace]: is ignored, it must be true or "
+		       "false\n"
+		       "metadata.annotations[mote.dev/reconcile]: is ignored, it must be "
+		       "keepOriginal, keepReplacement or longestRunning");
+	check_warnings("{\"metadata\":{\"annotations\":{\"mote.dev/lost-after\":\"never\","
+		       "\"mote.dev/stop-after\":\"1h30m\",\"mote.dev/replace\":\"true\","
+		       "\"mote.dev/reconcile\":\"longestRunning\"}}}",
+		       "");
+}
+
 /* Goal: what is hidden, doubled or cut is told. */
 static void tells_of_containers(void)
 {
@@ -65,6 +85,7 @@ static void tells_of_containers(void)
 
 static const struct test tests[] = {
 	{ "tells of old names", tells_of_old_names },
+	{ "tells of policies", tells_of_policies },
 	{ "tells of containers", tells_of_containers },
 };
 TEST_MAIN(tests)
