@@ -257,8 +257,10 @@ static void take_pod(struct stats *stats, unsigned parts, struct arena *arena,
 	if ((parts & STATS_INTERFACES) && pid > 0 && !pod_host_network(out->pod))
 		out->interface_count =
 			node_use_interfaces(pid, out->interfaces, STATS_INTERFACES_MAX);
-	if (parts & STATS_VOLUMES)
+	if (parts & STATS_VOLUMES) {
 		take_volumes(stats, out, arena);
+		out->etc_bytes = pod_etc_bytes(out->pod);
+	}
 }
 
 void stats_take(struct stats *stats, unsigned parts, struct arena *arena, struct stats_look *out)
@@ -282,7 +284,7 @@ void stats_take(struct stats *stats, unsigned parts, struct arena *arena, struct
 
 struct disk_use_figure stats_pod_disk(const struct stats_pod *pod)
 {
-	struct disk_use_figure all = { .bytes = pod_etc_bytes(pod->pod) };
+	struct disk_use_figure all = { .bytes = pod->etc_bytes };
 
 	for (size_t i = 0; i < pod->container_count; i++) {
 		all.bytes += pod->containers[i].root.bytes + pod->containers[i].logs.bytes;

@@ -50,6 +50,7 @@ struct stats_pod {
 	size_t interface_count;
 	struct stats_volume *volumes;
 	size_t volume_count;
+	int64_t etc_bytes; /* of its hosts file and the like; with STATS_VOLUMES */
 };
 
 struct stats_look {
