@@ -3,6 +3,7 @@
 #
 # Goal: what a script reads of them (status, conditions, events, refusals) is as the real controllers have it, and
 # no ended pod is lost or counted twice when the server is killed.
+# shellcheck disable=SC2016,SC2119 # commands of pods are for their shells; server_start may have options
 # shellcheck source=tests/cluster/lib.sh
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cluster/lib.sh
@@ -19,8 +20,10 @@ one_node_up() {
 	agent_start n1
 }
 
+# Not in a condition: bash would go on after a failure in it.
 ( set -e; one_node_up )
-[ $? = 0 ] || { cat "$lab"/*/log; exit 1; }
+up=$?
+[ "$up" = 0 ] || { cat "$lab"/*/log; exit 1; }
 export KUBECONFIG="$lab/kubeconfig"
 
 # job NAME SPEC COMMAND: a job whose pods run the command; SPEC: further fields, one JSON object's inside.
@@ -227,21 +230,37 @@ evict() {
 	END
 }
 
+# guarded REPLICAS: a deployment whose pods end at once.
+guarded() {
+	k create -f - <<- END
+	apiVersion: apps/v1
+	kind: Deployment
+	metadata: {name: guarded}
+	spec:
+	  replicas: $1
+	  selector: {matchLabels: {app: guarded}}
+	  template:
+	    metadata: {labels: {app: guarded}}
+	    spec: {terminationGracePeriodSeconds: 1, containers: [{name: a, image: "web:1", command: [sleep, "3600"]}]}
+	END
+	k rollout status deployment guarded --timeout=30s
+}
+
 test_budget() {
-	web guarded 3
+	guarded 3
 	budget half "minAvailable: 50%, selector: {matchLabels: {app: guarded}}"
 	await 10 budget_shows "3 3 2 1" half
 	equal "True SufficientPods" of pdb/half '{.status.conditions[0].status} {.status.conditions[0].reason}'
-	set -- $(k get pods -l app=guarded -o 'jsonpath={.items[*].metadata.name}')
-	evict "$1"
-	expect "EvictionByEvictionAPI: Eviction API: evicting" of "pod/$1" '{.status.conditions[?(@.type=="DisruptionTarget")].reason}: {.status.conditions[?(@.type=="DisruptionTarget")].message}'
+	read -r first second _ <<< "$(k get pods -l app=guarded -o 'jsonpath={.items[*].metadata.name}')"
+	evict "$first"
+	expect "EvictionByEvictionAPI: Eviction API: evicting" of "pod/$first" '{.status.conditions[?(@.type=="DisruptionTarget")].reason}: {.status.conditions[?(@.type=="DisruptionTarget")].message}'
 	await 20 budget_shows "3 3 2 1" half
 	equal "" of pdb/half '{.status.disruptedPods}'
 	k patch pdb half --type=merge -p '{"spec":{"minAvailable":3}}'
 	await 10 budget_shows "3 3 3 0" half
-	fails 1 "Cannot evict pod as it would violate the pod's disruption budget." evict "$2"
+	fails 1 "Cannot evict pod as it would violate the pod's disruption budget." evict "$second"
 	budget other "maxUnavailable: 1, selector: {matchLabels: {app: guarded}}"
-	expect "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support." evict "$2"
+	expect "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support." evict "$second"
 	gone pdb/half
 	await 10 budget_shows "3 3 2 1" other
 	k patch pdb other --type=merge -p '{"spec":{"maxUnavailable":0}}'
@@ -251,7 +270,7 @@ test_budget() {
 	gone pdb/other
 	k drain n1 --ignore-daemonsets --delete-emptydir-data --force --timeout=30s
 	k uncordon n1
-	gone deployment/guarded service/guarded
+	gone deployment/guarded
 }
 
 # A node whose pods are guarded is drained as far as the budget goes, and kubectl tries again until its time is over.
@@ -316,7 +335,7 @@ test_quota_of_pods() {
 	k delete pod a -n few --wait
 	await 5 quota_used '{"count/configmaps":"2","pods":"1","requests.memory":"16Mi"}' few
 	sleeper c few "requests: {memory: 64Mi}"
-	k delete namespace few
+	k delete namespace few --wait=false
 }
 
 # Goal: of many who create at once no more come through than the quota has room for.
@@ -333,21 +352,25 @@ test_quota_is_exact() {
 	k delete secret s1 -n crowd --ignore-not-found
 	k delete secret --all -n crowd
 	await 5 quota_used '{"count/secrets":"0"}' crowd
-	k delete namespace crowd
+	k delete namespace crowd --wait=false
 }
 
 count_of() {
 	k get "$1" -n "$2" -o name | wc -l
 }
 
-# A job's pods that find no room are told by events, and come when there is some.
+# Pods that find no room are told by events, and come when there is some.
 test_quota_of_controllers() {
 	in_quota tight 'pods: "1"'
-	k create deployment wide --image=web:1 --replicas=2 -n tight -- sleep 3600
+	k create -n tight -f - <<- END
+	apiVersion: batch/v1
+	kind: Job
+	metadata: {name: narrow}
+	spec: {completions: 2, parallelism: 2, template: {spec: {restartPolicy: Never, containers: [{name: a, image: "web:1", command: [sleep, "1"]}]}}}
+	END
 	await 10 expect "is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1" k get events -n tight
-	k patch quota q -n tight --type=merge -p '{"spec":{"hard":{"pods":"2"}}}'
-	await 30 quota_used '{"pods":"2"}' tight
-	k delete namespace tight
+	k wait -n tight --for=condition=Complete job/narrow --timeout=30s
+	k delete namespace tight --wait=false
 }
 
 test_quota_scopes() {
@@ -356,7 +379,7 @@ test_quota_scopes() {
 	sleeper b scoped
 	fails 1 "exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1" sleeper c scoped
 	await 5 quota_used '{"pods":"1"}' scoped
-	k delete namespace scoped
+	k delete namespace scoped --wait=false
 }
 
 test_quota_of_services_and_claims() {
@@ -367,7 +390,7 @@ test_quota_of_services_and_claims() {
 	fails 1 'persistentvolumeclaims "big" is forbidden: exceeded quota: q, requested: requests.storage=2Gi, used: requests.storage=0, limited: requests.storage=1Gi' k create -n ports -f - <<- END
 	{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"big"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"2Gi"}}}}
 	END
-	k delete namespace ports
+	k delete namespace ports --wait=false
 }
 
 run_tests batch
