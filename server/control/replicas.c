@@ -19,6 +19,9 @@
 #include "server/control/seen.h"
 
 #define BURST_MAX 500
+/* A pass over so many pods is not made for each of their changes: for 5,000 each 100 ms. */
+#define PACED_MIN   500
+#define PACE_PER_MS 50
 
 struct replicas {
 	struct control *control;
@@ -26,6 +29,7 @@ struct replicas {
 	struct queue *queue;
 	struct seen *seen; /* of pods */
 	struct owner_selectors *selectors;
+	struct map *paced; /* of large sets: key -> int64_t, when the next pass may be */
 };
 
 /* --- what is there --- */
@@ -345,6 +349,28 @@ static void on_claimed(struct batch *batch)
 	batch_free(batch);
 }
 
+/* False: too soon after the last pass; it comes again in time. */
+static bool keep_pace(struct replicas *self, struct str key, const struct object *set)
+{
+	size_t count = family_count(self->control->families[CONTROL_PODS], object_uid(set));
+	int64_t now = clock_now_ms(), *next = map_find(self->paced, key);
+
+	if (count < PACED_MIN) {
+		free(map_remove(self->paced, key));
+		return true;
+	}
+	if (next && now < *next) {
+		queue_add_after(self->queue, key, *next - now);
+		return false;
+	}
+	if (!next) {
+		next = memory_new(int64_t);
+		map_put(self->paced, key, next);
+	}
+	*next = now + (int64_t)count / PACE_PER_MS;
+	return true;
+}
+
 static void on_pass(void *owner, struct str key)
 {
 	struct replicas *self = owner;
@@ -357,6 +383,11 @@ static void on_pass(void *owner, struct str key)
 
 	if (!set) {
 		seen_forget(self->seen, key);
+		free(map_remove(self->paced, key));
+		queue_done(self->queue, key, true);
+		return;
+	}
+	if (!keep_pace(self, key, set)) {
 		queue_done(self->queue, key, true);
 		return;
 	}
@@ -385,11 +416,18 @@ struct replicas *replicas_start(struct control *control, const struct replicas_w
 	self->queue = queue_new(control->loop, on_pass, self);
 	self->seen = seen_new();
 	self->selectors = owner_selectors_new();
+	self->paced = map_new();
 	return self;
 }
 
 void replicas_stop(struct replicas *self)
 {
+	struct str key;
+	void *next;
+
+	for (size_t i = 0; map_next(self->paced, &i, &key, &next);)
+		free(next);
+	map_free(self->paced);
 	owner_selectors_free(self->selectors);
 	seen_free(self->seen);
 	queue_free(self->queue);
