@@ -196,6 +196,12 @@ static void wait_with_sandbox(struct pod *pod)
 	pod->sandbox_due_ms = clock_now_ms() + pod->sandbox_wait_ms;
 }
 
+static void say_no_sandbox(struct pod *pod, const struct error *err)
+{
+	pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "Failed to create pod sandbox: %s",
+		err->text);
+}
+
 static void on_ready(void *owner, const struct error *err)
 {
 	struct pod *pod = owner;
@@ -206,7 +212,7 @@ static void on_ready(void *owner, const struct error *err)
 		pod_containers_learn(pod);
 	} else {
 		if (err->kind != ERROR_NOT_FOUND) {
-			pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err->text);
+			say_no_sandbox(pod, err);
 			wait_with_sandbox(pod);
 		}
 		pod_containers_learn(pod);
@@ -306,7 +312,7 @@ static void start_sandbox(struct pod *pod)
 	}
 	pod->sandbox = NULL;
 	wait_with_sandbox(pod);
-	pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err.text);
+	say_no_sandbox(pod, &err);
 }
 
 static void destroy_sandbox(struct pod *pod)
@@ -338,6 +344,8 @@ static bool step_sandbox(struct pod *pod)
 		return false;
 	}
 	if (pod->phase == SANDBOX_NONE && (pod_host_network(pod) || pod->node->network)) {
+		if (!pod_runtime_class_step(pod))
+			return false;
 		if (clock_now_ms() >= pod->sandbox_due_ms)
 			start_sandbox(pod);
 		if (pod->phase == SANDBOX_NONE)
@@ -356,7 +364,7 @@ static bool step_sandbox(struct pod *pod)
 		set_attached(pod, true);
 		return true;
 	}
-	pod_say(pod, NULL, "Warning", "FailedCreatePodSandBox", "%s", err.text);
+	say_no_sandbox(pod, &err);
 	wait_with_sandbox(pod);
 	pod_again_at(pod, pod->sandbox_due_ms);
 	return false;
@@ -737,6 +745,8 @@ void pod_free(struct pod *pod)
 		client_cancel(pod->status_call);
 	if (pod->delete_call)
 		client_cancel(pod->delete_call);
+	if (pod->class_call)
+		client_cancel(pod->class_call);
 	pod_files_let_go(pod);
 	pod_containers_free(pod);
 	close_sandbox(pod);
@@ -807,6 +817,7 @@ void pod_remove(struct pod *pod)
 
 void pod_poke(struct pod *pod)
 {
+	pod->class_due_ms = 0;
 	if (pod->retry_ms > 0)
 		pod->retry_due_ms = 0;
 	if (pod->fetch_ms > 0)

@@ -64,7 +64,9 @@ struct pod {
 	struct loop_task pass;
 	struct json_doc *status; /* last made */
 	bool status_dirty, status_stored;
-	struct client_call *status_call, *delete_call;
+	struct client_call *status_call, *delete_call, *class_call;
+	bool class_known; /* its runtime class is one of ours */
+	int64_t class_wait_ms, class_due_ms;
 	struct pod_removal *removal; /* of its folder, under way */
 	bool files_gone;
 	int64_t status_wait_ms, status_due_ms;
@@ -80,6 +82,9 @@ void pod_say(struct pod *pod, const struct pod_container *container, const char 
 	     const char *reason, const char *format, ...) PRINTF_LIKE(5, 6);
 bool pod_host_network(const struct pod *pod);
 void pod_hostname(const struct pod *pod, char out[64]);
+
+/* May its sandbox be made, as far as its runtime class goes (pod_runtime_class.c)? */
+bool pod_runtime_class_step(struct pod *pod);
 
 /* --- resources (pod_resize.c) --- */
 

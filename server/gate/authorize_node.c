@@ -263,6 +263,7 @@ static const struct {
 	{ "coordination.k8s.io", "leases", on_leases },
 	{ "", "services", on_read },
 	{ "discovery.k8s.io", "endpointslices", on_read },
+	{ "node.k8s.io", "runtimeclasses", on_read },
 	{ "", "events", on_events },
 	{ "events.k8s.io", "events", on_events },
 	{ "", "configmaps", on_configmaps },

@@ -193,6 +193,36 @@ measure_idle_agent() {
 	meter deployment-end 50
 }
 
+api() {
+	curl -s -m 20 --cacert "$scratch/data/server/tls/server-ca.crt" --cert "$scratch/admin.crt" --key "$scratch/admin.key" \
+		-H 'Content-Type: application/json' "$@"
+}
+
+# probed PATH-OF-PROBE: the agent's share of a processor while it asks a hundred pods each second.
+probed() {
+	path=$url/apis/apps/v1/namespaces/default/deployments
+	api -o /dev/null -d '{"metadata":{"name":"probed"},"spec":{"replicas":100,"selector":{"matchLabels":{"app":"probed"}},
+		"template":{"metadata":{"labels":{"app":"probed"}},"spec":{"terminationGracePeriodSeconds":0,"containers":[{"name":"a",
+		"image":"'"$($here/image.sh)"'","command":["/bin/busybox","httpd","-f","-p","80","-h","/bin"],
+		"readinessProbe":{'"$1"',"periodSeconds":1}}]}}}}' "$path"
+	for _ in $(seq 300); do
+		api "$path/probed" | grep -q '"readyReplicas": *100' && break
+		sleep 0.2
+	done
+	sleep 3
+	node=$(agents)
+	ticks=$(cpu_ticks $node)
+	sleep 15
+	awk -v t="$(($(cpu_ticks $node) - ticks))" 'BEGIN { printf "%.2f", t / 15 }'
+	api -o /dev/null -X DELETE "$path/probed"
+	for _ in $(seq 100); do [ -n "$(monitors)" ] || break; sleep 0.2; done
+}
+
+measure_probes() {
+	row "100 pods probed a second by HTTP: processor" "$(probed '"httpGet":{"path":"/sh","port":80}')" % "<=" 5 "-"
+	row "100 pods probed a second by TCP: processor" "$(probed '"tcpSocket":{"port":80}')" % "<=" 5 "-"
+}
+
 # Each on a connection of its own, with TLS.
 measure_watches() {
 	meter watches 1000 "$server"
@@ -425,6 +455,7 @@ inside() {
 	measure_watches
 	measure_idle_writes
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle_agent
+	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_probes
 	measure_pods
 	measure_deployment
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle

@@ -228,6 +228,17 @@ test_a_filled_hosts_file_counts() {
 	gone pod/fills
 }
 
+test_runtime_classes() {
+	printf 'apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: ours}\nhandler: mote\noverhead: {podFixed: {cpu: 10m}}\n---\napiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: other}\nhandler: kata\n' | k apply -f -
+	bound runs "runtimeClassName: ours, containers: [{$container}]"
+	await 10 condition_is True runs Ready
+	equal 10m of pod/runs '{.spec.overhead.cpu}'
+	bound waits "runtimeClassName: other, containers: [{$container}]"
+	await 10 said waits FailedCreatePodSandBox 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "kata" is configured'
+	equal Pending of pod/waits '{.status.phase}'
+	gone pod/runs pod/waits runtimeclass/ours runtimeclass/other
+}
+
 # as_node FILE: with the rights of the node n1.
 as_node() {
 	sed "1i # yaml" | k create -f - --as=system:node:n1 --as-group=system:nodes --as-group=system:authenticated
