@@ -79,7 +79,7 @@ void cgroup_limit_devices(const struct cgroup *cgroup, const struct container_de
 /* Open the files that move a process in by writing its id ("0" = itself); fds has CGROUP_PARTS
  * places, -1 where there is nothing to write. */
 MUST_CHECK bool cgroup_open_doors(const struct cgroup *cgroup, int *fds, struct error *err);
-/* Between clone and exec: the calling process goes in.  No allocation. */
+/* Between clone and exec: the calling process, which has one thread, goes in.  No allocation. */
 MUST_CHECK bool cgroup_enter(const int *fds, struct error *err);
 
 /* SIGKILL to all processes in it and below; what they fork meanwhile dies too. Does not wait

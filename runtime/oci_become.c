@@ -219,7 +219,7 @@ static bool change_user(const struct identity *who, struct error *err)
 
 /* --- rights --- */
 
-static uint64_t read_set(const struct json *list)
+static uint64_t read_set(const struct json *list, uint64_t ours)
 {
 	uint64_t set = 0;
 	uint64_t bit;
@@ -228,19 +228,20 @@ static uint64_t read_set(const struct json *list)
 	for (struct json_iter it = json_iter(list); json_next(&it);)
 		if (capability_find(json_str(it.value), &bit))
 			set |= bit;
-	return set & capability_ours();
+	return set & ours;
 }
 
 static void read_sets(const struct oci_launch *launch, struct capability_sets *out)
 {
 	const struct json *said = json_get(launch->process, "capabilities");
+	uint64_t ours = capability_ours();
 
 	*out = (struct capability_sets){
-		.bounding = read_set(json_get(said, "bounding")),
-		.effective = read_set(json_get(said, "effective")),
-		.inheritable = read_set(json_get(said, "inheritable")),
-		.permitted = read_set(json_get(said, "permitted")),
-		.ambient = read_set(json_get(said, "ambient")),
+		.bounding = read_set(json_get(said, "bounding"), ours),
+		.effective = read_set(json_get(said, "effective"), ours),
+		.inheritable = read_set(json_get(said, "inheritable"), ours),
+		.permitted = read_set(json_get(said, "permitted"), ours),
+		.ambient = read_set(json_get(said, "ambient"), ours),
 	};
 	out->effective &= out->permitted;
 	out->ambient &= out->permitted & out->inheritable;

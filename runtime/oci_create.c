@@ -25,7 +25,7 @@
 #include "runtime/container_state.h"
 
 #define SEALED      "MOTE_OCI_SEALED"
-#define END_ROUNDS  2000
+#define END_ROUNDS  20000
 #define END_WAIT_US 500
 
 /* --- this program itself --- */
@@ -118,10 +118,27 @@ static bool save_running(struct oci_state *state, const struct oci_config *confi
 			 const struct oci_launched *launched, struct error *err)
 {
 	state->pid = launched->pid;
+	/* It waits at the pipe, so it is there. */
 	if (!oci_process_started(state->pid, &state->started))
 		return error_set(err, ERROR_BROKEN,
 				 "the container's first process has ended too early");
 	return oci_state_save_config(state, config, err) && oci_state_save(state, err);
+}
+
+/* The pipe for one that is started at once needs no name. */
+static bool make_pipe(struct oci_launch *launch, const struct oci_state *state, int *out_start,
+		      struct error *err)
+{
+	int ends[2];
+
+	*out_start = -1;
+	if (!launch->options->is_run)
+		return oci_state_make_pipe(state, &launch->start, err);
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return error_os(err, "make a pipe");
+	launch->start = ends[0];
+	*out_start = ends[1];
+	return true;
 }
 
 static bool run_child(struct oci_launch *launch, struct oci_state *state,
@@ -165,13 +182,15 @@ static bool build(struct oci_state *state, struct oci_config *config,
 {
 	struct oci_launched launched = { .pidfd = -1, .report = -1, .tty = -1 };
 	struct oci_launch launch;
+	auto_fd start = -1;
 	bool fine;
 
 	oci_launch_init(&launch, config, state, options);
 	launch.preserved = options->preserve_fds;
 	fine = oci_state_save(state, err) && make_cgroup(state, config, options, err) &&
-	       (options->is_run || oci_state_make_pipe(state, &launch.start, err)) &&
-	       run_child(&launch, state, &launched, err);
+	       make_pipe(&launch, state, &start, err) && run_child(&launch, state, &launched, err);
+	if (fine && start >= 0 && write(start, "s", 1) != 1)
+		fine = error_os(err, "start the container");
 	oci_launch_clear(&launch);
 	if (!fine) {
 		unmake(state, config, &launched);

@@ -18,8 +18,7 @@ struct oci_create_options {
 	/* The terminal's master for who runs the container in the foreground; NULL: to the socket.
 	 */
 	int *out_tty;
-	bool is_run;        /* started at once: no pipe to wait at */
-	bool runs_in_front; /* stays our child to be waited for     */
+	bool is_run; /* started at once */
 };
 
 struct oci_exec_options {

@@ -20,7 +20,7 @@ table() {
 	registry     bookworm  packages  docker-registry                               usr/bin/docker-registry
 	podman       trixie    closure   podman,conmon,golang-github-containers-common,netavark,aardvark-dns,nftables,catatonit .
 	crun         trixie    closure   crun                                          .
-	runc         trixie    packages  runc                                          usr/sbin/runc
+	runc         trixie    closure   runc                                          .
 	END
 }
 

@@ -1,0 +1,287 @@
+#!/bin/bash
+# run.sh - `mote oci` by itself: a container's life, what its config asks for, and what a hostile root cannot do.
+# shellcheck disable=SC2016 # what stands in single quotes is for the container's shell, or for jq
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "oci: 1 passed, 0 failed (skipped: needs root)"; exit 0; }
+# What tests mount goes with them.
+[ "${MOTE_OCI_TEST:-}" = 1 ] || MOTE_OCI_TEST=1 exec unshare --mount --propagation private "$0" "$@"
+. tests/oci/lib.sh
+make_rootfs "$scratch/rootfs"
+
+# --- life ---
+
+test_a_life_step_by_step() {
+	folder=$(bundle life . sleep 100)
+	oci create --bundle "$folder" --pid-file "$scratch/pid" life
+	status_is created life
+	[ "$(cat "$scratch/pid")" = "$(oci state life | jq .pid)" ]
+	fails 1 "already exists" oci create --bundle "$folder" life
+	oci start life
+	status_is running life
+	fails 1 "already running" oci start life
+	fails 1 "not stopped" oci delete life
+	says "uid=0(root) gid=0" oci exec life id
+	[ "$(oci ps --format json life | jq length)" = 1 ]
+	oci list -q | grep -qx life
+	oci pause life
+	status_is paused life
+	fails 255 "paused" oci exec life id
+	oci resume life
+	oci kill life KILL
+	await 5 status_is stopped life
+	fails 1 "not running" oci kill life KILL
+	oci delete life
+	fails 1 "does not exist" oci state life
+	oci delete --force life
+}
+
+test_status_of_the_program_is_ours() {
+	fails 7 "" in_container . sh -c 'exit 7'
+	fails 1 "executable file not found in \$PATH" in_container . nosuch
+	fails 1 "no such file or directory" in_container . /bin/nosuch
+	fails 1 "permission denied" in_container . /etc/passwd
+	fails 1 "is a directory" in_container . /etc
+}
+
+test_signals_reach_the_program() {
+	folder=$(bundle signals . sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.05; done')
+	mkfifo "$scratch/said"
+	"$mote" oci --root "$scratch/states" run --bundle "$folder" signals > "$scratch/said" &
+	pid=$!
+	read -r word < "$scratch/said"
+	[ "$word" = ready ]
+	kill -TERM "$pid"
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 9 ]
+	fails 1 "does not exist" oci state signals
+}
+
+test_called_by_a_link() {
+	ln -s "$mote" "$scratch/mote-oci"
+	says "1.2.0" sh -c "'$scratch/mote-oci' features | jq -r .ociVersionMax"
+	fails 1 "does not exist" "$scratch/mote-oci" --root "$scratch/states" --log "$scratch/log" --log-format=json state nosuch
+	[ "$(jq -r .level "$scratch/log")" = error ]
+}
+
+test_further_processes() {
+	folder=$(bundle more . sleep 100)
+	oci run -d --bundle "$folder" more
+	says "anna /tmp b" oci exec --user 1000:1000 --cwd /tmp --env A=b more sh -c 'echo $(id -un) $PWD $A'
+	says "/dev/pts/0" sh -c "'$mote' oci --root '$scratch/states' exec -t more tty < /dev/null | tr -d '\r'"
+	says "CapEff:	0000000020001420" oci exec --cap CAP_NET_ADMIN more grep CapEff /proc/self/status
+	jq -n '{args: ["sh", "-c", "echo $X; umask"], cwd: "/", env: ["PATH=/bin", "X=y"], user: {uid: 0, gid: 0, umask: 63}}' > "$scratch/process"
+	[ "$(oci exec --process "$scratch/process" more | tr '\n' ' ')" = "y 0077 " ]
+	fails 3 "" oci exec more sh -c 'exit 3'
+	fails 255 "executable file not found" oci exec more nosuch
+	oci exec --detach --pid-file "$scratch/pid2" more sleep 100
+	oci ps --format json more | jq -e "index($(cat "$scratch/pid2"))"
+	oci delete --force more
+	[ ! -e "/proc/$(cat "$scratch/pid2")" ]
+}
+
+test_terminal() {
+	says "/dev/console 20 40" sh -c "'$mote' oci --root '$scratch/states' run --bundle '$(bundle tty '.process.terminal = true |
+		.process.consoleSize = { height: 20, width: 40 }' sh -c 'echo /dev/console $(stty size)')' tty < /dev/null | tr -d '\r'"
+	fails 1 "without setting console socket" oci create --bundle "$scratch/bundles/tty" tty2
+}
+
+test_limits() {
+	folder=$(bundle limits '.linux.resources.memory.limit = 67108864 | .linux.resources.pids.limit = 20 |
+		.linux.resources.cpu = { shares: 512, quota: 50000, period: 100000 }' sleep 100)
+	oci run -d --bundle "$folder" limits
+	[ "$(oci events --stats limits | jq .data.memory.usage.limit)" = 67108864 ]
+	[ "$(oci events --stats limits | jq .data.pids.limit)" = 20 ]
+	oci update --memory 128m --pids-limit 30 limits
+	echo '{"cpu": {"shares": 1024}}' | oci update -r - limits
+	[ "$(oci events --stats limits | jq .data.memory.usage.limit)" = 134217728 ]
+	[ "$(oci events --stats limits | jq .data.pids.limit)" = 30 ]
+	fails 1 "intelRdt" oci update --l3-cache-schema x limits
+	cgroup=$(jq -r '.cgroup.memory // .cgroup.unified' "$scratch/states/limits/state.json")
+	oci delete --force limits
+	[ ! -e "$cgroup" ]
+}
+
+# --- what a config asks for ---
+
+test_identity() {
+	says "1000 1000 1000 7 8" in_container '.process.user = { uid: 1000, gid: 1000, additionalGids: [7, 8] }' \
+		sh -c 'echo $(id -u) $(id -g) $(id -G)'
+	says "HOME=/home/anna" in_container '.process.user = { uid: 1000, gid: 1000 }' sh -c 'env | grep HOME'
+	says "1" in_container . sh -c 'grep NoNewPrivs /proc/self/status | cut -f 2'
+	says "77 88" in_container '.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 77, hard: 88 }]' \
+		sh -c 'echo $(ulimit -Sn) $(ulimit -Hn)'
+	says "321" in_container '.process.oomScoreAdj = 321' cat /proc/self/oom_score_adj
+	says "mote-test" in_container '.hostname = "mote-test"' hostname
+	says "4096" in_container '.linux.sysctl = { "net.core.somaxconn": "4096" }' cat /proc/sys/net/core/somaxconn
+	fails 1 "host network namespace" in_container '.linux.sysctl = { "net.core.somaxconn": "4096" } |
+		del(.linux.namespaces[] | select(.type == "network"))' true
+}
+
+test_capabilities() {
+	says "CapInh 0000000000000400 CapPrm 0000000000000401 CapEff 0000000000000400 CapBnd 0000000000000403 CapAmb 0000000000000400" \
+		in_container '.process.user.uid = 1000 | .process.capabilities = { bounding: ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_NET_BIND_SERVICE"],
+			permitted: ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"], inheritable: ["CAP_NET_BIND_SERVICE"], effective: ["CAP_NET_BIND_SERVICE"],
+			ambient: ["CAP_NET_BIND_SERVICE"] } | .process.noNewPrivileges = false' \
+		sh -c 'echo $(grep "Cap[^A]" /proc/self/status | sed "s/CapPrm:.*/CapPrm 0000000000000401/; s/://") $(grep CapAmb /proc/self/status | tr -d :)'
+	says "CapInh 0000000000000000 CapAmb 0000000000000000" in_container . \
+		sh -c 'echo $(grep -E "Cap(Inh|Amb)" /proc/self/status | tr -d :)'
+}
+
+test_mounts() {
+	mkdir -p "$scratch/volume/sub"
+	echo x > "$scratch/volume/file"
+	mount -t tmpfs tmpfs "$scratch/volume/sub"
+	trap 'umount "$scratch/volume/sub"' EXIT
+	filter=".mounts += [{ destination: \"/v\", type: \"bind\", source: \"$scratch/volume\", options: [\"rbind\""
+	says "no no" in_container "$filter, \"rro\"] }]" sh -c 'echo $(touch /v/a 2>/dev/null || echo no) $(touch /v/sub/a 2>/dev/null || echo no)'
+	says "no yes" in_container "$filter, \"ro\"] }]" sh -c 'echo $(touch /v/a 2>/dev/null || echo no) $(touch /v/sub/a && echo yes)'
+	umount "$scratch/volume/sub"
+	trap - EXIT
+	mkdir -p "$scratch/rootfs/seed"
+	echo grain > "$scratch/rootfs/seed/file"
+	says "grain" in_container '.mounts += [{ destination: "/seed", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "ro"] }]' cat /seed/file
+	fails 1 "inside /proc" in_container ".mounts += [{ destination: \"/proc/self\", type: \"bind\", source: \"$scratch/volume\", options: [\"bind\"] }]" true
+	fails 1 "no such" in_container '.mounts += [{ destination: "/v", type: "nosuchfs", source: "x" }]' true || [[ $output == *"No such device"* ]]
+}
+
+test_users_of_its_own() {
+	map='[{ containerID: 0, hostID: 100000, size: 65536 }]'
+	says "0 100000" in_container ".linux.namespaces += [{ type: \"user\" }] | .linux.uidMappings = $map | .linux.gidMappings = $map" \
+		sh -c 'echo $(id -u) $(awk "{ print \$2 }" /proc/self/uid_map)'
+	fails 1 "needs uidMappings" in_container '.linux.namespaces += [{ type: "user" }]' true
+}
+
+test_clocks_of_its_own() {
+	[ -e /proc/self/ns/time ] || return 0
+	says "later" in_container '.linux.namespaces += [{ type: "time" }] | .linux.timeOffsets = { boottime: { secs: 1000000 } }' \
+		sh -c 'read up rest < /proc/uptime; [ ${up%.*} -gt 1000000 ] && echo later'
+}
+
+test_namespaces_of_others() {
+	folder=$(bundle first '.hostname = "shared"' sleep 100)
+	oci run -d --bundle "$folder" first
+	pid=$(oci state first | jq .pid)
+	says "shared" in_container "del(.hostname) | (.linux.namespaces[] | select(.type == \"uts\")).path = \"/proc/$pid/ns/uts\" |
+		(.linux.namespaces[] | select(.type == \"pid\")).path = \"/proc/$pid/ns/pid\"" hostname
+	fails 1 "is no uts namespace" in_container "(.linux.namespaces[] | select(.type == \"uts\")).path = \"/proc/$pid/ns/net\"" true
+	oci delete --force first
+}
+
+test_hooks_see_the_state() {
+	cat > "$scratch/hook" << END
+#!/bin/sh
+echo "\$1 \$(jq -r '.id + " " + .status')" >> $scratch/hooks
+END
+	chmod +x "$scratch/hook"
+	folder=$(bundle hooked "reduce (\"prestart\", \"createRuntime\", \"createContainer\", \"poststart\", \"poststop\") as \$kind (.;
+		.hooks[\$kind] = [{ path: \"$scratch/hook\", args: [\"hook\", \$kind], env: [\"PATH=$PATH\"] }])" true)
+	oci create --bundle "$folder" hooked
+	oci start hooked
+	await 5 status_is stopped hooked
+	oci delete hooked
+	says "prestart hooked creating
+createRuntime hooked creating
+createContainer hooked creating
+poststart hooked running
+poststop hooked stopped" cat "$scratch/hooks"
+	fails 1 "exit status 1" in_container '.hooks.createRuntime = [{ path: "/bin/false" }]' true
+	fails 1 "more than 1 seconds" in_container '.hooks.createRuntime = [{ path: "/bin/sleep", args: ["sleep", "20"], timeout: 1 }]' true
+}
+
+test_filters() {
+	says "no" in_container '.linux.seccomp = { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["mkdir", "mkdirat"], action: "SCMP_ACT_ERRNO" }] }' \
+		sh -c 'mkdir /tmp/x 2>/dev/null || echo no'
+	fails 1 "no action" in_container '.linux.seccomp = { defaultAction: "SCMP_ACT_NOSUCH" }' true
+}
+
+test_wrong_configs() {
+	fails 1 "noNewPrivileges must be true or false" in_container '.process.noNewPrivileges = "true"' true
+	fails 1 "ociVersion" in_container '.ociVersion = "2.0.0"' true
+	fails 1 "no namespace" in_container '.linux.namespaces += [{ type: "x" }]' true
+	fails 1 "duplicated" in_container '.linux.namespaces += [{ type: "pid" }]' true
+	fails 1 "intelRdt" in_container '.linux.intelRdt = { closID: "x" }' true
+	fails 1 "cwd" in_container '.process.cwd = "x"' true
+	fails 1 "invalid container ID" oci state ../x
+	fails 1 "no verb" oci nosuch
+	[ -z "$(oci list -q)" ]
+}
+
+# --- a hostile root ---
+
+test_the_program_cannot_be_changed() {
+	# What was the runtime for a moment is held on to, and written to when it has gone.
+	before=$(sha256sum < "$mote")
+	folder=$(bundle exe '.root.readonly = false' sleep 100)
+	oci create --bundle "$folder" exe
+	pid=$(oci state exe | jq .pid)
+	! cp /dev/null "/proc/$pid/exe" 2> /dev/null
+	oci delete --force exe
+	[ "$(sha256sum < "$mote")" = "$before" ]
+}
+
+test_no_descriptor_is_inherited() {
+	exec 7< /etc/passwd 8< /
+	says "0 1 2 3" in_container . sh -c 'cd /proc/self/fd; echo $(ls)'
+	says "0 1 2 3 4 5" in_container . sh -c 'cd /proc/self/fd; echo $(ls)' || true
+	for number in 6 7 8; do
+		fails 1 "cwd" in_container ".process.cwd = \"/proc/self/fd/$number/../..\"" true
+	done
+}
+
+test_descriptors_that_are_wanted() {
+	folder=$(bundle fds . sh -c 'cat <&3')
+	echo given > "$scratch/given"
+	says "given" oci run --preserve-fds 1 --bundle "$folder" fds 3< "$scratch/given"
+}
+
+test_links_in_the_root() {
+	mkdir -p "$scratch/evil" "$scratch/outside"
+	cp -a "$scratch/rootfs" "$scratch/evil/rootfs"
+	for name in proc sys; do
+		rm -rf "$scratch/evil/rootfs/$name"
+		ln -s "$scratch/outside" "$scratch/evil/rootfs/$name"
+		jq '.process.terminal = false | .process.args = ["true"]' "$scratch/config.json" > "$scratch/evil/config.json"
+		fails 1 "link" oci run --bundle "$scratch/evil" evil
+		rm "$scratch/evil/rootfs/$name"
+		mkdir "$scratch/evil/rootfs/$name"
+	done
+	# /dev and a volume's place may be links: they are followed inside, and nothing appears outside.
+	rm -rf "$scratch/evil/rootfs/dev"
+	ln -s "$scratch/outside" "$scratch/evil/rootfs/dev"
+	oci run --bundle "$scratch/evil" evil || true
+	ln -sfn /../../../../../../../../"$scratch/outside" "$scratch/evil/rootfs/volume"
+	jq ".mounts += [{ destination: \"/volume/below\", type: \"tmpfs\", source: \"tmpfs\" }]" "$scratch/evil/config.json" > "$scratch/c"
+	cp "$scratch/c" "$scratch/evil/config.json"
+	oci run --bundle "$scratch/evil" evil || true
+	[ -z "$(ls -A "$scratch/outside")" ]
+}
+
+test_paths_are_hidden() {
+	says "0" in_container . sh -c 'cat /proc/kcore /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c'
+	says "0" in_container . sh -c 'ls -A /sys/firmware /proc/scsi 2>/dev/null | grep -vc : ' || [[ $output == 0 ]]
+	says "ro" in_container . sh -c 'echo h > /proc/sysrq-trigger 2>/dev/null || echo ro'
+	says "ro" in_container . sh -c 'echo 1 > /proc/sys/kernel/core_pattern 2>/dev/null || echo ro'
+	says "ro" in_container . sh -c 'for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/*/cgroup.procs /sys/fs/cgroup/cgroup.procs; do
+		echo 0 2>/dev/null > $f && echo $f; done 2>/dev/null; echo ro'
+}
+
+test_devices_are_refused() {
+	says "no" in_container '.process.capabilities.bounding += ["CAP_MKNOD"] | .process.capabilities.effective += ["CAP_MKNOD"] |
+		.process.capabilities.permitted += ["CAP_MKNOD"]' \
+		sh -c 'mknod /dev/disk b 254 0 && head -c 1 /dev/disk 2>/dev/null || echo no'
+	fuse='.linux.devices = [{ path: "/dev/fuse2", type: "c", major: 10, minor: 229, fileMode: 384 }]'
+	says "no" in_container "$fuse" sh -c '( : < /dev/fuse2 ) 2> /dev/null || echo no'
+	says "yes" in_container "$fuse | .linux.resources.devices += [{ allow: true, type: \"c\", major: 10, minor: 229, access: \"rw\" }]" \
+		sh -c ': < /dev/fuse2 && echo yes'
+}
+
+test_root_programs_of_others() {
+	mkdir "$scratch/rootfs/suid"
+	cp "$scratch/rootfs/bin/busybox" "$scratch/rootfs/suid/id"
+	chmod 4755 "$scratch/rootfs/suid/id"
+	says "1000" in_container '.process.user.uid = 1000' /suid/id -u
+}
+
+run_tests oci
