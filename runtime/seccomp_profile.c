@@ -9,11 +9,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "runtime/seccomp.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -21,6 +24,7 @@
 #endif
 
 #define ARGUMENTS 6 /* of a system call */
+#define X32_BIT   0x40000000u
 
 /* In the order of the name lists below: one index is one thing. */
 const char *const seccomp_profile_actions[] = {
@@ -78,6 +82,7 @@ struct making {
 	scmp_filter_ctx filter;
 	uint32_t fallback;
 	bool notifies;
+	int youngest; /* the highest number among the calls that it names; 0: it names none */
 };
 
 static bool find(const char *const *names, const struct json *value, const char *what,
@@ -207,10 +212,13 @@ static bool add_name(struct making *making, struct str name, const struct rule *
 	/* The listener's messages are sent by the very process that is under the filter. */
 	if (rule->action == SCMP_ACT_NOTIFY && strcmp(text, "write") == 0)
 		return error_set(err, ERROR_INVALID, "seccomp: write cannot have SCMP_ACT_NOTIFY");
-	if (!making->filter || rule->action == making->fallback)
+	if (!making->filter)
 		return true;
 	number = seccomp_syscall_resolve_name(text);
-	return number == __NR_SCMP_ERROR || add_call(making->filter, number, rule) ||
+	if (number > making->youngest)
+		making->youngest = number;
+	return rule->action == making->fallback || number == __NR_SCMP_ERROR ||
+	       add_call(making->filter, number, rule) ||
 	       error_set(err, ERROR_INVALID, "seccomp: the rule for %s cannot be made", text);
 }
 
@@ -310,12 +318,50 @@ bool seccomp_profile_look(const struct json *profile, struct seccomp_program *ou
 	return read_fallback(profile, &making.fallback, err) && fill(&making, profile, out, err);
 }
 
-static bool print_program(scmp_filter_ctx filter, int *out_fd, struct error *err)
+static uint32_t native_machine(void)
 {
+	switch (seccomp_arch_native()) {
+	case SCMP_ARCH_X86_64: return AUDIT_ARCH_X86_64;
+	case SCMP_ARCH_AARCH64: return AUDIT_ARCH_AARCH64;
+	case SCMP_ARCH_ARM: return AUDIT_ARCH_ARM;
+	default: return 0;
+	}
+}
+
+/*
+ * Before libseccomp's program: where the rest is refused, a call younger than all that the profile
+ * names fails with ENOSYS, so that programs fall back to what it does name (other runtimes do so
+ * too).  x32 numbers are beyond all and left to the program.
+ */
+static size_t write_stub(const struct making *making, struct sock_filter *at)
+{
+	const struct sock_filter *first = at;
+	uint32_t kind = making->fallback & SECCOMP_RET_ACTION_FULL, machine = native_machine();
+
+	if (kind == SECCOMP_RET_ALLOW || kind == SECCOMP_RET_LOG || kind == SECCOMP_RET_TRACE ||
+	    making->youngest == 0 || machine == 0)
+		return 0;
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					     offsetof(struct seccomp_data, arch));
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, machine, 0, 4);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+					     offsetof(struct seccomp_data, nr));
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, (uint32_t)making->youngest,
+					     0, 1);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SCMP_ACT_ERRNO(ENOSYS));
+	return (size_t)(at - first);
+}
+
+static bool print_program(const struct making *making, int *out_fd, struct error *err)
+{
+	struct sock_filter stub[8];
+	size_t bytes = write_stub(making, stub) * sizeof(stub[0]);
 	auto_fd fd = memfd_create("mote-seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct stat facts;
 
-	if (fd < 0 || seccomp_export_bpf(filter, fd) != 0 || fstat(fd, &facts) != 0)
+	if (fd < 0 || (bytes > 0 && !file_write_all(fd, stub, bytes, err)) ||
+	    seccomp_export_bpf(making->filter, fd) != 0 || fstat(fd, &facts) != 0)
 		return error_set(err, ERROR_BROKEN, "cannot make the filter of system calls");
 	if ((size_t)facts.st_size > SECCOMP_BYTES_MAX)
 		return error_set(err, ERROR_TOO_LARGE,
@@ -341,8 +387,7 @@ bool seccomp_profile_make(const struct json *profile, struct seccomp_program *ou
 		return error_set(err, ERROR_BROKEN, "cannot make the filter of system calls");
 	fine = seccomp_attr_set(making.filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0 ||
 	       error_set(err, ERROR_BROKEN, "cannot make the filter of system calls");
-	fine = fine && fill(&making, profile, out, err) &&
-	       print_program(making.filter, &out->fd, err);
+	fine = fine && fill(&making, profile, out, err) && print_program(&making, &out->fd, err);
 	seccomp_release(making.filter);
 	return fine;
 }

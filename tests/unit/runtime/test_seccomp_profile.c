@@ -82,6 +82,10 @@ static long call_getcwd(void)
 
 	return syscall(SYS_getcwd, room, sizeof(room));
 }
+static long call_young(void)
+{
+	return syscall(4999);
+}
 static long call_personality_0(void)
 {
 	return syscall(SYS_personality, 0);
@@ -124,6 +128,14 @@ static void acts(void)
 		  "\"syscalls\":[{\"names\":[\"exit_group\",\"exit\"],\"action\":"
 		  "\"SCMP_ACT_ALLOW\"}]}",
 		  call_getppid, EACCES },
+		/* Younger than all that is named. */
+		{ "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"names\":[\"exit_group\"],"
+		  "\"action\":\"SCMP_ACT_ALLOW\"}]}",
+		  call_young, ENOSYS },
+		{ "{\"defaultAction\":\"SCMP_ACT_KILL_PROCESS\",\"syscalls\":[{\"names\":["
+		  "\"exit_group\",\"getppid\"],\"action\":\"SCMP_ACT_ALLOW\"}]}",
+		  call_young, ENOSYS },
+		{ ALLOW "]}", call_young, ENOSYS },
 		/* Two conditions on one argument: either of them. */
 		{ ALLOW "{\"names\":[\"personality\"],\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
 			"{\"index\":0,\"value\":8,\"op\":\"SCMP_CMP_EQ\"},"
