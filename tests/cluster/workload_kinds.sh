@@ -115,7 +115,8 @@ test_budget() {
 	equal "poddisruptionbudget.policy/web created" k create pdb web --selector=app=web --min-available=50%
 	expect "web    50%             N/A               0" k get pdb web
 	expect "minAvailable and maxUnavailable cannot be both set" k patch pdb web --type=merge -p '{"spec":{"maxUnavailable":1}}'
-	expect "quota/q created" k create quota q --hard=pods=5
+	expect "quota/q created" k create quota q --hard=pods=500
+	k delete quota q
 }
 
 test_priorities() {
