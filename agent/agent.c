@@ -630,6 +630,7 @@ static bool load_or_join(struct agent *agent, struct error *err)
 static void on_images(void *of)
 {
 	pods_poke(((struct agent *)of)->pods);
+	node_object_changed(((struct agent *)of)->object);
 }
 
 /* There is no pod that it could be about. */
@@ -765,7 +766,7 @@ static void start_defence(struct agent *agent)
 				      .machine = &agent->machine,
 				      .pods = agent->pods,
 				      .stats = agent->stats,
-				      .on_pressure = on_node_news,
+				      .on_change = on_node_news,
 				      .of = agent };
 
 	plan.images = agent->image_gc = image_gc_start(&gc);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/eviction_rank.h"
@@ -34,6 +35,7 @@ struct evictor {
 	struct observation seen[SIGNALS];
 	struct loop_timer timer;
 	int64_t looked_ms;
+	struct timespec images_changed; /* the book of the store */
 	/* what the kernel tells */
 	int psi_fd, psi_epoll_fd, mark_fd;
 	struct loop_fd psi, mark;
@@ -344,6 +346,19 @@ static bool differs(const struct node_pressure *a, const struct node_pressure *b
 	return a->memory != b->memory || a->disk != b->disk || a->pids != b->pids;
 }
 
+/* The node's object tells which images there are. */
+static bool images_differ(struct evictor *it)
+{
+	auto_free char *path = memory_print("%s/store/images.json", it->plan.node->folder);
+	struct timespec before = it->images_changed;
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return false;
+	it->images_changed = st.st_mtim;
+	return before.tv_sec != st.st_mtim.tv_sec || before.tv_nsec != st.st_mtim.tv_nsec;
+}
+
 static void look(struct evictor *it)
 {
 	struct node_pressure before = it->pressure;
@@ -356,7 +371,9 @@ static void look(struct evictor *it)
 	if (differs(&before, &it->pressure)) {
 		log_info("agent.eviction", "pressure has changed", "memory=%d disk=%d pids=%d",
 			 it->pressure.memory, it->pressure.disk, it->pressure.pids);
-		it->plan.on_pressure(it->plan.of);
+		it->plan.on_change(it->plan.of);
+	} else if (images_differ(it)) {
+		it->plan.on_change(it->plan.of);
 	}
 	if (it->acting && (!threshold || threshold->signal != it->acting->signal))
 		it->acting = NULL; /* freed enough */
@@ -565,7 +582,7 @@ bool evictor_admit(const struct evictor *it, const struct json *pod, struct buf 
 	    (strcmp(pod_quality(json_get(pod, "spec")), "BestEffort") != 0 ||
 	     tolerates_memory_pressure(pod)))
 		return true;
-	buf_add_text(out, "Pod was rejected: The node had condition: [");
+	buf_add_text(out, "The node had condition: [");
 	if (pressure->memory) {
 		buf_add_text(out, "MemoryPressure");
 		blank = " ";

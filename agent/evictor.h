@@ -24,14 +24,14 @@ struct evictor_plan {
 	struct pods *pods;
 	struct stats *stats;
 	struct image_gc *images;
-	void (*on_pressure)(void *of); /* evictor_pressure() is another */
+	void (*on_change)(void *of); /* evictor_pressure() is another, or there are other images */
 	void *of;
 };
 struct evictor;
 struct evictor *evictor_start(const struct evictor_plan *plan);
 void evictor_stop(struct evictor *evictor); /* NULL is fine */
 const struct node_pressure *evictor_pressure(const struct evictor *evictor);
-/* May a pod that has just come run here?  False: *out says why it may not, for its status. */
+/* May a pod that has just come run here?  False: *out says why it may not. */
 bool evictor_admit(const struct evictor *evictor, const struct json *pod, struct buf *out);
 /* Pods came or went. */
 void evictor_pods_changed(struct evictor *evictor);

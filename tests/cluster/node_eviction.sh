@@ -81,7 +81,7 @@ test_what_pods_may_have() {
 	equal 90Mi of node/n1 '{.status.allocatable.ephemeral-storage}'
 	equal 160Mi of node/n1 '{.status.capacity.ephemeral-storage}'
 	equal 10250 of node/n1 '{.status.daemonEndpoints.kubeletEndpoint.Port}'
-	expect web:1 of node/n1 '{.status.images[*].names}'
+	await 12 expect web:1 of node/n1 '{.status.images[*].names}'
 	expect '"memory.available":"100Mi"' k get --raw /api/v1/nodes/n1/proxy/configz
 }
 
