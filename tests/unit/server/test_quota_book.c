@@ -5,7 +5,9 @@
 
 #include <stdio.h>
 
+#include "client/client.h"
 #include "server/registry/quota_use.h"
+#include "server/server.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/server/cluster_fixture.h"
 
@@ -177,7 +179,65 @@ static void wants_amounts(void)
 	cluster_stop();
 }
 
+/* --- many at once --- */
+
+#define CREATORS 30
+#define ROOM     10
+
+struct crowd {
+	int made, refused;
+};
+
+static void on_made(void *of, const struct json *result, const struct error *err)
+{
+	struct crowd *crowd = of;
+
+	(void)result;
+	crowd->made += !err;
+	crowd->refused += err && err->kind == ERROR_FORBIDDEN;
+}
+
+static bool all_answered(const void *of)
+{
+	const struct crowd *crowd = of;
+
+	return crowd->made + crowd->refused == CREATORS;
+}
+
+/* Goal: of many that are on their way together only as many come through as there is room for. */
+static void is_exact(void)
+{
+	struct client *client;
+	struct crowd crowd = { 0 };
+
+	cluster_start(NULL);
+	cluster_create(QUOTAS,
+		       "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{\"pods\":\"10\"}}}");
+	client = client_new(cluster_loop(), server_local_client(cluster_server(),
+								"system:kube-controller-manager"));
+	for (int i = 0; i < CREATORS; i++) {
+		auto_free char *body = memory_print("{\"metadata\":{\"name\":\"p%d\"},\"spec\":{"
+						    "\"containers\":[{\"name\":\"a\","
+						    "\"image\":\"i\"}]}}",
+						    i);
+		struct client_ask ask = { .verb = CLIENT_CREATE,
+					  .kind = kind_find_name(STR("v1"), STR("Pod")),
+					  .namespace = STR("default"),
+					  .body = str_of(body),
+					  .on_done = on_made,
+					  .of = &crowd };
+
+		client_call(client, &ask);
+	}
+	CHECK(cluster_await(all_answered, &crowd));
+	CHECK_INT(crowd.made, ROOM);
+	CHECK(cluster_await(used_is, "{\"pods\":\"10\"}"));
+	client_free(client);
+	cluster_stop();
+}
+
 static const struct test tests[] = {
+	{ "is exact", is_exact, .time_limit_s = 30 },
 	{ "measures", measures },
 	{ "knows scopes", knows_scopes },
 	{ "counts", counts, .time_limit_s = 30 },
