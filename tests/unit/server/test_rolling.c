@@ -72,9 +72,31 @@ static void sick_update_stops(void)
 	CHECK_INT(rolling_shrink(&rolling), 0);
 }
 
+/* Goal: shares are by size, rounded, and never more than is left. */
+static void shares(void)
+{
+	static const struct {
+		int64_t wanted, surge, size, max, to_add, added, share;
+	} rows[] = {
+		{ 15, 3, 8, 13, 5, 0, 3 },    { 15, 3, 5, 13, 5, 3, 2 },
+		{ 5, 0, 10, 20, -10, 0, -7 }, { 5, 0, 10, 20, -10, -8, -2 },
+		{ 10, 0, 0, 10, 5, 0, 0 },    { 10, 0, 3, 10, 5, 5, 0 },
+		{ 0, 0, 4, 10, -4, 0, -4 },   { 10, 0, 3, 0, 5, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct rolling rolling = { .wanted = rows[i].wanted, .surge = rows[i].surge };
+
+		CHECK_INT(rolling_share(&rolling, rows[i].size, rows[i].max, rows[i].to_add,
+					rows[i].added),
+			  rows[i].share);
+	}
+}
+
 static const struct test tests[] = {
 	{ "bounds", bounds },
 	{ "ends within bounds", ends_within_bounds },
 	{ "sick update stops", sick_update_stops },
+	{ "shares", shares },
 };
 TEST_MAIN(tests)
