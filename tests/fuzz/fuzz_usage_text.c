@@ -1,6 +1,6 @@
 /*
- * fuzz_usage_text.c - what a node says of its use: every line that is taken lies in the text, and no
- * number is out of its range.
+ * fuzz_usage_text.c - what a node says of its use: every line that is taken lies in the text, and
+ * no number is out of its range.
  */
 #include <stdint.h>
 #include <stdlib.h>
