@@ -52,13 +52,47 @@ bool pod_host_network(const struct pod *pod)
 	return json_bool(json_get(pod_spec(pod), "hostNetwork"));
 }
 
-/* A pod in the host's network has the host's name. */
-void pod_hostname(const struct pod *pod, char out[64])
+void pod_domain(const struct pod *pod, struct buf *out)
 {
+	struct str subdomain = json_str(json_get(pod_spec(pod), "subdomain"));
+
+	if (subdomain.len > 0 && !pod_host_network(pod))
+		buf_add_print(out, STR_FMT ".%s.svc.%s", STR_ARG(subdomain), pod->namespace,
+			      pod->node->cluster_domain);
+}
+
+/* A pod in the host's network has the host's name. */
+bool pod_hostname(const struct pod *pod, char out[POD_HOSTNAME_MAX])
+{
+	bool whole = json_bool(json_get(pod_spec(pod), "setHostnameAsFQDN"));
+	auto_buf domain = BUF_INIT;
+	size_t len;
+
 	if (pod_host_network(pod))
-		snprintf(out, 64, "%.63s", pod->node->name);
+		snprintf(out, POD_HOSTNAME_MAX, "%.63s", pod->node->name);
 	else
 		container_spec_hostname(json_root(pod->now), out);
+	pod_domain(pod, &domain);
+	len = strlen(out);
+	if (!whole || domain.len == 0)
+		return true;
+	if (len + 1 + domain.len >= POD_HOSTNAME_MAX)
+		return false;
+	snprintf(out + len, POD_HOSTNAME_MAX - len, ".%s", buf_text(&domain));
+	return true;
+}
+
+static bool check_hostname(const struct pod *pod, char out[POD_HOSTNAME_MAX], struct error *err)
+{
+	auto_buf domain = BUF_INIT;
+
+	if (pod_hostname(pod, out))
+		return true;
+	pod_domain(pod, &domain);
+	return error_set(err, ERROR_INVALID,
+			 "failed to construct FQDN from pod hostname and cluster domain, FQDN "
+			 "%s.%s is too long (64 characters is the max, %zu characters requested)",
+			 out, buf_text(&domain), strlen(out) + 1 + domain.len);
 }
 
 const char *pod_address(const struct pod *pod)
@@ -285,7 +319,7 @@ static void start_sandbox(struct pod *pod)
 {
 	auto_arena arena = arena_new();
 	const struct json *spec = pod_spec(pod);
-	char hostname[64];
+	char hostname[POD_HOSTNAME_MAX];
 	struct sandbox_plan plan = {
 		.id = pod->uid,
 		.folder = pod->folder,
@@ -304,8 +338,8 @@ static void start_sandbox(struct pod *pod)
 	if (pod->node->limits && pod->node->limits->pids_max > 0)
 		limits.pids = (uint64_t)pod->node->limits->pids_max;
 	plan.resources = &limits;
-	pod_hostname(pod, hostname);
-	if (pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
+	if (check_hostname(pod, hostname, &err) &&
+	    pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
 	    sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
 		pod->phase = SANDBOX_STARTING;
 		return;

@@ -25,6 +25,7 @@ struct pod_container {
 	bool created;         /* the present run is known to the sandbox              */
 	bool adopted;         /* it ran before this agent came */
 	bool restart_wanted;  /* it was stopped to be made anew */
+	bool held;            /* a sidecar that others still need: its end waits */
 	int64_t kill_due_ms;  /* 0, or when it is killed at the latest */
 	int64_t stop_sent_ms; /* the due time that its monitor knows; 0 = none */
 	struct image *image;  /* held while the container exists                      */

@@ -482,9 +482,9 @@ static bool plan_and_run(struct pod_container *c, struct error *err)
 					    .agent_folder = pod->node->folder,
 					    .devices = pod->node->devices,
 					    .node_memory = pod->node->memory };
-	char hostname[64];
+	char hostname[POD_HOSTNAME_MAX];
 
-	pod_hostname(pod, hostname);
+	(void)pod_hostname(pod, hostname);
 	pod_files_log_folder(pod, c->name, &log);
 	if (!file_make_dirs(buf_text(&log), 0755, err))
 		return false;
@@ -580,9 +580,11 @@ static void step_kill(struct pod_container *c)
 {
 	int64_t left = c->kill_due_ms - clock_now_ms();
 
-	if (!step_pre_stop(c, left) || (c->stop_sent_ms > 0 && c->stop_sent_ms <= c->kill_due_ms))
+	if (!step_pre_stop(c, left) || c->held ||
+	    (c->stop_sent_ms > 0 && c->stop_sent_ms <= c->kill_due_ms))
 		return;
-	if (c->stop_hook_done && left < GRACE_AFTER_HOOK_MS)
+	/* A little is left after a hook, and for sidecars, which had to wait for the others. */
+	if ((c->stop_hook_done || (c->is_sidecar && c->pod->leaving)) && left < GRACE_AFTER_HOOK_MS)
 		left = GRACE_AFTER_HOOK_MS;
 	c->stop_sent_ms = c->kill_due_ms;
 	sandbox_stop_container(c->pod->sandbox, c->id, left > 0 ? left : 0);
@@ -796,10 +798,11 @@ bool pod_containers_stop(struct pod *pod)
 		all_over = false;
 		if (c->probes)
 			probes_leave(c->probes);
-		if (may_stop(pod, i - 1))
-			kill_by(c, pod->stop_due_ms, "");
-		else
+		/* Its preStop runs at once; its turn to end is later. */
+		c->held = !may_stop(pod, i - 1);
+		if (c->held)
 			pod_again_at(pod, pod->stop_due_ms);
+		kill_by(c, pod->stop_due_ms, "");
 	}
 	return all_over;
 }

@@ -8,6 +8,7 @@
 #include "agent/container_spec.h"
 #include "agent/flush.h"
 #include "agent/pod_files.h"
+#include "agent/resolver_file.h"
 #include "base/clock.h"
 #include "base/file.h"
 
@@ -98,7 +99,7 @@ static void add_aliases(const struct pod *pod, struct buf *out)
 static bool put_hosts(const struct pod *pod, const char *hostname, struct error *err)
 {
 	auto_buf text = BUF_INIT;
-	struct str subdomain = json_str(json_get(pod_spec(pod), "subdomain"));
+	auto_buf domain = BUF_INIT;
 	struct error ignored;
 
 	if (pod_host_network(pod)) {
@@ -111,77 +112,25 @@ static bool put_hosts(const struct pod *pod, const char *hostname, struct error 
 				    "fe00::0\tip6-localnet\nfe00::0\tip6-mcastprefix\n"
 				    "fe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n");
 		buf_add_print(&text, "%s\t", pod->address);
-		if (subdomain.len > 0)
-			buf_add_print(&text, "%s." STR_FMT ".%s.svc.%s\t", hostname,
-				      STR_ARG(subdomain), pod->namespace,
-				      pod->node->cluster_domain);
+		pod_domain(pod, &domain);
+		if (domain.len > 0)
+			buf_add_print(&text, "%s.%s\t", hostname, buf_text(&domain));
 		buf_add_print(&text, "%s\n", hostname);
 	}
 	add_aliases(pod, &text);
 	return put(pod, "hosts", &text, err);
 }
 
-static void add_list(const struct json *list, const char *word, struct buf *out)
-{
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		buf_add_print(out, "%s " STR_FMT "\n", word, STR_ARG(json_str(it.value)));
-}
-
-static void add_search(const struct json *searches, struct str known, struct buf *out)
-{
-	if (known.len == 0 && json_count(searches) == 0)
-		return;
-	buf_add_text(out, "search");
-	if (known.len > 0)
-		buf_add_print(out, " " STR_FMT, STR_ARG(known));
-	for (struct json_iter it = json_iter(searches); json_next(&it);)
-		buf_add_print(out, " " STR_FMT, STR_ARG(json_str(it.value)));
-	buf_add_byte(out, '\n');
-}
-
-static void add_options(const struct json *options, struct buf *out)
-{
-	for (struct json_iter it = json_iter(options); json_next(&it);) {
-		struct str value = json_str(json_get(it.value, "value"));
-
-		buf_add_print(out, "options " STR_FMT "%s" STR_FMT "\n",
-			      STR_ARG(json_str(json_get(it.value, "name"))),
-			      value.len > 0 ? ":" : "", STR_ARG(value));
-	}
-}
-
-/* The machine's lines but "search", of which there may be one only: its words are given back. */
-static struct str copy_machine(const struct pod *pod, struct buf *keep, struct buf *out)
-{
-	struct str search = STR_NONE, rest;
-	struct error ignored;
-
-	if (!file_read(pod->node->resolv_conf, RESOLV_MAX, keep, &ignored))
-		return search;
-	rest = buf_str(keep);
-	while (rest.len > 0) {
-		struct str line = str_cut(&rest, '\n'), words = line;
-
-		if (str_is(str_cut(&words, ' '), "search"))
-			search = str_trim(words);
-		else if (line.len > 0)
-			buf_add_print(out, STR_FMT "\n", STR_ARG(line));
-	}
-	return search;
-}
-
 /* The machine's own resolver and what the pod adds; with dnsPolicy None only the latter. */
 static bool put_resolv(const struct pod *pod, struct error *err)
 {
-	const struct json *config = json_get(pod_spec(pod), "dnsConfig");
+	bool none = str_is(json_str(json_get(pod_spec(pod), "dnsPolicy")), "None");
 	auto_buf text = BUF_INIT, machine = BUF_INIT;
-	struct str search = STR_NONE;
+	struct error ignored;
 
-	if (!str_is(json_str(json_get(pod_spec(pod), "dnsPolicy")), "None"))
-		search = copy_machine(pod, &machine, &text);
-	add_list(json_get(config, "nameservers"), "nameserver", &text);
-	add_search(json_get(config, "searches"), search, &text);
-	add_options(json_get(config, "options"), &text);
+	if (!none)
+		(void)!file_read(pod->node->resolv_conf, RESOLV_MAX, &machine, &ignored);
+	resolver_file_print(buf_str(&machine), json_get(pod_spec(pod), "dnsConfig"), &text);
 	return put(pod, "resolv.conf", &text, err);
 }
 
@@ -189,11 +138,12 @@ bool pod_files_etc(struct pod *pod, struct error *err)
 {
 	auto_free char *folder = memory_print("%s/etc", pod->folder);
 	auto_buf name = BUF_INIT;
-	char hostname[64];
+	char hostname[POD_HOSTNAME_MAX], first[POD_HOSTNAME_MAX];
 
-	pod_hostname(pod, hostname);
+	(void)pod_hostname(pod, hostname);
+	container_spec_hostname(json_root(pod->now), first);
 	buf_add_print(&name, "%s\n", hostname);
-	return file_make_dirs(folder, 0755, err) && put_hosts(pod, hostname, err) &&
+	return file_make_dirs(folder, 0755, err) && put_hosts(pod, first, err) &&
 	       put_resolv(pod, err) && put(pod, "hostname", &name, err);
 }
 

@@ -81,7 +81,12 @@ struct volumes_work pod_volumes_work(const struct pod *pod, struct downward_fact
 void pod_say(struct pod *pod, const struct pod_container *container, const char *type,
 	     const char *reason, const char *format, ...) PRINTF_LIKE(5, 6);
 bool pod_host_network(const struct pod *pod);
-void pod_hostname(const struct pod *pod, char out[64]);
+#define POD_HOSTNAME_MAX 65 /* the kernel's 64, terminated */
+/* What its processes are told, with its domain where setHostnameAsFQDN; false: that is too long for
+ * the kernel, *out is without it. */
+bool pod_hostname(const struct pod *pod, char out[POD_HOSTNAME_MAX]);
+/* Its domain, "" when it has none. */
+void pod_domain(const struct pod *pod, struct buf *out);
 
 /* May its sandbox be made, as far as its runtime class goes (pod_runtime_class.c)? */
 bool pod_runtime_class_step(struct pod *pod);

@@ -239,6 +239,45 @@ test_runtime_classes() {
 	gone pod/runs pod/waits runtimeclass/ours runtimeclass/other
 }
 
+test_names_and_hosts() {
+	bound named "hostname: me, subdomain: sub, setHostnameAsFQDN: true, hostAliases: [{ip: 10.9.8.7, hostnames: [one, two]}], dnsPolicy: None, dnsConfig: {nameservers: [10.1.1.1], searches: [a.test, b.test], options: [{name: ndots, value: '2'}, {name: rotate}]}, containers: [{$container}]"
+	await 10 condition_is True named Ready
+	equal "me.sub.default.svc.cluster.local" k exec named -- hostname
+	expect "$(of pod/named '{.status.podIP}')	me.sub.default.svc.cluster.local	me" k exec named -- cat /etc/hosts
+	expect "10.9.8.7	one	two" k exec named -- cat /etc/hosts
+	equal "nameserver 10.1.1.1 search a.test b.test options ndots:2 rotate" eval "k exec named -- cat /etc/resolv.conf | xargs"
+	bound longer "hostname: me, subdomain: $(printf 'x%.0s' $(seq 50)), setHostnameAsFQDN: true, containers: [{$container}]"
+	await 10 said longer FailedCreatePodSandBox "is too long (64 characters is the max, 79 characters requested)"
+	gone pod/named pod/longer
+}
+
+# A sidecar serves until the others have ended, and its hook runs before.
+test_sidecars_end_last() {
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: beside}
+	spec:
+	  terminationGracePeriodSeconds: 20
+	  volumes: [{name: out, hostPath: {path: "$lab/out", type: DirectoryOrCreate}}]
+	  initContainers:
+	  - name: s
+	    image: web:1
+	    restartPolicy: Always
+	    command: [sh, -c, "trap 'date +%s.%N > /out/s; exit' TERM; sleep 3600 & wait"]
+	    lifecycle: {preStop: {exec: {command: [sh, -c, "date +%s.%N > /out/hook"]}}}
+	    volumeMounts: [{name: out, mountPath: /out}]
+	  containers:
+	  - name: a
+	    image: web:1
+	    command: [sh, -c, "trap 'sleep 1; date +%s.%N > /out/a; exit' TERM; sleep 3600 & wait"]
+	    volumeMounts: [{name: out, mountPath: /out}]
+	END
+	await 10 condition_is True beside Ready
+	gone pod/beside
+	equal "hook a s" eval "cd '$lab/out' && ls -tr --time-style=full-iso | xargs"
+}
+
 # as_node FILE: with the rights of the node n1.
 as_node() {
 	sed "1i # yaml" | k create -f - --as=system:node:n1 --as-group=system:nodes --as-group=system:authenticated
