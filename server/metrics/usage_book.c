@@ -240,11 +240,7 @@ static void node_free(struct node_book *node)
 	if (node->call)
 		http_call_cancel(node->call);
 	http_client_free(node->client);
-	LIST_EACH_SAFE(&node->waits, link)
-	{
-		list_remove(link);
-		free(LIST_OWNER(link, struct waiting, link));
-	}
+	assert(list_is_empty(&node->waits));
 	for (size_t i = 0; map_next(node->containers, &i, &key, &value);)
 		free(value);
 	map_free(node->containers);
@@ -262,6 +258,7 @@ static void forget_all(struct usage_book *book, bool also_busy)
 
 		if (node->asking && !also_busy)
 			continue;
+		tell_waits(node);
 		map_remove(book->nodes, key);
 		node_free(node);
 	}

@@ -17,7 +17,7 @@
 
 struct usage_book;
 struct usage_book *usage_book_new(struct server *server);
-void usage_book_free(struct usage_book *book); /* waiters are not told; NULL is fine */
+void usage_book_free(struct usage_book *book); /* all who wait are told first; NULL is fine */
 /* server.c */
 struct usage_book *server_usage_book(struct server *server);
 

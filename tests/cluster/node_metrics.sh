@@ -137,6 +137,21 @@ test_only_by_right() {
 	expect "nodes do not serve this path" node_raw /debug/pprof/
 }
 
+# A server that ends while somebody waits for figures answers him, and ends.
+test_end_while_waiting() {
+	stop server
+	server_start # it knows of no figures yet
+	await 10 k get --raw /api/v1/nodes/n1/proxy/healthz
+	k get --raw $metrics/nodes > "$scratch/waited" 2>&1 &
+	asker=$!
+	sleep 0.3
+	stop server
+	wait $asker || true
+	server_start
+	k wait --for=condition=Ready node/n1 --timeout=20s
+	await 20 k top node n1
+}
+
 test_disabled() {
 	mkdir "$scratch/off"
 	start_server "$scratch/off" "$(free_port)" --disable metrics-server
