@@ -27,6 +27,7 @@ struct origin {
 	struct registry_fetcher *fetcher;
 	struct http_client *client; /* NULL: the slot is free */
 	struct tls_config *trust;
+	enum registry_reach reach;
 	bool secure;
 	char authority[264];
 	char *host; /* without brackets and port */
@@ -133,30 +134,45 @@ static void origin_clear(struct origin *origin)
 	*origin = (struct origin){ 0 };
 }
 
+/* Of a name's addresses those that may be called; the last other one is told. */
+static void take_addresses(struct origin *origin, const struct addrinfo *list, char forbidden[64])
+{
+	origin->count = 0;
+	for (const struct addrinfo *at = list; at && origin->count < ADDRESSES_MAX;
+	     at = at->ai_next) {
+		struct socket_address address = { .len = at->ai_addrlen };
+		bool may;
+
+		if (at->ai_family != AF_INET && at->ai_family != AF_INET6)
+			continue;
+		memcpy(&address.at, at->ai_addr, at->ai_addrlen);
+		may = registry_reach_allows(origin->reach, &address);
+		socket_lookup_print(&address, may ? origin->addresses[origin->count] : forbidden,
+				    64);
+		origin->count += may;
+	}
+}
+
 static bool resolve(struct origin *origin, struct error *err)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
+	char forbidden[64] = "";
 	int failed = getaddrinfo(origin->host, NULL, &hints, &list);
 
 	if (failed)
 		return error_set(err, ERROR_UNAVAILABLE, "the name \"%s\" cannot be resolved: %s",
 				 origin->host, gai_strerror(failed));
-	origin->count = 0;
-	for (struct addrinfo *at = list; at && origin->count < ADDRESSES_MAX; at = at->ai_next) {
-		struct socket_address address = { .len = at->ai_addrlen };
-
-		if (at->ai_family != AF_INET && at->ai_family != AF_INET6)
-			continue;
-		memcpy(&address.at, at->ai_addr, at->ai_addrlen);
-		socket_lookup_print(&address, origin->addresses[origin->count++],
-				    sizeof(origin->addresses[0]));
-	}
+	take_addresses(origin, list, forbidden);
 	freeaddrinfo(list);
-	if (origin->count == 0)
-		return error_set(err, ERROR_UNAVAILABLE, "the name \"%s\" has no address",
-				 origin->host);
-	return true;
+	if (origin->count > 0)
+		return true;
+	if (*forbidden)
+		return error_set(err, ERROR_BROKEN,
+				 "%s is at %s, which is this machine or belongs to it; it is not "
+				 "called, as registries.yaml does not name it",
+				 origin->authority, forbidden);
+	return error_set(err, ERROR_UNAVAILABLE, "the name \"%s\" has no address", origin->host);
 }
 
 static void origin_fill(struct origin *origin, struct registry_fetcher *fetcher,
@@ -170,6 +186,7 @@ static void origin_fill(struct origin *origin, struct registry_fetcher *fetcher,
 		abort();
 	origin->fetcher = fetcher;
 	origin->secure = ask->url->secure;
+	origin->reach = ask->reach;
 	origin->host = str_copy(host);
 	snprintf(origin->authority, sizeof(origin->authority), "%s", ask->url->authority);
 	origin->trust = ask->url->secure ? tls_config_ref(ask->trust) : NULL;
@@ -187,7 +204,7 @@ static bool origin_for(struct registry_fetcher *fetcher, const struct registry_a
 		struct origin *at = &fetcher->origins[i];
 
 		if (at->client && at->secure == ask->url->secure && at->trust == trust &&
-		    strcmp(at->authority, ask->url->authority) == 0)
+		    at->reach == ask->reach && strcmp(at->authority, ask->url->authority) == 0)
 			found = at;
 		else if (at->used < oldest->used)
 			oldest = at;

@@ -12,6 +12,7 @@
 
 #include "net/http.h"
 #include "net/tls.h"
+#include "runtime/registry_reach.h"
 #include "runtime/registry_url.h"
 
 struct registry_fetcher;
@@ -34,7 +35,8 @@ struct registry_sink {
 struct registry_ask {
 	const char *method;
 	const struct registry_url *url;
-	struct tls_config *trust; /* for https; borrowed for the exchange */
+	struct tls_config *trust;  /* for https; borrowed for the exchange */
+	enum registry_reach reach; /* where its host may be; elsewhere: ERROR_BROKEN */
 	const struct http_header *headers;
 	size_t header_count;
 	struct str body;

@@ -243,6 +243,12 @@ static struct registry_endpoint *endpoint_of(const struct visit *visit)
 	return &visit->session->endpoints.at[visit->index];
 }
 
+static enum registry_reach reach_for(const struct visit *visit, const struct registry_url *url)
+{
+	return registry_reach_of(visit->session->registries, url->authority,
+				 endpoint_of(visit)->base.authority);
+}
+
 static bool login_for(const struct visit *visit, struct registry_login *out, struct error *err)
 {
 	struct registry_session *session = visit->session;
@@ -277,6 +283,7 @@ static bool fetch_token(struct visit *visit, const struct registry_challenge *ch
 		return error_set(err, ERROR_BROKEN,
 				 "the registry %s wants the login sent without encryption",
 				 endpoint->base.authority);
+	ask.reach = reach_for(visit, &url);
 	if (!trust_for(visit->session, &url, endpoint, &ask.trust, err))
 		return false;
 	ask.method = question.method;
@@ -336,7 +343,7 @@ static bool at_home(const struct visit *visit)
 	return registry_url_same_origin(&visit->url, &endpoint_of(visit)->base);
 }
 
-static bool send(struct visit *visit, struct registry_reply *out, struct error *err)
+static bool ask_once(struct visit *visit, struct registry_reply *out, struct error *err)
 {
 	struct registry_session *session = visit->session;
 	const struct wish *wish = visit->wish;
@@ -344,6 +351,7 @@ static bool send(struct visit *visit, struct registry_reply *out, struct error *
 	struct http_header headers[HEADERS_MAX];
 	struct registry_ask ask = { .method = "GET",
 				    .url = &visit->url,
+				    .reach = reach_for(visit, &visit->url),
 				    .headers = headers,
 				    .body_max = wish->body_max,
 				    .sink = wish->sink };
@@ -412,7 +420,7 @@ static bool visit_run(struct visit *visit, struct registry_reply *out, struct er
 		auto_registry_reply reply = { 0 };
 		bool can = false;
 
-		if (!send(visit, &reply, err))
+		if (!ask_once(visit, &reply, err))
 			return false;
 		if (reply.head.status == 401 && at_home(visit) && !visit->logged_in &&
 		    !log_in(visit, &reply, &can, err))

@@ -6,7 +6,8 @@
  * their order, then the image's own registry.  The first that answers is used, and stays in use
  * while it answers.  HTTPS everywhere, except for an endpoint that says http:// and for hosts on
  * this machine.  A login is made when a registry asks for one, is shown to it and to the token
- * service it names only; redirects (at most 5, never from https to http) go without it.
+ * service it names only; redirects (at most 5, never from https to http, never to this machine or
+ * its metadata: registry_reach.h) go without it.
  *
  * It does not know what is in a manifest, and keeps nothing on disk: that is images.h.
  *

@@ -12,16 +12,17 @@
 
 #include "tests/unit/harness.h"
 
-static int listen_here(char host[32])
+static int listen_here(const char *address, char host[32])
 {
 	struct sockaddr_in at;
 	socklen_t len = sizeof(at);
 	struct error err;
 	int fd;
 
-	CHECK_OK(socket_listen(STR("127.0.0.1:0"), &fd, &err), &err);
+	snprintf(host, 32, "%s:0", address ? address : "127.0.0.1");
+	CHECK_OK(socket_listen(str_of(host), &fd, &err), &err);
 	CHECK(getsockname(fd, (struct sockaddr *)&at, &len) == 0);
-	snprintf(host, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+	snprintf(host, 32, "%s:%u", address ? address : "127.0.0.1", ntohs(at.sin_port));
 	return fd;
 }
 
@@ -70,7 +71,7 @@ static void on_stop(struct loop_post *post)
 void registry_front_open(struct registry_front *front)
 {
 	struct error err;
-	int fd = listen_here(front->host);
+	int fd = listen_here(front->address, front->host);
 
 	front->service = (struct http_service){ .on_request = on_request,
 						.body_max = 1024 * 1024,
@@ -148,7 +149,7 @@ static void *run_raw(void *of)
 void raw_front_open(struct raw_front *front)
 {
 	front->served = 0;
-	front->fd = listen_here(front->host);
+	front->fd = listen_here(NULL, front->host);
 	/* Listeners are non-blocking; this one waits until it is shut down. */
 	CHECK(fcntl(front->fd, F_SETFL, 0) == 0);
 	CHECK(pthread_create(&front->thread, NULL, run_raw, front) == 0);

@@ -19,6 +19,7 @@ struct registry_front {
 	/* Fill: called on the front's thread; must answer. */
 	void (*on_request)(struct registry_front *front, struct http_request *req);
 	struct tls_config *config; /* NULL: plain */
+	const char *address;       /* where it listens; NULL: 127.0.0.1 */
 	char host[32];             /* "127.0.0.1:4242" */
 	struct socket_listener listener;
 	struct loop *loop;
