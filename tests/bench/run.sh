@@ -182,12 +182,11 @@ measure_idle_agent() {
 	meter deployment 50
 	sleep 10
 	node=$(agents)
-	ticks=$(cpu_ticks $node)
+	ticks=$(cpu_ticks "$node")
 	sleep 60
-	row "agent idle with 50 pods: processor" "$(awk -v t="$(($(cpu_ticks $node) - ticks))" 'BEGIN { printf "%.2f", t / 60 }')" \
+	row "agent idle with 50 pods: processor" "$(awk -v t="$(($(cpu_ticks "$node") - ticks))" 'BEGIN { printf "%.2f", t / 60 }')" \
 		% "<=" 0.3 "-"
-	# shellcheck disable=SC2046,SC2086
-	read -r resident proportional anonymous <<< "$(memory_of $node)"
+	read -r resident proportional anonymous <<< "$(memory_of "$node")"
 	row "agent idle with 50 pods: resident" "$(mebibytes "$resident")" MiB "<=" 16 "-"
 	note "proportional $proportional KiB, anonymous $anonymous KiB"
 	meter deployment-end 50

@@ -3,6 +3,7 @@
 #
 # Goal: the agent runs in a group of its own that gives its pods 300 MiB, on a disk of 160 MiB, so that the machine
 # itself is never short of anything.
+# shellcheck disable=SC2016,SC2119
 # shellcheck source=tests/cluster/lib.sh
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cluster/lib.sh
