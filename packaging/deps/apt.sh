@@ -60,8 +60,8 @@ CONF
 		printf 'APT::Architecture "%s";\nAPT::Architectures { "%s"; };\n' "$apt_arch" "$apt_arch" >> "$1/apt.conf"
 }
 
-# apt_unpack FOLDER packages|closure NAME...: unpacks packages there, with all they need if it is the closure.  No script
-# of a package runs.
+# apt_unpack FOLDER packages|closure|source NAME...: unpacks packages there, with all they need if it is the closure; of
+# a source package what its makers wrote.  No script of a package runs.
 apt_unpack() {
 	apt_folder=$1
 	apt_debs=$1.debs
@@ -71,8 +71,13 @@ apt_unpack() {
 	case $apt_how in
 	packages) ( cd "$apt_debs" && apt_run apt-get download "$@" ) ;;
 	closure) apt_run apt-get -y install --download-only -o Dir::Cache::archives="$apt_debs" "$@" ;;
+	source) ( cd "$apt_debs" && apt_run apt-get source --download-only "$@" ) ;;
 	esac > "$apt_debs/log" 2>&1 || { cat "$apt_debs/log" >&2; fail "cannot download $*"; }
+	for apt_deb in "$apt_debs"/*.orig.tar.*z; do
+		[ ! -e "$apt_deb" ] || tar -x -C "$apt_folder" --strip-components=1 --no-same-owner -f "$apt_deb"
+	done
 	for apt_deb in "$apt_debs"/*.deb; do
+		[ -e "$apt_deb" ] || continue
 		dpkg-deb --fsys-tarfile "$apt_deb" | tar -x -C "$apt_folder" --keep-directory-symlink --no-same-owner
 	done
 	rm -rf "$apt_debs"

@@ -7,7 +7,7 @@ set -eu
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/apt.sh"
 
-# name, suite, packages alone or with all they need, which, and what of it is kept and printed (. is all).
+# name, suite, packages alone or with all they need or a source, which, and what of it is kept and printed (. is all).
 table() {
 	cat <<- END
 	kubectl      trixie    packages  kubernetes-client                             usr/bin/kubectl
@@ -28,7 +28,10 @@ unpack_client() {
 	target=$cache/toolchain/$name-$(echo "$suite $how $packages $kept" | hash_short)
 	if [ ! -e "$target/.complete" ]; then
 		say "preparing $name"
-		apt_open "$cache/apt/clients-$suite" deb "$suite"
+		case $how in
+		source) apt_open "$cache/apt/sources-$suite" deb-src "$suite" ;;
+		*) apt_open "$cache/apt/clients-$suite" deb "$suite" ;;
+		esac
 		work=$cache/tmp/$name
 		rm -rf "$work" "$target"
 		mkdir -p "$work/all" "$cache/toolchain"

@@ -75,11 +75,11 @@ test_stop_and_start() {
 }
 
 test_limits() {
-	says "67108864" run --memory 64m "$image" sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null'
-	says "30" run --pids-limit 30 "$image" sh -c 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null'
+	says "67108864" run --memory 64m "$image" sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'
+	says "30" run --pids-limit 30 "$image" sh -c 'cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max'
 	podman run -d --name limits --network none --memory 64m "$image" sleep 100 > /dev/null
 	podman update --memory 128m limits > /dev/null
-	says "134217728" podman exec limits sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null'
+	says "134217728" podman exec limits sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'
 	podman rm -f -t 0 limits > /dev/null
 }
 
