@@ -120,6 +120,8 @@ static void look_end(struct look *look)
 	for (size_t i = 0; i < look->fetch_count; i++)
 		json_doc_free(look->fetches[i].answer);
 	free(look->fetches);
+	for (size_t i = 0; i < look->facts.pod_count; i++)
+		object_unref(look->facts.pods[i]);
 	free(look->facts.pods);
 	json_doc_free(look->scale);
 	json_doc_free(look->doc);
@@ -423,7 +425,8 @@ static void gather(struct look *look, const struct selector *selector)
 			room = room ? room * 2 : 32;
 			look->facts.pods = memory_grow(look->facts.pods, room * sizeof(pod));
 		}
-		look->facts.pods[look->facts.pod_count++] = pod;
+		/* The figures come later: the cache may have others by then. */
+		look->facts.pods[look->facts.pod_count++] = object_ref(pod);
 	}
 }
 
