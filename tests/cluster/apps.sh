@@ -129,7 +129,7 @@ test_deployment_pauses_and_says_what_failed() {
 	await 5 condition_is slow Progressing "Unknown DeploymentPaused"
 	k set image deployment/slow a=absent:1
 	k rollout resume deployment/slow
-	fails 1 'deployment "slow" exceeded its progress deadline' k rollout status deployment/slow --timeout=20s 2> /dev/null || true
+	expect 'deployment "slow" exceeded its progress deadline' k rollout status deployment/slow --timeout=20s
 	await 10 condition_is slow Progressing "False ProgressDeadlineExceeded"
 	equal "True MinimumReplicasAvailable" condition slow Available
 	equal 2 of deployment/slow '{.status.availableReplicas}'
