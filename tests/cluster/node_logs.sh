@@ -65,7 +65,7 @@ test_many() {
 	talks fourth Never "echo three" many
 	await 20 finished three
 	await 20 finished fourth
-	equal $'init\none\ntwo' k logs three --all-containers
+	equal $'init\none\ntwo' eval 'k logs three --all-containers | sort' # kubectl has no order for them
 	equal $'[pod/three/a] one\n[pod/three/b] two\n[pod/three/first] init' eval 'k logs three --all-containers --prefix | sort'
 	equal $'init\none\nthree\ntwo' eval 'k logs -l app=many --all-containers | sort'
 	expect "Defaulted container \"a\" out of: a, b, first (init)" k logs three

@@ -2,6 +2,7 @@
 # node_metrics.sh - what nodes and pods use: kubectl top, metrics.k8s.io, and the paths of a kubelet behind nodes/proxy.
 #
 # Goal: figures are there when somebody asks, right within their means, and only for who may read them.
+# shellcheck disable=SC2016,SC2119
 # shellcheck source=tests/cluster/lib.sh
 cd "$(dirname "$0")/../.." || exit 1
 . tests/cluster/lib.sh
