@@ -62,7 +62,7 @@ test_job_completes() {
 	equal "SuccessCriteriaMet Complete" of job/sums '{.status.conditions[*].type}'
 	[ "$(events job/sums | grep -c 'SuccessfulCreate: Created pod: sums-')" = 3 ]
 	expect "Completed: Job completed" events job/sums
-	equal "" k get pods -l job-name=sums -o 'jsonpath={.items[*].metadata.finalizers[*]}'
+	equal "" k get pods -l job-name=sums -o 'jsonpath={.items[*].metadata.finalizers}'
 	expect "Complete   3/3" k get job sums
 	gone job/sums
 	equal "" k get pods -l job-name=sums -o name
