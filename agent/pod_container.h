@@ -38,7 +38,7 @@ struct pod_container {
 	struct probes *probes;
 	struct action *hook; /* postStart or preStop under way */
 	bool hook_is_stop;
-	bool started_hook_done, stop_hook_done;
+	bool told_started, started_hook_done, stop_hook_done;
 	char *waiting_reason, *waiting_message; /* NULL reason: not waiting               */
 	struct json_doc *over; /* {"terminated": ...} of the present run when it ended */
 	struct json_doc *last; /* of the run before                                    */

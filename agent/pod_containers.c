@@ -397,7 +397,7 @@ static void next_attempt(struct pod_container *c)
 	name_attempt(c);
 	c->created = c->restart_wanted = c->adopted = false;
 	c->resize_pending = c->resize_restart = false;
-	c->started_hook_done = c->stop_hook_done = false;
+	c->told_started = c->started_hook_done = c->stop_hook_done = false;
 	c->kill_due_ms = c->stop_sent_ms = c->due_ms = 0;
 }
 
@@ -674,10 +674,11 @@ static void step_running(struct pod_container *c, const struct container_state *
 		step_kill(c);
 		return;
 	}
-	if (!c->started_hook_done && !hook) {
-		c->started_hook_done = true;
+	if (!c->told_started && !c->started_hook_done)
 		pod_say(c->pod, c, "Normal", "Started", "Started container %s", c->name);
-	}
+	c->told_started = true;
+	if (!hook)
+		c->started_hook_done = true;
 	if (!c->started_hook_done) {
 		work.handler = hook;
 		work.is_hook = true;

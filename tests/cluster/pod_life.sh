@@ -178,6 +178,7 @@ test_probes_and_hooks_say_what_they_saw() {
 		await 5 said speaks Unhealthy "connect: connection refused"
 	equal "False ContainersNotReady containers with unready status: [a]" condition speaks Ready
 	equal "False ContainersNotReady containers with unready status: [a]" condition speaks ContainersReady
+	await 5 said speaks Started "Started container a"
 	k delete pod speaks --wait=false
 	await 5 said speaks Killing "Stopping container a"
 	await 5 said speaks FailedPreStopHook "PreStopHook failed"
