@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 
+#include "agent/devices.h"
 #include "agent/node_limits.h"
+#include "agent/pod_admission.h"
 
 #define PODS_MAX 1000
 
@@ -135,5 +137,7 @@ bool kubelet_args_apply(const struct option_list *args, struct arena *arena,
 			return false;
 	}
 	/* What the agent would refuse is refused here, by name. */
-	return node_limits_read(&plan->node_limits, &limits, err);
+	return node_limits_read(&plan->node_limits, &limits, err) &&
+	       pod_admission_check_sysctls(&plan->unsafe_sysctls, err) &&
+	       devices_validate(&plan->device, err);
 }
