@@ -61,6 +61,11 @@ begin() {
 	scaler busy "$(cpu 20)"
 	scaler idle "$(cpu 80)" "$now"
 	scaler bare "$(cpu 80)"
+	# Its pods are exchanged while the first figures are under way.
+	k create deployment rolled --image=web:1 -- sleep 1000
+	k set resources deployment rolled --requests=cpu=10m
+	k autoscale deployment rolled --min=1 --max=4 --cpu-percent=50
+	k expose deployment rolled --port=80
 }
 
 test_limits_at_once() {
