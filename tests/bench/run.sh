@@ -45,6 +45,7 @@ build_tools() {
 	make --no-print-directory dist DIST="$scratch/dist" DIST_URL="$scratch/dist" DIST_ARCHS="$(uname -m)" \
 		> "$scratch/make.log" 2>&1 || { cat "$scratch/make.log" >&2; exit 1; }
 	bash $here/ota_delta.sh "$scratch/update" > "$scratch/delta" || note "what a small change costs cannot be measured"
+	bash $here/runtime.sh 90 > "$scratch/runtime" || note "runtimes cannot be measured"
 	build/mote ota sign --key build/dist-key/throwaway.key "$scratch/update" > "$scratch/make.log" || exit 1
 	# What is measured must not change under us.
 	cp build/mote "$scratch/mote"
@@ -439,6 +440,8 @@ binaries() {
 	done
 	row "a line changed: part of the packed program" \
 		"$(value ota_delta "$scratch/delta")" % "<=" 20 "-"
+	row "mote oci: create until the program runs, p50" "$(value mote "$scratch/runtime")" ms "<=" 5 \
+		"crun $(value crun "$scratch/runtime") ms, runc $(value runc "$scratch/runtime") ms in this run"
 }
 
 inside() {

@@ -143,7 +143,7 @@ test_mounts() {
 	echo grain > "$scratch/rootfs/seed/file"
 	says "grain" in_container '.mounts += [{ destination: "/seed", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "ro"] }]' cat /seed/file
 	fails 1 "inside /proc" in_container ".mounts += [{ destination: \"/proc/self\", type: \"bind\", source: \"$scratch/volume\", options: [\"bind\"] }]" true
-	fails 1 "no such" in_container '.mounts += [{ destination: "/v", type: "nosuchfs", source: "x" }]' true || [[ $output == *"No such device"* ]]
+	fails 1 "No such device" in_container '.mounts += [{ destination: "/v", type: "nosuchfs", source: "x" }]' true
 }
 
 test_users_of_its_own() {
@@ -211,20 +211,20 @@ test_wrong_configs() {
 # --- a hostile root ---
 
 test_the_program_cannot_be_changed() {
-	# What was the runtime for a moment is held on to, and written to when it has gone.
-	before=$(sha256sum < "$mote")
-	folder=$(bundle exe '.root.readonly = false' sleep 100)
-	oci create --bundle "$folder" exe
-	pid=$(oci state exe | jq .pid)
-	! cp /dev/null "/proc/$pid/exe" 2> /dev/null
+	# What was the runtime for a moment is held on to, and written to when nobody runs it any more.
+	cp "$mote" "$scratch/program"
+	folder=$(bundle exe . sleep 100)
+	"$scratch/program" oci --root "$scratch/states" create --bundle "$folder" exe
+	exec 9< "/proc/$(oci state exe | jq .pid)/exe"
 	oci delete --force exe
-	[ "$(sha256sum < "$mote")" = "$before" ]
+	if cp /dev/null /proc/self/fd/9 2> /dev/null; then return 1; fi
+	exec 9<&-
+	cmp "$mote" "$scratch/program"
 }
 
 test_no_descriptor_is_inherited() {
 	exec 7< /etc/passwd 8< /
 	says "0 1 2 3" in_container . sh -c 'cd /proc/self/fd; echo $(ls)'
-	says "0 1 2 3 4 5" in_container . sh -c 'cd /proc/self/fd; echo $(ls)' || true
 	for number in 6 7 8; do
 		fails 1 "cwd" in_container ".process.cwd = \"/proc/self/fd/$number/../..\"" true
 	done
@@ -260,7 +260,7 @@ test_links_in_the_root() {
 
 test_paths_are_hidden() {
 	says "0" in_container . sh -c 'cat /proc/kcore /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c'
-	says "0" in_container . sh -c 'ls -A /sys/firmware /proc/scsi 2>/dev/null | grep -vc : ' || [[ $output == 0 ]]
+	says "0" in_container . sh -c 'ls -A /sys/firmware | wc -l'
 	says "ro" in_container . sh -c 'echo h > /proc/sysrq-trigger 2>/dev/null || echo ro'
 	says "ro" in_container . sh -c 'echo 1 > /proc/sys/kernel/core_pattern 2>/dev/null || echo ro'
 	says "ro" in_container . sh -c 'for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/*/cgroup.procs /sys/fs/cgroup/cgroup.procs; do
