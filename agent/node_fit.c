@@ -48,7 +48,8 @@ int64_t node_fit_request(const struct json *pod, const char *resource)
 	return (together > most ? together : most) + amount(json_get(spec, "overhead"), resource);
 }
 
-/* A pod that is over needs nothing; one that leaves does until it has left. */
+/* One that leaves counts while anything of it runs.  Not longer: the API forgets it before its
+ * answer is here, and the scheduler has given its room away by then. */
 static bool counts(const struct pod *pod, const struct json *except)
 {
 	return !str_equal(pod_uid(pod), meta_str(except, "uid")) && !pod_is_over(pod);

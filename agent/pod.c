@@ -901,7 +901,7 @@ bool pod_is_leaving(const struct pod *pod)
 
 bool pod_is_over(const struct pod *pod)
 {
-	return pod->phase == SANDBOX_NONE && (pod->finished || pod->failed_reason);
+	return pod->phase == SANDBOX_NONE && (pod->finished || pod->failed_reason || pod->leaving);
 }
 
 struct sandbox *pod_sandbox(const struct pod *pod)

@@ -161,6 +161,15 @@ test_resources_change_in_place() {
 	equal "150m 60Mi 0" granted grows
 	resize grows '{"requests":{"cpu":"120m"},"limits":{"cpu":"200m"}}'
 	await 10 granted_is "120m 60Mi 0" grows
+	# what fits the node, but not beside the others, waits until one of them has gone
+	cpus=$(of node/n1 '{.status.allocatable.cpu}')
+	[[ $cpus == *m ]] && cpus=${cpus%m} || cpus=${cpus}000
+	bound holds "containers: [{$container, resources: {requests: {cpu: $((cpus - 500))m}}}]"
+	await 10 condition_is True holds Ready
+	resize grows '{"requests":{"cpu":"900m"},"limits":{"cpu":"900m"}}'
+	await 10 is Deferred pod/grows '{.status.resize}'
+	gone pod/holds
+	await 10 granted_is "900m 60Mi 0" grows
 	gone pod/grows
 	bound anew "containers: [{$container, resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}], resources: {requests: {cpu: 100m}}}]"
 	await 10 condition_is True anew Ready
