@@ -24,6 +24,11 @@ struct inflate {
 	unsigned char in[IN_BYTES];
 };
 
+uint32_t inflate_crc32(uint32_t crc, const void *at, size_t len)
+{
+	return (uint32_t)crc32_z(crc, at, len);
+}
+
 enum inflate_kind inflate_guess(struct str begin)
 {
 	const unsigned char *at = (const unsigned char *)begin.at;

@@ -22,6 +22,9 @@ DEFINE_AUTO(struct inflate *, inflate_close)
 enum inflate_kind inflate_kind(const struct inflate *inflate);
 struct tar_source *inflate_source(struct inflate *inflate); /* owned by the inflate */
 
+/* zlib's CRC-32 of more bytes; the first time with 0. */
+uint32_t inflate_crc32(uint32_t crc, const void *at, size_t len);
+
 /* What bytes beginning like this are. */
 enum inflate_kind inflate_guess(struct str begin);
 

@@ -13,10 +13,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <zlib.h>
-
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/inflate.h"
 
 #define ATTRIBUTE "trusted.mote.sum"
 #define STEP      (1024u * 1024) /* bytes between two looks at go_on */
@@ -30,9 +29,7 @@ struct stored {
 
 void layer_sum_add(struct layer_sum *sum, const void *at, size_t len)
 {
-	if (sum->size == 0)
-		sum->crc = (uint32_t)crc32_z(0, NULL, 0);
-	sum->crc = (uint32_t)crc32_z(sum->crc, at, len);
+	sum->crc = inflate_crc32(sum->crc, at, len);
 	sum->size += len;
 }
 
