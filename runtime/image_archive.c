@@ -223,7 +223,7 @@ static bool read_json(const struct archive *it, struct str path, struct json_doc
 
 	if (!read_file(it, path, &text, err))
 		return false;
-	return json_parse(buf_str(&text), out, NULL, err) ||
+	return image_document_parse(buf_str(&text), out, err) ||
 	       error_context(err, "\"" STR_FMT "\"", STR_ARG(path));
 }
 
@@ -446,7 +446,7 @@ static bool read_descriptor(struct archive *it, const struct json *descriptor, s
 	if (!image_blob_read(descriptor, &blob))
 		return error_set(err, ERROR_INVALID,
 				 "an entry of the index has no proper digest and size");
-	if (!read_blob(it, &blob, &text, err) || !json_parse(buf_str(&text), &doc, NULL, err) ||
+	if (!read_blob(it, &blob, &text, err) || !image_document_parse(buf_str(&text), &doc, err) ||
 	    !check_media(descriptor, json_root(doc), err))
 		return error_context(err, "manifest sha256:%s", blob.digest);
 	/* Who pins an image names the outermost index. */

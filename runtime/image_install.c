@@ -55,9 +55,8 @@ static void chain_layers(struct install *it)
 static bool read_config(struct install *it, struct error *err)
 {
 	const struct json *diffs;
-	const char *duplicate;
 
-	if (!json_parse(buf_str(&it->parcel->config), &it->config, &duplicate, err))
+	if (!image_document_parse(buf_str(&it->parcel->config), &it->config, err))
 		return error_context(err, "the image's configuration");
 	diffs = json_path(json_root(it->config), "rootfs", "diff_ids", NULL);
 	if (json_count(diffs) != it->parcel->layer_count)

@@ -21,6 +21,22 @@
 #endif
 
 #define INDEX_ENTRIES_MAX 1024
+/* Of a document, with the marks in its texts; each value may cost 50 bytes. */
+#define MARKS_MAX (512u * 1024)
+
+bool image_document_parse(struct str text, struct json_doc **out, struct error *err)
+{
+	size_t marks = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		marks += c == ',' || c == ':' || c == '[' || c == '{';
+	}
+	if (marks > MARKS_MAX)
+		return error_set(err, ERROR_TOO_LARGE, "it has more than %u values", MARKS_MAX);
+	return json_parse(text, out, NULL, err);
+}
 
 bool image_digest_read(struct str text, char out[HASH_SHA256_HEX])
 {

@@ -54,7 +54,7 @@ static bool find_manifest(struct image_pull *it, const char *reference, int dept
 	if (depth == INDEX_DEPTH_MAX)
 		return error_set(err, ERROR_INVALID, "more than %d indexes in each other", depth);
 	if (!registry_session_manifest(it->session, reference, NULL, &found, err) ||
-	    !json_parse(buf_str(&found.body), &doc, NULL, err))
+	    !image_document_parse(buf_str(&found.body), &doc, err))
 		return false;
 	if (!image_is_index(json_root(doc))) {
 		(void)!image_digest_read(str_of(found.digest), it->parcel.manifest_digest);

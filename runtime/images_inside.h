@@ -104,6 +104,9 @@ struct image_manifest {
 	size_t layer_count;
 };
 void image_manifest_clear(struct image_manifest *manifest);
+/* json_parse of what came with an image.  Values in memory need many times their text: more than a
+ * sane document has are ERROR_TOO_LARGE before they are made. */
+MUST_CHECK bool image_document_parse(struct str text, struct json_doc **out, struct error *err);
 /* ERROR_INVALID with the field that is wrong. */
 MUST_CHECK bool image_manifest_read(const struct json *value, struct image_manifest *out,
 				    struct error *err);
