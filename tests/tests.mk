@@ -55,7 +55,7 @@ bench: build/mote
 
 # Programs of the bench: against the release's rooms, as the product is built.
 bench_uses := client api net base
-build/bench/meter: $(patsubst %.c,$(release)/obj/%.o,$(wildcard tests/bench/*.c)) \
+build/bench/meter: $(patsubst %.c,$(release)/obj/%.o,$(wildcard tests/bench/meter*.c)) \
 	$(call room_archives,$(release),$(bench_uses)) build/deps/$(ARCH).stamp
 	$(call announce,LINK,$@) mkdir -p $(@D) && $(tools)/cc $(link_release) -o $@.$$$$ $(filter %.o,$^) \
 		-Lbuild/deps/$(ARCH)/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group && \
