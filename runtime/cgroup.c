@@ -395,8 +395,8 @@ bool cgroup_open_doors(const struct cgroup *cgroup, int *fds, struct error *err)
 	for (size_t i = 0; i < CGROUP_PARTS; i++) {
 		if (!cgroup->folders[i] || is_repeated(cgroup, i))
 			continue;
-		/* Version 1: to move one's only thread takes no lock of the whole machine, for which
-		 * the kernel waits several milliseconds. */
+		/* Version 1: to move one's only thread takes no lock of the whole machine,
+		 * which the kernel may wait milliseconds for. */
 		if (!name_file(cgroup->folders[i], i == CGROUP_UNIFIED ? "cgroup.procs" : "tasks",
 			       path))
 			return error_set(err, ERROR_TOO_LARGE, "cgroup path is too long");

@@ -151,7 +151,7 @@ static void apply(struct oci_mount_words *out, size_t row)
 		break;
 	case DOES_COPY_UP: out->copy_up = true; break;
 	case DOES_REMOUNT: out->remount = true; break;
-	case DOES_CLASSIC: out->classic |= words[row].value; break;
+	case DOES_CLASSIC: out->classic |= (unsigned long)words[row].value; break;
 	case DOES_NOTHING: break;
 	}
 }
