@@ -15,6 +15,7 @@
 #include "agent/confine.h"
 #include "agent/hugepages.h"
 #include "api/quantity.h"
+#include "runtime/pathfd.h"
 
 #define MOUNTS_MAX 512
 #define GROUPS_MAX 128
@@ -132,9 +133,16 @@ static bool plan_sub_path(const struct json *mount, const struct environment *en
 	struct str expr = json_str(json_get(mount, "subPathExpr"));
 	struct str plain = json_str(json_get(mount, "subPath"));
 
-	if (expr.len > 0)
-		return environment_expand_all(env, expr, out, err);
 	*out = plain.len > 0 ? str_copy_arena(plain, env->arena) : NULL;
+	if (expr.len > 0 && !environment_expand_all(env, expr, out, err))
+		return false;
+	/* What the server cannot see in an expression.  The words of kubelets. */
+	if (*out && **out == '/')
+		return error_set(err, ERROR_INVALID,
+				 "error SubPath `%s` must not be an absolute path", *out);
+	if (*out && pathfd_has_dotdot(*out))
+		return error_set(err, ERROR_INVALID,
+				 "unable to provision SubPath `%s`: must not contain '..'", *out);
 	return true;
 }
 

@@ -465,7 +465,7 @@ static bool put_node(struct unpack *it, const struct tar_entry *entry, const cha
 	if (mknodat(it->parent, name, type | 0600, device) < 0 ||
 	    fchownat(it->parent, name, (uid_t)entry->uid, (gid_t)entry->gid, AT_SYMLINK_NOFOLLOW) <
 		    0 ||
-	    fchmodat(it->parent, name, (mode_t)entry->mode, 0) < 0)
+	    fchmodat(it->parent, name, (mode_t)entry->mode, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_os(err, "cannot make the device or pipe");
 	(void)!utimensat(it->parent, name, times, AT_SYMLINK_NOFOLLOW);
 	return true;

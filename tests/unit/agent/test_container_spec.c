@@ -418,6 +418,13 @@ static void bad_mounts_are_refused(void)
 		      "the pod has no volume \"no\"");
 	check_refused(",'volumeMounts':[{'name':'d','mountPath':'/x','subPathExpr':'$(NO)'}]", "",
 		      "missing value for \"NO\"");
+	check_refused(",'env':[{'name':'A','value':'..'}],'volumeMounts':[{'name':'d','mountPath':"
+		      "'/x','subPathExpr':'a/$(A)/$(A)/b'}]",
+		      "", "unable to provision SubPath `a/../../b`: must not contain '..'");
+	check_refused(
+		",'env':[{'name':'A','value':'/etc'}],'volumeMounts':[{'name':'d','mountPath':"
+		"'/x','subPathExpr':'$(A)'}]",
+		"", "error SubPath `/etc` must not be an absolute path");
 }
 
 /* --- limits --- */
