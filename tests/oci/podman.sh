@@ -21,7 +21,7 @@ podman() {
 end_podman() {
 	podman rm --all --force --time 0 > /dev/null 2>&1
 	umount "$scratch/storage/overlay" 2> /dev/null
-	find /sys/fs/cgroup -depth -type d -name 'libpod_parent' -exec rmdir {} + 2> /dev/null
+	find /sys/fs/cgroup -depth -type d -path '*/libpod_parent*' -exec rmdir {} \; 2> /dev/null
 	finish
 }
 trap end_podman EXIT
