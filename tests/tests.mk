@@ -44,6 +44,7 @@ test-long:
 	@$(if $(MOTE_RUNTIME_TOOLS),tests/oci/validation.sh,:)
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=pathfd
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=container_attack
+	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=race
 	@$(MAKE) --no-print-directory unit-cross ARCH=aarch64
 	@$(MAKE) --no-print-directory unit-cross ARCH=armv6
 	@$(MAKE) --no-print-directory test-vm
