@@ -166,6 +166,7 @@ static bool plan_mount(const struct container_spec_work *work, const struct envi
 		.source = arena_string(env->arena, source, strlen(source)),
 		.target = target_of(json_str(json_get(mount, "mountPath")), env->arena),
 		.type = "bind",
+		.source_kind = volumes_source_kind(work->volumes, name),
 		.read_only = json_bool(json_get(mount, "readOnly")) ||
 			     volumes_is_read_only(work->volumes, name),
 		.propagation = propagation_of(mount),

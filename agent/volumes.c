@@ -50,8 +50,7 @@ static bool is_mounted(const char *path)
 
 	return statfs(path, &fs) == 0 &&
 	       (fs.f_type == TMPFS_KIND || (uint32_t)fs.f_type == HUGETLBFS_KIND) &&
-	       stat(path, &st) == 0 &&
-	       stat(above, &st_above) == 0 && st.st_dev != st_above.st_dev;
+	       stat(path, &st) == 0 && stat(above, &st_above) == 0 && st.st_dev != st_above.st_dev;
 }
 
 /* Shared by the pod's containers, so it is mounted once for all of them. */
@@ -553,6 +552,20 @@ char *volumes_path(const struct volumes_work *work, struct str name)
 		host = volume_claim_place(persistent);
 	}
 	return host.len > 0 ? str_copy(host) : own_path(work, name);
+}
+
+unsigned volumes_source_kind(const struct volumes_work *work, struct str name)
+{
+	const struct json *volume = find(work, name), *persistent;
+	const struct json *host = json_get(volume, "hostPath");
+	auto_free char *type = NULL;
+	struct error ignored;
+
+	if (!host && volume && type_of(volume) && type_of(volume)->whole &&
+	    volume_claim_find(work, volume, &persistent, &ignored))
+		host = json_path(persistent, "spec", "hostPath", NULL);
+	type = str_copy(json_str(json_get(host, "type")));
+	return host_type(type) ? host_type(type)->mode : 0;
 }
 
 bool volumes_is_read_only(const struct volumes_work *work, struct str name)

@@ -21,6 +21,8 @@ struct volumes_work {
 MUST_CHECK bool volumes_prepare(const struct volumes_work *work, struct error *err);
 /* The host path to mount for the volume of that name; caller frees; NULL when there is none. */
 char *volumes_path(const struct volumes_work *work, struct str name);
+/* S_IFREG, S_IFDIR, ... of a host path that says its type; else 0. */
+unsigned volumes_source_kind(const struct volumes_work *work, struct str name);
 /* Can the volume only be read (config maps, secrets, ...)? */
 bool volumes_is_read_only(const struct volumes_work *work, struct str name);
 /* Unmount what is mounted; the pod's folder is removed by its owner. */

@@ -44,6 +44,7 @@ struct container_mount {
 	const char *target;   /* absolute in the container; never leaves its root      */
 	const char *type;     /* "bind" or "tmpfs"                                     */
 	const char *options;  /* tmpfs data such as "size=64m", or NULL                */
+	unsigned source_kind; /* S_IFREG, S_IFDIR, ...: the source is one, or no start; 0 = any */
 	const char *sub_path; /* below source, resolved safely, made when missing; or NULL */
 	bool read_only;       /* with everything mounted below it */
 	int propagation;      /* 0 private, 1 host-to-container, 2 both                */

@@ -80,9 +80,15 @@ static bool copy_source(const struct container_mount *mount, int *out_fd, struct
 {
 	auto_fd base = open(mount->source, O_PATH | O_CLOEXEC);
 	auto_fd below = -1;
+	struct stat facts;
 
 	if (base < 0)
 		return error_os(err, "open %s", mount->source);
+	/* Who looked before may have seen something else under the name. */
+	if (mount->source_kind != 0 &&
+	    (fstat(base, &facts) != 0 || (facts.st_mode & S_IFMT) != mount->source_kind))
+		return error_set(err, ERROR_INVALID, "%s is of another type than the volume",
+				 mount->source);
 	if (mount->sub_path && *mount->sub_path &&
 	    !pathfd_make(base, mount->sub_path, PATHFD_BELOW, PATHFD_FOLDER, &below, err))
 		return error_context(err, "sub-path of %s", mount->source);

@@ -404,6 +404,7 @@ static void volumes_are_mounted(void)
 	check_mount(&mounts[2], "/host", "/rel", NULL);
 	CHECK(mounts[2].read_only);
 	CHECK_INT(mounts[2].propagation, 1);
+	CHECK_INT(mounts[2].source_kind, 0);
 	check_mount(&mounts[3], "/host", "/b", "p/x");
 	CHECK_INT(mounts[3].propagation, 2);
 	/* hosts is the pod's own, so only the other two are ours */

@@ -364,6 +364,11 @@ static void paths_are_told(void)
 	host = volumes_path(&scene.work, STR("v"));
 	CHECK_STR(host, "/etc");
 	CHECK(!volumes_is_read_only(&scene.work, STR("v")));
+	CHECK_INT(volumes_source_kind(&scene.work, STR("v")), 0);
+	scene_close(&scene);
+	scene_open(&scene, "'hostPath':{'path':'/etc','type':'FileOrCreate'}", "");
+	CHECK_INT(volumes_source_kind(&scene.work, STR("v")), S_IFREG);
+	CHECK_INT(volumes_source_kind(&scene.work, STR("w")), 0);
 	scene_close(&scene);
 }
 

@@ -176,12 +176,63 @@ static void a_neighbour_swaps_while_it_restarts(void)
 	pod_close(&pod);
 }
 
+/* A file of the host that says "File" is a file, also when it becomes a link after the look. */
+static void host_paths_keep_their_type(void)
+{
+	struct pod pod;
+	char source[400], folder[400], id[32];
+	pthread_t attacker;
+	struct error err;
+	int failed = 0;
+
+	pod_open(&pod);
+	snprintf(folder, sizeof(folder), "%s/volume", pod.folder);
+	CHECK_INT(mkdir(folder, 0777), 0);
+	volume = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(source, sizeof(source), "%s/in", folder);
+	CHECK_OK(file_put(source, STR("x"), 0644, &err), &err);
+	CHECK_INT(symlinkat("/etc", volume, "trap"), 0);
+	const struct container_mount mount[] = {
+		{ .type = "bind", .source = source, .source_kind = S_IFREG, .target = "/p" }
+	};
+	CHECK_INT(pthread_create(&attacker, NULL, swap_places, NULL), 0);
+	for (int i = 0; i < 24; i++) {
+		struct container_plan plan;
+
+		if (i == 20) { /* nobody swaps any more: the link it is */
+			over = true;
+			pthread_join(attacker, NULL);
+			if (faccessat(volume, "in/passwd", F_OK, 0) != 0)
+				swap("in", "trap");
+		}
+		snprintf(id, sizeof(id), "c%d.0", i);
+		plan = script_of(&pod, id, "[ ! -d /p ] || echo a folder");
+		plan.mounts = mount;
+		plan.mount_count = 1;
+		pod_run_plan(&pod, &plan);
+		if (strcmp(pod_wait_exit(&pod, id)->reason, "StartError") != 0) {
+			auto_free char *output = pod_log_text(&pod, id);
+
+			CHECK_STR(output, "");
+			CHECK(i < 20);
+		} else {
+			failed++;
+			CHECK(strstr(pod_wait_exit(&pod, id)->message, "another type") != NULL);
+		}
+		sandbox_remove_container(pod.sandbox, id);
+	}
+	CHECK(failed >= 4);
+	close(volume);
+	pod_close(&pod);
+}
+
 static int tests_main(int argc, char **argv)
 {
 	static const struct test tests[] = {
 		{ "sub-paths win every race", sub_paths_win_every_race, .time_limit_s = 600 },
 		{ "a neighbour swaps while it restarts", a_neighbour_swaps_while_it_restarts,
 		  .time_limit_s = 300 },
+		{ "host paths keep their type", host_paths_keep_their_type, .time_limit_s = 60 },
 	};
 
 	return harness_main(tests, ARRAY_LENGTH(tests), argc, argv);
