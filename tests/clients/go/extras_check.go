@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	appsac "k8s.io/client-go/applyconfigurations/apps/v1"
 	coreac "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/client-go/util/retry"
 )
 
 func changesEvents(b *bench) {
@@ -228,9 +229,14 @@ func convertsAutoscalers(b *bench) {
 	must(err)
 	that(*old.Spec.TargetCPUUtilizationPercentage == 50 && *old.Spec.MinReplicas == 1 && old.Spec.ScaleTargetRef.Name == "web", "as v1: %+v", old.Spec)
 	that(old.Annotations["autoscaling.alpha.kubernetes.io/metrics"] != "" && old.Annotations["autoscaling.alpha.kubernetes.io/behavior"] != "", "annotations %v", old.Annotations)
-	old.Spec.MaxReplicas = 7
-	_, err = b.typed.AutoscalingV1().HorizontalPodAutoscalers(b.ns).Update(b.ctx, old, metav1.UpdateOptions{})
-	must(err)
+	// The controller writes its status beside us.
+	must(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		old, err := b.typed.AutoscalingV1().HorizontalPodAutoscalers(b.ns).Get(b.ctx, "h", metav1.GetOptions{})
+		must(err)
+		old.Spec.MaxReplicas = 7
+		_, err = b.typed.AutoscalingV1().HorizontalPodAutoscalers(b.ns).Update(b.ctx, old, metav1.UpdateOptions{})
+		return err
+	}))
 	now, err := b.typed.AutoscalingV2().HorizontalPodAutoscalers(b.ns).Get(b.ctx, "h", metav1.GetOptions{})
 	must(err)
 	that(len(now.Annotations) == 0 && now.Spec.MaxReplicas == 7, "annotations %v, at most %d", now.Annotations, now.Spec.MaxReplicas)

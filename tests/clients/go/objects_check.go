@@ -303,12 +303,9 @@ func evictsWithinABudget(b *bench) {
 		return err
 	}))
 	budgets := b.typed.PolicyV1().PodDisruptionBudgets(b.ns)
-	budget, err := budgets.Create(b.ctx, &policyv1.PodDisruptionBudget{
+	_, err = budgets.Create(b.ctx, &policyv1.PodDisruptionBudget{
 		ObjectMeta: metav1.ObjectMeta{Name: "none"},
 		Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "one"}}}}, metav1.CreateOptions{})
-	must(err)
-	budget.Status = policyv1.PodDisruptionBudgetStatus{ObservedGeneration: budget.Generation, ExpectedPods: 1, CurrentHealthy: 1, DesiredHealthy: 1}
-	_, err = budgets.UpdateStatus(b.ctx, budget, metav1.UpdateOptions{})
 	must(err)
 	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Name: "one", Namespace: b.ns}}
 	err = pods.EvictV1(b.ctx, eviction)

@@ -27,6 +27,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/util/retry"
 )
 
 // The typed clients of every kind have these.
@@ -55,6 +56,24 @@ func next(b *bench, w watch.Interface, kind watch.EventType) metav1.Object {
 	}
 }
 
+// until takes events up to the wanted one; before it may be changes of controllers, but no bookmarks.
+func until(b *bench, w watch.Interface, kind watch.EventType, wanted func(metav1.Object) bool) {
+	for {
+		select {
+		case event, open := <-w.ResultChan():
+			that(open, "the watch ended before %s", kind)
+			object, err := meta.Accessor(event.Object)
+			must(err)
+			if event.Type == kind && wanted(object) {
+				return
+			}
+			that(event.Type == watch.Modified, "%s instead of %s: %v", event.Type, kind, event.Object)
+		case <-b.ctx.Done():
+			panic(failure{"no " + string(kind)})
+		}
+	}
+}
+
 func countOf[T metav1.Object, L runtime.Object](b *bench, things thingsOf[T, L], o metav1.ListOptions) (int, string) {
 	list, err := things.List(b.ctx, o)
 	must(err)
@@ -75,22 +94,27 @@ func live[T metav1.Object, L runtime.Object](b *bench, things thingsOf[T, L], ob
 	defer w.Stop()
 	made, err := things.Create(b.ctx, object, metav1.CreateOptions{FieldValidation: "Strict"})
 	must(err)
-	that(next(b, w, watch.Added).GetUID() == made.GetUID(), "another was added")
+	isMade := func(object metav1.Object) bool { return object.GetUID() == made.GetUID() }
+	until(b, w, watch.Added, isMade)
 	got, err := things.Get(b.ctx, made.GetName(), metav1.GetOptions{})
 	must(err)
 	that(got.GetUID() == made.GetUID(), "got another")
-	got, err = things.Patch(b.ctx, made.GetName(), types.MergePatchType, []byte(`{"metadata":{"annotations":{"patched":"true"}}}`), metav1.PatchOptions{})
+	_, err = things.Patch(b.ctx, made.GetName(), types.MergePatchType, []byte(`{"metadata":{"annotations":{"patched":"true"}}}`), metav1.PatchOptions{})
 	must(err)
-	that(next(b, w, watch.Modified).GetAnnotations()["patched"] == "true", "the patch is not seen")
-	got.SetAnnotations(map[string]string{"updated": "true"})
-	got, err = things.Update(b.ctx, got, metav1.UpdateOptions{})
-	must(err)
+	until(b, w, watch.Modified, func(object metav1.Object) bool { return object.GetAnnotations()["patched"] == "true" })
+	must(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		now, err := things.Get(b.ctx, made.GetName(), metav1.GetOptions{})
+		must(err)
+		now.SetAnnotations(map[string]string{"updated": "true"})
+		got, err = things.Update(b.ctx, now, metav1.UpdateOptions{})
+		return err
+	}))
 	that(got.GetAnnotations()["updated"] == "true" && got.GetAnnotations()["patched"] == "", "annotations %v", got.GetAnnotations())
-	that(next(b, w, watch.Modified).GetResourceVersion() == got.GetResourceVersion(), "another revision is seen")
+	until(b, w, watch.Modified, func(object metav1.Object) bool { return object.GetResourceVersion() == got.GetResourceVersion() })
 	// Some kinds leave their dependents alone unless told.
 	background := metav1.DeletePropagationBackground
 	must(things.Delete(b.ctx, made.GetName(), metav1.DeleteOptions{PropagationPolicy: &background}))
-	that(next(b, w, watch.Deleted).GetUID() == made.GetUID(), "another was deleted")
+	until(b, w, watch.Deleted, isMade)
 	_, err = things.Get(b.ctx, made.GetName(), metav1.GetOptions{})
 	that(apierrors.IsNotFound(err), "after the deletion: %v", err)
 	for i := 0; i < 2; i++ {

@@ -28,7 +28,7 @@ const policyOf = `{"spec":{"matchConstraints":{"resourceRules":[{"apiGroups":["e
 // Each kind whose status is a part of its own: where, an object, a status somebody writes.
 var statuses = []struct{ where, object, status string }{
 	{"v1/namespaces", `{}`, oneCondition},
-	{"v1/resourcequotas", `{"spec":{"hard":{"count/x.example.com":"5"}}}`, `{"hard":{"count/x.example.com":"5"},"used":{"count/x.example.com":"1"}}`},
+	{"v1/resourcequotas", `{"spec":{"hard":{"count/x.example.com":"5"}}}`, `{"hard":{"count/x.example.com":"5"},"used":{"count/x.example.com":"0"}}`},
 	{"v1/persistentvolumes", `{"spec":{"capacity":{"storage":"1Gi"},"accessModes":["ReadWriteOnce"],"hostPath":{"path":"/tmp/x"}}}`,
 		`{"message":"some","reason":"Test"}`},
 	{"v1/persistentvolumeclaims", `{"spec":{"storageClassName":"none","accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"1Gi"}}}}`, oneCondition},
@@ -44,7 +44,7 @@ var statuses = []struct{ where, object, status string }{
 		`{"lastScheduleTime":"2020-01-01T00:00:00Z"}`},
 	{"autoscaling/v2/horizontalpodautoscalers", `{"spec":{"maxReplicas":3,"scaleTargetRef":{"kind":"Deployment","name":"web","apiVersion":"apps/v1"}}}`,
 		`{"currentReplicas":1,"desiredReplicas":2,"currentMetrics":null}`},
-	{"policy/v1/poddisruptionbudgets", `{"spec":{"minAvailable":1,"selector":{"matchLabels":{"a":"b"}}}}`, `{"disruptedPods":{"gone":"2020-01-01T00:00:00Z"}}`},
+	{"policy/v1/poddisruptionbudgets", `{"spec":{"minAvailable":1,"selector":{"matchLabels":{"a":"b"}}}}`, timedCondition},
 	{"networking.k8s.io/v1/ingresses", ingressOf, loadBalancer},
 	{"storage.k8s.io/v1/volumeattachments", `{"spec":{"attacher":"example.com","nodeName":"one","source":{"persistentVolumeName":"pv"}}}`, `{"attached":true}`},
 	{"flowcontrol.apiserver.k8s.io/v1/flowschemas", `{"spec":{"matchingPrecedence":9999,"priorityLevelConfiguration":{"name":"global-default"}}}`, timedCondition},
