@@ -65,12 +65,25 @@ struct str revision_hash(const struct revision *revision)
 
 /* --- data --- */
 
+static void sort_all_keys(struct json *value)
+{
+	if (json_type(value) == JSON_OBJECT)
+		json_sort_keys(value);
+	for (struct json_iter it = json_iter(value); json_next(&it);)
+		sort_all_keys(it.value);
+}
+
+/* As Go writes a map of a template: keys in order, and a time of creation that is not known.  kubectl
+ * compares these bytes to tell whether an undo would change anything. */
 struct json *revisions_data(struct json_doc *doc, const struct json *template)
 {
 	struct json *data = json_new_object(doc), *own = json_clone(doc, template);
 
 	json_put(doc, own, "$patch", json_new_text(doc, "replace"));
+	json_put(doc, json_sub_object(doc, own, "metadata"), "creationTimestamp",
+		 json_new_null(doc));
 	json_put(doc, json_sub_object(doc, data, "spec"), "template", own);
+	sort_all_keys(data);
 	return data;
 }
 

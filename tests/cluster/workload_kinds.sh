@@ -95,12 +95,15 @@ test_sets() {
 	expect "daemonset.apps/log image updated" k set image ds/log c=fluent:2
 	equal "2 2" k get ds log -o 'jsonpath={.metadata.generation} {.metadata.annotations.deprecated\.daemonset\.template\.generation}'
 	expect "log    0         0         0       0            0           <none>" k get ds
+	await 5 k rollout history ds/log --revision=2
+	expect "daemonset.apps/log skipped rollback (current template already matches revision 2)" k rollout undo ds/log --to-revision=2
+	expect "statefulset.apps/db skipped rollback (current template already matches revision 1)" k rollout undo sts/db --to-revision=1
 }
 
 test_autoscaler() {
 	k create deployment auto --image=nginx > /dev/null
 	equal "horizontalpodautoscaler.autoscaling/auto autoscaled" k autoscale deployment auto --min=2 --max=5 --cpu-percent=60
-	expect "Deployment/auto   cpu: <unknown>/60%   2         5         0" k get hpa auto
+	expect "Deployment/auto   cpu: <unknown>/60%   2         5         " k get hpa auto
 	one=/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers/auto
 	expect '"targetCPUUtilizationPercentage":60' k get --raw "$one"
 	expect "patched" k patch horizontalpodautoscalers.v1.autoscaling auto --type=merge -p '{"spec":{"targetCPUUtilizationPercentage":70}}'
