@@ -76,7 +76,7 @@ struct agent {
 	int64_t retry_ms;
 	int64_t renew_wait_ms; /* 0 = the last renewal did not fail */
 	struct cut_off *cut_off;
-	bool joined, is_up;    /* is_up: there is a session with a server */
+	bool joined, is_up; /* is_up: there is a session with a server */
 	struct json_doc *registries;
 	struct image_checker *checker;
 	struct redial *redial;
@@ -394,8 +394,10 @@ static void on_open(void *owner, struct tunnel_open *open, struct str service)
 	struct agent *agent = owner;
 	struct error why;
 
-	if (str_is(service, "node")) {
-		node_service_take(agent->service, tunnel_accept(open));
+	if (str_is(service, "node") || str_is(service, "node-proxy")) {
+		bool proxied = str_is(service, "node-proxy");
+
+		node_service_take(agent->service, tunnel_accept(open), proxied);
 		return;
 	}
 	error_set(&why, ERROR_NOT_FOUND, "nodes offer no service \"" STR_FMT "\"",
@@ -763,11 +765,11 @@ static void start_defence(struct agent *agent)
 				    .on_change = on_node_news,
 				    .of = agent };
 	struct evictor_plan plan = { .node = &agent->node,
-				      .machine = &agent->machine,
-				      .pods = agent->pods,
-				      .stats = agent->stats,
-				      .on_change = on_node_news,
-				      .of = agent };
+				     .machine = &agent->machine,
+				     .pods = agent->pods,
+				     .stats = agent->stats,
+				     .on_change = on_node_news,
+				     .of = agent };
 
 	plan.images = agent->image_gc = image_gc_start(&gc);
 	agent->node.evictor = evictor_start(&plan);

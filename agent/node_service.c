@@ -16,6 +16,7 @@
 #define LOG_HIGH  (256u * 1024)
 #define IDLE_MS   600000
 #define BODY_MS   10000
+#define SERVER    "server" /* who asks: the server itself */
 
 struct node_service {
 	struct http_service http;
@@ -379,14 +380,18 @@ void node_service_request(struct node_service *service, struct http_request *req
 {
 	static const struct {
 		const char *verb;
-		bool of_pod;
+		bool of_pod, own; /* asked for by the server alone, for nobody else */
 		bool (*serve)(struct asked *asked, struct error *err);
 	} rows[] = {
-		{ "containerLogs", true, serve_logs }, { "exec", true, serve_exec },
-		{ "attach", true, serve_attach },      { "portForward", true, serve_port },
-		{ "dial", false, serve_dial },         { "healthz", false, serve_health },
-		{ "checkpoint", true, serve_checkpoint },
-		{ "pods", false, serve_pods },         { "storage", false, serve_storage },
+		{ "containerLogs", true, false, serve_logs },
+		{ "exec", true, false, serve_exec },
+		{ "attach", true, false, serve_attach },
+		{ "portForward", true, false, serve_port },
+		{ "checkpoint", true, false, serve_checkpoint },
+		{ "healthz", false, false, serve_health },
+		{ "pods", false, false, serve_pods },
+		{ "dial", false, true, serve_dial },
+		{ "storage", false, true, serve_storage },
 	};
 	struct asked asked;
 	struct error err;
@@ -398,7 +403,8 @@ void node_service_request(struct node_service *service, struct http_request *req
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-		if (!str_is(asked.verb, rows[i].verb))
+		if (!str_is(asked.verb, rows[i].verb) ||
+		    (rows[i].own && !str_is(req->peer, SERVER)))
 			continue;
 		if ((rows[i].of_pod && !find_pod(&asked, &err)) || !rows[i].serve(&asked, &err))
 			refuse(req, &err);
@@ -454,7 +460,7 @@ void node_service_free(struct node_service *service)
 	free(service);
 }
 
-void node_service_take(struct node_service *service, struct stream *stream)
+void node_service_take(struct node_service *service, struct stream *stream, bool proxied)
 {
-	http_serve(&service->http, stream, STR("server"), NULL);
+	http_serve(&service->http, stream, proxied ? STR("proxy") : STR(SERVER), NULL);
 }

@@ -1,6 +1,6 @@
 /*
  * node_service.h - what the server asks this node for: logs, exec, attach, connections (HTTP over
- * the tunnel's service "node").
+ * the tunnel's service "node"; what clients ask through nodes/proxy comes by "node-proxy").
  *
  *   GET /containerLogs/NAMESPACE/POD/CONTAINER?follow=&tailLines=...   text
  *   GET /exec/NAMESPACE/POD/CONTAINER?command=...   Upgrade: mote-exec  (exec_bridge.h)
@@ -32,7 +32,8 @@ void node_service_figures(struct node_service *service, struct node_figures *fig
 void node_service_free(struct node_service *service); /* ends everything; NULL is fine */
 /* One request that came in another way (agent/local_api.h). */
 void node_service_request(struct node_service *service, struct http_request *req);
-/* A stream that the server opened; taken. */
-void node_service_take(struct node_service *service, struct stream *stream);
+/* A stream that the server opened; taken.  proxied: requests of somebody with the right of
+ * nodes/proxy; dial and storage are not for him. */
+void node_service_take(struct node_service *service, struct stream *stream, bool proxied);
 
 #endif

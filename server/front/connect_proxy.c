@@ -314,8 +314,8 @@ static void dial(void *of,
 				       .owner = proxy };
 
 	if (proxy->target.of_node) {
-		tunnel_open(proxy->target.tunnel, STR("node"), TUNNEL_BULK, NODE_CALL_MS, on_done,
-			    call);
+		tunnel_open(proxy->target.tunnel, STR("node-proxy"), TUNNEL_BULK, NODE_CALL_MS,
+			    on_done, call);
 		return;
 	}
 	snprintf(target, sizeof(target), "/dial/%s/%u", proxy->target.address, proxy->target.port);

@@ -126,16 +126,43 @@ test_server_metrics() {
 	expect forbidden k get --raw /metrics --as=nobody
 }
 
+# What a node serves, as its sources say it.
+node_paths() {
+	sed -n 's#^\t\t{ "\([a-zA-Z]*\)", \(true\|false\), .*serve_.*#/\1#p' agent/node_service.c
+	grep -o '{ "/[a-z/]*", serve_' agent/node_figures.c | cut -d'"' -f2
+}
+
 # Nobody reads a node without the right of nodes/proxy; the node itself has no port (attack case 38).
 test_only_by_right() {
-	for path in /metrics /stats/summary /pods /configz /metrics/cadvisor /containerLogs/default/busy/spin; do
+	k create clusterrole proxy-reader --verb=get --resource=nodes/proxy
+	k create clusterrolebinding proxy-reader --clusterrole=proxy-reader --user=reader
+	[ "$(node_paths | wc -l)" -ge 15 ]
+	for path in $(node_paths); do
+		path=$path/default/busy/spin
 		expect "forbidden" k get --raw "/api/v1/nodes/n1/proxy$path" --as=nobody
-		expect "forbidden" k get --raw "/api/v1/nodes/n1/proxy$path" --as=system:node:n1 --as-group=system:nodes
+		expect "forbidden" k get --raw "/api/v1/nodes/n1:10250/proxy$path" --as=system:node:n1 --as-group=system:nodes
+		expect "forbidden" k create --raw "/api/v1/nodes/n1/proxy$path" -f /dev/null --as=reader
+		expect "forbidden" k delete --raw "/api/v1/nodes/n1/proxy$path" --as=reader
 	done
-	equal "" eval 'on n1 ss -Hltn "sport = :10250 or sport = :10255 or sport = :10248" | cat'
+	expect '"items"' k get --raw /api/v1/nodes/n1/proxy/pods --as=reader
+	# a stream needs its own right, whatever way it is asked for; what the server itself asks for nobody else may
+	sed -n 's/.*certificate-authority-data: //p' "$KUBECONFIG" | base64 -d > "$scratch/ca.pem"
+	{ sed -n 's/.*client-certificate-data: //p' "$KUBECONFIG" | base64 -d
+	sed -n 's/.*client-key-data: //p' "$KUBECONFIG" | base64 -d; } > "$scratch/admin.pem"
+	for path in exec/default/busy/spin?command=id attach/default/busy/spin portForward/default/busy/80 dial/127.0.0.1/80; do
+		expect "upgrades are not passed on to nodes" on n1 curl -s --cacert "$scratch/ca.pem" --cert "$scratch/admin.pem" \
+			-H 'Connection: Upgrade' -H 'Upgrade: mote-exec, mote-forward' "https://172.30.0.1:6443/api/v1/nodes/n1/proxy/$path"
+	done
+	expect "nodes do not serve this path" k delete --raw "/api/v1/nodes/n1/proxy/storage?path=/var/lib/x"
+	expect "nodes do not serve this path" node_raw /dial/127.0.0.1/80
+	# no port of a kubelet, not even on loopback, and a socket for root alone
+	equal "" eval 'on n1 ss -Hltn "sport = :10250 or sport = :10255 or sport = :10248 or sport = :4194" | cat'
+	equal 600 stat -c %a "$lab/n1/data/agent/agent.sock"
+	for path in /debug/pprof/ /debug/flags/v /run/default/busy/spin /runningpods/ /logs/ /spec/ /../agent.sock /%2e%2e/; do
+		expect "nodes do not serve this path" node_raw "$path"
+	done
 	expect "makes no checkpoints" k create --raw /api/v1/nodes/n1/proxy/checkpoint/default/busy/spin -f /dev/null
 	expect "not on this node" k create --raw /api/v1/nodes/n1/proxy/checkpoint/default/nobody/spin -f /dev/null
-	expect "nodes do not serve this path" node_raw /debug/pprof/
 }
 
 # A server that ends while somebody waits for figures answers him, and ends.
