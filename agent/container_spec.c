@@ -399,7 +399,7 @@ static bool fill(const struct container_spec_work *work, const struct environmen
 	plan_user(work, env->arena, out);
 	return check_not_root(out, err) && confine_plan(work, env->arena, out, err) &&
 	       plan_devices(work, env->arena, out, err) && plan_command(work, env, out, err) &&
-	       plan_mounts(work, env, out, err);
+	       plan_mounts(work, env, out, err) && environment_fits(env, err);
 }
 
 bool container_spec_plan(const struct container_spec_work *work, struct arena *arena,

@@ -6,12 +6,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define VALUES_MAX 10000
+#include "runtime/container_plan.h"
+
+/* Values are made of others and stand in the plan once more: what fits into no plan is too much. */
+#define TEXT_MAX ((size_t)2 * CONTAINER_PLAN_BYTES_MAX)
+
+static size_t left(const struct environment *env)
+{
+	return *env->spent < TEXT_MAX ? TEXT_MAX - *env->spent : 0;
+}
+
+/* What is made is counted: a text of references to others may grow without end. */
+static bool spend(const struct environment *env, size_t bytes)
+{
+	bool fits = bytes <= left(env);
+
+	*env->spent = fits ? *env->spent + bytes : TEXT_MAX + 1;
+	return fits;
+}
 
 /* What the image or the runtime says: $(NAME) does not see it, as with kubelets. */
 static void put_below(struct environment *env, struct str name, struct str value)
 {
-	if (map_count(env->values) < VALUES_MAX && name.len > 0)
+	if (name.len > 0 && spend(env, name.len + value.len + sizeof(char *)))
 		map_put(env->values, name, str_copy_arena(value, env->arena));
 }
 
@@ -240,10 +257,20 @@ static bool put_env(struct environment *env, const struct environment_work *work
 	return true;
 }
 
+bool environment_fits(const struct environment *env, struct error *err)
+{
+	return *env->spent <= TEXT_MAX ||
+	       error_set(err, ERROR_TOO_LARGE,
+			 "arguments and environment of the container are too large");
+}
+
 bool environment_build(const struct environment_work *work, struct arena *arena,
 		       struct environment *out, struct error *err)
 {
-	*out = (struct environment){ .arena = arena, .values = map_new(), .known = map_new() };
+	*out = (struct environment){ .arena = arena,
+				     .values = map_new(),
+				     .known = map_new(),
+				     .spent = arena_zero(arena, sizeof(size_t)) };
 	for (struct json_iter it = json_iter(work->image_env); json_next(&it);) {
 		struct str value = json_str(it.value), name = str_cut(&value, '=');
 
@@ -264,7 +291,10 @@ bool environment_build(const struct environment_work *work, struct arena *arena,
 			environment_clear(out);
 			return false;
 		}
-	return true;
+	if (environment_fits(out, err))
+		return true;
+	environment_clear(out);
+	return false;
 }
 
 void environment_clear(struct environment *env)
@@ -314,7 +344,7 @@ static const char *expand(const struct environment *env, struct str text, struct
 {
 	auto_buf out = BUF_INIT;
 
-	for (size_t i = 0; i < text.len;) {
+	for (size_t i = 0; i < text.len && out.len <= left(env);) {
 		char next = i + 1 < text.len ? text.at[i + 1] : '\0';
 
 		if (text.at[i] == '$' && next == '(') {
@@ -325,7 +355,7 @@ static const char *expand(const struct environment *env, struct str text, struct
 		buf_add_byte(&out, text.at[i]);
 		i += text.at[i] == '$' && next == '$' ? 2 : 1;
 	}
-	return arena_string(env->arena, buf_text(&out), out.len);
+	return spend(env, out.len) ? arena_string(env->arena, buf_text(&out), out.len) : "";
 }
 
 const char *environment_expand(const struct environment *env, struct str text)

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "runtime/capability.h"
 #include "runtime/container_plan.h"
 #include "runtime/container_state.h"
@@ -189,17 +190,16 @@ static bool make_cgroup(struct monitor_container *container, struct error *err)
 }
 
 /* A text that sets the same name replaces the earlier one. */
-static void set_env(const char **env, size_t *count, const char *text)
+static void set_env(struct map *places, const char **env, size_t *count, const char *text)
 {
-	size_t len = strcspn(text, "=");
+	struct str name = str_from(text, strcspn(text, "="));
+	const char **place = map_find(places, name);
 
-	for (size_t i = 0; i < *count; i++) {
-		if (strncmp(env[i], text, len) == 0 && env[i][len] == '=') {
-			env[i] = text;
-			return;
-		}
+	if (!place) {
+		place = &env[(*count)++];
+		map_put(places, name, place);
 	}
-	env[(*count)++] = text;
+	*place = text;
 }
 
 static size_t list_count(const char *const *list)
@@ -236,13 +236,14 @@ bool monitor_container_fill_launch(struct monitor_container *container, struct l
 {
 	const struct container_plan *plan = &container->plan;
 	size_t room = list_count(plan->env) + list_count(more_env) + 2;
+	auto_map places = map_new();
 
 	launch->plan = plan;
 	launch->env = arena_zero(arena, room * sizeof(char *));
 	for (const char *const *at = plan->env; at && *at; at++)
-		set_env(launch->env, &launch->env_count, *at);
+		set_env(places, launch->env, &launch->env_count, *at);
 	for (const char *const *at = more_env; at && *at; at++)
-		set_env(launch->env, &launch->env_count, *at);
+		set_env(places, launch->env, &launch->env_count, *at);
 	launch->capabilities = container->capabilities;
 	launch->cgroup = container->cgroup;
 	launch->host_network = container->monitor->host_network;

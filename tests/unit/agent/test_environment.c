@@ -225,6 +225,46 @@ static void all_names_must_be_known_on_demand(void)
 	scene_clear(&scene);
 }
 
+/* Each twice the one before: what would be 2^40 bytes is refused before it is made. */
+static void values_do_not_grow_without_end(void)
+{
+	auto_buf text = BUF_INIT;
+	struct scene scene;
+
+	buf_add_text(&text, "'env':[{'name':'A0','value':'0123456789'}");
+	for (int i = 1; i < 40; i++)
+		buf_add_print(&text, ",{'name':'A%d','value':'$(A%d)$(A%d)'}", i, i - 1, i - 1);
+	buf_add_text(&text, "]");
+	scene_build(&scene, buf_text(&text), NULL, NULL);
+	CHECK(!scene.built);
+	CHECK_STR(scene.err.text, "arguments and environment of the container are too large");
+	scene_clear(&scene);
+	scene_build(&scene, "'env':[{'name':'A','value':'0123456789'}]", NULL, NULL);
+	CHECK_OK(scene.built, &scene.err);
+	buf_clear(&text);
+	for (int i = 0; i < 1000000; i++)
+		buf_add_text(&text, "$(A)");
+	CHECK_STR(environment_expand(&scene.env, buf_str(&text)), "");
+	CHECK(!environment_fits(&scene.env, &scene.err));
+	scene_clear(&scene);
+}
+
+/* None of them is left out. */
+static void many_values_are_all_there(void)
+{
+	auto_buf text = BUF_INIT;
+	struct scene scene;
+
+	buf_add_text(&text, "'env':[{'name':'A','value':''}");
+	for (int i = 0; i < 20000; i++)
+		buf_add_print(&text, ",{'name':'N%d','value':'%d'}", i, i);
+	buf_add_text(&text, "]");
+	scene_build(&scene, buf_text(&text), NULL, NULL);
+	CHECK_OK(scene.built, &scene.err);
+	CHECK_STR(value_of(&scene, "N19999"), "19999");
+	scene_clear(&scene);
+}
+
 /* --- keys --- */
 
 static void keys_are_taken(void)
@@ -393,6 +433,8 @@ static const struct test tests[] = {
 	{ "names of the image are not replaced", names_of_the_image_are_not_replaced },
 	{ "envFrom is known to env", env_from_is_known_to_env },
 	{ "all names must be known on demand", all_names_must_be_known_on_demand },
+	{ "values do not grow without end", values_do_not_grow_without_end },
+	{ "many values are all there", many_values_are_all_there },
 	{ "keys are taken", keys_are_taken },
 	{ "missing keys are errors", missing_keys_are_errors },
 	{ "optional keys may be missing", optional_keys_may_be_missing },
