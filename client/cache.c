@@ -308,6 +308,17 @@ struct cache *cache_start(struct client *client, const struct kind *kind, const 
 	return cache;
 }
 
+void cache_rest(struct cache *cache)
+{
+	loop_timer_stop(&cache->timer);
+	if (cache->list)
+		client_cancel(cache->list);
+	if (cache->watch)
+		http_call_cancel(cache->watch);
+	cache->list = NULL;
+	cache->watch = NULL;
+}
+
 void cache_stop(struct cache *cache)
 {
 	struct str key;
@@ -315,11 +326,7 @@ void cache_stop(struct cache *cache)
 
 	if (!cache)
 		return;
-	loop_timer_stop(&cache->timer);
-	if (cache->list)
-		client_cancel(cache->list);
-	if (cache->watch)
-		http_call_cancel(cache->watch);
+	cache_rest(cache);
 	for (size_t i = 0; map_next(cache->objects, &i, &key, &value);)
 		object_unref(value);
 	map_free(cache->objects);

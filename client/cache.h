@@ -22,6 +22,8 @@ struct cache_events {
 struct cache *cache_start(struct client *client, const struct kind *kind, const char *query,
 			  const struct cache_events *events, void *owner);
 void cache_stop(struct cache *cache); /* NULL is fine */
+/* No calls from now on: its client may go.  What it knows can be read until cache_stop. */
+void cache_rest(struct cache *cache);
 /*
  * Objects of an earlier life (a list as the API prints one), known until the first list says what
  * is true; to be called before that.  The cache is not synced by it.  What makes no sense is left
