@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "runtime/log_file.h"
 
 #define PIECE_BYTES (64u * 1024)
 #define LINE_MAX_   (1024u * 1024)
@@ -131,7 +132,7 @@ static bool is_moved(const struct log_reader *it)
 
 static bool reopen(struct log_reader *it)
 {
-	int fd = open(it->path, O_RDONLY | O_CLOEXEC);
+	int fd = log_file_open_plain(it->path, O_RDONLY);
 
 	if (fd < 0)
 		return false;
@@ -237,7 +238,7 @@ bool log_reader_open(struct loop *loop, const struct log_reader_plan *plan, stru
 	it->at_line_start = true;
 	it->pump.on_task = on_pump;
 	it->look.on_timer = on_look;
-	it->fd = open(plan->path, O_RDONLY | O_CLOEXEC);
+	it->fd = log_file_open_plain(plan->path, O_RDONLY);
 	if (it->fd < 0 || !start_watch(it, err)) {
 		if (it->fd < 0)
 			error_set(err, ERROR_NOT_FOUND, "there is no log");

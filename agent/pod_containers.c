@@ -16,6 +16,7 @@
 #include "agent/pod_files.h"
 #include "agent/pod_inside.h"
 #include "base/file.h"
+#include "runtime/log_file.h"
 
 #define EPHEMERALS_MAX      16 /* of one pod; they stay in its object for ever */
 #define LOG_TAIL_MAX        2048
@@ -315,7 +316,7 @@ static void add_log_tail(struct pod_container *c)
 
 	pod_files_log_folder(c->pod, c->name, &path);
 	buf_add_print(&path, "/%u.log", c->attempt);
-	fd = open(buf_text(&path), O_RDONLY | O_CLOEXEC);
+	fd = log_file_open_plain(buf_text(&path), O_RDONLY);
 	if (fd < 0 || (end = lseek(fd, 0, SEEK_END)) < 0)
 		return;
 	got = pread(fd, bytes, sizeof(bytes),

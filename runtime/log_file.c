@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "runtime/pathfd.h"
 
 #define SIZE_MAX_DEFAULT  (10u * 1024 * 1024)
 #define FILES_MAX_DEFAULT 5
@@ -32,10 +33,46 @@ struct batch {
 	char room[4096];
 };
 
+/* Cut off the last part of the path; "" when there is none. */
+static const char *cut_last(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path)
+		return "";
+	*slash = '\0';
+	return slash + 1;
+}
+
+int log_file_open_plain(const char *path, int flags)
+{
+	auto_free char *above = memory_string(path);
+	const char *name = cut_last(above), *container = cut_last(above), *pod = cut_last(above);
+	auto_free char *below = memory_print("%s/%s", pod, container);
+	auto_fd base = open(*above ? above : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd folder = -1, fd = -1;
+	struct error why;
+	struct stat facts;
+
+	if (base < 0)
+		return -1;
+	if (!pathfd_open(base, below, PATHFD_NO_LINKS, O_PATH | O_DIRECTORY, &folder, &why)) {
+		errno = why.kind == ERROR_NOT_FOUND ? ENOENT : ELOOP;
+		return -1;
+	}
+	/* O_NONBLOCK: a pipe in its place must not make us wait. */
+	fd = openat(folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+	if (fd >= 0 && (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))) {
+		errno = EINVAL;
+		return -1;
+	}
+	return take_fd(&fd);
+}
+
 static bool reopen(struct log_file *file, struct error *err)
 {
 	struct stat facts;
-	int fd = open(file->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	int fd = log_file_open_plain(file->path, O_WRONLY | O_APPEND | O_CREAT);
 
 	if (fd < 0 || fstat(fd, &facts) != 0) {
 		if (fd >= 0)

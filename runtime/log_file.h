@@ -18,6 +18,11 @@
 
 #define LOG_FILE_LINE_MAX (16u * 1024)
 
+/* Open a file of logs with flags of open(2): a regular file, and neither it nor the two folders
+ * above it (of the container, of the pod) a link, for whoever can write there must not choose what
+ * is read or written.  -1 with errno. */
+int log_file_open_plain(const char *path, int flags);
+
 struct log_file;
 
 /* Appends to what is there.  0 means 10 MiB and 5 files. */

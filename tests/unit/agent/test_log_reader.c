@@ -5,6 +5,8 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "tests/unit/agent/agent_fixture.h"
@@ -138,6 +140,21 @@ static void a_missing_log_is_an_error(void)
 	CHECK(!log_reader_open(scene.loop, &scene.plan, &scene.reader, &err));
 	CHECK_INT(err.kind, ERROR_NOT_FOUND);
 	scene.plan.follow = true;
+	CHECK(!log_reader_open(scene.loop, &scene.plan, &scene.reader, &err));
+	scene_close(&scene);
+}
+
+static void a_link_is_no_log(void)
+{
+	struct scene scene;
+	struct error err;
+
+	scene_open(&scene);
+	CHECK(symlink("/etc/passwd", scene.plan.path) == 0);
+	CHECK(!log_reader_open(scene.loop, &scene.plan, &scene.reader, &err));
+	CHECK_INT(err.kind, ERROR_NOT_FOUND);
+	CHECK(unlink(scene.plan.path) == 0);
+	CHECK(mkfifo(scene.plan.path, 0600) == 0);
 	CHECK(!log_reader_open(scene.loop, &scene.plan, &scene.reader, &err));
 	scene_close(&scene);
 }
@@ -450,6 +467,7 @@ static void it_may_be_freed_at_once(void)
 static const struct test tests[] = {
 	{ "all lines are given", all_lines_are_given },
 	{ "a missing log is an error", a_missing_log_is_an_error },
+	{ "a link is no log", a_link_is_no_log },
 	{ "an empty log ends", an_empty_log_ends },
 	{ "times are shown", times_are_shown },
 	{ "parts are joined", parts_are_joined },

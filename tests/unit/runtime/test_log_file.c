@@ -3,8 +3,13 @@
  */
 #include "runtime/log_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -12,7 +17,7 @@
 #include "tests/unit/harness.h"
 
 static struct log_file *file;
-static char path[128];
+static char path[256];
 
 static void open_log(uint64_t size_max, unsigned files_max)
 {
@@ -156,12 +161,50 @@ static void follows_no_link(void)
 	CHECK(!log_file_open(path, 0, 0, &file, &err));
 }
 
+static char *made_path(const char *name)
+{
+	snprintf(path, sizeof(path), "%s/%s", harness_folder(), name);
+	return path;
+}
+
+/* A pod that may write to /var/log (attack case 36): links in place of the log, of the container's
+ * folder and of the pod's, a pipe, a folder; and links above, which are the administrator's. */
+static void only_files_are_logs(void)
+{
+	static const char *const refused[] = {
+		"log/pod/web/link.log", "log/pod/evil/0.log",     "log/evil/web/0.log",
+		"log/pod/web/pipe.log", "log/pod/web/folder.log", "log/pod/web/../web/0.log"
+	};
+	struct error err;
+	int fd;
+
+	CHECK_OK(file_make_dirs(made_path("log/pod/web/folder.log"), 0755, &err), &err);
+	CHECK_OK(file_put(made_path("log/pod/web/0.log"), STR("x"), 0600, &err), &err);
+	CHECK(symlink("0.log", made_path("log/pod/web/link.log")) == 0);
+	CHECK(symlink("web", made_path("log/pod/evil")) == 0);
+	CHECK(symlink("pod", made_path("log/evil")) == 0);
+	CHECK(mkfifo(made_path("log/pod/web/pipe.log"), 0600) == 0);
+	CHECK(symlink("log", made_path("moved")) == 0);
+	for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
+		if (log_file_open_plain(made_path(refused[i]), O_RDONLY) >= 0)
+			harness_fail(__FILE__, __LINE__, "%s is opened", refused[i]);
+	fd = log_file_open_plain(made_path("moved/pod/web/0.log"), O_RDONLY);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK(log_file_open_plain(made_path("log/pod/web/1.log"), O_RDONLY) < 0);
+	CHECK_INT(errno, ENOENT);
+}
+
 static void survives_a_full_disk(void)
 {
 	struct log_stream out;
 	struct error err;
 
-	CHECK_OK(log_file_open("/dev/full", 0, 0, &file, &err), &err);
+	/* A file may not grow at all. */
+	CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	CHECK_INT(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, 0 }), 0);
+	made_path("full");
+	CHECK_OK(log_file_open(path, 0, 0, &file, &err), &err);
 	out = (struct log_stream){ .file = file, .name = "stdout" };
 	for (int i = 0; i < 1000; i++)
 		log_stream_add(&out, STR("lost\n"));
@@ -176,6 +219,7 @@ static const struct test tests[] = {
 	{ "keeps one file", keeps_one_file },
 	{ "goes on where it was", goes_on_where_it_was },
 	{ "follows no link", follows_no_link },
+	{ "only files are logs", only_files_are_logs },
 	{ "survives a full disk", survives_a_full_disk },
 };
 TEST_MAIN(tests)
