@@ -1,17 +1,18 @@
 #!/bin/sh
-# run.sh - runs fuzzers for some seconds each, one line per fuzzer.
+# run.sh - runs fuzzers for some seconds each, one line per fuzzer, as many at a time as there are processors.
 #
 # usage: run.sh SECONDS PROGRAM...
 # For build/fuzz/fuzz_X: tests/fuzz/corpus/X is the seed corpus (never written to), tests/fuzz/X.dict the
 # dictionary; both may be missing.  New inputs gather in build/fuzz/corpus/X.  On a finding the reproducer
 # stays in build/fuzz/findings and its path is printed; `PROGRAM FILE` runs it again.
 set -u
+only=
+[ "$1" != one ] || { only=yes; shift; }
 seconds=$1
 shift
 here=$(dirname "$0")
 findings=build/fuzz/findings
 mkdir -p "$findings"
-failed=0
 
 run_one() {
 	name=$(basename "$1" | sed 's/^fuzz_//')
@@ -35,8 +36,13 @@ run_one() {
 	return 1
 }
 
-for program in "$@"; do
-	run_one "$program" || failed=$((failed + 1))
-done
-echo "fuzz: $(($# - failed)) passed, $failed failed"
-[ "$failed" = 0 ]
+if [ -n "$only" ]; then
+	run_one "$1"
+	exit
+fi
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+printf '%s\n' "$@" | xargs -P "$(nproc)" -I PROGRAM sh "$0" one "$seconds" PROGRAM | tee "$lines"
+passed=$(grep -c ' inputs, no finding$' "$lines")
+echo "fuzz: $passed passed, $(($# - passed)) failed"
+[ "$passed" = $# ]
