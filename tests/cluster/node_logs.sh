@@ -87,6 +87,34 @@ test_follow_across_rotation() {
 	[ "$(k logs rotates | wc -l)" -lt 1000 ]
 }
 
+# A pod that may write among the logs chooses nothing (attack case 36).
+test_links_are_no_logs() {
+	k apply -f - > /dev/null <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: evil}
+	spec:
+	  terminationGracePeriodSeconds: 0
+	  volumes: [{name: logs, hostPath: {path: $lab/n1/logs}}]
+	  containers: [{name: a, image: "web:1", command: [sh, -c, "echo fine; sleep 3600"], volumeMounts: [{name: logs, mountPath: /logs}]}]
+	END
+	k wait --for=condition=Ready pod/evil --timeout=15s
+	await 5 says fine evil
+	k exec evil -- sh -c 'cd /logs/default_evil_*/a && mv 0.log kept && ln -s /etc/passwd 0.log'
+	expect "there is no log" k logs evil
+	k exec evil -- sh -c 'cd /logs/default_evil_*/a && rm 0.log && mkfifo 0.log'
+	expect "there is no log" k logs evil
+	k exec evil -- sh -c 'cd /logs/default_evil_*/a && rm 0.log && ln kept 0.log && cd .. && mv a b && ln -s b a'
+	expect "there is no log" k logs evil
+	k exec evil -- sh -c 'cd /logs/default_evil_* && rm a && mv b a'
+	says fine evil
+	for name in .. ../../evil/a %2e%2e%2fa ..%2f..%2f..%2fetc%2fpasswd a/../../b; do
+		expect "Error" k get --raw "/api/v1/nodes/n1/proxy/containerLogs/default/evil/$name"
+		expect "Error" k get --raw "/api/v1/namespaces/default/pods/evil/log?container=$name"
+	done
+	gone pod/evil
+}
+
 test_nodes() {
 	k cordon n1
 	expect "Ready,SchedulingDisabled" k get node n1

@@ -203,6 +203,44 @@ in_file() {
 	[ "$(k exec vols -c a -- cat "$2")" = "$1" ]
 }
 
+# traces COMMAND...: files of the node n2 that have the secret's word, its base64, or the token.
+traces() {
+	"$@" grep -rlF -e "$word" -e "$(printf %s "$word" | base64)" -e "${token: -40}" "$lab/n2" || true
+}
+
+# Attack case 35: nobody but its user reads them, the disk never has them, and they go with the pod.
+test_secrets_go_with_their_pod() {
+	word=word-$RANDOM$RANDOM$RANDOM
+	k create secret generic private --from-literal=word="$word"
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: keeps}
+	spec:
+	  nodeName: n2
+	  terminationGracePeriodSeconds: 0
+	  securityContext: {runAsUser: 1000}
+	  volumes: [{name: s, secret: {secretName: private, defaultMode: 0400}}, {name: open, secret: {secretName: private}}]
+	  containers:
+	  - {name: a, image: "web:1", command: [sleep, "3600"], volumeMounts: [{name: s, mountPath: /s}, {name: open, mountPath: /o}]}
+	END
+	k wait --for=condition=Ready pod/keeps --timeout=20s
+	equal "$word" k exec keeps -- cat /o/word
+	expect "Permission denied" k exec keeps -- cat /s/word
+	equal "1000 600" k exec keeps -- stat -Lc '%u %a' /var/run/secrets/kubernetes.io/serviceaccount/token
+	uid=$(of pod/keeps '{.metadata.uid}')
+	token=$(k exec keeps -- cat /var/run/secrets/kubernetes.io/serviceaccount/token)
+	# the mounts are in the node's namespace: from here only its disk is seen
+	[ "$(traces on n2 | wc -l)" -ge 3 ]
+	equal "" traces
+	equal 700 stat -c %a "$lab/n2/data/agent/pods"
+	gone pod/keeps
+	away() { [ -z "$(on n2 grep -F "$uid" /proc/self/mountinfo)" ] && [ ! -e "$lab/n2/data/agent/pods/$uid" ]; }
+	await 10 away
+	equal "" traces on n2
+	k delete secret private
+}
+
 test_environment() {
 	k create configmap env --from-literal=FIRST=1 --from-literal=SECOND=2
 	k create secret generic env --from-literal=PASS=word

@@ -166,6 +166,36 @@ test_logins_decide_who_gets_what_is_here() {
 	k delete pod --all --now > /dev/null
 }
 
+# Attack case 32: the same image by its digest, as a volume, as a container that is added to a pod.
+test_private_images_by_other_ways() {
+	digest=$(push 5000 team/shy 1 shy-page)
+	push 5001 hub/runs 1 anybody > /dev/null
+	k get secret alice > /dev/null 2>&1 || login alice alice s3cret
+	page alice $registry/team/shy:1 IfNotPresent alice
+	shows alice shy-page
+	page digest "$registry/team/shy@$digest" IfNotPresent
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: carries}
+	spec:
+	  volumes: [{name: v, image: {reference: "$registry/team/shy:1", pullPolicy: IfNotPresent}}]
+	  containers: [{name: a, image: "runs:1", command: [sleep, "300"], volumeMounts: [{name: v, mountPath: /v}]}]
+	---
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: host}
+	spec: {terminationGracePeriodSeconds: 0, containers: [{name: a, image: "runs:1", command: [sleep, "300"]}]}
+	END
+	k wait --for=condition=Ready pod/host --timeout=20s > /dev/null
+	k debug host --image="$registry/team/shy:1" --container=guest > /dev/null
+	added() { of pod/host '{.status.ephemeralContainerStatuses[0].state.waiting.reason}' | grep -qE '^(ErrImagePull|ImagePullBackOff)$'; }
+	await 15 added
+	waits_for digest 'ErrImagePull|ImagePullBackOff'
+	await 15 expect 'MountVolume.SetUp failed for volume "v"' event carries FailedMount
+	k delete pod --all --now > /dev/null
+}
+
 test_secrets_of_the_account() {
 	push 5000 team/account 1 of-the-account > /dev/null
 	login account alice s3cret
