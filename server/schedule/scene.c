@@ -5,6 +5,8 @@
 
 #include <assert.h>
 
+#include "api/quantity.h"
+
 #define TOPOLOGIES_MAX 64
 #define ZONE           "topology.kubernetes.io/zone"
 #define REGION         "topology.kubernetes.io/region"
@@ -319,6 +321,7 @@ static void take_node(struct scene *scene, struct place *place, const struct jso
 		      unsigned what)
 {
 	const struct json *status = json_get(node, "status"), *spec = json_get(node, "spec");
+	struct error unused;
 
 	if (what & (NODE_CAME | NODE_HAS_MORE)) {
 		const struct json *has = json_get(status, "allocatable");
@@ -327,7 +330,7 @@ static void take_node(struct scene *scene, struct place *place, const struct jso
 		if (!has)
 			has = json_get(status, "capacity");
 		amounts_of(has, &place->has);
-		if (!str_to_i64(json_str(json_get(has, "pods")), 0, INT64_MAX, &place->pods_max))
+		if (!quantity_value(json_str(json_get(has, "pods")), &place->pods_max, &unused))
 			place->pods_max = 0;
 	}
 	if (what & (NODE_CAME | NODE_TAINTS)) {

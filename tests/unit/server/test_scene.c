@@ -158,7 +158,7 @@ static void show_node(unsigned i)
 	struct object *node = parse(memory_print(
 		"{\"metadata\":{\"name\":\"n%u\",\"labels\":{\"kubernetes.io/hostname\":\"n%u\","
 		"\"zone\":\"z%u\"}},\"spec\":{\"unschedulable\":%s,\"taints\":[%s]},\"status\":{"
-		"\"allocatable\":{\"cpu\":\"%um\",\"pods\":\"%u\"}}}",
+		"\"allocatable\":{\"cpu\":\"%um\",\"pods\":\"%u000m\"}}}",
 		i, i, nodes[i].zone, nodes[i].cordoned ? "true" : "false",
 		nodes[i].tainted ? "{\"key\":\"k\",\"value\":\"v\",\"effect\":\"NoSchedule\"}" : "",
 		CPU_ALL, PODS_OF_NODE));
