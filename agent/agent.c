@@ -824,6 +824,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 					   .owner = agent };
 
 	if (!work_open(agent->loop, 1, &node->chores, err) ||
+	    !work_open(agent->loop, 2, &node->movers, err) ||
 	    !sources_keys_open(agent->folder, &node->keys, err) ||
 	    !flush_open(agent->loop, node->chores, agent->folder, &node->flush, err) ||
 	    !images_open(store, &node->images, err) ||
@@ -850,7 +851,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	pods_on_change(agent->pods, on_pods, agent);
 	if (!open_statics(agent, err))
 		return false;
-	agent->service = node_service_new(agent->loop, agent->pods, node->bridges, node->chores);
+	agent->service = node_service_new(agent->loop, agent->pods, node->bridges, node->movers);
 	start_figures(agent);
 	if (!local_api_open(node, agent->pods, agent->service, &agent->local, err) ||
 	    !image_folder_open(&drops, &agent->images_folder, err))
@@ -909,8 +910,8 @@ bool agent_stop(struct agent *agent)
 	cut_off_free(take_ptr(&agent->cut_off));
 	pods_close(agent->pods);
 	seal_keys_free(node->keys);
-	if (node->chores)
-		work_close(node->chores);
+	work_close(node->movers);
+	work_close(node->chores);
 	stats_free(agent->stats);
 	flush_close(node->flush);
 	exec_bridges_free(node->bridges);

@@ -3,6 +3,8 @@
  */
 #include "agent/image_getter.h"
 
+#include <pthread.h>
+
 #include <assert.h>
 
 #include "base/list.h"
@@ -46,7 +48,14 @@ struct image_getter {
 	struct work_pool *pool;
 	struct map *pulls; /* name and login -> struct pull */
 	size_t chores;     /* under way */
+	/* What the last holder of an image let go of is removed by a servant. */
+	pthread_mutex_t lock;
+	bool woken; /* under the lock: wake is on its way to the loop */
+	struct loop_post wake;
 };
+
+static void on_unneeded(void *of);
+static void on_wake(struct loop_post *post);
 
 bool image_getter_open(struct loop *loop, struct images *images, const struct json *registries,
 		       struct image_getter **out, struct error *err)
@@ -61,6 +70,9 @@ bool image_getter_open(struct loop *loop, struct images *images, const struct js
 		return false;
 	}
 	getter->pulls = map_new();
+	getter->wake.on_post = on_wake;
+	pthread_mutex_init(&getter->lock, NULL);
+	images_leave_removing(images, on_unneeded, getter);
 	*out = getter;
 	return true;
 }
@@ -69,7 +81,11 @@ void image_getter_close(struct image_getter *getter)
 {
 	if (!getter)
 		return;
+	images_leave_removing(getter->images, NULL, NULL);
+	while (getter->woken) /* nobody wakes us any more */
+		loop_once(getter->loop, -1);
 	work_close(getter->pool);
+	pthread_mutex_destroy(&getter->lock);
 	map_free(getter->pulls);
 	free(getter);
 }
@@ -391,4 +407,34 @@ static void on_swept(void *of, char **names, const struct error *err)
 void image_getter_sweep(struct image_getter *getter)
 {
 	start_chore(getter, STR(""), run_sweep, on_swept, NULL);
+}
+
+static void run_unneeded(struct work_job *job)
+{
+	struct chore *chore = CONTAINER_OF(job, struct chore, job);
+
+	images_remove_unneeded(chore->getter->images);
+	chore->worked = true;
+}
+
+static void on_wake(struct loop_post *post)
+{
+	struct image_getter *getter = CONTAINER_OF(post, struct image_getter, wake);
+
+	pthread_mutex_lock(&getter->lock);
+	getter->woken = false;
+	pthread_mutex_unlock(&getter->lock);
+	start_chore(getter, STR(""), run_unneeded, on_swept, NULL);
+}
+
+/* Any thread. */
+static void on_unneeded(void *of)
+{
+	struct image_getter *getter = of;
+
+	pthread_mutex_lock(&getter->lock);
+	if (!getter->woken)
+		loop_post(getter->loop, &getter->wake);
+	getter->woken = true;
+	pthread_mutex_unlock(&getter->lock);
 }

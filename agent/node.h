@@ -32,7 +32,8 @@ struct node {
 	struct exec_bridges *bridges; /* exec and attach sessions: they end before their sandbox */
 	struct seal_keys *keys;       /* of what pods are made of, on the disk */
 	struct flush *flush;          /* after files were put below the folder */
-	struct work_pool *chores;     /* one servant thread: removing folders */
+	struct work_pool *chores;     /* one servant thread: what is kept gets to the disk */
+	struct work_pool *movers;     /* two: removing and counting files, which takes its time */
 	struct image_getter *getter;
 	struct recorder *recorder;
 	struct evictor *evictor; /* NULL while the agent starts */

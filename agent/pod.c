@@ -341,6 +341,7 @@ static void start_sandbox(struct pod *pod)
 	if (check_hostname(pod, hostname, &err) &&
 	    pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
 	    sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
+		sandbox_remove_by(pod->sandbox, pod->node->movers);
 		pod->phase = SANDBOX_STARTING;
 		return;
 	}
@@ -501,6 +502,8 @@ static void step_leaving(struct pod *pod)
 	}
 	detach(pod);
 	devices_release(pod->node->devices, pod->uid);
+	if (!is_deleted(pod))
+		pod_files_leave_volumes(pod);
 }
 
 /* What the newest word about our end grants. */
@@ -758,10 +761,12 @@ bool pod_adopt(struct node *node, const char *folder, const struct pod_events *e
 	pod = make(node, json_root(doc), folder);
 	pod_status_load(pod);
 	pod_containers_hold_images(pod);
-	if (sandbox_adopt(node->loop, folder, &sandbox_events, pod, &pod->sandbox, err))
+	if (sandbox_adopt(node->loop, folder, &sandbox_events, pod, &pod->sandbox, err)) {
+		sandbox_remove_by(pod->sandbox, node->movers);
 		pod->phase = SANDBOX_STARTING;
-	else
+	} else {
 		pod->sandbox = NULL; /* it never had one */
+	}
 	pod->volumes_ready = pod->sandbox && sources_complete(pod->sources);
 	pod->adopted = true;
 	listen(pod, events, owner);

@@ -11,6 +11,7 @@
 #include "agent/resolver_file.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 
 #define RESOLV_MAX 65536
 
@@ -162,6 +163,7 @@ struct pod_removal {
 	struct work_job job;
 	struct pod *pod; /* NULL: it did not wait */
 	char *folder, *logs;
+	bool volumes; /* and nothing else */
 	bool worked;
 	struct error err;
 };
@@ -170,37 +172,80 @@ static void run_removal(struct work_job *job)
 {
 	struct pod_removal *removal = CONTAINER_OF(job, struct pod_removal, job);
 
+	auto_free char *volumes = memory_print("%s/volumes", removal->folder);
+
 	volumes_release(removal->folder);
-	removal->worked = file_remove_tree(removal->logs, &removal->err) &&
-			  file_remove_tree(removal->folder, &removal->err);
+	removal->worked =
+		removal->volumes
+			? file_remove_tree(volumes, &removal->err)
+			: (!removal->logs || file_remove_tree(removal->logs, &removal->err)) &&
+				  file_remove_tree(removal->folder, &removal->err);
+}
+
+/* Of a pod that is over: what stays now goes with its folder. */
+static void volumes_left(struct pod *pod, const struct pod_removal *removal)
+{
+	if (!removal->worked)
+		log_warn("agent.pod", "volumes of a pod that is over stay", "pod=%s/%s why=\"%s\"",
+			 pod->namespace, pod->name, removal->err.text);
+	pod_again(pod);
 }
 
 static void removal_done(struct work_job *job)
 {
 	struct pod_removal *removal = CONTAINER_OF(job, struct pod_removal, job);
 
-	if (removal->pod) {
+	if (!removal->pod && !removal->worked)
+		log_warn("agent.pod", "files stay until the next start", "folder=%s why=\"%s\"",
+			 removal->folder, removal->err.text);
+	if (removal->pod)
 		removal->pod->removal = NULL;
+	if (removal->pod && removal->volumes)
+		volumes_left(removal->pod, removal);
+	else if (removal->pod)
 		pod_files_removed(removal->pod, removal->worked ? NULL : &removal->err);
-	}
 	free(removal->folder);
 	free(removal->logs);
 	free(removal);
 }
 
-void pod_files_remove(struct pod *pod)
+/* Takes `logs`. */
+static void begin_removal(const struct node *node, struct pod *pod, const char *folder, char *logs,
+			  bool volumes)
 {
 	struct pod_removal *removal = memory_new(struct pod_removal);
-	auto_buf logs = BUF_INIT;
 
-	volume_mounts_free(take_ptr(&pod->mounts)); /* nothing is mounted any more from now on */
-	pod_files_log_folder(pod, NULL, &logs);
 	removal->job = (struct work_job){ .run = run_removal, .on_done = removal_done };
 	removal->pod = pod;
-	removal->folder = memory_string(pod->folder);
-	removal->logs = buf_take(&logs);
-	pod->removal = removal;
-	work_start(pod->node->chores, &removal->job);
+	removal->folder = memory_string(folder);
+	removal->logs = logs;
+	removal->volumes = volumes;
+	if (pod) {
+		volume_mounts_free(take_ptr(&pod->mounts)); /* nothing is mounted from now on */
+		pod->removal = removal;
+	}
+	work_start(node->movers, &removal->job);
+}
+
+void pod_files_remove(struct pod *pod)
+{
+	auto_buf logs = BUF_INIT;
+
+	pod_files_log_folder(pod, NULL, &logs);
+	begin_removal(pod->node, pod, pod->folder, buf_take(&logs), false);
+}
+
+void pod_files_leave_volumes(struct pod *pod)
+{
+	if (pod->volumes_gone)
+		return;
+	pod->volumes_gone = true;
+	begin_removal(pod->node, pod, pod->folder, NULL, true);
+}
+
+void pod_files_discard(const struct node *node, const char *folder)
+{
+	begin_removal(node, NULL, folder, NULL, false);
 }
 
 void pod_files_let_go(struct pod *pod)

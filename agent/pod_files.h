@@ -16,5 +16,10 @@ void pod_files_log_folder(const struct pod *pod, const char *container, struct b
 void pod_files_remove(struct pod *pod);
 void pod_files_removed(struct pod *pod, const struct error *err);
 void pod_files_let_go(struct pod *pod);
+/* What is over needs no volumes: mounts, memory and files of its own go, on a servant thread.
+ * Once; later calls do nothing. */
+void pod_files_leave_volumes(struct pod *pod);
+/* A folder that belongs to no pod, on a servant thread. */
+void pod_files_discard(const struct node *node, const char *folder);
 
 #endif

@@ -68,7 +68,7 @@ struct pod {
 	bool class_known; /* its runtime class is one of ours */
 	int64_t class_wait_ms, class_due_ms;
 	struct pod_removal *removal; /* of its folder, under way */
-	bool files_gone;
+	bool files_gone, volumes_gone;
 	int64_t status_wait_ms, status_due_ms;
 };
 

@@ -8,8 +8,8 @@
 
 #include "agent/evictor.h"
 #include "agent/node_fit.h"
+#include "agent/pod_files.h"
 #include "agent/static_pods.h"
-#include "agent/volumes.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -265,7 +265,7 @@ static void adopt(struct pods *pods, const char *name)
 {
 	auto_free char *folder = memory_print("%s/pods/%s", pods->node->folder, name);
 	struct pod *pod;
-	struct error err, ignored;
+	struct error err;
 
 	if (pod_adopt(pods->node, folder, &events, pods, &pod, &err)) {
 		map_put(pods->map, pod_uid(pod), pod);
@@ -278,8 +278,7 @@ static void adopt(struct pods *pods, const char *name)
 	}
 	/* Without pod.json nobody knows what it was: it was never begun. */
 	log_warn("agent.pods", "a pod's folder makes no sense and is removed", "folder=%s", folder);
-	volumes_release(folder);
-	(void)!file_remove_tree(folder, &ignored);
+	pod_files_discard(pods->node, folder);
 }
 
 static bool adopt_all(struct pods *pods, struct error *err)

@@ -312,7 +312,7 @@ struct stats *stats_new(struct node *node, struct pods *pods)
 	stats->node = node;
 	stats->pods = pods;
 	stats->rates = map_new();
-	stats->disk = disk_use_new(node->chores);
+	stats->disk = disk_use_new(node->movers);
 	disk_use_plan(stats->disk, list_folders, stats);
 	return stats;
 }

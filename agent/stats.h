@@ -61,7 +61,7 @@ struct stats_look {
 
 struct stats;
 struct stats *stats_new(struct node *node, struct pods *pods);
-void stats_free(struct stats *stats); /* node->chores must be closed before; NULL is fine */
+void stats_free(struct stats *stats); /* node->movers must be closed before; NULL is fine */
 /* All texts and arrays are the arena's; pods and states are borrowed until the next loop round. */
 enum { STATS_VOLUMES = 1, STATS_INTERFACES = 2 };
 void stats_take(struct stats *stats, unsigned parts, struct arena *arena, struct stats_look *out);

@@ -437,6 +437,16 @@ static void image_drop(struct images *images, struct image *image)
 	free(image);
 }
 
+static bool is_sweep_due(struct images *images)
+{
+	bool due;
+
+	pthread_mutex_lock(&images->lock);
+	due = images->sweep_due;
+	pthread_mutex_unlock(&images->lock);
+	return due;
+}
+
 void image_free(struct images *images, struct image *image)
 {
 	if (!image)
@@ -444,6 +454,20 @@ void image_free(struct images *images, struct image *image)
 	pthread_mutex_lock(&images->lock);
 	image_drop(images, image);
 	pthread_mutex_unlock(&images->lock);
+	if (!images->wake)
+		image_store_settle(images);
+	else if (is_sweep_due(images))
+		images->wake(images->wake_of);
+}
+
+void images_leave_removing(struct images *images, void (*wake)(void *of), void *of)
+{
+	images->wake = wake;
+	images->wake_of = of;
+}
+
+void images_remove_unneeded(struct images *images)
+{
 	image_store_settle(images);
 }
 
@@ -598,16 +622,6 @@ bool images_sweep(struct images *images, struct error *err)
 	pthread_mutex_unlock(&images->install);
 	image_partial_sweep(images->root_fd, false);
 	return done;
-}
-
-static bool is_sweep_due(struct images *images)
-{
-	bool due;
-
-	pthread_mutex_lock(&images->lock);
-	due = images->sweep_due;
-	pthread_mutex_unlock(&images->lock);
-	return due;
 }
 
 /* Who finds the install lock taken may go: its holder looks here once more after giving it up. */

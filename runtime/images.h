@@ -14,8 +14,9 @@
  * Everything is whole on the disk before it gets its name: a power cut leaves an image or none.
  *
  * Knows nothing of Kubernetes.  images_import and images_pull block, for a servant thread; every
- * call may come from any thread.  image_free and images_remove may remove files, which takes a
- * moment; while an image is being unpacked they leave that to the unpacking thread.
+ * call may come from any thread.  image_free and images_remove may remove files, which takes
+ * seconds for large images (images_leave_removing); while an image is being unpacked they leave
+ * that to the unpacking thread.
  */
 #ifndef RUNTIME_IMAGES_H
 #define RUNTIME_IMAGES_H
@@ -53,6 +54,12 @@ MUST_CHECK bool images_remove(struct images *images, struct str name, struct err
 /* Take away what has neither name nor holder.  To be called once after a start, when all that shall
  * be held is held: what was held before the restart is kept until then.  Waits for an import. */
 MUST_CHECK bool images_sweep(struct images *images, struct error *err);
+
+/* From now on image_free removes nothing: it calls wake, from its own thread and without a lock,
+ * and somebody has to call images_remove_unneeded soon.  NULL: as before. */
+void images_leave_removing(struct images *images, void (*wake)(void *of), void *of);
+/* Take away what lost its last name or holder; nothing when an image is being unpacked. */
+void images_remove_unneeded(struct images *images);
 
 /* Was the power cut since the store was last closed?  Then images_check is due. */
 bool images_check_due(const struct images *images);

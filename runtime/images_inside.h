@@ -21,6 +21,8 @@ struct images {
 	struct json_doc *index;  /* {"images": [{id, names, digests, layers, size}]} */
 	struct map *holds;       /* image id -> how many hold it */
 	bool sweep_due;          /* something lost its last name or holder */
+	void (*wake)(void *of);  /* asks somebody to sweep; NULL = image_free does it itself */
+	void *wake_of;
 	bool check_due;          /* the power was cut */
 	struct map *damaged;     /* chain ids of layers that are not what they were */
 	struct image_access_key access_key;

@@ -26,6 +26,15 @@
 #define UNSENT_MAX   65536 /* bytes; the line is cut for a moment only */
 #define CLEAN_MS     20
 
+/* Files of a dead monitor, on their way out. */
+struct cleaning {
+	struct work_job job;
+	struct sandbox *sandbox; /* NULL: the handle is gone */
+	char *folder;
+	bool worked;
+	struct error err;
+};
+
 static void on_timer(struct loop_timer *timer);
 static void on_teller(struct loop_task *task);
 static void on_monitor_exit(struct loop_child *child, int status);
@@ -54,6 +63,8 @@ void sandbox_close(struct sandbox *sandbox)
 	if (!sandbox)
 		return;
 	assert(list_is_empty(&sandbox->sessions));
+	if (sandbox->cleaning)
+		sandbox->cleaning->sandbox = NULL;
 	loop_task_cancel(&sandbox->teller);
 	loop_timer_stop(&sandbox->timer);
 	loop_child_stop(&sandbox->monitor);
@@ -353,11 +364,60 @@ void sandbox_lose(struct sandbox *sandbox)
 	}
 }
 
+/* --- what a dead monitor left --- */
+
+static void run_cleaning(struct work_job *job)
+{
+	struct cleaning *cleaning = CONTAINER_OF(job, struct cleaning, job);
+
+	cleaning->worked = file_remove_tree(cleaning->folder, &cleaning->err);
+}
+
+static void on_cleaned(struct work_job *job)
+{
+	struct cleaning *cleaning = CONTAINER_OF(job, struct cleaning, job);
+	struct sandbox *sandbox = cleaning->sandbox;
+
+	if (!cleaning->worked)
+		log_error("runtime.sandbox", "cannot remove a pod's files", "why=\"%s\"",
+			  cleaning->err.text);
+	if (sandbox) {
+		sandbox->cleaning = NULL;
+		sandbox->gone_untold = true;
+		sandbox_tell_soon(sandbox);
+	}
+	free(cleaning->folder);
+	free(cleaning);
+}
+
+static void begin_cleaning(struct sandbox *sandbox)
+{
+	struct cleaning *cleaning = memory_new(struct cleaning);
+
+	cleaning->job = (struct work_job){ .run = run_cleaning, .on_done = on_cleaned };
+	cleaning->sandbox = sandbox;
+	cleaning->folder = memory_string(sandbox->folder);
+	sandbox->cleaning = cleaning;
+	if (sandbox->pool) {
+		work_start(sandbox->pool, &cleaning->job);
+		return;
+	}
+	run_cleaning(&cleaning->job);
+	on_cleaned(&cleaning->job);
+}
+
+void sandbox_remove_by(struct sandbox *sandbox, struct work_pool *pool)
+{
+	sandbox->pool = pool;
+}
+
 /* What a monitor does at its end, when it cannot do it itself. */
 static void clean(struct sandbox *sandbox)
 {
 	struct error err;
 
+	if (sandbox->cleaning)
+		return;
 	if (sandbox->cgroup) {
 		cgroup_kill(sandbox->cgroup);
 		if (!cgroup_remove(sandbox->cgroup, &err)) {
@@ -365,10 +425,7 @@ static void clean(struct sandbox *sandbox)
 			return;
 		}
 	}
-	if (!file_remove_tree(sandbox->folder, &err))
-		log_error("runtime.sandbox", "cannot remove a pod's files", "why=\"%s\"", err.text);
-	sandbox->gone_untold = true;
-	sandbox_tell_soon(sandbox);
+	begin_cleaning(sandbox);
 }
 
 static void on_timer(struct loop_timer *timer)

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "base/text.h"
+#include "base/work.h"
 #include "runtime/container.h"
 
 struct sandbox;
@@ -86,6 +87,9 @@ void sandbox_stop_container(struct sandbox *sandbox, const char *id, int64_t gra
 void sandbox_remove_container(struct sandbox *sandbox, const char *id);
 /* Kill everything, take the cgroups and namespaces away, end the monitor.  on_gone follows. */
 void sandbox_destroy(struct sandbox *sandbox);
+/* Files that a dead monitor left are removed by a servant of this pool, not by the loop's thread.
+ * The pool outlives the handle; its last jobs may end after it. */
+void sandbox_remove_by(struct sandbox *sandbox, struct work_pool *pool);
 /* Let go of the handle; the pod lives on. Exec sessions must be over or cancelled. NULL is
  * fine. */
 void sandbox_close(struct sandbox *sandbox);

@@ -37,7 +37,9 @@ struct sandbox {
 	bool wired;
 	struct loop_child monitor;
 	bool watching, dead, destroying;
-	struct loop_timer timer; /* reconnects, or cleans up after a dead monitor */
+	struct loop_timer timer;   /* reconnects, or cleans up after a dead monitor */
+	struct work_pool *pool;    /* NULL = none: the loop's thread removes */
+	struct cleaning *cleaning; /* of a dead monitor's files, under way */
 	struct list sessions;
 	int64_t session_last;
 	/* what the owner has still to be told, one thing a task */

@@ -241,6 +241,34 @@ test_secrets_go_with_their_pod() {
 	k delete secret private
 }
 
+# Of a pod that is over only its words stay: neither memory nor disk nor a mount is held until it is deleted.
+test_volumes_go_with_the_last_container() {
+	k apply -f - <<- 'END'
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: over}
+	spec:
+	  nodeName: n1
+	  restartPolicy: Never
+	  volumes:
+	  - {name: memory, emptyDir: {medium: Memory}}
+	  - {name: disk, emptyDir: {}}
+	  containers:
+	  - name: a
+	    image: "web:1"
+	    command: [sh, -c, "echo words; dd if=/dev/zero of=/memory/x bs=1M count=8; cp /memory/x /disk/x"]
+	    volumeMounts: [{name: memory, mountPath: /memory}, {name: disk, mountPath: /disk}]
+	END
+	k wait --for=jsonpath='{.status.phase}'=Succeeded pod/over --timeout=30s
+	folder="$lab/n1/data/agent/pods/$(of pod/over '{.metadata.uid}')"
+	[ -d "$folder" ]
+	await 10 shell "[ ! -e '$folder/volumes' ]"
+	equal "" shell "grep -sF '$folder' '/proc/$(cat "$lab/host-n1.pid")/mountinfo' || true"
+	expect words k logs over
+	gone pod/over
+	await 10 shell "[ ! -e '$folder' ]"
+}
+
 test_environment() {
 	k create configmap env --from-literal=FIRST=1 --from-literal=SECOND=2
 	k create secret generic env --from-literal=PASS=word

@@ -23,6 +23,11 @@ static struct {
 	const char *good; /* the one password that works; NULL: any */
 	char last[300];   /* "name user password" */
 	int images;       /* that are held; loop thread */
+	int removed;      /* times that what is unneeded was taken away */
+	bool by_servant;  /* the last time */
+	void (*wake)(void *of);
+	void *wake_of;
+	pthread_t loop_thread;
 } store = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static bool fake_pull(struct images *images, const struct images_pull_plan *plan, struct error *err)
@@ -73,11 +78,31 @@ static bool fake_allows(struct images *images, struct str name, const struct ima
 	return store.here && !store.closed;
 }
 
-#define images_allows fake_allows
-#define images_pull   fake_pull
-#define images_find   fake_find
-#define image_free    fake_free
+static void fake_leave(struct images *images, void (*wake)(void *of), void *of)
+{
+	(void)images;
+	store.wake = wake;
+	store.wake_of = of;
+}
+
+static void fake_remove(struct images *images)
+{
+	(void)images;
+	pthread_mutex_lock(&store.lock);
+	store.removed++;
+	store.by_servant = !pthread_equal(pthread_self(), store.loop_thread);
+	pthread_mutex_unlock(&store.lock);
+}
+
+#define images_leave_removing  fake_leave
+#define images_remove_unneeded fake_remove
+#define images_allows          fake_allows
+#define images_pull            fake_pull
+#define images_find            fake_find
+#define image_free             fake_free
 #include "agent/image_getter.c"
+#undef images_leave_removing
+#undef images_remove_unneeded
 #undef images_allows
 #undef images_pull
 #undef images_find
@@ -376,6 +401,28 @@ static void cancelled_at_any_time(void)
 	CHECK_INT(store.ended, 1);
 }
 
+/* Woken several times at once it is one job; what comes later is another. */
+static void servants_remove_what_is_unneeded(void)
+{
+	store.loop_thread = pthread_self();
+	open_getter(true, true);
+	for (int round = 1; round <= 2; round++) {
+		store.wake(store.wake_of);
+		store.wake(store.wake_of);
+		CHECK_INT(store.removed, round - 1);
+		loop_once(loop, 1000);
+		while (image_getter_is_busy(getter))
+			loop_once(loop, 1000);
+		CHECK_INT(store.removed, round);
+		CHECK(store.by_servant);
+	}
+	/* One on its way at the end is heard, too. */
+	store.wake(store.wake_of);
+	close_getter();
+	CHECK_INT(store.removed, 3);
+	CHECK(store.wake == NULL);
+}
+
 static const struct test tests[] = {
 	{ "what is here is not pulled", what_is_here_is_not_pulled },
 	{ "what is not here may not be pulled", what_is_not_here_may_not_be_pulled },
@@ -389,6 +436,7 @@ static const struct test tests[] = {
 	{ "what is here for others is asked for", what_is_here_for_others_is_asked_for },
 	{ "a callback may cancel its neighbours", a_callback_may_cancel_its_neighbours },
 	{ "cancelled at any time", cancelled_at_any_time },
+	{ "servants remove what is unneeded", servants_remove_what_is_unneeded },
 };
 
 TEST_MAIN(tests)

@@ -689,6 +689,38 @@ static void starts_over_a_dead_monitor(void)
 	pod_close(&pod);
 }
 
+/* The loop goes on meanwhile, and the handle may be closed before the files are gone. */
+static void a_servant_cleans_up_after_a_dead_monitor(void)
+{
+	struct work_pool *pool;
+	struct pod pod;
+	struct error err;
+
+	for (int early = 0; early < 2; early++) {
+		pod_open(&pod);
+		CHECK_OK(work_open(pod.loop, 1, &pool, &err), &err);
+		sandbox_remove_by(pod.sandbox, pool);
+		pod_run(&pod, "a.0", "sleep 1000");
+		pod_wait_running(&pod, "a.0");
+		auto_free char *folder = memory_print("%s/sandbox", pod.folder);
+		kill(pod_monitor(&pod), SIGKILL);
+		pod_until(&pod, is_gone, "the monitor to be gone");
+		CHECK(file_exists(folder));
+		pod.gone_count = 0;
+		sandbox_destroy(pod.sandbox);
+		if (early)
+			loop_once(pod.loop, 1000);
+		else
+			pod_until(&pod, is_gone, "the files to be gone");
+		sandbox_close(pod.sandbox);
+		work_close(pool);
+		CHECK(early || !file_exists(folder));
+		pod.ready_count = 0;
+		pod_start(&pod);
+		pod_close(&pod);
+	}
+}
+
 static bool is_forgotten(struct pod *pod, const void *what)
 {
 	return !sandbox_container(pod->sandbox, what);
@@ -800,6 +832,8 @@ static int tests_main(int argc, char **argv)
 		{ "tells the monitor's death", tells_the_monitor_s_death },
 		{ "starts over a dead monitor", starts_over_a_dead_monitor },
 		{ "forgets removed containers", forgets_removed_containers },
+		{ "a servant cleans up after a dead monitor",
+		  a_servant_cleans_up_after_a_dead_monitor },
 		{ "counts usage", counts_usage },
 		{ "sets sysctls", sets_sysctls },
 		{ "refuses sysctls of the host", refuses_sysctls_of_the_host },
