@@ -20,7 +20,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	const char *why = NULL;
 
 	if (!cron_check(text, arena) && at[0] != '@' && at[0] != 'T' && at[0] != 'C') {
-		buf_add_print(&wide, " " STR_FMT "\t", STR_ARG(text));
+		buf_add_byte(&wide, ' ');
+		buf_add_str(&wide, text); /* also what is behind a NUL */
+		buf_add_byte(&wide, '\t');
 		if (cron_check(buf_str(&wide), arena))
 			abort();
 	}
