@@ -45,6 +45,7 @@ test-long:
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=pathfd
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=container_attack
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=race
+	@$(MAKE) --no-print-directory unit-cross ARCH=armv7
 	@$(MAKE) --no-print-directory unit-cross ARCH=aarch64
 	@$(MAKE) --no-print-directory unit-cross ARCH=armv6
 	@$(MAKE) --no-print-directory test-vm
