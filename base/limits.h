@@ -33,6 +33,8 @@
 /* Changes kept in memory for watchers; an older watch gets 410 and lists again. */
 #define LIMIT_FEED_EVENTS 8192
 #define LIMIT_FEED_BYTES  (8u * 1024 * 1024)
+/* Events kept: the oldest of more go before their hour is over.  Each costs about 2 KiB. */
+#define LIMIT_EVENTS 8192
 /* Bytes on their way to watchers that all of them may have together; beyond it those that read
  * slowest are cut off.  One has a little more than 64 KiB. */
 #define LIMIT_WATCH_PENDING (32u * 1024 * 1024)

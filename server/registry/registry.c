@@ -7,6 +7,7 @@
 
 #include "api/face.h"
 #include "base/limits.h"
+#include "server/registry/event_age.h"
 #include "server/registry/quota_book.h"
 #include "server/registry/reading.h"
 #include "server/registry/component_status.h"
@@ -63,6 +64,7 @@ bool registry_open(const struct registry_plan *plan, struct registry **out, stru
 	}
 	registry->hub = hub_new(registry);
 	registry->quotas = quota_book_new(registry);
+	registry->event_age = event_age_new(plan->loop, registry->store);
 	if (!component_status_write(registry, err)) {
 		registry_close(registry);
 		return false;
@@ -77,6 +79,7 @@ void registry_close(struct registry *registry)
 		return;
 	reading_stop();
 	quota_book_stop(registry->quotas);
+	event_age_free(registry->event_age);
 	hub_free(registry->hub);
 	addresses_close(registry->addresses);
 	datastore_close(registry->store);

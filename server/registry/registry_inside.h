@@ -13,6 +13,7 @@ struct hub;       /* watch_hub.c */
 struct addresses; /* service_address.c */
 struct sealing;   /* sealing.c */
 struct quota_book;
+struct event_age;
 
 struct registry {
 	struct loop *loop;
@@ -22,6 +23,7 @@ struct registry {
 	struct addresses *addresses;
 	struct sealing *sealing;
 	struct quota_book *quotas;
+	struct event_age *event_age;
 };
 
 static inline struct registry *registry_of(struct request *req)
