@@ -84,6 +84,18 @@ static int64_t time_of(const struct json *text)
 	return clock_parse(json_str(text), &wall_s, NULL) ? wall_s : 0;
 }
 
+static void take_job_facts(struct member *member, const struct json *pod)
+{
+	struct str index = meta_annotation(pod, MEMBER_JOB_INDEX);
+	int64_t value;
+
+	member->job_index = str_to_i64(index, 0, INT32_MAX, &value) ? (int32_t)value : -1;
+	member->uncounted = false;
+	for (struct json_iter it = json_iter(json_get(meta_of(pod), "finalizers")); json_next(&it);)
+		if (str_is(json_str(it.value), MEMBER_JOB_FINALIZER))
+			member->uncounted = true;
+}
+
 static void take_pod_facts(struct member *member)
 {
 	const struct json *pod = object_json(member->object), *status = json_get(pod, "status");
@@ -105,6 +117,7 @@ static void take_pod_facts(struct member *member)
 		if (json_int(json_get(it.value, "restartCount")) > most)
 			most = json_int(json_get(it.value, "restartCount"));
 	member->restarts = most > INT32_MAX ? INT32_MAX : (int32_t)most;
+	take_job_facts(member, pod);
 }
 
 /* --- broods --- */

@@ -11,6 +11,9 @@
 
 #include "api/object.h"
 
+#define MEMBER_JOB_FINALIZER "batch.kubernetes.io/job-tracking"
+#define MEMBER_JOB_INDEX     "batch.kubernetes.io/job-completion-index" /* an annotation */
+
 enum member_phase { MEMBER_PENDING, MEMBER_RUNNING, MEMBER_SUCCEEDED, MEMBER_FAILED, MEMBER_LOST };
 
 struct brood;
@@ -22,9 +25,11 @@ struct member {
 	int64_t ready_since_s; /* of the condition Ready */
 	int32_t deletion_cost; /* its annotation, 0 when it is absent or no number */
 	int32_t restarts;      /* the most that one of its containers has */
+	int32_t job_index;     /* what MEMBER_JOB_INDEX says, -1: nothing */
 	enum member_phase phase;
 	bool ready;
-	bool replaced; /* its node is silent, and it has a stand-in (lost_policy.h) */
+	bool uncounted; /* has MEMBER_JOB_FINALIZER: its Job is yet to count it */
+	bool replaced;  /* its node is silent, and it has a stand-in (lost_policy.h) */
 	/* Inside: */
 	struct brood *brood;
 	size_t at;

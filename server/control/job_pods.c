@@ -100,7 +100,7 @@ static void judge(struct job_pod *pod, const struct member *member, const struct
 	const struct json *policy = json_get(spec, "podFailurePolicy");
 	auto_buf message = BUF_INIT;
 
-	pod->uncounted = job_pods_is_uncounted(pod->object);
+	pod->uncounted = member->uncounted;
 	if (pod->uncounted)
 		pod->ended_s = end_of(member);
 	pod->failed = pod->phase == MEMBER_FAILED ||
@@ -135,7 +135,7 @@ static void take(struct job_pod *pod, const struct member *member, const struct 
 		.ready_since_s = member->ready_since_s,
 	};
 	if (job_is_indexed(spec)) {
-		pod->index = annotated(pod->object, JOB_INDEX, -1);
+		pod->index = member->job_index;
 		if (pod->index >= json_int(json_get(spec, "completions")))
 			pod->index = -1;
 	}
@@ -143,6 +143,7 @@ static void take(struct job_pod *pod, const struct member *member, const struct 
 		pod->restarts = count_restarts(pod->object);
 	if (!pod->active)
 		judge(pod, member, spec, fail_job);
+	object_trim(pod->object); /* thousands of pods are usual */
 }
 
 static int by_index(const void *a, const void *b)
@@ -170,8 +171,10 @@ void job_pods_take(const struct family *family, const struct object *job, struct
 
 void job_pods_clear(struct job_pods *pods)
 {
-	for (size_t i = 0; i < pods->count; i++)
+	for (size_t i = 0; i < pods->count; i++) {
+		object_trim(pods->items[i].object);
 		object_unref(pods->items[i].object);
+	}
 	free(pods->items);
 	free(pods->fail_job);
 	*pods = (struct job_pods){ 0 };

@@ -12,8 +12,8 @@
 #include "server/control/job_indexes.h"
 #include "server/control/job_policy.h"
 
-#define JOB_FINALIZER        "batch.kubernetes.io/job-tracking"
-#define JOB_INDEX            "batch.kubernetes.io/job-completion-index"
+#define JOB_FINALIZER        MEMBER_JOB_FINALIZER
+#define JOB_INDEX            MEMBER_JOB_INDEX
 #define JOB_FAILURES         "batch.kubernetes.io/job-index-failure-count"
 #define JOB_IGNORED_FAILURES "batch.kubernetes.io/job-index-ignored-failure-count"
 

@@ -73,8 +73,8 @@ static void sort_all_keys(struct json *value)
 		sort_all_keys(it.value);
 }
 
-/* As Go writes a map of a template: keys in order, and a time of creation that is not known.  kubectl
- * compares these bytes to tell whether an undo would change anything. */
+/* As Go writes a map of a template: keys in order, and a time of creation that is not known.
+ * kubectl compares these bytes to tell whether an undo would change anything. */
 struct json *revisions_data(struct json_doc *doc, const struct json *template)
 {
 	struct json *data = json_new_object(doc), *own = json_clone(doc, template);

@@ -84,7 +84,9 @@ static void facts(void)
 	struct family *family = family_new();
 	auto_object full = parse(
 		"{\"kind\":\"Pod\",\"metadata\":{\"namespace\":\"d\",\"name\":\"f\","
-		"\"creationTimestamp\":\"2026-01-01T00:00:10Z\",\"annotations\":{"
+		"\"creationTimestamp\":\"2026-01-01T00:00:10Z\",\"finalizers\":[\"a/"
+		"b\",\"" MEMBER_JOB_FINALIZER "\"],\"annotations\":{\"" MEMBER_JOB_INDEX
+		"\":\"12\","
 		"\"controller.kubernetes.io/pod-deletion-cost\":\"-7\"}},"
 		"\"spec\":{\"nodeName\":\"n\"},\"status\":{\"phase\":\"Running\",\"conditions\":[{"
 		"\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":"
@@ -104,11 +106,15 @@ static void facts(void)
 	CHECK_INT(pod->ready_since_s - pod->created_s, 10);
 	CHECK_INT(pod->deletion_cost, -7);
 	CHECK_INT(pod->restarts, 5);
+	CHECK_INT(pod->job_index, 12);
+	CHECK(pod->uncounted);
 	CHECK(pod->ready && pod->phase == MEMBER_RUNNING);
 	CHECK(member_is_active(pod));
 	pod = note(family, odd);
 	CHECK(!pod->node && !pod->ready && pod->phase == MEMBER_LOST);
 	CHECK_INT(pod->deletion_cost, 0);
+	CHECK_INT(pod->job_index, -1);
+	CHECK(!pod->uncounted);
 	CHECK(!member_is_active(note(family, failed)));
 	CHECK(!member_is_active(note(family, going)));
 	family_free(family);
