@@ -8,12 +8,14 @@
 #include "agent/container_spec.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <strings.h>
 
 #include "agent/confine.h"
 #include "agent/hugepages.h"
+#include "agent/volume_mounts.h"
 #include "api/quantity.h"
 #include "runtime/pathfd.h"
 
@@ -127,6 +129,44 @@ static int propagation_of(const struct json *mount)
 	return str_is(word, "Bidirectional") ? 2 : str_is(word, "HostToContainer") ? 1 : 0;
 }
 
+static bool is_read_only_below(const struct json *mount)
+{
+	struct str word = json_str(json_get(mount, "recursiveReadOnly"));
+
+	return str_is(word, "Enabled") || str_is(word, "IfPossible");
+}
+
+/* Made and tried here, so that a bad one is an error of the configuration; the runtime does so
+ * again, as it may have changed since.  What is wrong is not told: it says something of the
+ * machine.
+ */
+static bool check_sub_path(const struct container_spec_work *work, const struct json *mount,
+			   const struct container_mount *planned, struct error *err)
+{
+	struct str container = json_str(json_get(work->container, "name"));
+	struct str name = json_str(json_get(mount, "name"));
+	auto_fd base = open(planned->source, O_PATH | O_CLOEXEC);
+	auto_fd below = -1;
+	struct error why = { 0 };
+
+	/* A volume that is no more is the runtime's to tell. */
+	if (base < 0 || !planned->sub_path || !*planned->sub_path ||
+	    pathfd_open(base, planned->sub_path, PATHFD_BELOW, O_PATH, &below, &why))
+		return true;
+	if (why.kind == ERROR_NOT_FOUND) {
+		if (pathfd_make(base, planned->sub_path, PATHFD_BELOW, PATHFD_FOLDER, &below, &why))
+			return true;
+		return error_set(err, ERROR_INVALID,
+				 "failed to create subPath directory for volumeMount \"" STR_FMT
+				 "\" of container \"" STR_FMT "\"",
+				 STR_ARG(name), STR_ARG(container));
+	}
+	return error_set(err, ERROR_INVALID,
+			 "failed to prepare subPath for volumeMount \"" STR_FMT
+			 "\" of container \"" STR_FMT "\"",
+			 STR_ARG(name), STR_ARG(container));
+}
+
 static bool plan_sub_path(const struct json *mount, const struct environment *env, const char **out,
 			  struct error *err)
 {
@@ -169,9 +209,13 @@ static bool plan_mount(const struct container_spec_work *work, const struct envi
 		.source_kind = volumes_source_kind(work->volumes, name),
 		.read_only = json_bool(json_get(mount, "readOnly")) ||
 			     volumes_is_read_only(work->volumes, name),
+		.read_only_below = is_read_only_below(mount),
 		.propagation = propagation_of(mount),
 	};
-	return plan_sub_path(mount, env, &out->sub_path, err);
+	/* What is mounted there shall be seen outside: it would be lost. */
+	return (out->propagation != 2 || volume_check_shared(out->source, err)) &&
+	       plan_sub_path(mount, env, &out->sub_path, err) &&
+	       check_sub_path(work, mount, out, err);
 }
 
 static bool is_mounted(const struct container_mount *mounts, size_t count, const char *target)

@@ -831,8 +831,11 @@ void pod_update(struct pod *pod, const struct json *object)
 	if (!pod->files_gone && !pod_files_keep(pod, &changed, &err))
 		log_warn("agent.pod", "a pod's change cannot be kept", "pod=%s/%s why=\"%s\"",
 			 pod->namespace, pod->name, err.text);
-	if (changed && pod->volumes_ready && !pod->leaving)
+	if (changed && pod->volumes_ready && !pod->leaving) {
 		refresh_volumes(pod); /* labels and annotations in files */
+		if (pod->fetch_due_ms != INT64_MAX)
+			pod->fetch_due_ms = 0; /* who changes a pod wants to see all of it anew */
+	}
 	pod_again(pod);
 }
 

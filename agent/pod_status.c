@@ -114,8 +114,7 @@ static void put_resources(struct json_doc *doc, struct json *out, const struct p
 		json_put(doc, out, "resources", json_clone(doc, granted));
 }
 
-/* Mounts that are only read are so with all that is mounted below them, whether asked for or not.
- */
+/* Only what is asked for is read-only with all that is mounted below it, as everywhere. */
 static void put_mounts(struct json_doc *doc, struct json *out, const struct pod_container *c)
 {
 	for (struct json_iter it = json_iter(json_get(c->spec, "volumeMounts")); json_next(&it);) {

@@ -34,7 +34,7 @@ struct source {
 	char *name; /* of a token: its audience, "" = the server's own */
 	int64_t seconds;
 	bool optional, absent;
-	bool mounted; /* by a volume: without it the pod cannot begin */
+	char *volume; /* that it is mounted by: without it the pod cannot begin; NULL */
 	struct json_doc *doc;
 	int64_t renew_ms; /* tokens: monotonic clock of the next one */
 	struct client_call *call;
@@ -99,24 +99,27 @@ static struct source *need_if(struct sources *it, enum source_type type, const s
 			      json_bool(json_get(part, "optional")));
 }
 
-static void need_mounted(struct sources *it, enum source_type type, const struct json *part,
-			 const char *field)
+/* The first volume that needs it is the one that is told of. */
+static void note_volume(struct source *source, struct str volume)
 {
-	struct source *source = need_if(it, type, part, field);
+	if (source && !source->volume)
+		source->volume = str_copy(volume);
+}
 
-	if (source)
-		source->mounted = true;
+static void need_mounted(struct sources *it, enum source_type type, const struct json *part,
+			 const char *field, struct str volume)
+{
+	note_volume(need_if(it, type, part, field), volume);
 }
 
 static void need_claim(struct sources *it, const struct json *volume)
 {
 	auto_buf name = BUF_INIT;
-	struct source *source;
 
 	volume_claim_name(it->pod, volume, &name);
-	source = name.len > 0 ? need(it, SOURCE_CLAIM, buf_str(&name), 0, false) : NULL;
-	if (source)
-		source->mounted = true;
+	if (name.len > 0)
+		note_volume(need(it, SOURCE_CLAIM, buf_str(&name), 0, false),
+			    json_str(json_get(volume, "name")));
 }
 
 static void need_for_volumes(struct sources *it)
@@ -124,15 +127,18 @@ static void need_for_volumes(struct sources *it)
 	for (struct json_iter v = json_iter(json_path(it->pod, "spec", "volumes", NULL));
 	     json_next(&v);) {
 		const struct json *list = json_path(v.value, "projected", "sources", NULL);
+		struct str volume = json_str(json_get(v.value, "name"));
 
 		need_claim(it, v.value);
-		need_mounted(it, SOURCE_CONFIG_MAP, json_get(v.value, "configMap"), "name");
-		need_mounted(it, SOURCE_SECRET, json_get(v.value, "secret"), "secretName");
+		need_mounted(it, SOURCE_CONFIG_MAP, json_get(v.value, "configMap"), "name", volume);
+		need_mounted(it, SOURCE_SECRET, json_get(v.value, "secret"), "secretName", volume);
 		for (struct json_iter s = json_iter(list); json_next(&s);) {
-			need_mounted(it, SOURCE_CONFIG_MAP, json_get(s.value, "configMap"), "name");
-			need_mounted(it, SOURCE_SECRET, json_get(s.value, "secret"), "name");
+			need_mounted(it, SOURCE_CONFIG_MAP, json_get(s.value, "configMap"), "name",
+				     volume);
+			need_mounted(it, SOURCE_SECRET, json_get(s.value, "secret"), "name",
+				     volume);
 			need_mounted(it, SOURCE_TOKEN, json_get(s.value, "serviceAccountToken"),
-				     "audience");
+				     "audience", volume);
 		}
 	}
 }
@@ -254,8 +260,38 @@ static void set_renewal(struct source *source)
 
 static void fetch_one(struct source *source);
 
+/* As kubelets say which volume waits for what. */
+static void fail_one(struct source *source, const struct error *why)
+{
+	struct str namespace = meta_str(source->sources->pod, "namespace");
+	const char *volume = source->volume;
+	bool absent = why->kind == ERROR_NOT_FOUND;
+	struct error err = { .kind = why->kind };
+
+	if (!volume)
+		err = *why;
+	else if (source->type == SOURCE_CLAIM || source->type == SOURCE_VOLUME)
+		error_set(
+			&err, why->kind,
+			"Unable to attach or mount volumes: unmounted volumes=[%s], unattached "
+			"volumes=[], failed to process volumes=[%s]: error processing PVC " STR_FMT
+			"/%s: %s%s",
+			volume, volume, STR_ARG(namespace), source->name,
+			absent ? "failed to fetch PVC from API server: " : "", why->text);
+	else if (absent && source->type != SOURCE_TOKEN)
+		error_set(&err, why->kind,
+			  "MountVolume.SetUp failed for volume \"%s\" : %s \"%s\" not found",
+			  volume, source->type == SOURCE_SECRET ? "secret" : "configmap",
+			  source->name);
+	else
+		error_set(&err, why->kind, "MountVolume.SetUp failed for volume \"%s\" : %s%s",
+			  volume, source->type == SOURCE_TOKEN ? "failed to fetch token: " : "",
+			  why->text);
+	finish_one(source, &err);
+}
+
 /* What a bound claim names is needed, too; NULL: it is known. */
-static struct source *need_volume(struct sources *it, const struct json *claim)
+static struct source *need_volume(struct sources *it, const struct json *claim, struct str volume)
 {
 	struct source *source =
 		need(it, SOURCE_VOLUME, json_str(json_path(claim, "spec", "volumeName", NULL)), 0,
@@ -263,7 +299,7 @@ static struct source *need_volume(struct sources *it, const struct json *claim)
 
 	if (!source || source->doc)
 		return NULL;
-	source->mounted = true;
+	note_volume(source, volume);
 	return source;
 }
 
@@ -274,12 +310,12 @@ static void take_claim(struct source *source, const struct json *claim)
 	struct error why;
 
 	if (!str_is(json_str(json_path(claim, "status", "phase", NULL)), "Bound")) {
-		error_set(&why, ERROR_UNAVAILABLE, "PVC %s is not bound", source->name);
-		finish_one(source, &why);
+		error_set(&why, ERROR_UNAVAILABLE, "PVC is not bound");
+		fail_one(source, &why);
 		return;
 	}
 	keep(source, claim);
-	volume = need_volume(source->sources, claim);
+	volume = need_volume(source->sources, claim, str_of(source->volume));
 	if (volume && !volume->call) {
 		source->sources->running++;
 		fetch_one(volume);
@@ -303,7 +339,7 @@ static void on_answer(void *of, const struct json *result, const struct error *e
 		return;
 	}
 	/* Its container says so (CreateContainerConfigError); the others may run. */
-	if (err && err->kind == ERROR_NOT_FOUND && !source->mounted)
+	if (err && err->kind == ERROR_NOT_FOUND && !source->volume)
 		source->absent = true;
 	if (!err) {
 		source->absent = false;
@@ -311,7 +347,10 @@ static void on_answer(void *of, const struct json *result, const struct error *e
 		if (source->type == SOURCE_TOKEN)
 			set_renewal(source);
 	}
-	finish_one(source, err);
+	if (err)
+		fail_one(source, err);
+	else
+		finish_one(source, NULL);
 }
 
 static void print_token_request(const struct source *source, struct buf *out)
@@ -382,6 +421,9 @@ static bool is_due(const struct source *source)
 {
 	if (source->type == SOURCE_CLAIM || source->type == SOURCE_VOLUME)
 		return !source->doc;
+	/* Who says that it never changes is not asked again. */
+	if (source->doc && json_bool(json_get(json_root(source->doc), "immutable")))
+		return false;
 	return source->type != SOURCE_TOKEN || !source->doc || source->renew_ms == 0 ||
 	       clock_now_ms() >= source->renew_ms || is_out_of_time(source);
 }
@@ -504,7 +546,7 @@ static void load_volumes(struct sources *it)
 
 		volume_claim_name(it->pod, v.value, &name);
 		claim = sources_claim(it, buf_str(&name));
-		source = claim ? need_volume(it, claim) : NULL;
+		source = claim ? need_volume(it, claim, json_str(json_get(v.value, "name"))) : NULL;
 		if (source)
 			load(source);
 	}
@@ -550,6 +592,7 @@ void sources_free(struct sources *it)
 			client_cancel(source->call);
 		json_doc_free(source->doc);
 		free(source->name);
+		free(source->volume);
 		free(source);
 	}
 	map_free(it->map);

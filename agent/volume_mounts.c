@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@
 #define SHARE_SECONDS 120 /* a server that does not answer in this time is given up */
 #define SAID_MAX      1024
 #define OPTIONS_MAX   4096
+#define MOUNTINFO_MAX (16 << 20)
 #define NOTE          "image-volume."
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000 /* linux/stat.h, Linux 5.8 */
@@ -64,6 +66,108 @@ bool volume_is_mounted(const char *path)
 	return statx(AT_FDCWD, path, AT_NO_AUTOMOUNT | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, 0,
 		     &facts) == 0 &&
 	       (facts.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+/* --- the list of mounts --- */
+
+struct mount_line {
+	char *place;
+	bool shared;
+};
+
+/* "\\040" is a space; so are a tab, a line's end and the backslash written. */
+static char *plain_place(struct str text)
+{
+	char *out = str_copy(text), *to = out;
+
+	for (const char *at = out; *at; at++)
+		if (at[0] == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] && at[3]) {
+			*to++ = (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
+			at += 3;
+		} else {
+			*to++ = *at;
+		}
+	*to = '\0';
+	return out;
+}
+
+/* "36 35 98:0 / /mnt rw,noatime shared:1 master:2 - ext3 /dev/root rw" */
+static struct mount_line parse_line(struct str line)
+{
+	struct mount_line out = { NULL, false };
+	struct str word;
+
+	for (int i = 0; i < 4; i++)
+		str_cut(&line, ' ');
+	out.place = plain_place(str_cut(&line, ' '));
+	str_cut(&line, ' ');
+	while (line.len > 0 && !str_is((word = str_cut(&line, ' ')), "-"))
+		out.shared = out.shared || str_starts(word, STR("shared:"));
+	return out;
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return strncmp(path, folder, len) == 0 && (path[len] == '/' || len <= 1);
+}
+
+/* Later lines lie upon earlier ones. */
+void volume_unmount_below(const char *folder)
+{
+	auto_buf text = BUF_INIT;
+	struct str rest, line;
+	char **places = NULL;
+	size_t count = 0;
+	struct error ignored;
+
+	if (!file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, &ignored))
+		return;
+	for (rest = buf_str(&text); rest.len > 0;) {
+		struct mount_line mount;
+
+		line = str_cut(&rest, '\n');
+		mount = parse_line(line);
+		if (!is_below(mount.place, folder)) {
+			free(mount.place);
+			continue;
+		}
+		places = memory_grow(places, (count + 1) * sizeof(*places));
+		places[count++] = mount.place;
+	}
+	while (count-- > 0) {
+		(void)!umount2(places[count], MNT_DETACH | UMOUNT_NOFOLLOW);
+		free(places[count]);
+	}
+	free(places);
+}
+
+bool volume_check_shared(const char *path, struct error *err)
+{
+	auto_free char *real = realpath(path, NULL), *best = memory_string("/");
+	auto_buf text = BUF_INIT;
+	struct str rest;
+	bool shared = false;
+
+	if (!real) /* the runtime tells of it */
+		return true;
+	if (!file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, err))
+		return false;
+	for (rest = buf_str(&text); rest.len > 0;) {
+		struct mount_line mount = parse_line(str_cut(&rest, '\n'));
+
+		if ((strcmp(real, mount.place) == 0 || is_below(real, mount.place)) &&
+		    strlen(mount.place) >= strlen(best)) {
+			shared = mount.shared;
+			free(best);
+			best = take_ptr(&mount.place);
+		}
+		free(mount.place);
+	}
+	return shared || error_set(err, ERROR_INVALID,
+				   "path \"%s\" is mounted on \"%s\" but it is not a shared mount",
+				   path, best);
 }
 
 /* --- entries --- */

@@ -25,6 +25,10 @@ enum volume_mounts_state volume_mounts_step(struct volume_mounts *mounts,
 
 /* Is this folder the root of a mount?  Asks no server. */
 bool volume_is_mounted(const char *path);
+/* Unmount all that lies below, whoever mounted it there. */
+void volume_unmount_below(const char *folder);
+/* Is what is mounted below `path` seen by the machine?  ERROR_INVALID, as containerd says it. */
+MUST_CHECK bool volume_check_shared(const char *path, struct error *err);
 
 /* What a pod, or the persistent volume of its claim, says of a share. */
 struct volume_nfs {

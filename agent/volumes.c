@@ -39,6 +39,15 @@ static int64_t group_of(const struct json *pod)
 	return json_is_int(group) ? json_int(group) : -1;
 }
 
+/* Of a volume or a projected source: its field that no row names. */
+static struct str unknown_type(const struct json *volume)
+{
+	for (struct json_iter it = json_iter(volume); json_next(&it);)
+		if (!str_is(it.key, "name"))
+			return it.key;
+	return STR("nothing");
+}
+
 /* --- emptyDir --- */
 
 /* A memory volume of ours: also where the pod's folder is in memory itself. */
@@ -53,14 +62,53 @@ static bool is_mounted(const char *path)
 	       stat(path, &st) == 0 && stat(above, &st_above) == 0 && st.st_dev != st_above.st_dev;
 }
 
-/* Shared by the pod's containers, so it is mounted once for all of them. */
-static bool mount_memory(const struct json *part, const char *path, struct error *err)
+static int64_t quantity_of(const struct json *value)
 {
-	struct str limit = json_str(json_get(part, "sizeLimit"));
-	char options[64] = "mode=0777";
+	struct str text = json_str(value);
+	struct error ignored;
 	int64_t bytes;
 
-	if (limit.len > 0 && quantity_value(limit, &bytes, err) && bytes > 0)
+	return text.len > 0 && quantity_value(text, &bytes, &ignored) && bytes > 0 ? bytes : 0;
+}
+
+/* What all containers together may use; 0 = one of them has no limit. */
+static int64_t memory_limit(const struct json *pod)
+{
+	int64_t sum = 0;
+
+	for (struct json_iter it = json_iter(json_path(pod, "spec", "containers", NULL));
+	     json_next(&it);) {
+		int64_t limit =
+			quantity_of(json_path(it.value, "resources", "limits", "memory", NULL));
+
+		if (limit == 0 || limit > INT64_MAX - sum)
+			return 0;
+		sum += limit;
+	}
+	return sum;
+}
+
+/* As kubelets size it: what the pod may use, else what all pods may, or less if it says so. */
+static int64_t memory_size(const struct volumes_work *work, const struct json *part)
+{
+	int64_t sizes[] = { work->facts ? work->facts->memory : 0, memory_limit(work->pod),
+			    quantity_of(json_get(part, "sizeLimit")) };
+	int64_t least = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++)
+		if (sizes[i] > 0 && (least == 0 || sizes[i] < least))
+			least = sizes[i];
+	return least;
+}
+
+/* Shared by the pod's containers, so it is mounted once for all of them. */
+static bool mount_memory(const struct volumes_work *work, const struct json *part, const char *path,
+			 struct error *err)
+{
+	char options[64] = "mode=0777";
+	int64_t bytes = memory_size(work, part);
+
+	if (bytes > 0)
 		snprintf(options, sizeof(options), "mode=0777,size=%" PRId64, bytes);
 	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
 		return error_os(err, "cannot mount memory at %s", path);
@@ -105,7 +153,7 @@ static bool prepare_empty(const struct volumes_work *work, const struct json *pa
 		return false;
 	if (mkdir(path, UNFINISHED) < 0 && errno != EEXIST)
 		return error_os(err, "cannot make %s", path);
-	if (memory && !mount_memory(part, path, err))
+	if (memory && !mount_memory(work, part, path, err))
 		return false;
 	if (page_size > 0 && !mount_hugepages(page_size, path, err))
 		return false;
@@ -359,11 +407,21 @@ static bool add_projected(struct filling *fill, const struct json *part, struct 
 		{ "serviceAccountToken", add_token },
 	};
 
-	for (struct json_iter it = json_iter(json_get(part, "sources")); json_next(&it);)
-		for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-			if (json_get(it.value, rows[i].field) &&
-			    !rows[i].add(fill, json_get(it.value, rows[i].field), err))
+	for (struct json_iter it = json_iter(json_get(part, "sources")); json_next(&it);) {
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+			if (!json_get(it.value, rows[i].field))
+				continue;
+			known = true;
+			if (!rows[i].add(fill, json_get(it.value, rows[i].field), err))
 				return false;
+		}
+		if (!known)
+			return error_set(err, ERROR_INVALID,
+					 "this node has no projected sources of the type " STR_FMT,
+					 STR_ARG(unknown_type(it.value)));
+	}
 	return true;
 }
 
@@ -430,6 +488,24 @@ static bool prepare_mounted(const struct volumes_work *work, const struct json *
 	return check_mounted(path, err);
 }
 
+/* --- csi: no driver can be registered; in the words of kubelets --- */
+
+static bool check_driver(const struct json *part, struct error *err)
+{
+	return error_set(err, ERROR_INVALID,
+			 "kubernetes.io/csi: driver name " STR_FMT
+			 " not found in the list of registered CSI drivers",
+			 STR_ARG(json_str(json_get(part, "driver"))));
+}
+
+static bool prepare_csi(const struct volumes_work *work, const struct json *part, const char *path,
+			struct error *err)
+{
+	(void)work;
+	(void)path;
+	return check_driver(part, err);
+}
+
 /* --- persistentVolumeClaim, ephemeral --- */
 
 /* Once a pod: the volume's own place in the pod's folder, which nothing else uses, says so. */
@@ -458,9 +534,12 @@ static bool prepare_claim(const struct volumes_work *work, const struct json *vo
 		return prepare_host(work, host, path, err);
 	if (json_path(persistent, "spec", "local", NULL))
 		return volume_claim_prepare(persistent, err) &&
-		       give_to_group(work->pod, persistent, path, err);
+		       (json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)) ||
+			give_to_group(work->pod, persistent, path, err));
 	if (json_path(persistent, "spec", "nfs", NULL))
 		return check_mounted(path, err);
+	if (json_path(persistent, "spec", "csi", NULL))
+		return check_driver(json_path(persistent, "spec", "csi", NULL), err);
 	return error_set(err, ERROR_INVALID,
 			 "this node has no persistent volumes of the type that " STR_FMT " has",
 			 STR_ARG(meta_str(persistent, "name")));
@@ -477,6 +556,7 @@ static const struct volume_type volume_types[] = {
 	{ .field = "projected", .read_only = true, .secret = true, .prepare = prepare_projected },
 	{ .field = "image", .read_only = true, .prepare = prepare_mounted },
 	{ .field = "nfs", .prepare = prepare_mounted },
+	{ .field = "csi", .prepare = prepare_csi },
 	{ .field = "persistentVolumeClaim", .whole = true, .prepare = prepare_claim },
 	{ .field = "ephemeral", .whole = true, .prepare = prepare_claim },
 };
@@ -487,14 +567,6 @@ static const struct volume_type *type_of(const struct json *volume)
 		if (json_get(volume, volume_types[i].field))
 			return &volume_types[i];
 	return NULL;
-}
-
-static struct str unknown_type(const struct json *volume)
-{
-	for (struct json_iter it = json_iter(volume); json_next(&it);)
-		if (!str_is(it.key, "name"))
-			return it.key;
-	return STR("nothing");
 }
 
 static char *own_path(const struct volumes_work *work, struct str name)
@@ -592,4 +664,5 @@ void volumes_release(const char *folder)
 	}
 	if (open)
 		closedir(open);
+	volume_unmount_below(path);
 }

@@ -46,7 +46,8 @@ struct container_mount {
 	const char *options;  /* tmpfs data such as "size=64m", or NULL                */
 	unsigned source_kind; /* S_IFREG, S_IFDIR, ...: the source is one, or no start; 0 = any */
 	const char *sub_path; /* below source, resolved safely, made when missing; or NULL */
-	bool read_only;       /* with everything mounted below it */
+	bool read_only;       /* the mount itself                                      */
+	bool read_only_below; /* and all that is mounted below it, too                 */
 	int propagation;      /* 0 private, 1 host-to-container, 2 both                */
 	bool own_ids;         /* in a pod with users of its own: the files' ids are not mapped */
 };

@@ -81,9 +81,11 @@ static const struct field device_fields[] = {
 	}
 
 static const struct field mount_fields[] = {
-	MOUNT(source, FIELD_TEXT),     MOUNT(target, FIELD_TEXT),   MOUNT(type, FIELD_TEXT),
-	MOUNT(options, FIELD_TEXT),    MOUNT(sub_path, FIELD_TEXT), MOUNT(read_only, FIELD_FLAG),
-	MOUNT(propagation, FIELD_INT), MOUNT(own_ids, FIELD_FLAG),  MOUNT(source_kind, FIELD_U32),
+	MOUNT(source, FIELD_TEXT),     MOUNT(target, FIELD_TEXT),
+	MOUNT(type, FIELD_TEXT),       MOUNT(options, FIELD_TEXT),
+	MOUNT(sub_path, FIELD_TEXT),   MOUNT(read_only, FIELD_FLAG),
+	MOUNT(propagation, FIELD_INT), MOUNT(own_ids, FIELD_FLAG),
+	MOUNT(source_kind, FIELD_U32), MOUNT(read_only_below, FIELD_FLAG),
 };
 
 /* --- writing --- */

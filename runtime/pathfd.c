@@ -85,12 +85,32 @@ bool pathfd_has_dotdot(const char *path)
 	return false;
 }
 
+/* Users of a volume may write into a folder of it as into the volume, whatever our umask is. */
+static int make_like_above(int parent, const char *name)
+{
+	auto_fd fd = -1;
+	struct stat above;
+
+	if (fstat(parent, &above) != 0)
+		return -1;
+	if (mkdirat(parent, name, 0700) == 0) {
+		fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0 || fchmod(fd, above.st_mode & 02777) != 0)
+			return -1;
+	} else if (errno != EEXIST) {
+		return -1;
+	}
+	return openat(parent, name, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* Make the last component of `prefix` inside `parent`; somebody else making it first is fine. */
-static int make_one(int parent, const char *name, enum pathfd_kind kind)
+static int make_one(int parent, const char *name, enum pathfd_how how, enum pathfd_kind kind)
 {
 	struct stat facts;
 	int fd;
 
+	if (kind == PATHFD_FOLDER && how == PATHFD_BELOW)
+		return make_like_above(parent, name);
 	if (kind == PATHFD_FOLDER) {
 		if (mkdirat(parent, name, 0755) != 0 && errno != EEXIST)
 			return -1;
@@ -136,7 +156,7 @@ bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_ki
 		*end = '\0';
 		fd = open_resolved(root, prefix, how, O_PATH);
 		if (fd < 0 && errno == ENOENT)
-			fd = make_one(parent, at, *next ? PATHFD_FOLDER : kind);
+			fd = make_one(parent, at, how, *next ? PATHFD_FOLDER : kind);
 		if (fd < 0)
 			return refuse(path, err);
 		close(parent);

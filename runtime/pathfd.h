@@ -25,8 +25,9 @@ MUST_CHECK bool pathfd_open(int root, const char *path, enum pathfd_how how, int
 enum pathfd_kind { PATHFD_FOLDER, PATHFD_FILE };
 
 /*
- * Open `path` with O_PATH; what is missing of it is made: folders (0755), and an empty file (0644)
- * at the end for PATHFD_FILE.  Refused: "..", a dangling link in the way, a path over 4095 bytes.
+ * Open `path` with O_PATH; what is missing of it is made: folders (0755; with PATHFD_BELOW with the
+ * mode of the folder above, as sub-paths are), and an empty file (0644) at the end for PATHFD_FILE.
+ * Refused: "..", a dangling link in the way, a path over 4095 bytes.
  */
 MUST_CHECK bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_kind kind,
 			    int *out_fd, struct error *err);

@@ -100,7 +100,7 @@ static bool copy_one(const struct launch *launch, const struct container_mount *
 		     struct error *err)
 {
 	static const uint64_t propagations[] = { MS_PRIVATE, MS_SLAVE, 0 };
-	uint64_t attributes = mount->read_only ? MOUNT_ATTR_RDONLY : 0;
+	int extent = mount->read_only_below ? MOUNTFD_TREE : MOUNTFD_ONE;
 	uint64_t propagation = propagations[mount->propagation];
 
 	if (strcmp(mount->type, "tmpfs") == 0)
@@ -110,9 +110,9 @@ static bool copy_one(const struct launch *launch, const struct container_mount *
 	if (launch->own_users && !mount->own_ids &&
 	    !mountfd_map_ids(*out_fd, MOUNTFD_TREE, launch->users, err))
 		return error_context(err, "volume %s", mount->source);
-	if (attributes == 0 && propagation == 0)
-		return true;
-	return mountfd_change(*out_fd, MOUNTFD_TREE, attributes, propagation, err);
+	if (propagation != 0 && !mountfd_change(*out_fd, MOUNTFD_TREE, 0, propagation, err))
+		return false;
+	return !mount->read_only || mountfd_change(*out_fd, extent, MOUNT_ATTR_RDONLY, 0, err);
 }
 
 static bool copy_volumes(struct launch *launch, struct error *err)

@@ -101,7 +101,10 @@ static void bound_claims(void)
 	scene_open(&scene, SPEC);
 	answer(&scene, "Pending", "/x/pvc-1_shop_data");
 	fetch(&scene);
-	CHECK_STR(scene.err.text, "PVC data is not bound");
+	CHECK_STR(
+		scene.err.text,
+		"Unable to attach or mount volumes: unmounted volumes=[v], unattached volumes=[], "
+		"failed to process volumes=[v]: error processing PVC shop/data: PVC is not bound");
 	CHECK(!sources_complete(scene.sources));
 	CHECK(!volume_claim_find(&scene.work, volume_of(&scene), &persistent, &err));
 	CHECK_STR(err.text, "PVC data is not bound");
