@@ -157,7 +157,7 @@ void control_stop(struct control *control)
 	if (!control)
 		return;
 	control->stopping = true;
-	/* First: calls under way are told now, as long as rows and caches are there to hear it.  The
+	/* First: calls under way are told now, as long as rows and caches are there to hear it. The
 	 * loop may go round once more while a row stops: nobody calls then. */
 	for (int kind = 0; kind < CONTROL_KINDS; kind++)
 		cache_rest(control->caches[kind]);
