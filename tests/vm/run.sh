@@ -40,6 +40,8 @@ vm)
 	part kernel.sh x86_64 "${files[@]}"
 	readarray -t files < <(of aarch64)
 	part kernel.sh aarch64 "${files[@]}"
+	part workloads.sh x86_64
+	part workloads.sh aarch64
 	part join.sh x86_64
 	part join.sh aarch64
 	part cuts.sh x86_64
