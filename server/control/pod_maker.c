@@ -129,7 +129,7 @@ static void start_round(struct making *making)
 		making_free(making);
 		return;
 	}
-	making->round *= 2;
+	making->round = making->round < POD_ROUND_MAX ? making->round * 2 : POD_ROUND_MAX;
 	making->running = size;
 	for (size_t i = 0; i < size; i++)
 		make_one(making);

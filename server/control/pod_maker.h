@@ -2,13 +2,18 @@
  * pod_maker.h - how controllers make and remove pods: from a template, owned, told by an event
  * each.
  *
- * Many at once start slowly: one, and after each round without a failure twice as many, so that a
- * full quota costs few refusals.  After a failure the rest is left for the next pass.
+ * Many at once start slowly: one, and after each round without a failure twice as many up
+ * to a bound, so that a full quota costs few refusals.  After a failure the rest is left for the
+ * next pass.
  */
 #ifndef SERVER_CONTROL_POD_MAKER_H
 #define SERVER_CONTROL_POD_MAKER_H
 
 #include "server/control/controller.h"
+
+/* All controllers are one user, whose requests at once are bounded (gate/share.c): sets that grow
+ * at the same time must not refuse each other's pods. */
+#define POD_ROUND_MAX ((size_t)64)
 
 /* A pod (kind, metadata, spec) for the caller to change and print: the template's labels,
  * annotations, finalizers and spec, generateName of the owner's name, the owner's reference. */

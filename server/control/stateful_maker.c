@@ -295,7 +295,7 @@ static void start_round(struct making *making)
 		making_free(making);
 		return;
 	}
-	making->round *= 2;
+	making->round = making->round < POD_ROUND_MAX ? making->round * 2 : POD_ROUND_MAX;
 	making->running = size;
 	making->next += size;
 	for (size_t i = first; i < first + size; i++) {
