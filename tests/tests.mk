@@ -37,10 +37,11 @@ build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_gold
 		-Lbuild/deps/host/lib -Wl,--start-group $(filter %.a,$^) $(libraries) -Wl,--end-group \
 		-lpthread -lm && mv $@.$$$$ $@
 
-#: make test-long             what takes long: the emulated machines, the unit tests of more processors, podman, and,
-#:                            with MOTE_RUNTIME_TOOLS=folder, the OCI runtime validation suite
+#: make test-long             what takes long: the soak, the emulated machines, the unit tests of more processors,
+#:                            podman, and, with MOTE_RUNTIME_TOOLS=folder, the OCI runtime validation suite
 test-long:
 	@bash tests/oci/podman.sh
+	@tests/long/soak.sh
 	@$(if $(MOTE_RUNTIME_TOOLS),tests/oci/validation.sh,:)
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=pathfd
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=container_attack

@@ -19,8 +19,8 @@
 #define PEM_MAX (64u * 1024)
 
 static const struct task *const tasks[] = {
-	&task_ready,          &task_one_by_one, &task_together, &task_deployment,
-	&task_deployment_end, &task_watches,    &task_lists,    &task_schedule,
+	&task_ready,   &task_one_by_one, &task_together, &task_deployment, &task_deployment_end,
+	&task_watches, &task_lists,      &task_schedule, &task_churn,
 };
 
 _Noreturn void meter_fail(const char *format, ...)

@@ -43,6 +43,6 @@ struct task {
 	const char *help;
 };
 extern const struct task task_ready, task_one_by_one, task_together, task_deployment,
-	task_deployment_end, task_watches, task_lists, task_schedule;
+	task_deployment_end, task_watches, task_lists, task_schedule, task_churn;
 
 #endif

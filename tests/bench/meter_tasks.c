@@ -223,6 +223,58 @@ static void together_run(struct meter *meter, size_t count, const char *word)
 	pods_run(meter, count, count, "together");
 }
 
+/* --- pods that come and go --- */
+
+#define CHURN_AT_ONCE 64 /* more that have not gone: the node does not keep up */
+
+struct churn {
+	struct pods pods;
+	size_t made, removed; /* pods before these */
+	bool *asked;          /* to go */
+};
+
+/* Whoever runs is asked to go; what is gone already stays behind `removed`. */
+static void churn_remove(struct churn *churn)
+{
+	for (size_t i = churn->removed; i < churn->made; i++) {
+		if (churn->asked[i] || !churn->pods.list[i].at[RUNNING])
+			continue;
+		pods_remove(&churn->pods, i);
+		churn->asked[i] = true;
+	}
+	while (churn->removed < churn->made && churn->asked[churn->removed])
+		churn->removed++;
+}
+
+/* word: milliseconds from one to the next. */
+static void churn_run(struct meter *meter, size_t count, const char *word)
+{
+	struct churn churn = { .asked = memory_zero(count * sizeof(*churn.asked)) };
+	int64_t every_ms, begin;
+
+	if (!str_to_i64(str_of(word), 1, 60000, &every_ms))
+		meter_fail("churn COUNT MS: MS is from one pod to the next");
+	pods_open(&churn.pods, meter, count);
+	begin = clock_now_ms();
+	meter->deadline_ms += (int64_t)count * every_ms;
+	while (churn.pods.gone < count) {
+		if (clock_now_ms() > meter->deadline_ms)
+			meter_fail("%zu of %zu pods are gone", churn.pods.gone, count);
+		if (churn.made - churn.pods.gone > CHURN_AT_ONCE)
+			meter_fail("after %zu pods %zu have not gone", churn.made,
+				   churn.made - churn.pods.gone);
+		if (churn.made < count && clock_now_ms() >= begin + (int64_t)churn.made * every_ms)
+			pods_make(&churn.pods, churn.made++);
+		churn_remove(&churn);
+		loop_once(meter->loop, 10);
+	}
+	meter_until(meter, &churn.pods.answered, 2 * count, "replies");
+	pods_print(&churn.pods, "churn.running", MADE, RUNNING);
+	pods_print(&churn.pods, "churn.gone", REMOVED, GONE);
+	pods_close(&churn.pods);
+	free(churn.asked);
+}
+
 /* --- a Deployment --- */
 
 struct deployment {
@@ -323,3 +375,5 @@ const struct task task_together = { "together", together_run, "N pods at once" }
 const struct task task_deployment = { "deployment", deployment_run, "N replicas; they stay" };
 const struct task task_deployment_end = { "deployment-end", deployment_end_run,
 					  "deletes it; its N pods are gone" };
+const struct task task_churn = { "churn", churn_run,
+				 "N MS: N pods, one each MS, each goes once it runs" };

@@ -4,13 +4,13 @@
 #
 # A server with its agent runs in a network, a mount and a process namespace of its own, so that all of
 # it ends with this script.  MOTE_APIBENCH names the folder of the load tool (Go, for the API's rates).
+# MOTE_BENCH_ONLY="pods hundred": these parts only, of those that stand alone: documents watches idle_writes idle_agent
+# probes pods hundred schedule runtime.
 set -u
 unset MAKEFLAGS MFLAGS # a make of its own, with as many jobs as it finds good
 cd "$(dirname "$0")/../.." || exit 1
-here=tests/bench
 main_folder=$PWD
-address=10.99.0.1
-url=https://$address:6443
+. tests/bench/lib_cluster.sh
 
 # --- the lines -------------------------------------------------------------------------------------
 
@@ -25,6 +25,9 @@ row() {
 
 note() { printf '    %s\n' "$*"; }
 
+# wanted PART
+wanted() { [ -z "${MOTE_BENCH_ONLY:-}" ] || [[ " $MOTE_BENCH_ONLY " = *" $1 "* ]]; }
+
 # value NAME FILE: the figure of a line "NAME figure unit".
 value() { sed -n "s/^$1 \([0-9.]*\) .*/\1/p" "$2" | head -n 1; }
 
@@ -33,6 +36,11 @@ value() { sed -n "s/^$1 \([0-9.]*\) .*/\1/p" "$2" | head -n 1; }
 build_tools() {
 	make --no-print-directory build/bench/meter > "$scratch/make.log" 2>&1 ||
 		{ cat "$scratch/make.log" >&2; exit 1; }
+	! wanted runtime || bash $here/runtime.sh 90 > "$scratch/runtime" || note "runtimes cannot be measured"
+	if [ -n "${MOTE_BENCH_ONLY:-}" ]; then
+		cp build/mote "$scratch/mote"
+		return
+	fi
 	source=${MOTE_APIBENCH:-../shared/bench/apibench}
 	if [ ! -e "$source/main.go" ]; then
 		echo "the load tool is not at $source" > "$scratch/no-apibench"
@@ -45,78 +53,10 @@ build_tools() {
 	make --no-print-directory dist DIST="$scratch/dist" DIST_URL="$scratch/dist" DIST_ARCHS="$(uname -m)" \
 		> "$scratch/make.log" 2>&1 || { cat "$scratch/make.log" >&2; exit 1; }
 	bash $here/ota_delta.sh "$scratch/update" > "$scratch/delta" || note "what a small change costs cannot be measured"
-	bash $here/runtime.sh 90 > "$scratch/runtime" || note "runtimes cannot be measured"
 	build/mote ota sign --key build/dist-key/throwaway.key "$scratch/update" > "$scratch/make.log" || exit 1
 	# What is measured must not change under us.
 	cp build/mote "$scratch/mote"
 }
-
-# --- the cluster -------------------------------------------------------------------------------------
-
-make_network() {
-	ip link set lo up
-	ip link add eth0 type bridge
-	ip addr add $address/24 dev eth0
-	ip link set eth0 up
-	ip route add default via 10.99.0.254
-}
-
-# The hierarchies as they are seen from our groups.
-mount_groups() {
-	awk '$3 == "cgroup" || $3 == "cgroup2" { print $2, $3, $4 }' /proc/mounts |
-		while read -r folder type options; do
-			umount "$folder" && mount -t "$type" -o "$options" cgroup "$folder" || return 1
-		done
-}
-
-now_ms() { date +%s%3N; }
-
-# Starts server and agent; sets begin, server, agent.
-start_cluster() {
-	mkdir -p "$scratch/data/agent/images"
-	$here/image.sh "$scratch/data/agent/images/bench.tar"
-	begin=$(now_ms)
-	"$scratch/mote" server --data-dir "$scratch/data" --write-kubeconfig "$scratch/kubeconfig" \
-		--advertise-address $address --node-name bench --pod-logs-dir "$scratch/logs" \
-		--write-kubeconfig-mode 0600 > "$scratch/log" 2>&1 &
-	server=$!
-	read_credentials
-}
-
-read_credentials() {
-	until [ -s "$scratch/kubeconfig" ]; do alive; sleep 0.005; done
-	part() { sed -n "s/^ *$1: //p" "$scratch/kubeconfig" | base64 -d; }
-	part client-certificate-data > "$scratch/admin.crt"
-	part client-key-data > "$scratch/admin.key"
-}
-
-alive() {
-	kill -0 "$server" 2> /dev/null && return
-	echo "bench: error: the server has ended:" >&2
-	tail -n 20 "$scratch/log" >&2
-	exit 1
-}
-
-meter() {
-	alive
-	if ! build/bench/meter $url "$scratch/admin.crt" "$scratch/admin.key" "$($here/image.sh)" "$@" \
-		> "$scratch/meter" 2> "$scratch/meter.err"; then
-		note "$(cat "$scratch/meter.err")"
-		grep -v '"level":"info"\| info ' "$scratch/log" | tail -n 5 >&2
-		: > "$scratch/meter"
-	fi
-	cat "$scratch/meter" >> "$scratch/figures"
-}
-
-# Resident and proportional KiB of processes, from smaps_rollup.
-memory_of() {
-	for pid in "$@"; do cat "/proc/$pid/smaps_rollup" 2> /dev/null; done |
-		awk '/^Rss:/ { r += $2 } /^Pss:/ { p += $2 } /^Pss_Anon:/ { a += $2 } END { print r + 0, p + 0, a + 0 }'
-}
-
-mebibytes() { awk -v k="$1" 'BEGIN { printf "%.2f", k / 1024 }'; }
-agents() { pgrep -P "$server"; }
-monitors() { pgrep -f "^[^ ]*mote monitor"; }
 
 # --- what is measured --------------------------------------------------------------------------------
 
@@ -211,9 +151,9 @@ probed() {
 	done
 	sleep 3
 	node=$(agents)
-	ticks=$(cpu_ticks $node)
+	ticks=$(cpu_ticks "$node")
 	sleep 15
-	awk -v t="$(($(cpu_ticks $node) - ticks))" 'BEGIN { printf "%.2f", t / 15 }'
+	awk -v t="$(($(cpu_ticks "$node") - ticks))" 'BEGIN { printf "%.2f", t / 15 }'
 	api -o /dev/null -X DELETE "$path/probed"
 	for _ in $(seq 100); do [ -n "$(monitors)" ] || break; sleep 0.2; done
 }
@@ -221,6 +161,7 @@ probed() {
 measure_probes() {
 	row "100 pods probed a second by HTTP: processor" "$(probed '"httpGet":{"path":"/sh","port":80}')" % "<=" 5 "-"
 	row "100 pods probed a second by TCP: processor" "$(probed '"tcpSocket":{"port":80}')" % "<=" 5 "-"
+	row "100 pods probed a second by exec: agent alone" "$(probed '"exec":{"command":["sh","-c",":"]}')" % "<=" "" "-"
 }
 
 # Each on a connection of its own, with TLS.
@@ -230,14 +171,33 @@ measure_watches() {
 }
 
 measure_pods() {
-	meter one-by-one 20
-	row "pod create to Running, p50 of 20" "$(value pod.running.p50 "$scratch/meter")" ms "<=" 100 "1003 ms (to Ready)"
+	meter one-by-one 50
+	row "pod create to Running, p50 of 50" "$(value pod.running.p50 "$scratch/meter")" ms "<=" 50 "1003 ms (to Ready)"
 	row "pod create to Running, p99" "$(value pod.running.p99 "$scratch/meter")" ms "<=" 100 "1004 ms (to Ready)"
 	row "pod create to Ready, p50" "$(value pod.ready.p50 "$scratch/meter")" ms "<=" "" "1003 ms"
 	row "pod delete (no grace) to gone, p50" "$(value pod.gone.p50 "$scratch/meter")" ms "<=" "" "-"
 	meter together 30
 	row "30 pods at once, to Ready, p50" "$(value together.ready.p50 "$scratch/meter")" ms "<=" "" "13400 ms"
 	row "30 pods at once, to Ready, max" "$(value together.ready.max "$scratch/meter")" ms "<=" "" "19000 ms (p99)"
+}
+
+# What each of them has alone: what is given back when it is gone.
+private_of() { for p in "$@"; do cat "/proc/$p/smaps_rollup" 2> /dev/null; done | awk '/^Private_/ { k += $2 } END { print k + 0 }'; }
+
+measure_hundred() {
+	meter deployment 100
+	row "Deployment of 100, readyReplicas" "$(value deployment.ready "$scratch/meter")" ms "<=" 4000 "-"
+	row "Deployment of 100, all pods Ready" "$(value deployment.pods_ready "$scratch/meter")" ms "<=" 4000 "-"
+	sleep 3
+	# shellcheck disable=SC2046
+	row "monitor, private memory a pod" "$(($(private_of $(monitors)) / 100))" KiB "<=" 400 "-"
+	ticks=$(cpu_ticks "$server")
+	sleep 30
+	row "server idle with 100 pods: processor" "$(awk -v t="$(($(cpu_ticks "$server") - ticks))" 'BEGIN { printf "%.2f", t / 30 }')" \
+		% "<=" "" "-"
+	meter deployment-end 100
+	row "Deployment of 100 deleted (no grace), pods gone" "$(value deployment.gone "$scratch/meter")" ms "<=" 2000 "-"
+	for _ in $(seq 100); do [ -n "$(monitors)" ] || break; sleep 0.1; done
 }
 
 measure_deployment() {
@@ -270,14 +230,14 @@ measure_idle() {
 	sleep 5
 	node=$(agents)
 	# shellcheck disable=SC2046
-	set -- "$(cpu_ticks "$server" $node $(monitors))" "$(written "$server" $node $(monitors))" "$(switches "$server")" \
+	set -- "$(cpu_ticks "$server" "$node" $(monitors))" "$(written "$server" "$node" $(monitors))" "$(switches "$server")" \
 		"$(switches "$node")" "$(switches $(monitors))" "$(written "$server")"
 	sleep 60
 	# shellcheck disable=SC2046
-	row "60 s idle with 30 pods: processor" "$((($(cpu_ticks "$server" $node $(monitors)) - $1) * 10))" ms "<=" "" \
+	row "60 s idle with 30 pods: processor" "$((($(cpu_ticks "$server" "$node" $(monitors)) - $1) * 10))" ms "<=" "" \
 		"4500 ms (20 pods)"
 	# shellcheck disable=SC2046
-	row "60 s idle with 30 pods: written" "$((($(written "$server" $node $(monitors)) - $2) / 1024))" KiB "<=" "" \
+	row "60 s idle with 30 pods: written" "$((($(written "$server" "$node" $(monitors)) - $2) / 1024))" KiB "<=" "" \
 		"26500 KiB (20 pods)"
 	# shellcheck disable=SC2046
 	note "wake-ups a minute: server $(($(switches "$server") - $3)), agent $(($(switches "$node") - $4))," \
@@ -335,6 +295,11 @@ verb_rows() {
 	pod_create 735 - pod creates
 	pod_delete 371 - pod deletes
 	END
+}
+
+runtimes() {
+	row "mote oci: create until the program runs, p50" "$(value mote "$scratch/runtime")" ms "<=" 5 \
+		"crun $(value crun "$scratch/runtime") ms, runc $(value runc "$scratch/runtime") ms in this run"
 }
 
 pod_groups() { find /sys/fs/cgroup -depth -type d -path '*/mote/pods/*'; }
@@ -440,8 +405,7 @@ binaries() {
 	done
 	row "a line changed: part of the packed program" \
 		"$(value ota_delta "$scratch/delta")" % "<=" 20 "-"
-	row "mote oci: create until the program runs, p50" "$(value mote "$scratch/runtime")" ms "<=" 5 \
-		"crun $(value crun "$scratch/runtime") ms, runc $(value runc "$scratch/runtime") ms in this run"
+	runtimes
 }
 
 inside() {
@@ -452,6 +416,14 @@ inside() {
 	echo "processors: $(nproc); load when begun: $(cut -d ' ' -f 1-3 /proc/loadavg); mote $("$scratch/mote" --version)"
 	printf '%-44s %12s  %-14s %-12s  %s\n' figure measured bar verdict "the real Kubernetes"
 	measure_start
+	if [ -n "${MOTE_BENCH_ONLY:-}" ]; then
+		for part in documents watches idle_writes idle_agent probes pods hundred schedule; do
+			! wanted $part || measure_$part
+		done
+		! wanted runtime || runtimes
+		stop_cluster
+		return
+	fi
 	measure_idle_memory
 	measure_documents
 	measure_watches
@@ -459,6 +431,7 @@ inside() {
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle_agent
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_probes
 	measure_pods
+	measure_hundred
 	measure_deployment
 	[ -n "${MOTE_BENCH_QUICK:-}" ] || measure_idle
 	measure_rates
@@ -468,26 +441,16 @@ inside() {
 	cut_power
 	measure_install
 	measure_update
+	stop_cluster
+}
+
+stop_cluster() {
 	# shellcheck disable=SC2046
 	kill "$server" $(monitors)
 	wait "$server"
 }
 
 # --- beginning and end -------------------------------------------------------------------------------
-
-# enter_groups: a control group of our own in each hierarchy that takes one; its path there is $group.
-each_hierarchy() { awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts; }
-enter_groups() {
-	for folder in $(each_hierarchy); do
-		mkdir "$folder/$group" 2> /dev/null && echo 0 2> /dev/null > "$folder/$group/cgroup.procs"
-	done
-}
-
-remove_groups() {
-	for folder in $(each_hierarchy); do
-		[ ! -d "$folder/$group" ] || find "$folder/$group" -depth -type d -exec rmdir {} \; 2> /dev/null
-	done
-}
 
 finish() {
 	remove_groups
@@ -501,9 +464,7 @@ if [ "${1:-}" = inside ]; then
 fi
 [ "$(id -u)" = 0 ] || { echo "bench: error: namespaces need root" >&2; exit 1; }
 scratch=$(mktemp -d)
-group=bench.$$
 trap finish EXIT
 trap 'exit 1' INT TERM
 build_tools
-( enter_groups
-	exec unshare --net --mount --cgroup --pid --fork --mount-proc --kill-child "$here/run.sh" inside "$scratch" )
+cluster_enter "$here/run.sh"
