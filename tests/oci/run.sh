@@ -258,6 +258,90 @@ test_links_in_the_root() {
 	[ -z "$(ls -A "$scratch/outside")" ]
 }
 
+# The image's own /dev, with a link at the place of one of its files.
+linked_dev() {
+	rm -rf "$scratch/linked"
+	mkdir -p "$scratch/linked" "$scratch/outside"
+	cp -a "$scratch/rootfs" "$scratch/linked/rootfs"
+	echo secret > "$scratch/outside/file"
+	chmod 600 "$scratch/outside/file"
+	mkdir -p "$scratch/linked/rootfs$scratch/outside"
+	echo inside > "$scratch/linked/rootfs$scratch/outside/file"
+	ln -s "$scratch/outside/file" "$scratch/linked/rootfs/dev/$1"
+	jq "del(.mounts[] | select(.destination | startswith(\"/dev\"))) | .process.terminal = $2 | .process.args = [\"true\"]" \
+		"$scratch/config.json" > "$scratch/linked/config.json"
+}
+
+test_null_of_the_image_hides_nothing() {
+	bundle any . true
+	linked_dev null false
+	fails 1 "something else at its place" oci run --bundle "$scratch/linked" linked
+	# A null that is a link when it comes with a mount of its own is not what paths are hidden with, either.
+	mkdir -p "$scratch/devices"
+	ln -sfn "$scratch/outside/file" "$scratch/devices/null"
+	says "0 $scratch/outside/file" in_container ".mounts |= map(if .destination == \"/dev\" then
+		{ destination: \"/dev\", type: \"bind\", source: \"$scratch/devices\", options: [\"rbind\"] }
+		else select(.destination | startswith(\"/dev/\") | not) end)" \
+		sh -c 'echo $(cat /proc/kcore /proc/keys /proc/timer_list | wc -c) $(readlink /dev/null)'
+	[ "$(stat -c %a "$scratch/outside/file")" = 600 ]
+	rm -r "$scratch/outside"
+}
+
+test_terminal_of_the_image_is_not_used() {
+	bundle any . true
+	linked_dev console true
+	oci run --bundle "$scratch/linked" linked < /dev/null || true
+	[ "$(cat "$scratch/outside/file")" = secret ]
+	[ "$(stat -c '%a %U' "$scratch/outside/file")" = "600 root" ]
+	[ "$(cat "$scratch/linked/rootfs$scratch/outside/file")" = inside ]
+	rm -r "$scratch/outside"
+}
+
+test_a_false_proc_is_not_written_to() {
+	mkdir -p "$scratch/false/sys/net/core" "$scratch/false/self/attr"
+	echo 1 > "$scratch/false/sys/net/core/somaxconn"
+	in_container ".linux.sysctl = { \"net.core.somaxconn\": \"4096\" } | .mounts |= map(if .destination == \"/proc\" then
+		{ destination: \"/proc\", type: \"bind\", source: \"$scratch/false\", options: [\"rbind\"] } else . end)" true || true
+	[ "$(cat "$scratch/false/sys/net/core/somaxconn")" = 1 ]
+	# The host's /proc is covered: nothing is believed that is found there.
+	folder=$(bundle covered '.linux.sysctl = { "net.core.somaxconn": "4096" }' true)
+	fails 1 "" unshare --mount --propagation private sh -c 'mount --bind "$1" /proc && exec "$2" oci --root "$3" run --bundle "$4" covered' \
+		sh "$scratch/false" "$mote" "$scratch/states" "$folder"
+	[ "$(cat "$scratch/false/sys/net/core/somaxconn")" = 1 ]
+}
+
+test_swapped_targets_lead_nowhere() {
+	mkdir -p "$scratch/race" "$scratch/away" "$scratch/given"
+	cp -a "$scratch/rootfs" "$scratch/race/rootfs"
+	echo volume > "$scratch/given/file"
+	bundle any . true
+	jq ".mounts += [{ destination: \"/place/in\", type: \"bind\", source: \"$scratch/given\", options: [\"rbind\"] }] |
+		.process.terminal = false | .process.args = [\"cat\", \"/place/in/file\", \"/other/in/file\"]" \
+		"$scratch/config.json" > "$scratch/race/config.json"
+	(
+		cd "$scratch/race/rootfs" || exit 1
+		mkdir other
+		while [ -e "$scratch/race/config.json" ]; do
+			rm -rf place && ln -sn "$scratch/away" place
+			rm -f place && mkdir place
+			rm -rf place && ln -sn ../../../../other place
+			rm -f place
+		done 2> /dev/null
+	) &
+	swapper=$!
+	won=0
+	for number in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		said=$(oci run --bundle "$scratch/race" "race$number" 2>&1) || true
+		case $said in *volume*) won=$((won + 1)) ;; esac
+		[ -z "$(ls -A "$scratch/away")" ]
+	done
+	rm "$scratch/race/config.json"
+	wait "$swapper" || true
+	echo "the mount was found $won times of 20"
+	[ -z "$(ls -A "$scratch/away")" ]
+	[ "$(cat "$scratch/given/file")" = volume ]
+}
+
 test_paths_are_hidden() {
 	says "0" in_container . sh -c 'cat /proc/kcore /proc/keys /proc/timer_list /proc/interrupts 2>/dev/null | wc -c'
 	says "0" in_container . sh -c 'ls -A /sys/firmware | wc -l'
