@@ -273,29 +273,15 @@ static void take_states(struct sandbox *sandbox)
 	}
 }
 
-/* Kept, so that the time of the end stays the same however often this is asked. */
-static bool keep_states(const struct sandbox *sandbox, struct error *err)
-{
-	auto_free const struct container_state **states =
-		memory_get((sandbox->count + 1) * sizeof(*states));
-
-	for (size_t i = 0; i < sandbox->count; i++)
-		states[i] = &sandbox->states[i];
-	return sandbox->count == 0 ||
-	       container_state_save(sandbox->folder, states, sandbox->count, true, err);
-}
-
-static bool take_dead(struct sandbox *sandbox, struct error *err)
+/* Nothing is written: at a boot that would be two syncs a pod before the first of them runs. */
+static void take_dead(struct sandbox *sandbox)
 {
 	take_states(sandbox);
 	sandbox_lose(sandbox);
-	if (!keep_states(sandbox, err))
-		return false;
 	error_set(&sandbox->ready_error, ERROR_NOT_FOUND, "the pod in %s has no living monitor",
 		  sandbox->folder);
 	sandbox->ready_untold = true;
 	sandbox_tell_soon(sandbox);
-	return true;
 }
 
 bool sandbox_adopt(struct loop *loop, const char *folder, const struct sandbox_events *events,
@@ -303,7 +289,7 @@ bool sandbox_adopt(struct loop *loop, const char *folder, const struct sandbox_e
 {
 	struct sandbox *sandbox = sandbox_new(loop, folder, events, owner);
 	struct error why;
-	bool fine;
+	bool fine = true;
 	int fd = -1;
 
 	if (!load_cgroup(sandbox->folder, &sandbox->cgroup, &why))
@@ -312,7 +298,7 @@ bool sandbox_adopt(struct loop *loop, const char *folder, const struct sandbox_e
 	    wire_connect(sandbox->folder, SANDBOX_SOCKET, &fd, &why))
 		fine = sandbox_wire(sandbox, fd, err);
 	else
-		fine = take_dead(sandbox, err);
+		take_dead(sandbox);
 	if (!fine) {
 		sandbox_close(sandbox);
 		return error_context(err, "adopt the pod in %s", folder);
