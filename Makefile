@@ -86,17 +86,17 @@ field_tables := $(sort $(wildcard api/schema/*.fields))
 generated :=
 ifneq ($(wildcard api/schema/compile_fields.c),)
 ifneq ($(field_tables),)
-generated := build/gen/api/fields_table.c build/gen/api/fields_table.h
+generated := build/gen/api/fields_table.c
 
 build/gen/compile_fields: api/schema/compile_fields.c
 	@mkdir -p $(@D)
 	$(call announce,HOSTCC,$<)
 	@$(HOSTCC) $(language) $(warnings) -O1 -g -o $@ $<
 
-build/gen/api/fields_table.c build/gen/api/fields_table.h &: build/gen/compile_fields $(field_tables)
+$(generated): build/gen/compile_fields $(field_tables)
 	@mkdir -p $(@D)
-	$(call announce,GEN,build/gen/api/fields_table.c)
-	@$< build/gen/api/fields_table.c build/gen/api/fields_table.h $(field_tables)
+	$(call announce,GEN,$@)
+	@$< $@ $(field_tables)
 endif
 endif
 

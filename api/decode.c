@@ -230,8 +230,8 @@ static bool check_one(struct checking *checking, const struct field *field, stru
 	case FIELD_STRINGS: return check_strings(field, value, place, err);
 	case FIELD_MESSAGE:
 		if (type != JSON_OBJECT)
-			return wrong(field, value, place, decode_type_name(field->type), err);
-		return check_object(checking, field->type, value, place, err);
+			return wrong(field, value, place, decode_type_name(field_type(field)), err);
+		return check_object(checking, field_type(field), value, place, err);
 	default: return true;
 	}
 }
@@ -320,7 +320,7 @@ static bool may_say_kind(const struct type *type, const struct place *place)
 	if (!place)
 		return true;
 	for (const struct kind *const *at = kind_list; *at; at++)
-		if (strcmp((*at)->type_name, type->name) == 0)
+		if (strcmp((*at)->type_name, type_name(type)) == 0)
 			return true;
 	return false;
 }
@@ -460,35 +460,36 @@ static struct json *parse_fallback(struct json_doc *doc, const char *text)
 
 static struct json *fallback_value(struct json_doc *doc, const struct field *field)
 {
+	const char *text = field_fallback(field);
 	int64_t number;
 
-	if (field->fallback[0] == '"')
-		return json_new_str(doc,
-				    str_from(field->fallback + 1, strlen(field->fallback) - 2));
-	if (str_to_i64(str_of(field->fallback), INT64_MIN, INT64_MAX, &number))
+	if (text[0] == '"')
+		return json_new_str(doc, str_from(text + 1, strlen(text) - 2));
+	if (str_to_i64(str_of(text), INT64_MIN, INT64_MAX, &number))
 		return json_new_int(doc, number);
-	return parse_fallback(doc, field->fallback);
+	return parse_fallback(doc, text);
 }
 
 void decode_default(const struct type *type, struct json_doc *doc, struct json *object)
 {
-	for (size_t i = 0; i < type->field_count; i++) {
-		const struct field *field = &type->fields[i];
+	const struct field *field = type_fields(type), *end = field + type->field_count;
+
+	for (; field < end; field++) {
 		struct json *value;
 
 		if (field->inlined) {
-			decode_default(field->type, doc, object);
+			decode_default(field_type(field), doc, object);
 			continue;
 		}
-		value = json_get(object, field->name);
-		if (!value && field->fallback)
-			json_put(doc, object, field->name, fallback_value(doc, field));
+		value = json_get_str(object, field_name_str(field));
+		if (!value && field_fallback(field))
+			json_put(doc, object, field_name(field), fallback_value(doc, field));
 		if (!value || field->form != FIELD_MESSAGE)
 			continue;
 		if (field->shape == FIELD_ONE)
-			decode_default(field->type, doc, value);
+			decode_default(field_type(field), doc, value);
 		else
 			for (struct json_iter it = json_iter(value); json_next(&it);)
-				decode_default(field->type, doc, it.value);
+				decode_default(field_type(field), doc, it.value);
 	}
 }

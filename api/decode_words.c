@@ -5,11 +5,11 @@
 
 const char *decode_type_name(const struct type *type)
 {
-	const char *at = strrchr(type->name, '.');
+	const char *name = type_name(type), *at = strrchr(name, '.');
 
-	while (at && at > type->name && at[-1] != '.')
+	while (at && at > name && at[-1] != '.')
 		at--;
-	return at ? at : type->name;
+	return at ? at : name;
 }
 
 static const char *go_type(const struct field *field)
@@ -30,7 +30,8 @@ static const char *go_type(const struct field *field)
 		[FIELD_STRINGS] = "v1.ExtraValue",
 	};
 
-	return field->form == FIELD_MESSAGE ? decode_type_name(field->type) : names[field->form];
+	return field->form == FIELD_MESSAGE ? decode_type_name(field_type(field))
+					    : names[field->form];
 }
 
 void decode_print_type(const struct field *field, struct buf *out)
@@ -64,7 +65,7 @@ bool decode_wrong_type(const struct field *field, const struct json *value,
 		       struct error *err)
 {
 	auto_buf what = BUF_INIT;
-	const char *name = owner ? strrchr(owner->name, '.') : NULL;
+	const char *name = owner ? strrchr(type_name(owner), '.') : NULL;
 
 	print_value(field, value, &what);
 	return error_set(err, ERROR_BAD_REQUEST,

@@ -26,7 +26,9 @@ enum basic {
 };
 
 #define CRD "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
-static const struct type basics[] = {
+static const struct {
+	const char *name, *help;
+} basics[] = {
 	[TIME] = { META "Time", "Time in RFC 3339, to the second." },
 	[MICRO_TIME] = { META "MicroTime", "Time in RFC 3339, to the microsecond." },
 	[DURATION] = { META "Duration", "A time span such as 1h30m." },
@@ -44,14 +46,17 @@ static const struct type basics[] = {
 				"A schema or a list of texts." },
 };
 
+/* They are in no table: the address of one of these stands for each. */
+static const struct type stand_ins[ARRAY_LENGTH(basics)];
+
 static bool is_basic(const struct type *type)
 {
-	return type >= basics && type < basics + ARRAY_LENGTH(basics);
+	return type >= stand_ins && type < stand_ins + ARRAY_LENGTH(stand_ins);
 }
 
 const struct type *openapi_patch_type(void)
 {
-	return &basics[PATCH];
+	return &stand_ins[PATCH];
 }
 
 /* What a value of any form means is told by its field's name. */
@@ -72,7 +77,7 @@ static enum basic any_form(const struct field *field)
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
-		if (strcmp(field->name, rows[i].name) == 0)
+		if (strcmp(field_name(field), rows[i].name) == 0)
 			return rows[i].form;
 	return RAW_EXTENSION;
 }
@@ -80,13 +85,13 @@ static enum basic any_form(const struct field *field)
 static const struct type *schema_type(const struct field *field)
 {
 	switch ((enum field_form)field->form) {
-	case FIELD_MESSAGE: return field->type;
-	case FIELD_TIME: return &basics[TIME];
-	case FIELD_MICRO_TIME: return &basics[MICRO_TIME];
-	case FIELD_DURATION: return &basics[DURATION];
-	case FIELD_QUANTITY: return &basics[QUANTITY];
-	case FIELD_INT_OR_STRING: return &basics[INT_OR_STRING];
-	case FIELD_ANY: return &basics[any_form(field)];
+	case FIELD_MESSAGE: return field_type(field);
+	case FIELD_TIME: return &stand_ins[TIME];
+	case FIELD_MICRO_TIME: return &stand_ins[MICRO_TIME];
+	case FIELD_DURATION: return &stand_ins[DURATION];
+	case FIELD_QUANTITY: return &stand_ins[QUANTITY];
+	case FIELD_INT_OR_STRING: return &stand_ins[INT_OR_STRING];
+	case FIELD_ANY: return &stand_ins[any_form(field)];
 	default: return NULL;
 	}
 }
@@ -153,12 +158,13 @@ static const struct {
 struct json *openapi_ref(struct openapi *api, const struct type *type)
 {
 	struct json *ref = json_new_object(api->doc);
+	const char *name = is_basic(type) ? basics[type - stand_ins].name : type_name(type);
 
-	if (!map_find(api->wanted, str_of(type->name)))
-		map_put(api->wanted, str_of(type->name), (void *)(uintptr_t)type);
+	if (!map_find(api->wanted, str_of(name)))
+		map_put(api->wanted, str_of(name), (void *)(uintptr_t)type);
 	json_put(api->doc, ref, "$ref",
 		 json_new_print(api->doc, "%s%s",
-				api->v3 ? "#/components/schemas/" : "#/definitions/", type->name));
+				api->v3 ? "#/components/schemas/" : "#/definitions/", name));
 	return ref;
 }
 
@@ -198,8 +204,8 @@ static struct json *value_schema(struct openapi *api, const struct field *field)
 		openapi_put(api, schema, "format", forms[field->form].format);
 	if (field->form == FIELD_STRINGS)
 		openapi_put(api, json_sub_object(doc, schema, "items"), "type", "string");
-	for (const char *const *value = field->values; value && *value; value++)
-		json_append(json_sub_array(doc, schema, "enum"), json_new_text(doc, *value));
+	for (const char *value = field_values(field); value; value = field_values_next(value))
+		json_append(json_sub_array(doc, schema, "enum"), json_new_text(doc, value));
 	return schema;
 }
 
@@ -209,15 +215,15 @@ static void put_merge(struct openapi *api, struct json *schema, const struct fie
 {
 	static const char *const names[] = { NULL, "merge", "retainKeys", "merge,retainKeys" };
 	static const char *const lists[] = { "atomic", "set", "map" };
-	struct str keys = str_of(field->list_keys);
+	struct str keys = str_of(field_list_keys(field));
 
 	if (field->shape == FIELD_LIST)
 		openapi_put(api, schema, "x-kubernetes-list-type", lists[field->list_type]);
 	while (keys.len > 0)
 		json_append(json_sub_array(api->doc, schema, "x-kubernetes-list-map-keys"),
 			    json_new_str(api->doc, str_cut(&keys, ',')));
-	if (field->merge_key)
-		openapi_put(api, schema, "x-kubernetes-patch-merge-key", field->merge_key);
+	if (field_merge_key(field))
+		openapi_put(api, schema, "x-kubernetes-patch-merge-key", field_merge_key(field));
 	if (names[field->merge])
 		openapi_put(api, schema, "x-kubernetes-patch-strategy", names[field->merge]);
 	if (field->map_atomic)
@@ -234,8 +240,8 @@ static void put_defaults(struct openapi *api, struct json *schema, struct json *
 		return;
 	if (field->shape != FIELD_ONE)
 		put_default(api, value, zero);
-	if (field->fallback)
-		put_default(api, schema, field->fallback);
+	if (field_fallback(field))
+		put_default(api, schema, field_fallback(field));
 	else if (field->shape == FIELD_ONE &&
 		 (field->required || (field->form == FIELD_MESSAGE && field->omit_empty)))
 		put_default(api, schema, zero);
@@ -252,8 +258,8 @@ static struct json *field_schema(struct openapi *api, const struct field *field)
 		json_put(doc, schema, field->shape == FIELD_LIST ? "items" : "additionalProperties",
 			 value);
 	}
-	if (field->help)
-		openapi_put(api, schema, "description", field->help);
+	if (field_help(field))
+		openapi_put(api, schema, "description", field_help(field));
 	put_defaults(api, schema, value, field);
 	put_merge(api, schema, field);
 	return schema;
@@ -262,17 +268,17 @@ static struct json *field_schema(struct openapi *api, const struct field *field)
 static void add_fields(struct openapi *api, const struct type *type, struct json *schema)
 {
 	for (size_t i = 0; i < type->field_count; i++) {
-		const struct field *field = &type->fields[i];
+		const struct field *field = &type_fields(type)[i];
 
 		if (field->inlined) {
-			add_fields(api, field->type, schema);
+			add_fields(api, field_type(field), schema);
 			continue;
 		}
-		json_put(api->doc, json_sub_object(api->doc, schema, "properties"), field->name,
-			 field_schema(api, field));
+		json_put(api->doc, json_sub_object(api->doc, schema, "properties"),
+			 field_name(field), field_schema(api, field));
 		if (field->required)
 			json_append(json_sub_array(api->doc, schema, "required"),
-				    json_new_text(api->doc, field->name));
+				    json_new_text(api->doc, field_name(field)));
 	}
 }
 
@@ -301,12 +307,12 @@ static void add_kind_names(struct openapi *api, const struct type *type, struct 
 {
 	for (const struct kind *const *at = kind_list; *at; at++) {
 		const struct kind *kind = *at;
-		bool list = is_list_of(type->name, kind->type_name);
+		bool list = is_list_of(type_name(type), kind->type_name);
 
-		if (list || strcmp(kind->type_name, type->name) == 0)
+		if (list || strcmp(kind->type_name, type_name(type)) == 0)
 			json_append(names,
 				    openapi_gvk(api, kind->group, kind->version,
-						type->name + strlen(type->name) -
+						type_name(type) + strlen(type_name(type)) -
 							strlen(kind->name) - (list ? 4 : 0)));
 	}
 }
@@ -345,9 +351,9 @@ static void add_meta_names(struct openapi *api, const struct type *type, struct 
 					    "APIResourceList" };
 	const char *name;
 
-	if (strncmp(type->name, META, strlen(META)) != 0)
+	if (strncmp(type_name(type), META, strlen(META)) != 0)
 		return;
-	name = type->name + strlen(META);
+	name = type_name(type) + strlen(META);
 	for (size_t i = 0; i < ARRAY_LENGTH(core); i++)
 		if (strcmp(name, core[i]) == 0)
 			json_append(names, openapi_gvk(api, "", "v1", name));
@@ -385,8 +391,8 @@ static struct json *type_schema(struct openapi *api, const struct type *type)
 {
 	struct json *schema = json_new_object(api->doc);
 
-	if (type->help)
-		openapi_put(api, schema, "description", type->help);
+	if (type_help(type))
+		openapi_put(api, schema, "description", type_help(type));
 	openapi_put(api, schema, "type", "object");
 	if (type->atomic)
 		openapi_put(api, schema, "x-kubernetes-map-type", "atomic");
@@ -407,7 +413,7 @@ void openapi_add_schemas(struct openapi *api, struct json *schemas)
 		json_add_str(api->doc, schemas, name,
 			     is_basic(type)
 				     ? basic_schema(api, (enum basic)((const struct type *)type -
-								      basics))
+								      stand_ins))
 				     : type_schema(api, type));
 	json_sort_keys(schemas);
 	assert(json_count(schemas) > 0);

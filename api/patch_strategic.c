@@ -59,8 +59,8 @@ static struct json *without_directives(struct json_doc *doc, const struct json *
 static struct str mark_of(const struct field *field, const struct json *element, struct buf *out)
 {
 	buf_reset(out);
-	if (field->merge_key)
-		element = json_get(element, field->merge_key);
+	if (field_merge_key(field))
+		element = json_get(element, field_merge_key(field));
 	if (element)
 		json_print(element, out);
 	return buf_str(out);
@@ -121,7 +121,7 @@ static bool delete_elements(const struct field *field, struct json *list, const 
 		if (json_type(it.value) != JSON_OBJECT || mark.len == 0)
 			return error_set(err, ERROR_BAD_REQUEST,
 					 "map: does not contain declared merge key: %s",
-					 field->merge_key);
+					 field_merge_key(field));
 		if (str_is(directive_of(it.value), "delete"))
 			map_put(gone, mark, it.value);
 	}
@@ -152,7 +152,7 @@ static bool merge_objects(const struct field *field, struct json_doc *doc, struc
 
 		if (str_is(directive_of(it.value), "delete"))
 			continue;
-		if (old && !merge_map(field->type, doc, old, it.value, err))
+		if (old && !merge_map(field_type(field), doc, old, it.value, err))
 			return false;
 		if (old)
 			continue;
@@ -248,7 +248,7 @@ static bool merge_list(const struct merging *merging, const struct field *field,
 		list = json_new_array(merging->doc);
 		map_put(merging->entries, name, list);
 	}
-	if (field->merge_key)
+	if (field_merge_key(field))
 		return merge_objects(field, merging->doc, list, patch, err);
 	merge_primitives(field, merging->doc, list, patch);
 	return true;
@@ -270,7 +270,7 @@ static void retain_keys(const struct merging *merging, const struct json *keys)
 static bool apply_directive(const struct merging *merging, struct str key, const struct json *value,
 			    struct error *err)
 {
-	static const struct field primitive = { .name = "" };
+	static const struct field primitive; /* of no type, without a merge key */
 	auto_map gone = NULL;
 
 	if (str_is(key, "$patch") || str_starts(key, STR(ORDER)))
@@ -296,7 +296,7 @@ static bool merge_value(const struct merging *merging, const struct json_iter *e
 			struct error *err)
 {
 	const struct field *field = merging->type ? field_find(merging->type, entry->key) : NULL;
-	const struct type *sub = field && field->shape == FIELD_ONE ? field->type : NULL;
+	const struct type *sub = field && field->shape == FIELD_ONE ? field_type(field) : NULL;
 	struct json *old = map_find(merging->entries, entry->key), *value;
 
 	switch (json_type(entry->value)) {

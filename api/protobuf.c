@@ -146,7 +146,8 @@ struct reading {
 
 static bool bad_field(const struct field *field, const char *what, struct error *err)
 {
-	return error_set(err, ERROR_BAD_REQUEST, "the protobuf field %s %s", field->name, what);
+	return error_set(err, ERROR_BAD_REQUEST, "the protobuf field %s %s", field_name(field),
+			 what);
 }
 
 static bool read_message(struct reading *reading, const struct type *type, struct str raw,
@@ -209,7 +210,7 @@ static bool any_value(struct reading *reading, const struct field *field, struct
 	if (text.len == 0)
 		return true;
 	if (!json_parse(text, &doc, NULL, err))
-		return error_context(err, "the protobuf field %s", field->name);
+		return error_context(err, "the protobuf field %s", field_name(field));
 	if (measure_depth(json_root(doc), LIMIT_JSON_DEPTH) + reading->depth > LIMIT_JSON_DEPTH)
 		return bad_field(field, "is nested too deep", err);
 	*out = json_clone(reading->doc, json_root(doc));
@@ -256,7 +257,7 @@ static enum either either_of(const struct field *field)
 	};
 
 	for (size_t i = 0; field->form == FIELD_ANY && i < ARRAY_LENGTH(rows); i++)
-		if (strcmp(field->name, rows[i].name) == 0)
+		if (strcmp(field_name(field), rows[i].name) == 0)
 			return rows[i].either;
 	return EITHER_NONE;
 }
@@ -382,8 +383,8 @@ static bool read_value(struct reading *reading, const struct field *field, const
 
 	if (item->wire != wire_of(field))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the protobuf field %s has the wrong wire type %u", field->name,
-				 item->wire);
+				 "the protobuf field %s has the wrong wire type %u",
+				 field_name(field), item->wire);
 	switch (field->form) {
 	case FIELD_STRING: return text_value(reading, field, item->bytes, out, err);
 	case FIELD_BOOL: *out = json_new_bool(reading->doc, item->value != 0); return true;
@@ -396,7 +397,7 @@ static bool read_value(struct reading *reading, const struct field *field, const
 		return true;
 	case FIELD_MESSAGE:
 		*out = json_new_object(reading->doc);
-		return read_message(reading, field->type, item->bytes, *out, err);
+		return read_message(reading, field_type(field), item->bytes, *out, err);
 	default: return read_special(reading, field, item->bytes, out, err);
 	}
 }
@@ -416,7 +417,8 @@ static bool read_entry(struct reading *reading, const struct field *field, struc
 		return bad_field(field, "has a key that is no text", err);
 	if (!str_is_utf8(parts[1].bytes))
 		return error_set(err, ERROR_BAD_REQUEST,
-				 "the key of the protobuf field %s is not UTF-8", field->name);
+				 "the key of the protobuf field %s is not UTF-8",
+				 field_name(field));
 	if (!parts[2].number)
 		parts[2].wire = wire_of(field);
 	if (!read_value(reading, field, &parts[2], &value, err))
@@ -430,12 +432,12 @@ static bool read_entry(struct reading *reading, const struct field *field, struc
 static bool read_map(struct reading *reading, const struct field *field, const struct item *item,
 		     struct json *object, struct error *err)
 {
-	struct json *map = json_get(object, field->name);
+	struct json *map = json_get_str(object, field_name_str(field));
 
 	if (item->wire != WIRE_BYTES)
 		return bad_field(field, "has an entry that is no message", err);
 	if (!map) {
-		map = json_sub_object(reading->doc, object, field->name);
+		map = json_sub_object(reading->doc, object, field_name(field));
 		buf_add(reading->maps, &map, sizeof(map));
 	}
 	return read_entry(reading, field, item->bytes, map, err);
@@ -471,7 +473,7 @@ static bool read_element(struct reading *reading, const struct field *field,
 	if (!read_value(reading, field, item, &value, err))
 		return false;
 	if (value)
-		json_append(json_sub_array(reading->doc, object, field->name), value);
+		json_append(json_sub_array(reading->doc, object, field_name(field)), value);
 	return true;
 }
 
@@ -504,13 +506,13 @@ static bool read_one(struct reading *reading, const struct field *field, const s
 	struct json *value = NULL;
 
 	if (field->form == FIELD_MESSAGE && item->wire == WIRE_BYTES)
-		return read_message(reading, field->type, item->bytes,
-				    json_sub_object(reading->doc, object, field->name), err);
+		return read_message(reading, field_type(field), item->bytes,
+				    json_sub_object(reading->doc, object, field_name(field)), err);
 	if (!read_value(reading, field, item, &value, err))
 		return false;
 	if (!value)
 		return true;
-	json_put(reading->doc, object, field->name,
+	json_put(reading->doc, object, field_name(field),
 		 field->omit_empty && is_zero(field, value) ? NULL : value);
 	return true;
 }
@@ -518,8 +520,8 @@ static bool read_one(struct reading *reading, const struct field *field, const s
 static const struct field *by_number(const struct type *type, unsigned number)
 {
 	for (size_t i = 0; i < type->field_count; i++)
-		if (type->fields[i].number == number)
-			return &type->fields[i];
+		if (type_fields(type)[i].number == number)
+			return &type_fields(type)[i];
 	return NULL;
 }
 
@@ -529,7 +531,7 @@ static bool read_field(struct reading *reading, const struct field *field, const
 	if (field->inlined && item->wire != WIRE_BYTES)
 		return bad(err);
 	if (field->inlined)
-		return read_message(reading, field->type, item->bytes, object, err);
+		return read_message(reading, field_type(field), item->bytes, object, err);
 	if (field->shape == FIELD_MAP)
 		return read_map(reading, field, item, object, err);
 	if (field->shape == FIELD_LIST)
@@ -701,7 +703,7 @@ static bool write_value(const struct field *field, unsigned number, const struct
 		if (!buf_add_base64_decoded(&inside, json_str(value)))
 			return error_set(err, ERROR_BROKEN, "stored bytes cannot be read");
 		break;
-	case FIELD_MESSAGE: done = write_message(field->type, value, &inside, err); break;
+	case FIELD_MESSAGE: done = write_message(field_type(field), value, &inside, err); break;
 	default: done = write_special(field, value, &inside, err);
 	}
 	if (done)
@@ -730,12 +732,12 @@ static bool write_field(const struct field *field, const struct json *object, st
 	auto_buf inside = BUF_INIT;
 
 	if (field->inlined) {
-		if (!write_message(field->type, object, &inside, err))
+		if (!write_message(field_type(field), object, &inside, err))
 			return false;
 		put_bytes(out, field->number, buf_str(&inside));
 		return true;
 	}
-	value = json_get(object, field->name);
+	value = json_get_str(object, field_name_str(field));
 	if (!value)
 		return true;
 	if (field->shape == FIELD_MAP)
@@ -754,7 +756,7 @@ static const struct field *field_after(const struct type *type, unsigned number)
 	const struct field *found = NULL;
 
 	for (size_t i = 0; i < type->field_count; i++) {
-		const struct field *field = &type->fields[i];
+		const struct field *field = &type_fields(type)[i];
 
 		if (field->number > number && (!found || field->number < found->number))
 			found = field;

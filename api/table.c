@@ -98,7 +98,7 @@ static bool is_number(const struct kind *kind, const char *path)
 	str_cut(&rest, '.');
 	while (type && rest.len > 0) {
 		field = field_find(type, str_cut(&rest, '.'));
-		type = field && field->shape == FIELD_ONE ? field->type : NULL;
+		type = field && field->shape == FIELD_ONE ? field_type(field) : NULL;
 	}
 	return rest.len == 0 && field && field->shape == FIELD_ONE &&
 	       (field->form == FIELD_INT32 || field->form == FIELD_INT64);

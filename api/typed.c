@@ -14,7 +14,7 @@ struct typed_node typed_root(const struct type *type)
 
 struct typed_node typed_field_node(const struct field *field)
 {
-	return (struct typed_node){ .type = field->type, .field = field };
+	return (struct typed_node){ .type = field_type(field), .field = field };
 }
 
 struct typed_node typed_entry_node(struct typed_node node)
@@ -56,7 +56,7 @@ enum typed_form typed_form_of(struct typed_node node)
  * elsewhere. */
 static bool is_granular(const struct field *field)
 {
-	return strcmp(field->name, "claimRef") == 0 && field->shape == FIELD_ONE;
+	return strcmp(field_name(field), "claimRef") == 0 && field->shape == FIELD_ONE;
 }
 
 bool typed_is_atomic(struct typed_node node)
@@ -66,7 +66,7 @@ bool typed_is_atomic(struct typed_node node)
 	switch (typed_form_of(node)) {
 	case TYPED_LIST:
 		return field->form == FIELD_STRINGS || field->list_type == LIST_ATOMIC ||
-		       (field->list_type == LIST_MAP && !field->type);
+		       (field->list_type == LIST_MAP && !field_type(field));
 	case TYPED_MAP: return field->map_atomic;
 	case TYPED_STRUCT:
 		if (field && is_granular(field))
@@ -94,7 +94,7 @@ static struct str json_text(const struct json *value, struct arena *arena)
 /* The names of a list's keys in order of the alphabet. */
 static size_t key_names(const struct field *field, struct str names[KEYS_MAX])
 {
-	struct str rest = str_of(field->list_keys ? field->list_keys : "");
+	struct str rest = str_of(field_list_keys(field) ? field_list_keys(field) : "");
 	size_t count = 0;
 
 	while (rest.len > 0 && count < KEYS_MAX) {
@@ -112,8 +112,8 @@ static size_t key_names(const struct field *field, struct str names[KEYS_MAX])
  * validation tells of that.  NULL: it has none. */
 static const char *left_out(const struct field *key)
 {
-	if (!key || key->fallback || !key->required)
-		return key ? key->fallback : NULL;
+	if (!key || field_fallback(key) || !key->required)
+		return key ? field_fallback(key) : NULL;
 	return key->form == FIELD_STRING ? "\"\"" : key->form == FIELD_INT32 ? "0" : NULL;
 }
 
@@ -121,7 +121,7 @@ static bool add_key(const struct field *list, struct str name, const struct json
 		    struct buf *text, const char **out_why, struct arena *arena)
 {
 	const struct json *value = json_get_str(entry, name);
-	const char *fallback = left_out(field_find(list->type, name));
+	const char *fallback = left_out(field_find(field_type(list), name));
 
 	buf_add_print(text, "%s\"" STR_FMT "\":", text->len > 1 ? "," : "", STR_ARG(name));
 	if (value && json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY) {

@@ -117,7 +117,7 @@ static const struct json *whole_value(struct walk *walk, const struct field *fie
 static const struct json *side(struct walk *walk, enum typed_view view, const struct field *field,
 			       const struct json *parent)
 {
-	const struct json *value = json_get(parent, field->name);
+	const struct json *value = json_get(parent, field_name(field));
 
 	if (!parent)
 		return NULL;
@@ -142,23 +142,23 @@ static void compare_fields(struct walk *walk, const struct type *type, struct si
 			   struct delta *out)
 {
 	for (size_t i = 0; i < type->field_count; i++) {
-		const struct field *field = &type->fields[i];
+		const struct field *field = &type_fields(type)[i];
 		bool in_metadata = walk->in_metadata;
 		struct sides child;
 
 		if (field->inlined) {
-			compare_fields(walk, field->type, sides, out);
+			compare_fields(walk, field_type(field), sides, out);
 			continue;
 		}
-		if (walk->depth == 1 && in_metadata && is_servers(field->name))
+		if (walk->depth == 1 && in_metadata && is_servers(field_name(field)))
 			continue;
 		child.old = side(walk, walk->old_view, field, sides.old);
 		child.new = side(walk, walk->new_view, field, sides.new);
 		if (!child.old && !child.new)
 			continue;
 		if (walk->depth == 0)
-			walk->in_metadata = strcmp(field->name, "metadata") == 0;
-		compare_child(walk, typed_field_node(field), fields_name(str_of(field->name)),
+			walk->in_metadata = strcmp(field_name(field), "metadata") == 0;
+		compare_child(walk, typed_field_node(field), fields_name(str_of(field_name(field))),
 			      child, out);
 		walk->in_metadata = in_metadata;
 	}

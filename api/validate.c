@@ -226,14 +226,14 @@ static void check_enum(const struct kind_work *work, const struct field *field,
 {
 	auto_buf allowed = BUF_INIT;
 
-	if (!field->values || json_type(value) != JSON_STRING || json_str(value).len == 0)
+	if (!field_values(field) || json_type(value) != JSON_STRING || json_str(value).len == 0)
 		return;
-	for (const char *const *at = field->values; *at; at++)
-		if (str_is(json_str(value), *at))
+	for (const char *at = field_values(field); at; at = field_values_next(at))
+		if (str_is(json_str(value), at))
 			return;
-	for (const char *const *at = field->values; *at; at++)
+	for (const char *at = field_values(field); at; at = field_values_next(at))
 		buf_add_print(&allowed, "%s\"%s\"",
-			      at == field->values ? "supported values: " : ", ", *at);
+			      at == field_values(field) ? "supported values: " : ", ", at);
 	field_errors_add(work->errors, FIELD_NOT_SUPPORTED, path, field_value(work->errors, value),
 			 buf_text(&allowed));
 }
@@ -244,10 +244,10 @@ static void check_fields(const struct type *type, const struct kind_work *work,
 static void check_value(const struct field *field, const struct kind_work *work,
 			const struct json *value, const char *path)
 {
-	if (field->form == FIELD_MESSAGE && strcmp(field->type->name, POD_SPEC) == 0)
+	if (field->form == FIELD_MESSAGE && strcmp(type_name(field_type(field)), POD_SPEC) == 0)
 		return; /* validate_pod_spec tells of its enums */
 	if (field->form == FIELD_MESSAGE && json_type(value) == JSON_OBJECT)
-		check_fields(field->type, work, value, path);
+		check_fields(field_type(field), work, value, path);
 	else
 		check_enum(work, field, value, path);
 }
@@ -266,7 +266,7 @@ static bool own_enums(const struct kind *kind, const struct type *type)
 	const char *dot = strrchr(kind->type_name, '.');
 	size_t package = dot ? (size_t)(dot - kind->type_name) + 1 : 0;
 
-	return kind->own_enums && strncmp(type->name, kind->type_name, package) == 0;
+	return kind->own_enums && strncmp(type_name(type), kind->type_name, package) == 0;
 }
 
 /* Walks what is there: enums only; what must be there is each kind's own business, with its own
@@ -279,7 +279,7 @@ static void check_fields(const struct type *type, const struct kind_work *work,
 	for (struct json_iter it = json_iter(object); json_next(&it);) {
 		const struct field *field = field_find(type, it.key);
 
-		if (!field || (field->form != FIELD_MESSAGE && (!field->values || own)))
+		if (!field || (field->form != FIELD_MESSAGE && (!field_values(field) || own)))
 			continue;
 		if (field->shape == FIELD_ONE) {
 			check_value(field, work, it.value, join(work, path, it.key));

@@ -1,7 +1,7 @@
 /*
  * compile_fields.c - host tool: compiles *.fields into constant C tables (api/field.h).
  *
- * usage: compile_fields OUT.c OUT.h IN.fields...
+ * usage: compile_fields OUT.c IN.fields...
  *
  * The language, line by line:
  *
@@ -26,12 +26,14 @@
  */
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TYPES_MAX      2000
 #define FIELDS_MAX     20000
+#define TEXTS_MAX      30000
 #define LINE_MAX_BYTES 2048
 
 struct field {
@@ -47,9 +49,16 @@ struct type {
 	bool whole;
 };
 
+struct text { /* of the blob; lists have their words ended by | and are closed by an empty text */
+	char *text;
+	size_t at;
+	bool list;
+};
+
 static struct type types[TYPES_MAX];
 static struct field fields[FIELDS_MAX];
-static size_t type_count, field_count;
+static struct text texts[TEXTS_MAX];
+static size_t type_count, field_count, text_count, texts_len = 1;
 
 static void die(const char *file, int line, const char *why, const char *what)
 {
@@ -227,10 +236,9 @@ static void read_file(const char *path)
 
 /* --- looking up --- */
 
-static const char *const forms[] = { "string", "bool",      "int32",    "int64",
-				     "double", "bytes",     "quantity", "intorstring",
-				     "time",   "microtime", "duration", "any",
-				     "strings" };
+static const char *const forms[] = { "string",   "bool",     "int32",       "int64", "double",
+				     "bytes",    "quantity", "intorstring", "time",  "microtime",
+				     "duration", "any",      "strings" };
 static const char *const form_names[] = { "STRING", "BOOL",       "INT32",    "INT64",
 					  "DOUBLE", "BYTES",      "QUANTITY", "INT_OR_STRING",
 					  "TIME",   "MICRO_TIME", "DURATION", "ANY",
@@ -265,36 +273,84 @@ static size_t find_type(const struct field *field, const char *package)
 	return found;
 }
 
-/* --- writing --- */
+/* --- texts: equal ones once --- */
 
-static void write_string(FILE *out, const char *text)
+/* Its place in the blob; 0 for none. */
+static size_t intern(const char *text, bool list)
 {
-	if (!text) {
-		fputs("NULL", out);
-		return;
-	}
-	fputc('"', out);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', out);
-		fputc(*text, out);
-	}
-	fputc('"', out);
+	struct text *made = &texts[text_count];
+
+	if (!text || !*text)
+		return 0;
+	for (size_t i = 0; i < text_count; i++)
+		if (texts[i].list == list && strcmp(texts[i].text, text) == 0)
+			return texts[i].at;
+	if (++text_count == TEXTS_MAX)
+		die("texts", 0, "too many", text);
+	*made = (struct text){ .text = copy(text), .at = texts_len, .list = list };
+	texts_len += strlen(text) + 1;
+	return made->at;
 }
 
-static void write_values(FILE *out, size_t index)
+/* The same for what is kept in 16 bits. */
+static unsigned intern_near(const char *text)
 {
-	char *rest = fields[index].values ? copy(fields[index].values) : NULL;
+	size_t at = intern(text, false);
+
+	if (at > UINT16_MAX)
+		die("texts", 0, "names and values are more than 64 KiB", text);
+	return (unsigned)at;
+}
+
+static unsigned intern_list(const char *words)
+{
+	char *rest = words ? copy(words) : NULL, list[LINE_MAX_BYTES + 1] = "";
+	size_t at, len = 0;
 
 	if (!rest)
-		return;
-	fprintf(out, "static const char *const values_%zu[] = { ", index);
-	for (char *word = next_word(&rest, "|"); word;
-	     word = next_word(&rest, "|")) {
-		write_string(out, word);
-		fputs(", ", out);
+		return 0;
+	for (char *word = next_word(&rest, "|"); word; word = next_word(&rest, "|"))
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s|", word);
+	at = intern(list, true);
+	if (at > UINT16_MAX)
+		die("texts", 0, "names and values are more than 64 KiB", words);
+	return (unsigned)at;
+}
+
+static const char *json_name(const struct field *field)
+{
+	return strcmp(field->name, "-") == 0 ? "" : field->name;
+}
+
+/* Helps last: they alone may lie beyond the first 64 KiB. */
+static void intern_all(void)
+{
+	for (size_t i = 0; i < type_count; i++)
+		intern_near(types[i].full);
+	for (size_t i = 0; i < field_count; i++) {
+		intern_near(json_name(&fields[i]));
+		intern_near(fields[i].fallback);
+		intern_near(fields[i].list_keys);
+		intern_near(fields[i].merge_key);
+		intern_list(fields[i].values);
 	}
-	fputs("NULL };\n", out);
+}
+
+/* --- writing --- */
+
+static void write_text(FILE *out, const struct text *text)
+{
+	fputs("\t\"", out);
+	for (const char *at = text->text; *at; at++) {
+		if (text->list && *at == '|') {
+			fputs(at[1] ? "\\0\" \"" : "\\0", out);
+			continue;
+		}
+		if (*at == '"' || *at == '\\')
+			fputc('\\', out);
+		fputc(*at, out);
+	}
+	fputs("\\0\"\n", out);
 }
 
 static void write_field(FILE *out, const struct field *field, const char *package)
@@ -303,88 +359,68 @@ static void write_field(FILE *out, const struct field *field, const char *packag
 	static const char *const merges[] = { "MERGE_REPLACE", "MERGE_MERGE", "MERGE_RETAIN_KEYS",
 					      "MERGE_MERGE_RETAIN_KEYS" };
 	static const char *const shapes[] = { "FIELD_ONE", "FIELD_LIST", "FIELD_MAP" };
-	const char *basic = basic_form(field->form);
+	const char *basic = basic_form(field->form), *name = json_name(field);
 
-	fputs("\t{ .name = ", out);
-	write_string(out, strcmp(field->name, "-") == 0 ? "" : field->name);
-	fprintf(out, ", .form = FIELD_%s, .shape = %s", basic ? basic : "MESSAGE",
-		shapes[field->shape]);
+	if (strlen(name) > UINT8_MAX || field->number < 0 || field->number > UINT8_MAX)
+		die(field->file, field->line, "a name or number of more than 8 bits", name);
+	fprintf(out, "\t{ .name_at = %u, .name_len = %zu, .form = FIELD_%s, .shape = %s",
+		intern_near(name), strlen(name), basic ? basic : "MESSAGE", shapes[field->shape]);
 	if (!basic)
-		fprintf(out, ", .type = &fields_types[%zu]", find_type(field, package));
+		fprintf(out, ", .type_number = %zu", find_type(field, package) + 1);
 	fprintf(out, ", .list_type = %s, .merge = %s, .number = %d", lists[field->list_type],
 		merges[field->merge], field->number);
 	fprintf(out, ", .required = %d, .inlined = %d, .map_atomic = %d, .omit_empty = %d",
 		field->required, field->inlined, field->whole, field->omit);
-	if (field->values)
-		fprintf(out, ", .values = values_%zu", (size_t)(field - fields));
-	fputs(", .fallback = ", out);
-	write_string(out, field->fallback);
-	fputs(", .list_keys = ", out);
-	write_string(out, field->list_keys);
-	fputs(", .merge_key = ", out);
-	write_string(out, field->merge_key);
-	fputs(", .help = ", out);
-	write_string(out, field->help);
-	fputs(" },\n", out);
+	fprintf(out, ", .values_at = %u, .fallback_at = %u", intern_list(field->values),
+		intern_near(field->fallback));
+	fprintf(out, ", .list_keys_at = %u, .merge_key_at = %u, .help_at = %zu }, /* %s */\n",
+		intern_near(field->list_keys), intern_near(field->merge_key),
+		intern(field->help, false), name);
 }
 
 static void write_tables(FILE *out)
 {
+	size_t first = 0;
+
 	fputs("/* Made by compile_fields from api/schema; do not edit. */\n#include "
-	      "\"api/fields_table.h\"\n\n",
+	      "\"api/field.h\"\n\nconst struct field fields_all[] = {\n",
 	      out);
-	for (size_t i = 0; i < field_count; i++)
-		write_values(out, i);
-	for (size_t i = 0; i < type_count; i++) {
-		if (types[i].count == 0)
-			continue;
-		fprintf(out, "static const struct field fields_%zu[] = {\n", i);
+	for (size_t i = 0; i < type_count; i++)
 		for (size_t k = 0; k < types[i].count; k++)
 			write_field(out, &fields[types[i].first + k], types[i].package);
-		fputs("};\n", out);
-	}
-	fputs("const struct type fields_types[] = {\n", out);
+	fputs("};\nconst struct type fields_types[] = {\n", out);
 	for (size_t i = 0; i < type_count; i++) {
-		fputs("\t{ .name = ", out);
-		write_string(out, types[i].full);
-		fputs(", .help = ", out);
-		write_string(out, types[i].help);
-		if (types[i].count > 0)
-			fprintf(out, ", .fields = fields_%zu, .field_count = %zu", i,
-				types[i].count);
-		fprintf(out, ", .atomic = %d },\n", types[i].whole);
+		fprintf(out,
+			"\t{ .name_at = %u, .help_at = %zu, .first = %zu, .field_count = %zu, "
+			".atomic = %d }, /* %s */\n",
+			intern_near(types[i].full), intern(types[i].help, false), first,
+			types[i].count, types[i].whole, types[i].full);
+		first += types[i].count;
 	}
 	fprintf(out, "};\nconst size_t fields_type_count = %zu;\n", type_count);
-}
-
-static void write_header(FILE *out)
-{
-	fprintf(out,
-		"/*\n * fields_table.h - made by compile_fields from api/schema; do not edit.\n "
-		"*/\n"
-		"#ifndef API_FIELDS_TABLE_H\n#define API_FIELDS_TABLE_H\n\n#include "
-		"\"api/field.h\"\n\n"
-		"extern const struct type fields_types[%zu]; /* sorted by name */\n"
-		"extern const size_t fields_type_count;\n\n#endif\n",
-		type_count);
+	fputs("const char fields_texts[] =\n\t\"\\0\"\n", out);
+	for (size_t i = 0; i < text_count; i++)
+		write_text(out, &texts[i]);
+	fputs("\t;\n", out);
 }
 
 int main(int argc, char **argv)
 {
-	FILE *source, *header;
+	FILE *source;
 
-	if (argc < 4) {
-		fprintf(stderr, "usage: compile_fields OUT.c OUT.h IN.fields...\n");
+	if (argc < 3) {
+		fprintf(stderr, "usage: compile_fields OUT.c IN.fields...\n");
 		return 2;
 	}
-	for (int i = 3; i < argc; i++)
+	for (int i = 2; i < argc; i++)
 		read_file(argv[i]);
+	if (field_count > UINT16_MAX)
+		die(argv[2], 0, "more fields than 16 bits count", "");
 	qsort(types, type_count, sizeof(types[0]), by_name);
+	intern_all();
 	source = fopen(argv[1], "w");
-	header = fopen(argv[2], "w");
-	if (!source || !header)
+	if (!source)
 		die(argv[1], 0, "cannot be written", "");
 	write_tables(source);
-	write_header(header);
-	return fclose(source) != 0 || fclose(header) != 0;
+	return fclose(source) != 0;
 }

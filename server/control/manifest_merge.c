@@ -32,7 +32,7 @@ static const struct field *field_of(const struct type *type, struct str key)
 
 static const struct type *type_of(const struct field *field)
 {
-	return field && field->shape != FIELD_MAP ? field->type : NULL;
+	return field && field->shape != FIELD_MAP ? field_type(field) : NULL;
 }
 
 /* --- names --- */
@@ -47,16 +47,16 @@ static struct json *names_of_list(struct json_doc *doc, const struct field *fiel
 
 	if (!merges(field))
 		return json_new_int(doc, 1);
-	if (!field->merge_key)
+	if (!field_merge_key(field))
 		return json_clone(doc, list);
 	names = json_new_array(doc);
 	for (struct json_iter it = json_iter(list); json_next(&it);) {
-		struct json *element = names_of(doc, field->type, it.value);
+		struct json *element = names_of(doc, field_type(field), it.value);
 
 		if (json_type(element) != JSON_OBJECT)
 			continue; /* the API says what is wrong with it */
-		json_put(doc, element, field->merge_key,
-			 json_clone(doc, json_get(it.value, field->merge_key)));
+		json_put(doc, element, field_merge_key(field),
+			 json_clone(doc, json_get(it.value, field_merge_key(field))));
 		json_append(names, element);
 	}
 	return names;
@@ -167,16 +167,16 @@ static void take_elements(struct json_doc *doc, const struct field *field, struc
 			  const struct json *before)
 {
 	for (struct json_iter it = json_iter(before); json_next(&it);) {
-		const struct json *key = json_get(it.value, field->merge_key);
-		struct json *element = find_element(list, field->merge_key, key);
+		const struct json *key = json_get(it.value, field_merge_key(field));
+		struct json *element = find_element(list, field_merge_key(field), key);
 
 		if (element) {
-			take_away(doc, field->type, element, it.value);
+			take_away(doc, field_type(field), element, it.value);
 			continue;
 		}
 		element = json_new_object(doc);
 		json_put(doc, element, "$patch", json_new_text(doc, "delete"));
-		json_put(doc, element, field->merge_key, json_clone(doc, key));
+		json_put(doc, element, field_merge_key(field), json_clone(doc, key));
 		json_append(list, element);
 	}
 }
@@ -230,7 +230,7 @@ static void take_field(struct json_doc *doc, const struct field *field, struct j
 			take_away(doc, type_of(field), now, before->value);
 	} else if (json_type(now) == JSON_ARRAY && json_type(before->value) == JSON_ARRAY &&
 		   merges(field)) {
-		if (field->merge_key)
+		if (field_merge_key(field))
 			take_elements(doc, field, now, before->value);
 		else
 			take_values(doc, before->key, patch, now, before->value);
@@ -267,12 +267,12 @@ static void add_retained(struct json_doc *doc, const struct type *type, struct j
 			add_retained(doc, type_of(field), it.value);
 			if (retains(field))
 				found[count++] = it.value;
-		} else if (merges(field) && field->merge_key) {
+		} else if (merges(field) && field_merge_key(field)) {
 			for (struct json_iter each = json_iter(it.value); json_next(&each);) {
 				if (json_type(each.value) != JSON_OBJECT ||
 				    json_get(each.value, "$patch"))
 					continue;
-				add_retained(doc, field->type, each.value);
+				add_retained(doc, field_type(field), each.value);
 				if (retains(field))
 					retain_keys(doc, each.value);
 			}

@@ -75,11 +75,13 @@ static void add_ignored(const struct changing *change, struct managed_actor *act
 		return;
 	if (!is_status)
 		fields_append(&actor->ignored, arena, fields_name(STR("status")), true, NULL);
-	for (size_t i = 0; is_status && i < type->field_count; i++)
-		if (strcmp(type->fields[i].name, "status") != 0 &&
-		    strcmp(type->fields[i].name, "metadata") != 0)
-			fields_append(&actor->ignored, arena,
-				      fields_name(str_of(type->fields[i].name)), true, NULL);
+	for (size_t i = 0; is_status && i < type->field_count; i++) {
+		const char *name = field_name(&type_fields(type)[i]);
+
+		if (strcmp(name, "status") != 0 && strcmp(name, "metadata") != 0)
+			fields_append(&actor->ignored, arena, fields_name(str_of(name)), true,
+				      NULL);
+	}
 	fields_finish(&actor->ignored, arena);
 }
 

@@ -62,24 +62,21 @@ static void try_type(const struct type *type, struct str raw)
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	struct str bytes = str_from(at, len), version, kind, raw;
-	const struct type *const *types;
 	const struct kind *found;
 	struct error err;
-	size_t count;
 
 	if (len == 0)
 		return 0;
-	types = type_list(&count);
 	if (!protobuf_open(bytes, &version, &kind, &raw, &err)) {
 		must(err.kind == ERROR_BAD_REQUEST);
-		try_type(types[at[0] % count], str_from(at + 1, len - 1));
+		try_type(&fields_types[at[0] % fields_type_count], str_from(at + 1, len - 1));
 		return 0;
 	}
 	must(str_is_utf8(version) && str_is_utf8(kind));
 	found = kind_find_name(version, kind);
-	for (size_t i = 0; !found && i < count; i++)
-		if (str_ends(str_of(types[i]->name), kind) && kind.len > 8)
-			try_type(types[i], raw);
+	for (size_t i = 0; !found && i < fields_type_count; i++)
+		if (str_ends(str_of(type_name(&fields_types[i])), kind) && kind.len > 8)
+			try_type(&fields_types[i], raw);
 	if (found)
 		try_type(kind_type(found), raw);
 	return 0;

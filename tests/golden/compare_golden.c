@@ -78,11 +78,8 @@ static void package_of(const struct vector *vector, struct buf *out)
 
 static bool has_tables(struct str package)
 {
-	size_t count;
-	const struct type *const *types = type_list(&count);
-
-	for (size_t i = 0; i < count; i++)
-		if (str_starts(str_of(types[i]->name), package))
+	for (size_t i = 0; i < fields_type_count; i++)
+		if (str_starts(str_of(type_name(&fields_types[i])), package))
 			return true;
 	return false;
 }
@@ -209,12 +206,12 @@ static void check_whole(struct vector *vector, const struct type *type, const st
 			const struct json *object)
 {
 	for (size_t i = 0; i < type->field_count; i++) {
-		const struct field *field = &type->fields[i];
-		const struct json *value = json_get(object, field->name);
-		struct step step = { above, str_of(field->name), 0, true };
+		const struct field *field = &type_fields(type)[i];
+		const struct json *value = json_get(object, field_name(field));
+		struct step step = { above, str_of(field_name(field)), 0, true };
 
 		if (field->inlined) {
-			check_whole(vector, field->type, above, object);
+			check_whole(vector, field_type(field), above, object);
 			continue;
 		}
 		if (!value)
@@ -223,12 +220,12 @@ static void check_whole(struct vector *vector, const struct type *type, const st
 		if (field->form != FIELD_MESSAGE)
 			continue;
 		if (field->shape == FIELD_ONE && value)
-			check_whole(vector, field->type, &step, value);
+			check_whole(vector, field_type(field), &step, value);
 		for (struct json_iter it = json_iter(field->shape ? value : NULL);
 		     json_next(&it);) {
 			struct step inner = step_of(&step, &it);
 
-			check_whole(vector, field->type, &inner, it.value);
+			check_whole(vector, field_type(field), &inner, it.value);
 		}
 	}
 }

@@ -242,12 +242,9 @@ static void keeps_zero_times(void)
 /* Goal: raw JSON may not make the whole deeper than a text that can be read again. */
 static void refuses_raw_json(void)
 {
-	static const unsigned to_fields[] = { 1, 7, 1 };
-	static const struct field fields[] = {
-		{ .name = "meta", .form = FIELD_ANY, .number = 1 },
-		{ .name = "rate", .form = FIELD_DOUBLE, .number = 2 },
-	};
-	static const struct type type = { .name = "made.Up", .fields = fields, .field_count = 2 };
+	static const unsigned to_default[] = { 8, 1 };
+	const struct type *type = type_find(STR("io.k8s.apiextensions-apiserver.pkg.apis."
+						"apiextensions.v1.JSONSchemaProps"));
 	auto_buf raw = BUF_INIT;
 	auto_buf deep = BUF_INIT;
 	auto_buf text = BUF_INIT;
@@ -256,15 +253,15 @@ static void refuses_raw_json(void)
 		buf_add_byte(&deep, '[');
 	for (int i = 0; i < LIMIT_JSON_DEPTH; i++)
 		buf_add_byte(&deep, ']');
-	wrap(&raw, to_fields + 2, 1, buf_str(&deep));
-	wrap(&text, to_fields + 2, 1, buf_str(&raw));
-	check_refuses(&type, buf_str(&text), "the protobuf field meta is nested too deep");
+	wrap(&raw, to_default + 1, 1, buf_str(&deep));
+	wrap(&text, to_default, 1, buf_str(&raw));
+	check_refuses(type, buf_str(&text), "the protobuf field default is nested too deep");
 	buf_reset(&raw);
 	buf_reset(&text);
-	wrap(&raw, to_fields + 2, 1, str_from(deep.at + 1, deep.len - 2));
-	wrap(&text, to_fields + 2, 1, buf_str(&raw));
-	buf_add_str(&text, STR("\x11\0\0\0\0\0\0\xf8\x7f"));
-	check_refuses(&type, buf_str(&text), "the protobuf field rate is no finite number");
+	wrap(&raw, to_default + 1, 1, str_from(deep.at + 1, deep.len - 2));
+	wrap(&text, to_default, 1, buf_str(&raw));
+	buf_add_str(&text, STR("\x49\0\0\0\0\0\0\xf8\x7f"));
+	check_refuses(type, buf_str(&text), "the protobuf field maximum is no finite number");
 }
 
 /* Goal: half a megabyte of map entries, each key twice, takes no noticeable time. */
