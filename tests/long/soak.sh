@@ -48,20 +48,21 @@ start_staying() {
 	exit 1
 }
 
+# Not those of hierarchies where no group of our own can be made (cpuset): there others' are seen, too.
+own_groups() { find /sys/fs/cgroup -path /sys/fs/cgroup/cpuset -prune -o -type d -path '*/mote/*' -print; }
+
 # Processes, mounts as the agent sees them, groups, namespaces, links, rules, files: "word count".
 counts() {
 	node=$(agents)
 	echo "processes $(pgrep -c .)"
 	echo "mounts $(wc -l < "/proc/$node/mountinfo")"
-	echo "groups $(find /sys/fs/cgroup -type d | wc -l)"
+	echo "groups $(own_groups | wc -l)"
 	echo "network-namespaces $(readlink /proc/[0-9]*/ns/net | sort -u | wc -l)"
 	echo "mount-namespaces $(readlink /proc/[0-9]*/ns/mnt | sort -u | wc -l)"
 	echo "links $(ip -o link | wc -l)"
 	echo "neighbours $(ip neigh | wc -l)"
 	echo "rules $(nft list ruleset | wc -l)"
 	echo "files $(find "$scratch/data" "$scratch/logs" ! -name 'state.db*' | wc -l)"
-	echo "run-files $(find /run/mote* 2> /dev/null | wc -l)"
-	echo "shared-memory $(find /dev/shm | wc -l)"
 }
 
 # Until no pod is under way; what is put off (files, folders) has its time, too.
@@ -72,6 +73,7 @@ rest() {
 	done
 	sleep 5
 	counts > "$1"
+	own_groups | sort > "$1.groups"
 }
 
 private() {
@@ -157,6 +159,7 @@ inside() {
 		[ "$now" -le "$count" ]
 		judge $? "$word: $count before, $now now"
 	done < "$scratch/before"
+	comm -13 "$scratch/before.groups" "$scratch/after.groups" | head -n 5
 	note "database: $(find "$scratch/data" -name 'state.db*' -printf '%f %s bytes  ')"
 	# shellcheck disable=SC2046
 	kill "$server" $(monitors)
