@@ -180,6 +180,7 @@ if [ "${1:-}" = inside ]; then
 	exit
 fi
 [ "$(id -u)" = 0 ] || { echo "soak: error: namespaces need root" >&2; exit 1; }
+[ "$seconds" -ge 40 ] || { echo "soak: error: less than 40 s has too few samples" >&2; exit 1; }
 scratch=$(mktemp -d)
 trap finish EXIT
 trap 'exit 1' INT TERM
