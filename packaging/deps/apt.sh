@@ -71,7 +71,7 @@ apt_unpack() {
 	case $apt_how in
 	packages) ( cd "$apt_debs" && apt_run apt-get download "$@" ) ;;
 	closure) apt_run apt-get -y install --download-only -o Dir::Cache::archives="$apt_debs" "$@" ;;
-	source) ( cd "$apt_debs" && apt_run apt-get source --download-only "$@" ) ;;
+	source) ( cd "$apt_debs" && apt_run apt-get source --download-only --tar-only "$@" ) ;;
 	esac > "$apt_debs/log" 2>&1 || { cat "$apt_debs/log" >&2; fail "cannot download $*"; }
 	for apt_deb in "$apt_debs"/*.orig.tar.*z; do
 		[ ! -e "$apt_deb" ] || tar -x -C "$apt_folder" --strip-components=1 --no-same-owner -f "$apt_deb"

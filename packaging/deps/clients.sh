@@ -21,6 +21,10 @@ table() {
 	podman       trixie    closure   podman,conmon,golang-github-containers-common,netavark,aardvark-dns,nftables,catatonit .
 	crun         trixie    closure   crun                                          .
 	runc         trixie    closure   runc                                          .
+	runc-source  trixie    source    runc                                          .
+	runtime-tools trixie   source    golang-github-opencontainers-runtime-tools    .
+	oci-libraries trixie   closure   golang-github-opencontainers-runtime-tools-dev,golang-github-google-uuid-dev,golang-github-mrunalp-fileutils-dev,golang-github-urfave-cli-dev,golang-github-containerd-console-dev,golang-github-cyphar-filepath-securejoin-dev .
+	bats         trixie    closure   bats,gawk                                     .
 	END
 }
 
