@@ -13,7 +13,8 @@ cluster: build/mote
 
 #: make test-vm               in emulated machines, x86_64 and aarch64: installs, updates, joins, power cuts
 .PHONY: test-vm test-vm-short test-long vm-programs
-vm_programs := $(addprefix runtime/test_,capability cgroup images pathfd sandbox sandbox_exec sandbox_modes sandbox_rights container_attack seccomp)
+vm_programs := $(addprefix runtime/test_,capability cgroup images pathfd sandbox sandbox_exec sandbox_modes sandbox_rights container_attack seccomp seccomp_profile \
+	user_lookup kernel_probe volume_race)
 vm-programs: build/$(ARCH)/mote $(addprefix $(release)/tests/unit/,$(vm_programs))
 test-vm:
 	@$(MAKE) --no-print-directory ARCH=x86_64 vm-programs
@@ -42,7 +43,8 @@ build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_gold
 test-long:
 	@bash tests/oci/podman.sh
 	@tests/long/soak.sh
-	@$(if $(MOTE_RUNTIME_TOOLS),tests/oci/validation.sh,:)
+	@tests/oci/validation.sh
+	@tests/oci/bats.sh
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=pathfd
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=container_attack
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=race
