@@ -346,7 +346,7 @@ static bool is_program(const char *path, int *code)
 		*code = errno;
 	else if (S_ISDIR(facts.st_mode))
 		*code = EISDIR;
-	else if (access(path, X_OK) != 0)
+	else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) != 0)
 		*code = EACCES;
 	else
 		return true;

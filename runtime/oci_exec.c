@@ -92,6 +92,19 @@ static bool check(const struct oci_state *state, const struct json *process,
 			 "cannot allocate tty if runc will detach without setting console socket");
 }
 
+/* Nobody leaves the container's cgroup by a path below it. */
+static bool check_below(const char *path, struct error *err)
+{
+	struct str rest = str_of(path ? path : "");
+
+	while (rest.len > 0)
+		if (str_is(str_cut(&rest, '/'), ".."))
+			return error_set(err, ERROR_INVALID,
+					 "cgroup %s is not a sub cgroup path of the container's",
+					 path);
+	return true;
+}
+
 bool oci_exec(const struct oci_state *state, const struct json *process,
 	      const struct oci_exec_options *options, pid_t *out_pid, struct error *err)
 {
@@ -104,7 +117,8 @@ bool oci_exec(const struct oci_state *state, const struct json *process,
 	struct oci_state shadow = *state;
 	bool fine;
 
-	if (!check(state, process, options, err) || !oci_state_load_config(state, &config, err))
+	if (!check(state, process, options, err) || !check_below(options->sub_cgroup, err) ||
+	    !oci_state_load_config(state, &config, err))
 		return false;
 	if (options->sub_cgroup && *options->sub_cgroup && state->cgroup) {
 		below = cgroup_name_child(state->cgroup, options->sub_cgroup);

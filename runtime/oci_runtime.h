@@ -25,7 +25,7 @@ struct oci_exec_options {
 	const char *console_socket, *pid_file;
 	int preserve_fds;
 	bool no_new_keyring, ignore_paused;
-	const char *sub_cgroup; /* "controller:path" or "path" below the container's; NULL */
+	const char *sub_cgroup; /* a path below the container's; NULL */
 	int *out_tty;
 };
 

@@ -311,8 +311,8 @@ struct json *oci_state_print(const struct oci_state *state, const struct oci_con
 
 	json_put(doc, root, "ociVersion", json_new_text(doc, OCI_VERSION));
 	json_put(doc, root, "id", json_new_text(doc, state->id));
-	json_put(doc, root, "status", json_new_text(doc, status ? status : oci_phase_name(phase)));
 	json_put(doc, root, "pid", json_new_int(doc, alive ? state->pid : 0));
+	json_put(doc, root, "status", json_new_text(doc, status ? status : oci_phase_name(phase)));
 	json_put(doc, root, "bundle", json_new_text(doc, state->bundle));
 	if (json_count(annotations) > 0)
 		json_put(doc, root, "annotations", json_clone(doc, annotations));

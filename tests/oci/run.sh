@@ -75,6 +75,7 @@ test_further_processes() {
 	[ "$(oci exec --process "$scratch/process" more | tr '\n' ' ')" = "y 0077 " ]
 	fails 3 "" oci exec more sh -c 'exit 3'
 	fails 255 "executable file not found" oci exec more nosuch
+	for path in .. a/../..; do fails 255 "sub cgroup" oci exec --cgroup "$path" more true; done
 	oci exec --detach --pid-file "$scratch/pid2" more sleep 100
 	oci ps --format json more | jq -e "index($(cat "$scratch/pid2"))"
 	oci delete --force more
