@@ -39,7 +39,7 @@ build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_gold
 		-lpthread -lm && mv $@.$$$$ $@
 
 #: make test-long             what takes long: the soak, the emulated machines, the unit tests of more processors,
-#:                            podman, and, with MOTE_RUNTIME_TOOLS=folder, the OCI runtime validation suite
+#:                            podman, the OCI runtime validation suite, runc's own tests
 test-long:
 	@bash tests/oci/podman.sh
 	@tests/long/soak.sh
