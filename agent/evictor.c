@@ -472,12 +472,25 @@ static void watch_mark(struct evictor *it, int64_t mark)
 	(void)!loop_fd_start(it->plan.node->loop, &it->mark, LOOP_READ, &ignored);
 }
 
+/* A tenth of all process ids is left to the machine: a fork bomb in a pod without a limit of its
+ * own must not keep anybody from logging in. */
+static uint64_t pids_of_pods(const struct node_limits *limits)
+{
+	struct process_use use;
+	int64_t most;
+
+	node_use_processes(&use);
+	most = use.max - use.max / 10 - limits->system.pids - limits->kube.pids;
+	return most > 0 ? (uint64_t)most : 0;
+}
+
 /* The group of all pods has what pods may have, as soon as something is kept back. */
 static void limit_pods(struct evictor *it)
 {
 	const struct node_limits *limits = it->limits;
 	int64_t most = it->plan.machine->memory - limits->system.memory - limits->kube.memory;
-	struct resources_plan plan = { .memory_bytes = most > 0 ? (uint64_t)most : 0 };
+	struct resources_plan plan = { .memory_bytes = most > 0 ? (uint64_t)most : 0,
+				       .pids = pids_of_pods(limits) };
 	auto_buf warnings = BUF_INIT;
 	auto_cgroup base = NULL;
 	struct error err;
