@@ -22,6 +22,11 @@ end() {
 		id=$(basename "$state")
 		case $id in @* | '*') ;; *) "$RUNC" --root "${state%/*/}" delete --force "$id" > /dev/null 2>&1 ;; esac
 	done
+	# Whatever a cut left frozen in groups of ours is thawed and ended.
+	find /sys/fs/cgroup -name freezer.state -path "*/runc-cgroups-test-$$*" 2> /dev/null | while read -r state; do
+		echo THAWED > "$state"
+		xargs -r kill -9 < "${state%freezer.state}cgroup.procs" 2> /dev/null
+	done
 	find /sys/fs/cgroup -depth -type d \( -path "*/runc-cgroups-test-$$*" -o -path "*/test_busy$$*" \) \
 		-exec rmdir {} + 2> /dev/null
 	rm -rf "$scratch"
