@@ -312,11 +312,11 @@ test_a_false_proc_is_not_written_to() {
 }
 
 test_swapped_targets_lead_nowhere() {
-	mkdir -p "$scratch/race" "$scratch/away" "$scratch/given"
+	mkdir -p "$scratch/race" "$scratch/away" "$scratch/volume"
 	cp -a "$scratch/rootfs" "$scratch/race/rootfs"
-	echo volume > "$scratch/given/file"
+	echo volume > "$scratch/volume/file"
 	bundle any . true
-	jq ".mounts += [{ destination: \"/place/in\", type: \"bind\", source: \"$scratch/given\", options: [\"rbind\"] }] |
+	jq ".mounts += [{ destination: \"/place/in\", type: \"bind\", source: \"$scratch/volume\", options: [\"rbind\"] }] |
 		.process.terminal = false | .process.args = [\"cat\", \"/place/in/file\", \"/other/in/file\"]" \
 		"$scratch/config.json" > "$scratch/race/config.json"
 	(
@@ -340,7 +340,7 @@ test_swapped_targets_lead_nowhere() {
 	wait "$swapper" || true
 	echo "the mount was found $won times of 20"
 	[ -z "$(ls -A "$scratch/away")" ]
-	[ "$(cat "$scratch/given/file")" = volume ]
+	[ "$(cat "$scratch/volume/file")" = volume ]
 }
 
 test_paths_are_hidden() {
