@@ -24,6 +24,8 @@
 #include "runtime/container_plan.h"
 #include "runtime/sandbox.h"
 
+#define LOCK_WAIT_MS      5000
+#define LOCK_LOOK_MS      20
 #define COMMAND_BYTES_MAX 8192
 #define PLAN_BYTES_MAX    (1024 * 1024)
 
@@ -271,6 +273,19 @@ static void remove_cgroups(struct cleanup *cleanup)
 	cgroup_close(cleanup->cgroups);
 }
 
+/* One that was killed holds its lock until the last of its threads has come back from the disk. */
+static bool lock_soon(int fd)
+{
+	int64_t until = clock_now_ms() + LOCK_WAIT_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EWOULDBLOCK || clock_now_ms() > until)
+			return false;
+		usleep(LOCK_LOOK_MS * 1000);
+	}
+	return true;
+}
+
 static bool lock_folder(const struct cleanup *cleanup, int *out_fd, struct error *err)
 {
 	auto_free char *path = memory_print("%s/lock", cleanup->folder);
@@ -278,7 +293,7 @@ static bool lock_folder(const struct cleanup *cleanup, int *out_fd, struct error
 
 	if (fd < 0)
 		return error_os(err, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+	if (!lock_soon(fd))
 		return error_set(err, ERROR_EXISTS, "an agent runs on %s: end it first",
 				 cleanup->folder);
 	*out_fd = take_fd(&fd);

@@ -44,10 +44,10 @@ fails() {
 	return 1
 }
 
-# A free port of the loopback address.
+# A free port of the loopback address; any of many, for others look for one at the same time.
 free_port() {
-	port=$((20000 + $$ % 20000))
-	while ss -Hltn "sport = :$port" 2>/dev/null | grep -q .; do port=$((port + 1)); done
+	port=$(shuf -i 20000-31999 -n 1)
+	while ss -Htan "sport = :$port" 2>/dev/null | grep -q .; do port=$(shuf -i 20000-31999 -n 1); done
 	echo "$port"
 }
 
