@@ -10,7 +10,7 @@
 
 #define BERLIN "CET-1CEST,M3.5.0,M10.5.0/3"
 /* Clocks change at midnight: 00:00 of 20 April 2026 does not exist. */
-#define MIDNIGHT "XXX3YYY,M4.3.1/0,M9.1.0/0"
+#define MIDNIGHT "QQQ3RRR,M4.3.1/0,M9.1.0/0"
 
 static const struct {
 	const char *schedule, *zone, *after, *next[3];

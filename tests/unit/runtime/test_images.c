@@ -634,37 +634,6 @@ static void survives_restarts(void)
 	made_clear(&two);
 }
 
-static void count_wake(void *of)
-{
-	++*(int *)of;
-}
-
-/* Who lets go on a thread that must not wait leaves the removing to another. */
-static void leaves_removing_to_others(void)
-{
-	struct images *images = open_store();
-	struct made made = { 0 };
-	auto_buf tar = BUF_INIT;
-	struct image *image;
-	int woken = 0;
-
-	make_small(&made, "one");
-	docker_archive(&tar, &made, "[\"one\"]");
-	import_ok(images, buf_str(&tar));
-	images_leave_removing(images, count_wake, &woken);
-	image_free(images, find(images, "one"));
-	CHECK_INT(woken, 0);
-	image = find(images, "one");
-	remove_name(images, "one");
-	image_free(images, image);
-	CHECK_INT(woken, 1);
-	check_counts(1, 1);
-	images_remove_unneeded(images);
-	check_counts(0, 0);
-	images_close(images);
-	made_clear(&made);
-}
-
 static void moves_a_broken_index_aside(void)
 {
 	static const char *const broken[] = {
@@ -1011,7 +980,6 @@ static const struct test tests[] = {
 	{ "refuses paths out of the archive", refuses_paths_out_of_the_archive },
 	{ "refuses what is no archive", refuses_what_is_no_archive },
 	{ "gives no digests away", gives_no_digests_away },
-	{ "leaves removing to others", leaves_removing_to_others },
 	{ "stays whole after a failure", stays_whole_after_a_failure },
 	{ "stays whole on a full disk", stays_whole_on_a_full_disk },
 };

@@ -134,6 +134,44 @@ static void serves_many_at_once(void)
 	images_close(images);
 }
 
+static void count_wake(void *of)
+{
+	++*(int *)of;
+}
+
+static struct image *hold_web(void)
+{
+	struct image *image;
+	struct error err;
+
+	CHECK_OK(images_find(images, STR("web"), &image, &err), &err);
+	return image;
+}
+
+/* Who lets go on a thread that must not wait leaves the removing to another. */
+static void leaves_removing_to_others(void)
+{
+	auto_free char *archive = save_image("one", "file", "1");
+	struct image *image;
+	struct error err;
+	int woken = 0;
+
+	open_store();
+	CHECK_OK(images_import(images, archive, NULL, &err), &err);
+	images_leave_removing(images, count_wake, &woken);
+	image_free(images, hold_web());
+	CHECK_INT(woken, 0);
+	image = hold_web();
+	CHECK_OK(images_remove(images, STR("web"), &err), &err);
+	image_free(images, image);
+	CHECK_INT(woken, 1);
+	CHECK_INT(count_files("store/blobs/sha256"), 1);
+	images_remove_unneeded(images);
+	CHECK_INT(count_files("store/layers"), 0);
+	CHECK_INT(count_files("store/blobs/sha256"), 0);
+	images_close(images);
+}
+
 /* What an archive calls its files ends in logs and events: as text. */
 static void errors_are_text(void)
 {
@@ -200,6 +238,7 @@ static void bounds_memory_for_names(void)
 }
 
 static const struct test tests[] = {
+	{ "leaves removing to others", leaves_removing_to_others },
 	{ "serves many at once", serves_many_at_once, .time_limit_s = 60 },
 	{ "errors are text", errors_are_text },
 	{ "bounds memory for configurations", bounds_memory_for_configurations,
