@@ -115,14 +115,22 @@ _Noreturn static void run_child(const struct test *test, FILE *output, const sig
 }
 
 /* Emulated processors are slow: HARNESS_TIME_FACTOR stretches every limit. */
-static unsigned time_limit_s(const struct test *test)
+static unsigned time_factor(void)
 {
 	const char *factor = getenv("HARNESS_TIME_FACTOR");
 	unsigned long times = factor != NULL ? strtoul(factor, NULL, 10) : 1;
 
-	if (times < 1 || times > 1000)
-		times = 1;
-	return (test->time_limit_s > 0 ? test->time_limit_s : TIME_LIMIT_S) * (unsigned)times;
+	return times < 1 || times > 1000 ? 1 : (unsigned)times;
+}
+
+static unsigned time_limit_s(const struct test *test)
+{
+	return (test->time_limit_s > 0 ? test->time_limit_s : TIME_LIMIT_S) * time_factor();
+}
+
+int64_t harness_patience_ms(int64_t usual_ms)
+{
+	return usual_ms * time_factor();
 }
 
 /* Waits for the child; false if it had to be killed for being late. */

@@ -46,6 +46,10 @@ _Noreturn void harness_fail(const char *file, int line, const char *format, ...)
 /* End the running test without a verdict: this machine cannot run it (no root, no qemu...). */
 _Noreturn void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* How long a test waits for what must come, where that is usual: longer on emulated processors, as
+ * its own time limit is (HARNESS_TIME_FACTOR). */
+int64_t harness_patience_ms(int64_t usual_ms);
+
 /* The work behind CHECK_STR and CHECK_BYTES; NULL equals only NULL. */
 void harness_check_str(const char *file, int line, const char *what, const char *have,
 		       const char *want);

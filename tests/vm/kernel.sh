@@ -259,11 +259,21 @@ test_the_group_of_the_server_does_not_matter() {
 	await 20 no_traces || { traces; false; }
 }
 
+# Their files lie on the disk, whose users the kernel can map: those of files in memory it cannot before 6.3.
 test_unit_programs_pass() {
 	server_kill
+	vm 'mkdir -p -m 1777 /disk/tmp; mount --bind /disk/tmp /tmp'
 	for program in "${programs[@]}"; do
-		vm "cd /tmp; HARNESS_TIME_FACTOR=5 /payload/$(basename "$program")"
+		unit_program_passes "$(basename "$program")"
 	done
+}
+
+# unit_program_passes NAME: a skipped test counts, when this machine is the one that has what it needs.
+unit_program_passes() {
+	local status=0
+	vm "cd /tmp; HARNESS_TIME_FACTOR=5 /payload/$1" > "$scratch/said" || status=$?
+	cat "$scratch/said"
+	[ "$status" = 0 ] && ! grep -q 'maps no ids' "$scratch/said"
 }
 
 open_or_end "kernel-$vm_arch" open_machine

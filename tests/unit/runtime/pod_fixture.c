@@ -17,9 +17,8 @@
 #include "base/file.h"
 #include "tests/unit/harness.h"
 
-#define BUSYBOX  "/bin/busybox"
-#define WAIT_MS  8000
-#define NAMEMARK "mote-test-"
+#define BUSYBOX "/bin/busybox"
+#define WAIT_MS 8000
 
 static const char *const applets[] = {
 	"sh",   "cat",   "echo", "id",   "ls",     "sleep",  "kill",   "touch",    "mkdir",
@@ -82,7 +81,9 @@ static void make_layer(struct pod *pod)
 
 /* --- what is on the machine --- */
 
-static void list_cgroups(const char *folder, struct buf *out)
+/* The cgroups of this program's pods: their names begin as that of its folder.  Others may run now.
+ */
+static void list_cgroups(const char *folder, const char *mark, struct buf *out)
 {
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
@@ -93,9 +94,9 @@ static void list_cgroups(const char *folder, struct buf *out)
 		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		if (strstr(path, NAMEMARK))
+		if (strstr(path, mark))
 			buf_add_print(out, "%s\n", path);
-		list_cgroups(path, out);
+		list_cgroups(path, mark, out);
 	}
 	if (dir)
 		closedir(dir);
@@ -133,6 +134,14 @@ static int count_monitors(const char *folder, int with_signal)
 	return count;
 }
 
+/* "/tmp/mote-test-N" is a program's folder, "/mote-test-N-" how the names of its pods begin. */
+static void list_pods(const char *folder, struct buf *out)
+{
+	auto_free char *mark = memory_print("%s-", strrchr(folder, '/'));
+
+	list_cgroups("/sys/fs/cgroup", mark, out);
+}
+
 /* A test that failed leaves its pod behind; the monitor's end takes the containers with it. */
 static void sweep(const char *folder)
 {
@@ -141,7 +150,7 @@ static void sweep(const char *folder)
 
 	if (count_monitors(folder, SIGKILL) > 0)
 		usleep(200 * 1000);
-	list_cgroups("/sys/fs/cgroup", &found);
+	list_pods(folder, &found);
 	/* Deepest last in the list: remove from the end. */
 	for (int round = 0; round < 3; round++) {
 		rest = buf_str(&found);
@@ -155,14 +164,14 @@ static void sweep(const char *folder)
 	buf_clear(&found);
 }
 
-/* Mounts of the host, and cgroups of this test's pods. */
+/* Mounts of the host, and cgroups of this program's pods. */
 static void survey(struct buf *out)
 {
 	char *mounts = pod_read("/proc/self/mountinfo");
 
 	buf_add_text(out, mounts);
 	free(mounts);
-	list_cgroups("/sys/fs/cgroup", out);
+	list_pods(harness_folder(), out);
 }
 
 /* --- events --- */
@@ -194,7 +203,7 @@ static const struct sandbox_events events = { on_ready, on_container, on_gone };
 
 void pod_until(struct pod *pod, bool (*holds)(struct pod *pod, const void *what), const void *what)
 {
-	int64_t late = clock_now_ms() + WAIT_MS;
+	int64_t late = clock_now_ms() + harness_patience_ms(WAIT_MS);
 
 	while (!holds(pod, what)) {
 		if (clock_now_ms() > late)
@@ -219,7 +228,8 @@ void pod_prepare(struct pod *pod)
 	if (number == 0)
 		sweep(harness_folder()); /* what a test before this one, that failed, left there */
 	survey(&pod->before);
-	snprintf(pod->id, sizeof(pod->id), NAMEMARK "%d-%d", getpid(), ++number);
+	snprintf(pod->id, sizeof(pod->id), "%.32s-%d-%d", strrchr(harness_folder(), '/') + 1,
+		 getpid(), ++number);
 	snprintf(pod->cgroup, sizeof(pod->cgroup), "pods/%s", pod->id);
 	snprintf(pod->folder, sizeof(pod->folder), "%s/pod%d", harness_folder(), number);
 	snprintf(pod->layer, sizeof(pod->layer), "%s/layer%d", harness_folder(), number);
@@ -273,6 +283,11 @@ static bool is_gone(struct pod *pod, const void *what)
 	return pod->gone_count > 0;
 }
 
+void pod_wait_gone(struct pod *pod)
+{
+	pod_until(pod, is_gone, "the pod to be gone");
+}
+
 void pod_close(struct pod *pod)
 {
 	struct buf after = BUF_INIT;
@@ -280,7 +295,7 @@ void pod_close(struct pod *pod)
 
 	pod->gone_count = 0;
 	sandbox_destroy(pod->sandbox);
-	pod_until(pod, is_gone, "the pod to be gone");
+	pod_wait_gone(pod);
 	sandbox_close(pod->sandbox);
 	loop_close(pod->loop);
 	survey(&after);
@@ -416,7 +431,7 @@ int pod_fixture_main(int argc, char **argv, int (*tests_main)(int argc, char **a
 	char sweep_folder[64];
 	int status;
 
-	snprintf(sweep_folder, sizeof(sweep_folder), "/tmp/" NAMEMARK "%d", getpid());
+	snprintf(sweep_folder, sizeof(sweep_folder), "/tmp/mote-test-%d", getpid());
 	if (argc == 3 && strcmp(argv[1], "monitor") == 0)
 		return monitor_main(argc, argv);
 	status = tests_main(argc, argv);

@@ -20,7 +20,7 @@ struct pod {
 	char folder[256], layer[256];
 	int ready_count, gone_count, change_count;
 	struct error ready_error; /* kind ERROR_NONE when it went well */
-	struct buf before;        /* mounts and cgroups of the machine at the beginning */
+	struct buf before;        /* the machine's mounts and the program's cgroups, before */
 };
 
 /* Fill plan (id, folder, hostname "box") and make the image's layer; nothing is started. */
@@ -38,8 +38,10 @@ void pod_close(struct pod *pod);
 struct container_plan pod_container(struct pod *pod, const char *id, const char *const *argv);
 void pod_run_plan(struct pod *pod, const struct container_plan *plan);
 void pod_run(struct pod *pod, const char *id, const char *script);
-/* Turn the loop until it holds, 8 seconds at most (the test fails then). */
+/* Turn the loop until it holds, 8 seconds at most where the processor is real (the test fails
+ * then). */
 void pod_until(struct pod *pod, bool (*holds)(struct pod *pod, const void *what), const void *what);
+void pod_wait_gone(struct pod *pod); /* told so, whoever ended it */
 void pod_wait_running(struct pod *pod, const char *id);
 const struct container_state *pod_wait_exit(struct pod *pod, const char *id);
 /* Run to the end and give what it printed to stdout and stderr, without the heads; caller frees. */

@@ -340,9 +340,9 @@ static void cgroups_cannot_be_changed_from_inside(void)
 	pod_open(&pod);
 	plan = script_of(
 		&pod, "a.0",
-		"for g in /sys/fs/cgroup /sys/fs/cgroup/*; do"
+		"for g in /sys/fs/cgroup /sys/fs/cgroup/*; do [ -d $g ] || continue;"
 		" for f in release_agent notify_on_release cgroup.procs devices.allow memory.max"
-		" memory.limit_in_bytes pids.max; do"
+		" memory.limit_in_bytes pids.max cgroup.subtree_control cgroup.freeze; do"
 		"  (echo 1 > $g/$f) 2>/dev/null && echo wrote $g/$f; done;"
 		" mkdir $g/mine 2>/dev/null && echo made $g/mine; done;"
 		"(echo 1 > /sys/kernel/uevent_helper) 2>/dev/null && echo helper;"
@@ -538,7 +538,7 @@ static int visit(struct pod *pod, const char *id)
 	static const char *const argv[] = { "true", NULL };
 	struct visit visit = { .exec = { .on_started = on_started, .on_exit = on_exit_ } };
 	struct exec_plan plan = { .container = id, .argv = argv };
-	int64_t late = clock_now_ms() + 5000;
+	int64_t late = clock_now_ms() + harness_patience_ms(5000);
 
 	visit.exec.owner = &visit;
 	visit.exec.stdin_fd = visit.exec.stdout_fd = visit.exec.stderr_fd = -1;
@@ -577,6 +577,12 @@ static void who_comes_in_cannot_be_looked_into(void)
 	pod_close(&pod);
 }
 
+static bool is_there(struct pod *pod, const void *what)
+{
+	(void)pod;
+	return file_exists(what);
+}
+
 /* Going in writes to nothing that the container may have put where /proc was. */
 static void a_false_proc_is_not_written_to(void)
 {
@@ -603,8 +609,7 @@ static void a_false_proc_is_not_written_to(void)
 	plan.mount_count = 1;
 	pod_run_plan(&pod, &plan);
 	snprintf(end, sizeof(end), "%s/ready", volume);
-	for (int i = 0; i < 200 && !file_exists(end); i++)
-		loop_once(pod.loop, 20);
+	pod_until(&pod, is_there, end);
 	for (int i = 0; i < 5; i++)
 		CHECK_INT(visit(&pod, "evil.0"), 0);
 	snprintf(end, sizeof(end), "%s/end", volume);
@@ -624,8 +629,7 @@ static void the_monitor_s_death_is_told_and_leaves_nothing(void)
 	pod_run(&pod, "a.0", "sleep 1000 & sleep 1000");
 	pod_wait_running(&pod, "a.0");
 	kill(pod_monitor(&pod), SIGKILL);
-	for (int i = 0; i < 80 && pod.gone_count == 0; i++)
-		loop_once(pod.loop, 100);
+	pod_wait_gone(&pod);
 	pod_adopt(&pod);
 	CHECK_INT(pod.ready_error.kind, ERROR_NOT_FOUND);
 	state = sandbox_container(pod.sandbox, "a.0");

@@ -629,12 +629,6 @@ static void survives_the_agent(void)
 	pod_close(&pod);
 }
 
-static bool is_gone(struct pod *pod, const void *what)
-{
-	(void)what;
-	return pod->gone_count > 0;
-}
-
 /* One that has ended and only waits for its parent is not alive. */
 static bool is_alive(pid_t pid)
 {
@@ -657,7 +651,7 @@ static void tells_the_monitor_s_death(void)
 	pod_wait_running(&pod, "a.0");
 	pid_t victim = sandbox_container(pod.sandbox, "a.0")->pid;
 	kill(pod_monitor(&pod), SIGKILL);
-	pod_until(&pod, is_gone, "the monitor to be gone");
+	pod_wait_gone(&pod);
 	state = sandbox_container(pod.sandbox, "a.0");
 	CHECK_INT(state->exit_code, 137);
 	CHECK_STR(state->reason, "MonitorLost");
@@ -680,7 +674,7 @@ static void starts_over_a_dead_monitor(void)
 	pod_run(&pod, "a.0", "sleep 1000");
 	pod_wait_running(&pod, "a.0");
 	kill(pod_monitor(&pod), SIGKILL);
-	pod_until(&pod, is_gone, "the monitor to be gone");
+	pod_wait_gone(&pod);
 	sandbox_close(pod.sandbox);
 	pod.ready_count = 0;
 	pod_start(&pod);
@@ -704,14 +698,14 @@ static void a_servant_cleans_up_after_a_dead_monitor(void)
 		pod_wait_running(&pod, "a.0");
 		auto_free char *folder = memory_print("%s/sandbox", pod.folder);
 		kill(pod_monitor(&pod), SIGKILL);
-		pod_until(&pod, is_gone, "the monitor to be gone");
+		pod_wait_gone(&pod);
 		CHECK(file_exists(folder));
 		pod.gone_count = 0;
 		sandbox_destroy(pod.sandbox);
 		if (early)
 			loop_once(pod.loop, 1000);
 		else
-			pod_until(&pod, is_gone, "the files to be gone");
+			pod_wait_gone(&pod);
 		sandbox_close(pod.sandbox);
 		work_close(pool);
 		CHECK(early || !file_exists(folder));
@@ -796,7 +790,7 @@ static void refuses_sysctls_of_the_host(void)
 	pod.plan.sysctls = bad;
 	pod_start_anyhow(&pod);
 	CHECK(strstr(pod.ready_error.text, "kernel.panic") != NULL);
-	pod_until(&pod, is_gone, "the monitor to be gone");
+	pod_wait_gone(&pod);
 	pod_close(&pod);
 }
 

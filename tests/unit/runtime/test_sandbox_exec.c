@@ -77,7 +77,7 @@ static void gather(struct talk *talk)
 /* Turn the loop until the process has ended, reading all the time. */
 static void talk_to_end(struct pod *pod, struct talk *talk)
 {
-	int64_t late = clock_now_ms() + 8000;
+	int64_t late = clock_now_ms() + harness_patience_ms(8000);
 
 	while (talk->exit_count == 0) {
 		CHECK(clock_now_ms() < late);
@@ -89,7 +89,7 @@ static void talk_to_end(struct pod *pod, struct talk *talk)
 
 static void until_it_says(struct pod *pod, struct talk *talk, const char *text)
 {
-	int64_t late = clock_now_ms() + 8000;
+	int64_t late = clock_now_ms() + harness_patience_ms(8000);
 
 	while (!strstr(buf_text(&talk->out), text)) {
 		if (clock_now_ms() > late)

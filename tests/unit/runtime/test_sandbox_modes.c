@@ -84,8 +84,7 @@ static void cleans_up_after_a_monitor_with_host_processes(void)
 	pod_wait_running(&pod, "a.0");
 	usleep(100 * 1000);
 	kill(pod_monitor(&pod), SIGKILL);
-	for (int i = 0; i < 20 && pod.gone_count == 0; i++)
-		loop_once(pod.loop, 100);
+	pod_wait_gone(&pod);
 	pod_adopt(&pod);
 	CHECK_INT(pod.ready_error.kind, ERROR_NOT_FOUND);
 	pod_close(&pod); /* checks that cgroups are gone, and so all processes in them */
@@ -208,8 +207,7 @@ static void passes_mounts_on(void)
 	auto_free char *mounts_now = pod_read("/proc/self/mountinfo");
 	CHECK(strstr(mounts_now, pod.folder) == NULL);
 	sandbox_destroy(pod.sandbox);
-	for (int i = 0; i < 80 && pod.gone_count == 0; i++)
-		loop_once(pod.loop, 100);
+	pod_wait_gone(&pod);
 	CHECK_INT(pod.gone_count, 1);
 	sandbox_close(pod.sandbox);
 	loop_close(pod.loop);
@@ -273,8 +271,7 @@ static void says_why_an_overlay_cannot_be_stacked(void)
 	CHECK(strstr(pod_wait_exit(&pod, "a.0")->message, "overlay") != NULL);
 	CHECK(strstr(pod_wait_exit(&pod, "a.0")->message, "move the data folder") != NULL);
 	sandbox_destroy(pod.sandbox);
-	for (int i = 0; i < 80 && pod.gone_count == 0; i++)
-		loop_once(pod.loop, 100);
+	pod_wait_gone(&pod);
 	CHECK_INT(pod.gone_count, 1);
 	sandbox_close(pod.sandbox);
 	loop_close(pod.loop);
