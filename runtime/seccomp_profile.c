@@ -333,7 +333,7 @@ static uint32_t native_machine(void)
  * names fails with ENOSYS, so that programs fall back to what it does name (other runtimes do so
  * too).  x32 numbers are beyond all and left to the program.
  */
-static size_t write_stub(const struct making *making, struct sock_filter *at)
+static size_t write_prelude(const struct making *making, struct sock_filter *at)
 {
 	const struct sock_filter *first = at;
 	uint32_t kind = making->fallback & SECCOMP_RET_ACTION_FULL, machine = native_machine();
@@ -355,12 +355,12 @@ static size_t write_stub(const struct making *making, struct sock_filter *at)
 
 static bool print_program(const struct making *making, int *out_fd, struct error *err)
 {
-	struct sock_filter stub[8];
-	size_t bytes = write_stub(making, stub) * sizeof(stub[0]);
+	struct sock_filter prelude[8];
+	size_t bytes = write_prelude(making, prelude) * sizeof(prelude[0]);
 	auto_fd fd = memfd_create("mote-seccomp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct stat facts;
 
-	if (fd < 0 || (bytes > 0 && !file_write_all(fd, stub, bytes, err)) ||
+	if (fd < 0 || (bytes > 0 && !file_write_all(fd, prelude, bytes, err)) ||
 	    seccomp_export_bpf(making->filter, fd) != 0 || fstat(fd, &facts) != 0)
 		return error_set(err, ERROR_BROKEN, "cannot make the filter of system calls");
 	if ((size_t)facts.st_size > SECCOMP_BYTES_MAX)

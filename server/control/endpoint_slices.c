@@ -242,7 +242,7 @@ static void delete_sheet(struct packing *it, const struct sheet *sheet)
 }
 
 /* A service without pods has one slice that says so: the first one, emptied if need be. */
-static void make_placeholder(struct packing *it)
+static void write_empty_slice(struct packing *it)
 {
 	struct sheet *first = it->count > 0 ? &it->sheets[0] : new_sheet(it, NULL);
 
@@ -289,7 +289,7 @@ static void pack_family(struct batch *batch, const struct object *service,
 	if (it.kept > 0)
 		write_all(&it);
 	else
-		make_placeholder(&it);
+		write_empty_slice(&it);
 	free(it.sheets);
 }
 
