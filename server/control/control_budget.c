@@ -276,16 +276,14 @@ static void tell_count(const struct self *self, const struct count *count)
 static void on_told(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen);
 }
 
 static void write_status(struct self *self, const struct count *count, const struct json *root)
 {
-	struct batch *batch = batch_new(self->control, count->key, self, on_told);
+	struct batch *batch =
+		batch_new_watching(self->control, count->key, self, on_told, "PodDisruptionBudget");
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_UPDATE,
 				  .kind = self->control->kinds[CONTROL_BUDGETS],
@@ -293,7 +291,6 @@ static void write_status(struct self *self, const struct count *count, const str
 				  .name = object_name(count->budget),
 				  .subresource = "status" };
 
-	batch->watched = "PodDisruptionBudget";
 	if (!json_equal(json_get(root, "status"), json_get(object_json(count->budget), "status"))) {
 		tell_count(self, count);
 		json_print(root, &body);
@@ -366,8 +363,7 @@ static void on_mended(struct batch *batch)
 {
 	struct self *self = batch->owner;
 
-	queue_done(self->stale, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->stale, NULL);
 }
 
 static void on_stale(void *owner, struct str key)

@@ -94,22 +94,10 @@ static void pass_end(struct pass *pass)
 	free(pass);
 }
 
-/* What a batch has seen is noted.  True: the server stops, and the pass with it. */
-static bool step_over(struct pass *pass, struct batch *batch, struct seen *seen)
-{
-	seen_note(seen, str_of(pass->key), batch->revision);
-	pass->failed = pass->failed || batch->failed;
-	batch_free(batch);
-	return pass->self->control->stopping;
-}
-
 static struct batch *next_batch(struct pass *pass, const char *watched,
 				void (*on_end)(struct batch *batch))
 {
-	struct batch *batch = batch_new(pass->self->control, str_of(pass->key), pass, on_end);
-
-	batch->watched = watched;
-	return batch;
+	return batch_new_watching(pass->self->control, str_of(pass->key), pass, on_end, watched);
 }
 
 /* --- the list of those that run --- */
@@ -546,7 +534,7 @@ static void on_cleaned(struct batch *batch)
 				  .on_done = on_made,
 				  .of = pass };
 
-	if (step_over(pass, batch, pass->self->seen_jobs)) {
+	if (batch_leave(batch, pass->self->seen_jobs, &pass->failed)) {
 		pass_end(pass);
 		return;
 	}
@@ -565,7 +553,7 @@ static void on_told(struct batch *batch)
 {
 	struct pass *pass = batch->owner;
 
-	step_over(pass, batch, pass->self->seen_crons);
+	batch_leave(batch, pass->self->seen_crons, &pass->failed);
 	pass_end(pass);
 }
 

@@ -174,8 +174,7 @@ static void on_told(struct batch *batch)
 {
 	struct self *self = batch->owner;
 
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 static void tell(struct batch *batch, const struct daemon_plan *plan, bool observed)
@@ -240,11 +239,8 @@ static void on_done(struct batch *batch)
 static void on_prepared(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen);
 }
 
 static bool claim(struct batch *batch, const struct self *self, const struct object *set)
@@ -280,11 +276,10 @@ static void follow_plan(struct batch *batch, struct self *self, const struct obj
 
 static void start_plan(struct self *self, struct str key, const struct object *set)
 {
-	struct batch *batch = batch_new(self->control, key, self, on_done);
+	struct batch *batch = batch_new_watching(self->control, key, self, on_done, "Pod");
 	const struct revision *newest;
 	struct revisions revisions;
 
-	batch->watched = "Pod";
 	if (claim(batch, self, set)) {
 		batch->on_end = on_prepared;
 		batch_seal(batch);

@@ -38,8 +38,7 @@ static void on_told(struct batch *batch)
 {
 	struct self *self = batch->owner;
 
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 /* The deployment carries the revision of its new set. */
@@ -128,25 +127,22 @@ static void on_claimed(struct batch *batch)
 {
 	struct pass *pass = batch->owner;
 	struct self *self = pass->self;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
+	batch_end_pass(batch, self->queue, self->seen);
 	free(pass);
-	batch_free(batch);
 }
 
 static void start_steps(struct self *self, struct str key, const struct object *deployment)
 {
 	struct pass *pass = memory_new(struct pass);
-	struct batch *batch = batch_new(self->control, key, pass, on_stepped);
+	struct batch *batch =
+		batch_new_watching(self->control, key, pass, on_stepped, "ReplicaSet");
 	struct family_claim claim = { .kind = CONTROL_REPLICASETS,
 				      .owner_kind = CONTROL_DEPLOYMENTS,
 				      .owner = deployment };
 	struct deployment_sets sets;
 
 	pass->self = self;
-	batch->watched = "ReplicaSet";
 	claim.selector = owner_selectors_find(self->selectors, object_namespace(deployment),
 					      object_name(deployment));
 	if (family_claim(batch, &claim)) {

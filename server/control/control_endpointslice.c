@@ -27,11 +27,8 @@ struct self {
 static void on_end(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->slices, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->slices);
 }
 
 /* --- a pass --- */
@@ -129,8 +126,7 @@ static void on_pass(void *owner, struct str key)
 		queue_done(self->queue, key, true); /* the change that is to come adds it again */
 		return;
 	}
-	batch = batch_new(self->control, key, self, on_end);
-	batch->watched = "EndpointSlice";
+	batch = batch_new_watching(self->control, key, self, on_end, "EndpointSlice");
 	write_both(self, batch, service);
 	batch_seal(batch);
 }

@@ -281,8 +281,7 @@ static void on_end(struct batch *batch)
 {
 	struct self *self = batch->owner;
 
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 static void on_pass(void *owner, struct str key)

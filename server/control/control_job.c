@@ -66,22 +66,10 @@ static void pass_end(struct pass *pass)
 	free(pass);
 }
 
-/* The next step's batch; what the last one saw is noted.  True: stop here. */
-static bool step_over(struct pass *pass, struct batch *batch, struct seen *seen)
-{
-	seen_note(seen, str_of(pass->key), batch->revision);
-	pass->failed = pass->failed || batch->failed;
-	batch_free(batch);
-	return pass->self->control->stopping;
-}
-
 static struct batch *next_batch(struct pass *pass, const char *watched,
 				void (*on_end)(struct batch *batch))
 {
-	struct batch *batch = batch_new(pass->self->control, str_of(pass->key), pass, on_end);
-
-	batch->watched = watched;
-	return batch;
+	return batch_new_watching(pass->self->control, str_of(pass->key), pass, on_end, watched);
 }
 
 static struct job_backoff *find_backoff(const struct self *self, struct str key)
@@ -222,7 +210,7 @@ static void on_managed(struct batch *batch)
 	struct pass *pass = batch->owner;
 	bool failed = batch->failed;
 
-	if (step_over(pass, batch, pass->self->seen_pods)) {
+	if (batch_leave(batch, pass->self->seen_pods, &pass->failed)) {
 		pass_end(pass);
 		return;
 	}
@@ -251,7 +239,7 @@ static void on_listed(struct batch *batch)
 	bool failed = batch->failed;
 	uint64_t revision = batch->revision;
 
-	if (step_over(pass, batch, pass->self->seen_jobs) || failed) {
+	if (batch_leave(batch, pass->self->seen_jobs, &pass->failed) || failed) {
 		pass_end(pass);
 		return;
 	}
@@ -273,7 +261,7 @@ static void on_stripped(struct batch *batch)
 	struct pass *pass = batch->owner;
 	bool failed = batch->failed;
 
-	if (step_over(pass, batch, pass->self->seen_pods)) {
+	if (batch_leave(batch, pass->self->seen_pods, &pass->failed)) {
 		pass_end(pass);
 		return;
 	}
@@ -304,7 +292,7 @@ static void on_counted(struct batch *batch)
 	struct pass *pass = batch->owner;
 	bool failed = batch->failed;
 
-	if (!step_over(pass, batch, pass->self->seen_jobs) && !failed && pass->finished)
+	if (!batch_leave(batch, pass->self->seen_jobs, &pass->failed) && !failed && pass->finished)
 		tell_end(pass);
 	pass_end(pass);
 }
@@ -328,11 +316,8 @@ static bool is_foreign(const struct object *job)
 static void on_claimed(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen_pods, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen_pods);
 }
 
 /* True: pods had to be claimed first, and the pass ends with that. */
@@ -346,9 +331,8 @@ static bool claim(struct self *self, const struct object *job, struct str key)
 						 object_name(job)),
 		.finalizer = JOB_FINALIZER,
 	};
-	struct batch *batch = batch_new(self->control, key, self, on_claimed);
+	struct batch *batch = batch_new_watching(self->control, key, self, on_claimed, "Pod");
 
-	batch->watched = "Pod";
 	if (!family_claim(batch, &claim)) {
 		batch_free(batch);
 		return false;
@@ -415,8 +399,7 @@ static void on_released(struct batch *batch)
 {
 	struct self *self = batch->owner;
 
-	queue_done(self->orphans, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->orphans, NULL);
 }
 
 static void on_orphan(void *owner, struct str key)

@@ -57,8 +57,7 @@ static void on_end(struct batch *batch)
 
 	if (batch->failed && heard)
 		heard->told = false; /* perhaps not all of them */
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 /* --- conditions of silent nodes --- */

@@ -48,8 +48,7 @@ static void on_end(struct batch *batch)
 	/* Refused: perhaps somebody else has given it one, which the cache will tell. */
 	if (batch->failed && (!node || range_of(node).len == 0))
 		let_go(self, name);
-	queue_done(self->queue, name, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 static bool take_free(struct self *self, char out[NODE_RANGE_TEXT])

@@ -20,11 +20,8 @@ struct self {
 static void on_written(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen);
 }
 
 /* True: the status differs from what it is to be. */
@@ -62,8 +59,7 @@ static void on_pass(void *owner, struct str key)
 		queue_done(self->queue, key, true);
 		return;
 	}
-	batch = batch_new(self->control, key, self, on_written);
-	batch->watched = "ResourceQuota";
+	batch = batch_new_watching(self->control, key, self, on_written, "ResourceQuota");
 	doc = object_thaw(quota);
 	if (put_status(self, quota, doc)) {
 		json_print(json_root(doc), &body);

@@ -28,11 +28,8 @@ struct self {
 static void on_end(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen);
 }
 
 /* --- what is wished --- */
@@ -256,8 +253,7 @@ static void on_pass(void *owner, struct str key)
 		queue_done(self->queue, key, true);
 		return;
 	}
-	it.batch = batch_new(self->control, key, self, on_end);
-	it.batch->watched = "EndpointSlice";
+	it.batch = batch_new_watching(self->control, key, self, on_end, "EndpointSlice");
 	it.doc = doc = json_doc_new();
 	it.slices = json_new_array(doc);
 	for (struct json_iter subset = json_iter(json_get(object_json(it.endpoints), "subsets"));

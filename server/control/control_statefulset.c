@@ -203,8 +203,7 @@ static void on_told(struct batch *batch)
 {
 	struct self *self = batch->owner;
 
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 static void tell(struct batch *batch, const struct stateful *view)
@@ -268,11 +267,8 @@ static void on_stepped(struct batch *batch)
 static void on_prepared(struct batch *batch)
 {
 	struct self *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen);
 }
 
 static bool claim(struct batch *batch, const struct self *self, const struct object *set)
@@ -293,12 +289,11 @@ static bool claim(struct batch *batch, const struct self *self, const struct obj
 
 static void start_steps(struct self *self, struct str key, const struct object *set)
 {
-	struct batch *batch = batch_new(self->control, key, self, on_stepped);
+	struct batch *batch = batch_new_watching(self->control, key, self, on_stepped, "Pod");
 	struct revisions revisions;
 	struct stateful view;
 	struct live live = { &view };
 
-	batch->watched = "Pod";
 	if (claim(batch, self, set)) {
 		batch->on_end = on_prepared;
 		batch_seal(batch);

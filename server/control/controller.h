@@ -7,6 +7,7 @@
 
 #include "client/cache.h"
 #include "client/queue.h"
+#include "server/control/batch.h"
 #include "server/control/control.h"
 #include "server/control/event_sums.h"
 #include "server/control/family.h"
@@ -59,29 +60,6 @@ struct control_row {
 	void (*on_change)(void *self, enum control_kind kind, const struct object *before,
 			  const struct object *after);
 };
-
-/* Many calls of one pass, ended together: `done` once all have answered. */
-struct batch {
-	struct control *control;
-	size_t running;
-	const char *watched; /* NULL, or the kind whose answers count for `revision` */
-	uint64_t revision;   /* the newest that such an answer carried */
-	bool failed, sealed;
-	struct error why; /* of the first call that failed */
-	void (*on_end)(struct batch *batch);
-	void *owner;
-	char *key; /* of the pass */
-};
-struct batch *batch_new(struct control *control, struct str key, void *owner,
-			void (*on_end)(struct batch *batch));
-void batch_call(struct batch *batch,
-		const struct client_ask *ask); /* on_done and of are the batch's */
-void batch_seal(struct batch *batch);          /* no further calls: on_end may come inside */
-/* A call that the batch does not make itself keeps it open, and ends with err NULL or what failed.
- */
-void batch_hold(struct batch *batch);
-void batch_drop(struct batch *batch, const struct error *err);
-void batch_free(struct batch *batch);
 
 /* Shorthands. */
 struct str control_owner_uid(const struct object *object); /* of the controlling owner, or "" */

@@ -310,8 +310,7 @@ static void on_told(struct batch *batch)
 {
 	struct replicas *self = batch->owner;
 
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, NULL);
 }
 
 /* After an adjustment that failed the pass has failed, when the status has been told. */
@@ -342,11 +341,8 @@ static void on_adjusted(struct batch *batch)
 static void on_claimed(struct batch *batch)
 {
 	struct replicas *self = batch->owner;
-	struct str key = str_of(batch->key);
 
-	seen_note(self->seen, key, batch->revision);
-	queue_done(self->queue, key, !batch->failed);
-	batch_free(batch);
+	batch_end_pass(batch, self->queue, self->seen);
 }
 
 /* False: too soon after the last pass; it comes again in time. */
@@ -398,8 +394,7 @@ static void on_pass(void *owner, struct str key)
 	}
 	claim.selector =
 		owner_selectors_find(self->selectors, object_namespace(set), object_name(set));
-	batch = batch_new(self->control, key, self, on_adjusted);
-	batch->watched = "Pod";
+	batch = batch_new_watching(self->control, key, self, on_adjusted, "Pod");
 	if (family_claim(batch, &claim))
 		batch->on_end = on_claimed;
 	else
