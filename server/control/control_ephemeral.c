@@ -8,19 +8,6 @@
 
 #define COMPONENT "ephemeral_volume"
 
-struct self {
-	struct control *control;
-	struct queue *queue; /* "namespace/name" of pods */
-};
-
-static void on_end(struct batch *batch)
-{
-	struct self *self = batch->owner;
-
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
-}
-
 static void create_claim(struct batch *batch, const struct object *pod, struct str name,
 			 const struct json *template)
 {
@@ -45,7 +32,7 @@ static void create_claim(struct batch *batch, const struct object *pod, struct s
 	batch_call(batch, &ask);
 }
 
-static void see_to(struct self *self, struct batch *batch, const struct object *pod,
+static void see_to(struct controller *self, struct batch *batch, const struct object *pod,
 		   const struct json *volume)
 {
 	const struct json *template = json_path(volume, "ephemeral", "volumeClaimTemplate", NULL);
@@ -71,10 +58,10 @@ static void see_to(struct self *self, struct batch *batch, const struct object *
 
 static void on_pass(void *owner, struct str key)
 {
-	struct self *self = owner;
+	struct controller *self = owner;
 	struct str rest = key, namespace = str_cut(&rest, '/');
 	const struct object *pod = cache_find(self->control->caches[CONTROL_PODS], namespace, rest);
-	struct batch *batch = batch_new(self->control, key, self, on_end);
+	struct batch *batch = batch_new(self->control, key, self, controller_on_end);
 
 	if (pod && !object_is_deleting(pod))
 		for (struct json_iter it =
@@ -87,19 +74,7 @@ static void on_pass(void *owner, struct str key)
 
 static void *start(struct control *control)
 {
-	struct self *self = memory_new(struct self);
-
-	self->control = control;
-	self->queue = queue_new(control->loop, on_pass, self);
-	return self;
-}
-
-static void stop(void *own)
-{
-	struct self *self = own;
-
-	queue_free(self->queue);
-	free(self);
+	return controller_start(control, on_pass);
 }
 
 static bool has_ephemeral(const struct object *pod)
@@ -112,7 +87,7 @@ static bool has_ephemeral(const struct object *pod)
 }
 
 /* A claim that goes while its pod is there is made again: the pod's controller is in it. */
-static void on_claim(struct self *self, const struct object *before)
+static void on_claim(struct controller *self, const struct object *before)
 {
 	const struct json *owner = meta_controller(object_json(before));
 	auto_buf key = BUF_INIT;
@@ -127,7 +102,7 @@ static void on_claim(struct self *self, const struct object *before)
 static void on_change(void *own, enum control_kind kind, const struct object *before,
 		      const struct object *after)
 {
-	struct self *self = own;
+	struct controller *self = own;
 	auto_buf key = BUF_INIT;
 
 	if (kind == CONTROL_CLAIMS && !after)
@@ -140,4 +115,4 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	queue_add(self->queue, buf_str(&key));
 }
 
-const struct control_row control_ephemeral = { "ephemeral", start, stop, on_change };
+const struct control_row control_ephemeral = { "ephemeral", start, controller_stop, on_change };

@@ -9,13 +9,8 @@
 #define AGAIN_MS      200
 #define OWN_FINALIZER "kubernetes"
 
-struct self {
-	struct control *control;
-	struct queue *queue;
-};
-
 struct emptying {
-	struct self *self;
+	struct controller *self;
 	char *name;
 	size_t running, left;
 	bool failed;
@@ -23,7 +18,7 @@ struct emptying {
 
 static void finish(struct emptying *emptying, bool done)
 {
-	struct self *self = emptying->self;
+	struct controller *self = emptying->self;
 
 	if (done && emptying->left > 0)
 		queue_add_after(self->queue, str_of(emptying->name), AGAIN_MS);
@@ -102,7 +97,7 @@ static bool is_ours(const struct object *namespace)
 
 static void on_pass(void *owner, struct str name)
 {
-	struct self *self = owner;
+	struct controller *self = owner;
 	struct control *control = self->control;
 	const struct object *namespace =
 		cache_find(control->caches[CONTROL_NAMESPACES], STR_NONE, name);
@@ -135,29 +130,17 @@ static void on_pass(void *owner, struct str name)
 
 static void *start(struct control *control)
 {
-	struct self *self = memory_new(struct self);
-
-	self->control = control;
-	self->queue = queue_new(control->loop, on_pass, self);
-	return self;
-}
-
-static void stop(void *own)
-{
-	struct self *self = own;
-
-	queue_free(self->queue);
-	free(self);
+	return controller_start(control, on_pass);
 }
 
 static void on_change(void *own, enum control_kind kind, const struct object *before,
 		      const struct object *after)
 {
-	struct self *self = own;
+	struct controller *self = own;
 
 	(void)before;
 	if (kind == CONTROL_NAMESPACES && after && is_ours(after))
 		queue_add(self->queue, object_name(after));
 }
 
-const struct control_row control_namespace = { "namespace", start, stop, on_change };
+const struct control_row control_namespace = { "namespace", start, controller_stop, on_change };

@@ -13,19 +13,6 @@ static const char description[] =
 	"endpoints such as the internal service IP or kubernetes.default.svc. No other usage is "
 	"guaranteed across distributions of Kubernetes clusters.";
 
-struct self {
-	struct control *control;
-	struct queue *queue;
-};
-
-static void on_end(struct batch *batch)
-{
-	struct self *self = batch->owner;
-
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
-}
-
 static void create_account(struct batch *batch, struct str namespace)
 {
 	struct client_ask ask = { .verb = CLIENT_CREATE,
@@ -74,13 +61,13 @@ static void write_ca(struct batch *batch, struct str namespace, const struct obj
 
 static void on_pass(void *owner, struct str name)
 {
-	struct self *self = owner;
+	struct controller *self = owner;
 	struct control *control = self->control;
 	const struct object *namespace =
 		cache_find(control->caches[CONTROL_NAMESPACES], STR_NONE, name);
 	const struct object *map =
 		cache_find(control->caches[CONTROL_CONFIGMAPS], name, STR(CA_MAP));
-	struct batch *batch = batch_new(control, name, self, on_end);
+	struct batch *batch = batch_new(control, name, self, controller_on_end);
 
 	if (namespace && !object_is_deleting(namespace)) {
 		if (!cache_find(control->caches[CONTROL_ACCOUNTS], name, STR("default")))
@@ -93,25 +80,13 @@ static void on_pass(void *owner, struct str name)
 
 static void *start(struct control *control)
 {
-	struct self *self = memory_new(struct self);
-
-	self->control = control;
-	self->queue = queue_new(control->loop, on_pass, self);
-	return self;
-}
-
-static void stop(void *own)
-{
-	struct self *self = own;
-
-	queue_free(self->queue);
-	free(self);
+	return controller_start(control, on_pass);
 }
 
 static void on_change(void *own, enum control_kind kind, const struct object *before,
 		      const struct object *after)
 {
-	struct self *self = own;
+	struct controller *self = own;
 
 	if (kind == CONTROL_NAMESPACES && after)
 		queue_add(self->queue, object_name(after));
@@ -121,4 +96,5 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		queue_add(self->queue, object_namespace(before));
 }
 
-const struct control_row control_serviceaccount = { "serviceaccount", start, stop, on_change };
+const struct control_row control_serviceaccount = { "serviceaccount", start, controller_stop,
+						    on_change };

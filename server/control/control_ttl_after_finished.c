@@ -9,11 +9,6 @@
 
 #define LATER_MAX_MS (24 * 3600 * INT64_C(1000))
 
-struct self {
-	struct control *control;
-	struct queue *queue;
-};
-
 /* When it has finished; false: it has not. */
 static bool find_end(const struct json *job, int64_t *out_s)
 {
@@ -39,14 +34,6 @@ static int64_t left_ms(const struct json *job)
 		return -1;
 	left = (end_s + json_int(ttl)) * 1000 - clock_wall_us() / 1000;
 	return left < 0 ? 0 : left > LATER_MAX_MS ? LATER_MAX_MS : left;
-}
-
-static void on_deleted(struct batch *batch)
-{
-	struct self *self = batch->owner;
-
-	queue_done(self->queue, str_of(batch->key), !batch->failed);
-	batch_free(batch);
 }
 
 static void on_asked(void *of, const struct json *result, const struct error *err)
@@ -75,7 +62,7 @@ static void on_asked(void *of, const struct json *result, const struct error *er
 
 static void on_pass(void *owner, struct str key)
 {
-	struct self *self = owner;
+	struct controller *self = owner;
 	struct str rest = key, namespace = str_cut(&rest, '/');
 	const struct object *job = cache_find(self->control->caches[CONTROL_JOBS], namespace, rest);
 	int64_t left = job ? left_ms(object_json(job)) : -1;
@@ -92,7 +79,7 @@ static void on_pass(void *owner, struct str key)
 		queue_done(self->queue, key, true);
 		return;
 	}
-	batch = batch_new(self->control, key, self, on_deleted);
+	batch = batch_new(self->control, key, self, controller_on_end);
 	ask.of = batch;
 	batch_hold(batch);
 	client_call(self->control->client, &ask);
@@ -101,25 +88,13 @@ static void on_pass(void *owner, struct str key)
 
 static void *start(struct control *control)
 {
-	struct self *self = memory_new(struct self);
-
-	self->control = control;
-	self->queue = queue_new(control->loop, on_pass, self);
-	return self;
-}
-
-static void stop(void *own)
-{
-	struct self *self = own;
-
-	queue_free(self->queue);
-	free(self);
+	return controller_start(control, on_pass);
 }
 
 static void on_change(void *own, enum control_kind kind, const struct object *before,
 		      const struct object *after)
 {
-	struct self *self = own;
+	struct controller *self = own;
 	auto_buf key = BUF_INIT;
 
 	(void)before;
@@ -129,5 +104,5 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	queue_add(self->queue, buf_str(&key));
 }
 
-const struct control_row control_ttl_after_finished = { "ttl-after-finished", start, stop,
-							on_change };
+const struct control_row control_ttl_after_finished = { "ttl-after-finished", start,
+							controller_stop, on_change };

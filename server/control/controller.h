@@ -61,6 +61,19 @@ struct control_row {
 			  const struct object *after);
 };
 
+/*
+ * A row's self that keeps nothing but one queue: its `start` is controller_start() with what looks
+ * at a key, its `stop` is controller_stop(), and its batches (owner: the controller) end with
+ * controller_on_end().
+ */
+struct controller {
+	struct control *control;
+	struct queue *queue;
+};
+void *controller_start(struct control *control, void (*on_pass)(void *own, struct str key));
+void controller_stop(void *own);
+void controller_on_end(struct batch *batch);
+
 /* Shorthands. */
 struct str control_owner_uid(const struct object *object); /* of the controlling owner, or "" */
 bool control_pod_is_active(const struct object *pod);      /* not deleted, not finished */
