@@ -154,7 +154,9 @@ static bool check_sub_path(const struct container_spec_work *work, const struct 
 	    pathfd_open(base, planned->sub_path, PATHFD_BELOW, O_PATH, &below, &why))
 		return true;
 	if (why.kind == ERROR_NOT_FOUND) {
-		if (pathfd_make(base, planned->sub_path, PATHFD_BELOW, PATHFD_FOLDER, &below, &why))
+		if (pathfd_make_below(base, planned->sub_path,
+				      planned->own_ids ? work->volumes->user_base : 0, &below,
+				      &why))
 			return true;
 		return error_set(err, ERROR_INVALID,
 				 "failed to create subPath directory for volumeMount \"" STR_FMT
@@ -211,6 +213,7 @@ static bool plan_mount(const struct container_spec_work *work, const struct envi
 			     volumes_is_read_only(work->volumes, name),
 		.read_only_below = is_read_only_below(mount),
 		.propagation = propagation_of(mount),
+		.own_ids = volumes_own_ids(work->volumes, name) > 0,
 	};
 	/* What is mounted there shall be seen outside: it would be lost. */
 	return (out->propagation != 2 || volume_check_shared(out->source, err)) &&

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "agent/user_range.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/map.h"
@@ -103,6 +105,13 @@ static unsigned mode_of(const struct payload *it, const struct payload_file *fil
 	return it->group >= 0 ? file->mode | 0440u : file->mode;
 }
 
+static uid_t user_of(const struct payload *it, const struct payload_file *file)
+{
+	int64_t user = user_range_host(it->ids, file->owner);
+
+	return user >= 0 ? (uid_t)user : geteuid();
+}
+
 static bool file_is_same(const struct payload *it, const struct payload_file *file,
 			 const char *folder)
 {
@@ -112,8 +121,7 @@ static bool file_is_same(const struct payload *it, const struct payload_file *fi
 	struct stat st;
 
 	return lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	       (st.st_mode & 07777) == mode_of(it, file) &&
-	       st.st_uid == (file->owner >= 0 ? (uid_t)file->owner : geteuid()) &&
+	       (st.st_mode & 07777) == mode_of(it, file) && st.st_uid == user_of(it, file) &&
 	       file_read(path, PAYLOAD_BYTES_MAX, &text, &ignored) &&
 	       str_equal(buf_str(&text), buf_str(&file->bytes));
 }
@@ -151,24 +159,44 @@ static bool is_same(const struct payload *it, const char *folder)
 
 /* --- writing --- */
 
+/* A folder or a link: the pod's root's. */
+static bool give(const struct payload *it, const char *path, struct error *err)
+{
+	return it->ids == 0 || lchown(path, it->ids, it->ids) == 0 ||
+	       error_os(err, "cannot give %s to its user", path);
+}
+
+/* The folders of the file, if it is in any. */
+static bool make_folders(const struct payload *it, const char *folder, const char *file,
+			 struct error *err)
+{
+	for (const char *at = file; (at = strchr(at, '/')); at++) {
+		auto_free char *path = memory_print("%s/%.*s", folder, (int)(at - file), file);
+
+		if ((mkdir(path, 0755) < 0 && errno != EEXIST) || chmod(path, 0755) < 0)
+			return error_os(err, "cannot make %s", path);
+		if (!give(it, path, err))
+			return false;
+	}
+	return true;
+}
+
 static bool write_file(const struct payload *it, const struct payload_file *file,
 		       const char *folder, struct error *err)
 {
 	auto_free char *path = memory_print("%s/%s", folder, file->path);
-	char *slash = strrchr(path, '/');
+	int64_t user = user_range_host(it->ids, file->owner);
+	int64_t group = user_range_host(it->ids, it->group);
 	auto_fd fd = -1;
 
-	*slash = '\0';
-	if (!file_make_dirs(path, 0755, err))
+	if (!make_folders(it, folder, file->path, err))
 		return false;
-	*slash = '/';
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return error_os(err, "cannot make %s", path);
 	if (!file_write_all(fd, buf_text(&file->bytes), file->bytes.len, err))
 		return false;
-	if ((it->group >= 0 || file->owner >= 0) &&
-	    fchown(fd, (uid_t)file->owner, (gid_t)it->group) < 0)
+	if ((user >= 0 || group >= 0) && fchown(fd, (uid_t)user, (gid_t)group) < 0)
 		return error_os(err, "cannot give %s to its user", path);
 	if (fchmod(fd, mode_of(it, file)) < 0)
 		return error_os(err, "cannot set the mode of %s", path);
@@ -179,6 +207,8 @@ static bool fill_folder(const struct payload *it, const char *inner, struct erro
 {
 	if (mkdir(inner, 0755) < 0 || chmod(inner, 0755) < 0)
 		return error_os(err, "cannot make %s", inner);
+	if (!give(it, inner, err))
+		return false;
 	for (size_t i = 0; i < it->count; i++)
 		if (!write_file(it, &it->files[i], inner, err))
 			return false;
@@ -198,15 +228,18 @@ static bool write_files(const struct payload *it, const char *folder, const char
 	return false;
 }
 
-static bool point_at(const char *folder, const char *name, struct error *err)
+static bool point_at(const struct payload *it, const char *folder, const char *name,
+		     struct error *err)
 {
 	auto_free char *next = memory_print("%s/..data_tmp", folder);
 	auto_free char *data = memory_print("%s/..data", folder);
 
 	unlink(next);
-	if (symlink(name, next) < 0 || rename(next, data) < 0)
-		return error_os(err, "cannot make %s", data);
-	return true;
+	if (symlink(name, next) < 0)
+		return error_os(err, "cannot make %s", next);
+	if (!give(it, next, err))
+		return false;
+	return rename(next, data) == 0 || error_os(err, "cannot make %s", data);
 }
 
 /* The first part of every path is a link through ..data; gives the set of them. */
@@ -222,6 +255,8 @@ static bool link_names(const struct payload *it, const char *folder, struct map 
 		map_put(names, first, names);
 		if (symlink(target, path) < 0 && errno != EEXIST)
 			return error_os(err, "cannot make %s", path);
+		if (!give(it, path, err))
+			return false;
 	}
 	return true;
 }
@@ -253,7 +288,7 @@ static bool write_anew(const struct payload *it, const char *folder, char name[6
 
 	random_suffix(suffix, 10);
 	snprintf(name, 64, "..%lld_%s", (long long)clock_wall_s(), suffix);
-	return write_files(it, folder, name, err) && point_at(folder, name, err);
+	return write_files(it, folder, name, err) && point_at(it, folder, name, err);
 }
 
 /* What ..data means at present; "" when that is nothing of ours. */

@@ -19,6 +19,9 @@ struct payload {
 	size_t bytes;
 	int64_t group; /* fsGroup: files belong to it and it may read; -1 = root's */
 	int64_t owner; /* of the files that are added next; -1 = root */
+	/* Where the ids of the pod begin on the host (user_range.h): everything there belongs to
+	 * them; 0 = the ids are the host's. */
+	uint32_t ids;
 };
 void payload_init(struct payload *payload, int64_t group);
 void payload_clear(struct payload *payload);

@@ -106,7 +106,8 @@ struct volumes_work pod_volumes_work(const struct pod *pod, struct downward_fact
 	return (struct volumes_work){ .folder = pod->folder,
 				      .pod = json_root(pod->now),
 				      .sources = pod->sources,
-				      .facts = facts };
+				      .facts = facts,
+				      .user_base = pod->user_base };
 }
 
 void pod_say(struct pod *pod, const struct pod_container *container, const char *type,
@@ -153,16 +154,26 @@ static bool is_waiting(struct pod *pod)
 	return true;
 }
 
+/* Its volumes and its sandbox both need to know; whichever is first asks. */
+static bool find_users(struct pod *pod, struct error *err)
+{
+	return pod->user_base > 0 ||
+	       pod_admission_users(pod->node, json_root(pod->now), &pod->user_base, err);
+}
+
 /* --- sources and volumes --- */
 
 static void refresh_volumes(struct pod *pod)
 {
+	enum volume_mounts_state mounts = VOLUME_MOUNTS_FAILED;
 	struct downward_facts facts;
-	struct volumes_work work = pod_volumes_work(pod, &facts);
+	struct volumes_work work;
 	struct error err;
 
-	enum volume_mounts_state mounts = volume_mounts_step(pod->mounts, &work, &err);
-
+	if (find_users(pod, &err)) {
+		work = pod_volumes_work(pod, &facts);
+		mounts = volume_mounts_step(pod->mounts, &work, &err);
+	}
 	if (mounts == VOLUME_MOUNTS_BUSY)
 		return; /* another pass comes when that has ended */
 	if (mounts == VOLUME_MOUNTS_READY && volumes_prepare(&work, &err)) {
@@ -333,19 +344,21 @@ static void start_sandbox(struct pod *pod)
 	};
 	struct resources_plan limits = { 0 };
 	struct error err;
+	bool fine;
 
 	pod_resize_limits(pod, &limits);
 	if (pod->node->limits && pod->node->limits->pids_max > 0)
 		limits.pids = (uint64_t)pod->node->limits->pids_max;
 	plan.resources = &limits;
-	if (check_hostname(pod, hostname, &err) &&
-	    pod_admission_users(pod->node, json_root(pod->now), &plan.user_base, &err) &&
+	pod->sandbox = NULL;
+	fine = check_hostname(pod, hostname, &err) && find_users(pod, &err);
+	plan.user_base = pod->user_base;
+	if (fine &&
 	    sandbox_start(pod->node->loop, &plan, &sandbox_events, pod, &pod->sandbox, &err)) {
 		sandbox_remove_by(pod->sandbox, pod->node->movers);
 		pod->phase = SANDBOX_STARTING;
 		return;
 	}
-	pod->sandbox = NULL;
 	wait_with_sandbox(pod);
 	say_no_sandbox(pod, &err);
 }

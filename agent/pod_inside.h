@@ -65,7 +65,8 @@ struct pod {
 	struct json_doc *status; /* last made */
 	bool status_dirty, status_stored;
 	struct client_call *status_call, *delete_call, *class_call;
-	bool class_known; /* its runtime class is one of ours */
+	uint32_t user_base; /* where its own users begin, since its volumes are there; 0 = none */
+	bool class_known;   /* its runtime class is one of ours */
 	int64_t class_wait_ms, class_due_ms;
 	struct pod_removal *removal; /* of its folder, under way */
 	bool files_gone, volumes_gone;

@@ -8,8 +8,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "runtime/user_namespace.h"
 
-#define IDS       65536u
+#define IDS       USER_NAMESPACE_IDS
 #define FIRST     1u     /* in units of IDS: below are the host's users */
 #define LAST      32767u /* ids stay below 2^31 */
 #define FILE_NAME "users"
@@ -65,4 +66,11 @@ bool user_range_get(const char *pods, const char *uid, uint32_t *out_base, struc
 	}
 	*out_base = unit * IDS;
 	return true;
+}
+
+int64_t user_range_host(uint32_t base, int64_t id)
+{
+	if (base == 0)
+		return id;
+	return id >= 0 && id < IDS ? base + id : base;
 }

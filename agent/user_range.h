@@ -15,5 +15,8 @@
  * written down.  Looks at all pods' folders: only pods of this kind cost that. */
 MUST_CHECK bool user_range_get(const char *pods, const char *uid, uint32_t *out_base,
 			       struct error *err);
+/* What the host calls the pod's user or group `id`: with base 0 the same.  An id that is not one of
+ * the pod's (-1, or too high, which no container starts with) is its root's. */
+int64_t user_range_host(uint32_t base, int64_t id);
 
 #endif

@@ -6,22 +6,19 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "agent/hugepages.h"
 #include "agent/payload.h"
+#include "agent/user_range.h"
 #include "agent/volume_claim.h"
 #include "agent/volume_group.h"
+#include "agent/volume_memory.h"
 #include "agent/volume_mounts.h"
 #include "api/quantity.h"
 #include "base/file.h"
-
-#define TMPFS_KIND     0x01021994 /* linux/magic.h: TMPFS_MAGIC */
-#define HUGETLBFS_KIND 0x958458f6
 
 struct volume_type {
 	const char *field; /* of the volume in the pod's spec */
@@ -50,82 +47,6 @@ static struct str unknown_type(const struct json *volume)
 
 /* --- emptyDir --- */
 
-/* A memory volume of ours: also where the pod's folder is in memory itself. */
-static bool is_mounted(const char *path)
-{
-	auto_free char *above = memory_print("%s/..", path);
-	struct stat st, st_above;
-	struct statfs fs;
-
-	return statfs(path, &fs) == 0 &&
-	       (fs.f_type == TMPFS_KIND || (uint32_t)fs.f_type == HUGETLBFS_KIND) &&
-	       stat(path, &st) == 0 && stat(above, &st_above) == 0 && st.st_dev != st_above.st_dev;
-}
-
-static int64_t quantity_of(const struct json *value)
-{
-	struct str text = json_str(value);
-	struct error ignored;
-	int64_t bytes;
-
-	return text.len > 0 && quantity_value(text, &bytes, &ignored) && bytes > 0 ? bytes : 0;
-}
-
-/* What all containers together may use; 0 = one of them has no limit. */
-static int64_t memory_limit(const struct json *pod)
-{
-	int64_t sum = 0;
-
-	for (struct json_iter it = json_iter(json_path(pod, "spec", "containers", NULL));
-	     json_next(&it);) {
-		int64_t limit =
-			quantity_of(json_path(it.value, "resources", "limits", "memory", NULL));
-
-		if (limit == 0 || limit > INT64_MAX - sum)
-			return 0;
-		sum += limit;
-	}
-	return sum;
-}
-
-/* As kubelets size it: what the pod may use, else what all pods may, or less if it says so. */
-static int64_t memory_size(const struct volumes_work *work, const struct json *part)
-{
-	int64_t sizes[] = { work->facts ? work->facts->memory : 0, memory_limit(work->pod),
-			    quantity_of(json_get(part, "sizeLimit")) };
-	int64_t least = 0;
-
-	for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++)
-		if (sizes[i] > 0 && (least == 0 || sizes[i] < least))
-			least = sizes[i];
-	return least;
-}
-
-/* Shared by the pod's containers, so it is mounted once for all of them. */
-static bool mount_memory(const struct volumes_work *work, const struct json *part, const char *path,
-			 struct error *err)
-{
-	char options[64] = "mode=0777";
-	int64_t bytes = memory_size(work, part);
-
-	if (bytes > 0)
-		snprintf(options, sizeof(options), "mode=0777,size=%" PRId64, bytes);
-	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-		return error_os(err, "cannot mount memory at %s", path);
-	return true;
-}
-
-/* Files made of huge pages of one size. */
-static bool mount_hugepages(int64_t size, const char *path, struct error *err)
-{
-	char options[64];
-
-	snprintf(options, sizeof(options), "mode=0777,pagesize=%" PRId64 "K", size / 1024);
-	if (mount("hugetlbfs", path, "hugetlbfs", MS_NOSUID | MS_NODEV, options) < 0)
-		return error_os(err, "cannot mount huge pages at %s", path);
-	return true;
-}
-
 /* Made before and filled by the pod?  A folder with this mode was left in the middle. */
 #define UNFINISHED 01000
 
@@ -134,7 +55,7 @@ static bool is_made(const char *path, bool memory)
 	struct stat st;
 
 	return stat(path, &st) == 0 &&
-	       (memory ? is_mounted(path) : (st.st_mode & 07777) != UNFINISHED);
+	       (memory ? volume_memory_is_mounted(path) : (st.st_mode & 07777) != UNFINISHED);
 }
 
 static bool prepare_empty(const struct volumes_work *work, const struct json *part,
@@ -142,22 +63,22 @@ static bool prepare_empty(const struct volumes_work *work, const struct json *pa
 {
 	auto_free char *above = memory_print("%s/volumes", work->folder);
 	struct str medium = json_str(json_get(part, "medium"));
-	bool memory = str_is(medium, "Memory");
 	int64_t group = group_of(work->pod), page_size;
+	bool memory;
 
 	if (!hugepages_medium(work->pod, medium, &page_size, err))
 		return false;
-	if (is_made(path, memory || page_size > 0))
+	memory = str_is(medium, "Memory") || page_size > 0;
+	if (is_made(path, memory))
 		return true;
 	if (!file_make_dirs(above, 0755, err))
 		return false;
 	if (mkdir(path, UNFINISHED) < 0 && errno != EEXIST)
 		return error_os(err, "cannot make %s", path);
-	if (memory && !mount_memory(work, part, path, err))
+	if (memory && !volume_memory_empty(work, part, path, page_size, err))
 		return false;
-	if (page_size > 0 && !mount_hugepages(page_size, path, err))
-		return false;
-	if (group >= 0 && chown(path, (uid_t)-1, (gid_t)group) < 0)
+	if (group >= 0 && chown(path, (uid_t)-1,
+				(gid_t)user_range_host(volume_memory_ids(work, path), group)) < 0)
 		return error_os(err, "cannot give %s to its group", path);
 	if (chmod(path, group >= 0 ? 02777 : 0777) < 0)
 		return error_os(err, "cannot open %s for all", path);
@@ -437,6 +358,7 @@ static bool prepare_files(const struct volumes_work *work, const struct json *pa
 	bool done;
 
 	payload_init(&fill.payload, group_of(work->pod));
+	fill.payload.ids = volume_memory_ids(work, path);
 	done = add(&fill, part, err) && payload_write(&fill.payload, path, err);
 	payload_clear(&fill.payload);
 	return done;
@@ -452,26 +374,6 @@ PREPARE_FILES(config_map)
 PREPARE_FILES(secret)
 PREPARE_FILES(downward)
 PREPARE_FILES(projected)
-
-/* Mounted once for the life of the pod, and anew after the machine was off.  A folder that has
- * files is one of a running pod whose agent did not do so: its containers hold it. */
-static bool prepare_memory(const char *path, struct error *err)
-{
-	if (is_mounted(path))
-		return true;
-	if (!file_make_dirs(path, 0755, err))
-		return false;
-	if (rmdir(path) < 0) {
-		if (errno == ENOTEMPTY || errno == EEXIST)
-			return true;
-		return error_os(err, "cannot remake %s", path);
-	}
-	if (mkdir(path, 0755) < 0)
-		return error_os(err, "cannot make %s", path);
-	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0755") < 0)
-		return error_os(err, "cannot mount memory at %s", path);
-	return true;
-}
 
 /* --- image, nfs: volume_mounts.h mounts them, before --- */
 
@@ -587,7 +489,7 @@ bool volumes_prepare(const struct volumes_work *work, struct error *err)
 					 "MountVolume.SetUp failed for volume \"" STR_FMT
 					 "\" : this node has no volumes of the type " STR_FMT,
 					 STR_ARG(name), STR_ARG(unknown_type(it.value)));
-		if (type->secret && !prepare_memory(path, err))
+		if (type->secret && !volume_memory_files(work, path, err))
 			return error_context(err,
 					     "MountVolume.SetUp failed for volume \"" STR_FMT "\" ",
 					     STR_ARG(name));
@@ -638,6 +540,13 @@ unsigned volumes_source_kind(const struct volumes_work *work, struct str name)
 		host = json_path(persistent, "spec", "hostPath", NULL);
 	type = str_copy(json_str(json_get(host, "type")));
 	return host_type(type) ? host_type(type)->mode : 0;
+}
+
+uint32_t volumes_own_ids(const struct volumes_work *work, struct str name)
+{
+	auto_free char *path = volumes_path(work, name), *own = own_path(work, name);
+
+	return path && strcmp(path, own) == 0 ? volume_memory_ids(work, own) : 0;
 }
 
 bool volumes_is_read_only(const struct volumes_work *work, struct str name)

@@ -49,7 +49,7 @@ struct container_mount {
 	bool read_only;       /* the mount itself                                      */
 	bool read_only_below; /* and all that is mounted below it, too                 */
 	int propagation;      /* 0 private, 1 host-to-container, 2 both                */
-	bool own_ids;         /* in a pod with users of its own: the files' ids are not mapped */
+	bool own_ids;         /* in a pod with users of its own: the files are theirs, not mapped */
 };
 
 struct container_plan {

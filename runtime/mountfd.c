@@ -81,8 +81,8 @@ bool mountfd_map_ids(int fd, int extent, int users, struct error *err)
 	if (errno == EINVAL || errno == ENOSYS || errno == EPERM || errno == EOPNOTSUPP)
 		return error_raise(err, ERROR_UNAVAILABLE, errno, ERROR_FROM,
 				   "this kernel cannot map the ids of files on this file system, "
-				   "which pods with hostUsers: false need: Linux 6.3 or newer and "
-				   "ext4, xfs, btrfs or tmpfs can");
+				   "which pods with hostUsers: false need: Linux 5.19 or newer and "
+				   "ext4, xfs or btrfs can, and tmpfs since 6.3");
 	return error_os(err, "map the ids of a mount");
 }
 

@@ -85,8 +85,14 @@ bool pathfd_has_dotdot(const char *path)
 	return false;
 }
 
+struct making {
+	enum pathfd_how how;
+	enum pathfd_kind kind;
+	uint32_t owner; /* of folders, with PATHFD_BELOW; 0 = as they come */
+};
+
 /* Users of a volume may write into a folder of it as into the volume, whatever our umask is. */
-static int make_like_above(int parent, const char *name)
+static int make_like_above(int parent, const char *name, uint32_t owner)
 {
 	auto_fd fd = -1;
 	struct stat above;
@@ -95,7 +101,10 @@ static int make_like_above(int parent, const char *name)
 		return -1;
 	if (mkdirat(parent, name, 0700) == 0) {
 		fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || fchmod(fd, above.st_mode & 02777) != 0)
+		if (fd < 0 ||
+		    (owner > 0 &&
+		     fchown(fd, owner, above.st_mode & S_ISGID ? (gid_t)-1 : owner) != 0) ||
+		    fchmod(fd, above.st_mode & 02777) != 0)
 			return -1;
 	} else if (errno != EEXIST) {
 		return -1;
@@ -104,13 +113,14 @@ static int make_like_above(int parent, const char *name)
 }
 
 /* Make the last component of `prefix` inside `parent`; somebody else making it first is fine. */
-static int make_one(int parent, const char *name, enum pathfd_how how, enum pathfd_kind kind)
+static int make_one(int parent, const char *name, const struct making *making,
+		    enum pathfd_kind kind)
 {
 	struct stat facts;
 	int fd;
 
-	if (kind == PATHFD_FOLDER && how == PATHFD_BELOW)
-		return make_like_above(parent, name);
+	if (kind == PATHFD_FOLDER && making->how == PATHFD_BELOW)
+		return make_like_above(parent, name, making->owner);
 	if (kind == PATHFD_FOLDER) {
 		if (mkdirat(parent, name, 0755) != 0 && errno != EEXIST)
 			return -1;
@@ -130,9 +140,10 @@ static int make_one(int parent, const char *name, enum pathfd_how how, enum path
 	return fd;
 }
 
-bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_kind kind,
-		 int *out_fd, struct error *err)
+static bool make(int root, const char *path, const struct making *making, int *out_fd,
+		 struct error *err)
 {
+	enum pathfd_how how = making->how;
 	char prefix[PATH_MAX];
 	auto_fd parent = -1;
 	int fd = open_resolved(root, path, how, O_PATH);
@@ -156,7 +167,7 @@ bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_ki
 		*end = '\0';
 		fd = open_resolved(root, prefix, how, O_PATH);
 		if (fd < 0 && errno == ENOENT)
-			fd = make_one(parent, at, how, *next ? PATHFD_FOLDER : kind);
+			fd = make_one(parent, at, making, *next ? PATHFD_FOLDER : making->kind);
 		if (fd < 0)
 			return refuse(path, err);
 		close(parent);
@@ -167,4 +178,16 @@ bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_ki
 	}
 	*out_fd = take_fd(&parent);
 	return true;
+}
+
+bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_kind kind,
+		 int *out_fd, struct error *err)
+{
+	return make(root, path, &(struct making){ .how = how, .kind = kind }, out_fd, err);
+}
+
+bool pathfd_make_below(int root, const char *path, uint32_t owner, int *out_fd, struct error *err)
+{
+	return make(root, path, &(struct making){ PATHFD_BELOW, PATHFD_FOLDER, owner }, out_fd,
+		    err);
 }

@@ -10,6 +10,8 @@
 #ifndef RUNTIME_PATHFD_H
 #define RUNTIME_PATHFD_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 enum pathfd_how {
@@ -31,6 +33,11 @@ enum pathfd_kind { PATHFD_FOLDER, PATHFD_FILE };
  */
 MUST_CHECK bool pathfd_make(int root, const char *path, enum pathfd_how how, enum pathfd_kind kind,
 			    int *out_fd, struct error *err);
+
+/* The same with PATHFD_BELOW and PATHFD_FOLDER; folders that are made belong to this user and
+ * group, or to the group of a folder above that hands it on. */
+MUST_CHECK bool pathfd_make_below(int root, const char *path, uint32_t owner, int *out_fd,
+				  struct error *err);
 
 /* Has the path a component ".."? */
 bool pathfd_has_dotdot(const char *path);

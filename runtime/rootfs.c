@@ -76,8 +76,10 @@ static bool make_tmpfs(const struct launch *launch, const struct container_mount
 	       mountfd_new("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, out_fd, err);
 }
 
-static bool copy_source(const struct container_mount *mount, int *out_fd, struct error *err)
+static bool copy_source(const struct launch *launch, const struct container_mount *mount,
+			int *out_fd, struct error *err)
 {
+	uint32_t owner = mount->own_ids ? launch->user_base : 0;
 	auto_fd base = open(mount->source, O_PATH | O_CLOEXEC);
 	auto_fd below = -1;
 	struct stat facts;
@@ -90,7 +92,7 @@ static bool copy_source(const struct container_mount *mount, int *out_fd, struct
 		return error_set(err, ERROR_INVALID, "%s is of another type than the volume",
 				 mount->source);
 	if (mount->sub_path && *mount->sub_path &&
-	    !pathfd_make(base, mount->sub_path, PATHFD_BELOW, PATHFD_FOLDER, &below, err))
+	    !pathfd_make_below(base, mount->sub_path, owner, &below, err))
 		return error_context(err, "sub-path of %s", mount->source);
 	return mountfd_copy(below >= 0 ? below : base, "", MOUNTFD_TREE, out_fd, err) ||
 	       error_context(err, "volume %s", mount->source);
@@ -105,7 +107,7 @@ static bool copy_one(const struct launch *launch, const struct container_mount *
 
 	if (strcmp(mount->type, "tmpfs") == 0)
 		return make_tmpfs(launch, mount, out_fd, err);
-	if (!copy_source(mount, out_fd, err))
+	if (!copy_source(launch, mount, out_fd, err))
 		return false;
 	if (launch->own_users && !mount->own_ids &&
 	    !mountfd_map_ids(*out_fd, MOUNTFD_TREE, launch->users, err))

@@ -87,6 +87,7 @@ open_machine() {
 		cp /payload/no-mkdir.json /var/lib/mote/agent/kubelet/seccomp/"
 	server_start
 	k create configmap words --from-literal=greeting=first
+	k create secret generic keys --from-literal=key=first
 	pods_of_all_kinds | k apply -f -
 	workloads | k apply -f -
 }
@@ -115,11 +116,13 @@ pods_of_all_kinds() {
 	one eats '"restartPolicy":"Never"' '"resources":{"limits":{"memory":"24Mi"}}' 'sleep 1; tail /dev/zero'
 	one forks '' '' \
 		"(for i in \$(seq 200); do sleep 100000 & done); $waits"
-	one mapped '"hostUsers":false,"automountServiceAccountToken":false,"securityContext":{"fsGroup":3000},"volumes":[{"name":"d","emptyDir":{}},
-		{"name":"w","configMap":{"name":"words"}}]' '"volumeMounts":[{"name":"d","mountPath":"/d"},
-		{"name":"w","mountPath":"/w"}]' "touch /d/x /root-was-here; $waits"
-	one unmapped '"hostUsers":false,"volumes":[{"name":"m","emptyDir":{"medium":"Memory"}}]' \
-		'"volumeMounts":[{"name":"m","mountPath":"/m"}]' "$waits"
+	one mapped '"hostUsers":false,"securityContext":{"fsGroup":3000},"volumes":[{"name":"d","emptyDir":{}},
+		{"name":"w","configMap":{"name":"words"}},{"name":"m","emptyDir":{"medium":"Memory"}},
+		{"name":"k","secret":{"secretName":"keys","defaultMode":256}}]' '"volumeMounts":[{"name":"d","mountPath":"/d"},
+		{"name":"w","mountPath":"/w"},{"name":"m","mountPath":"/m"},{"name":"m","mountPath":"/sub","subPath":"a/b"},
+		{"name":"k","mountPath":"/k"}]' "touch /d/x /m/x /sub/x /root-was-here; $waits"
+	one unmapped '"hostUsers":false,"volumes":[{"name":"h","hostPath":{"path":"/run/devices"}}]' \
+		'"volumeMounts":[{"name":"h","mountPath":"/h"}]' "$waits"
 	one holds '' '"resources":{"limits":{"mote.dev/port":1}}' "$waits"
 	one pages '"volumes":[{"name":"p","emptyDir":{"medium":"HugePages"}}]' '"volumeMounts":[{"name":"p","mountPath":"/p"}],
 		"resources":{"limits":{"hugepages-2Mi":"4Mi","memory":"20Mi","cpu":"100m"}}' "$waits"
@@ -242,7 +245,8 @@ test_resources_change_in_place() {
 	k delete pod guaranteed burstable besteffort --wait=false
 }
 
-# Root there is nobody here, and what it makes in volumes is root's, as mounts turn the numbers.
+# Root there is nobody here, and what it makes in volumes is root's, as mounts turn the numbers.  Kernels turn those of
+# files in memory since 6.3 only: volumes in memory have the pod's own.
 test_users_of_its_own() {
 	ready mapped
 	first=$(process mapped uid_map | awk '{ print $2 }')
@@ -252,8 +256,16 @@ test_users_of_its_own() {
 	equal "0:3000 0:0 0" in_pod mapped sh -c 'echo $(stat -c %u:%g /d/x /root-was-here) $(stat -L -c %u /w/greeting)'
 	equal first in_pod mapped cat /w/greeting
 	vm_is 0 "stat -c %u /var/lib/mote/agent/pods/$(of pod/mapped '{.metadata.uid}')/volumes/d/x"
-	# Kernels map those of files in memory since 6.3; before, nobody is let in with the wrong ones.
-	await 60 said unmapped Failed "Linux 6.3 or newer"
+	equal "0:3000 0:3000 0:3000" in_pod mapped sh -c 'echo $(stat -c %u:%g /m/x /sub/x) $(stat -L -c %u:%g /k/key)'
+	equal "0 0" in_pod mapped sh -c 'echo $(stat -c %u /sub) $(stat -c %u /k/key)'
+	token=/var/run/secrets/kubernetes.io/serviceaccount/token
+	equal "0:3000:640" in_pod mapped stat -L -c %u:%g:%a $token
+	equal 3 in_pod mapped awk -F. '{ print NF }' $token
+	vm_is "$first" "stat -c %u /var/lib/mote/agent/pods/$(of pod/mapped '{.metadata.uid}')/volumes/m/x"
+	k patch secret keys -p '{"stringData":{"key":"second"}}'
+	await 60 equal "second 440" in_pod mapped sh -c 'echo $(cat /k/key) $(stat -L -c %a /k/key)'
+	# Nobody is let in with the wrong ones.
+	await 60 said unmapped Failed "ext4, xfs or btrfs can, and tmpfs since 6.3"
 	k delete pod mapped unmapped --wait=false
 }
 

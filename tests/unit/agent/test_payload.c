@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -173,6 +174,50 @@ static void a_mode_is_a_change(void)
 	CHECK_INT(stat_of("a").st_mode & 07777, 0400);
 }
 
+static int users_seen, groups_seen;
+
+static int look(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)path;
+	(void)type;
+	if (at->level > 0 && st->st_uid == 65536)
+		users_seen++;
+	if (at->level > 0 && st->st_gid == 65536)
+		groups_seen++;
+	return 0;
+}
+
+/* Links and folders too: where no mount maps the ids, nothing may be left to the host's root.  The
+ * same goes for what comes later. */
+static void all_belongs_to_the_pod(void)
+{
+	auto_free char *folder = fixture_path("v");
+	struct payload payload;
+
+	if (geteuid() != 0)
+		harness_skip("needs root");
+	for (int round = 0; round < 2; round++) {
+		payload_init(&payload, 33);
+		payload.ids = 65536;
+		add(&payload, "a", round ? "new" : "old", 0600);
+		payload.owner = 1000;
+		add(&payload, "deep/er/b", "2", 0400);
+		write_all(&payload);
+		payload_clear(&payload);
+		users_seen = groups_seen = 0;
+		CHECK(nftw(folder, look, 16, FTW_PHYS) == 0);
+		/* ..data, its folder, deep, er, and the links a and deep are root's. */
+		CHECK_INT(groups_seen, 6);
+		CHECK_INT(users_seen, 7);
+		CHECK_INT(stat_of("a").st_uid, 65536);
+		CHECK_INT(stat_of("a").st_gid, 65536 + 33);
+		CHECK_INT(stat_of("a").st_mode & 07777, 0640);
+		CHECK_INT(stat_of("deep/er/b").st_uid, 65536 + 1000);
+		CHECK_INT(stat_of("deep/er/b").st_gid, 65536 + 33);
+	}
+	check_file("a", "new");
+}
+
 /* Killed after ..data was changed and before the names were: the next time puts it right. */
 static void an_earlier_life_is_completed(void)
 {
@@ -308,6 +353,7 @@ static const struct test tests[] = {
 	{ "old names go", old_names_go },
 	{ "what is there is left alone", what_is_there_is_left_alone },
 	{ "a mode is a change", a_mode_is_a_change },
+	{ "all belongs to the pod", all_belongs_to_the_pod },
 	{ "an earlier life is completed", an_earlier_life_is_completed },
 	{ "a failure changes nothing", a_failure_changes_nothing },
 	{ "a group may read", a_group_may_read },

@@ -55,8 +55,19 @@ static void passes_over_nonsense(void)
 	}
 }
 
+static void ids_are_the_host_s(void)
+{
+	CHECK_INT(user_range_host(0, 7), 7);
+	CHECK_INT(user_range_host(0, -1), -1);
+	CHECK_INT(user_range_host(131072, 0), 131072);
+	CHECK_INT(user_range_host(131072, 65535), 131072 + 65535);
+	CHECK_INT(user_range_host(131072, -1), 131072);
+	CHECK_INT(user_range_host(131072, 65536), 131072); /* never another pod's */
+}
+
 static const struct test tests[] = {
 	{ "gives each pod its own", gives_each_pod_its_own },
 	{ "passes over nonsense", passes_over_nonsense },
+	{ "ids are the host's", ids_are_the_host_s },
 };
 TEST_MAIN(tests)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "tests/unit/agent/agent_fixture.h"
 #include "tests/unit/harness.h"
 
@@ -19,6 +20,10 @@ struct scene {
 	struct sources *sources;
 	struct volumes_work work;
 };
+
+/* Of the pods of the scenes. */
+static uint32_t users;
+#define USERS (3u * 65536)
 
 /* Mounts that nobody else sees, and that end with the test; once is enough. */
 static void mount_alone(void)
@@ -49,7 +54,8 @@ static void scene_open(struct scene *scene, const char *volume, const char *more
 	scene->work = (struct volumes_work){ .folder = harness_folder(),
 					     .pod = json_root(scene->pod),
 					     .sources = scene->sources,
-					     .facts = &facts };
+					     .facts = &facts,
+					     .user_base = users };
 }
 
 static void scene_close(struct scene *scene)
@@ -345,6 +351,86 @@ static void tokens_are_private(void)
 	CHECK_INT(stat_of("volumes/v/token").st_uid, 0);
 }
 
+/* --- users of the pod's own --- */
+
+static uint32_t own_ids(const char *volume)
+{
+	struct scene scene;
+	uint32_t ids;
+
+	scene_open(&scene, volume, "");
+	ids = volumes_own_ids(&scene.work, STR("v"));
+	scene_close(&scene);
+	return ids;
+}
+
+#define SECRET "'secret':{'secretName':'s','defaultMode':256}"
+
+static void files_in_memory_are_the_pod_s(void)
+{
+	if (geteuid() != 0)
+		harness_skip("needs root");
+	users = USERS;
+	fixture_keep(harness_folder(), "Secret", "s", 0, "{'data':{'a':'b2xk'}}");
+	prepare_with(SECRET, ",'securityContext':{'fsGroup':88}");
+	CHECK_INT(own_ids(SECRET), USERS);
+	CHECK_INT(stat_of("volumes/v").st_uid, USERS);
+	CHECK_INT(stat_of("volumes/v").st_gid, USERS);
+	CHECK_INT(stat_of("volumes/v/a").st_uid, USERS);
+	CHECK_INT(stat_of("volumes/v/a").st_gid, USERS + 88);
+	CHECK_INT(mode_of("volumes/v/a"), 0440);
+	fixture_keep(harness_folder(), "Secret", "s", 0, "{'data':{'a':'bmV3'}}");
+	prepare_with(SECRET, ",'securityContext':{'runAsUser':77}");
+	check_file("a", "new");
+	CHECK_INT(stat_of("volumes/v/a").st_uid, USERS);
+	CHECK_INT(mode_of("volumes/v/a"), 0400);
+	fixture_keep(harness_folder(), "Token", "", 3607, "{'status':{'token':'t1'}}");
+	prepare_with("'projected':{'sources':[" TOKEN "]}", ",'securityContext':{'runAsUser':77}");
+	CHECK_INT(stat_of("volumes/v/token").st_uid, USERS + 77);
+	CHECK_INT(stat_of("volumes/v/token").st_gid, USERS);
+	volumes_release(harness_folder());
+}
+
+static void memory_is_the_pod_s(void)
+{
+	auto_free char *path = fixture_path("volumes/v");
+
+	mount_alone();
+	users = USERS;
+	prepare_with("'emptyDir':{'medium':'Memory'}", ",'securityContext':{'fsGroup':88}");
+	CHECK_INT(stat_of("volumes/v").st_uid, USERS);
+	CHECK_INT(stat_of("volumes/v").st_gid, USERS + 88);
+	CHECK_INT(mode_of("volumes/v"), 02777);
+	/* The pod may give it to another of its users: its ids are no others for that. */
+	CHECK(chown(path, USERS + 1000, USERS + 1000) == 0);
+	CHECK_INT(own_ids("'emptyDir':{'medium':'Memory'}"), USERS);
+	volumes_release(harness_folder());
+}
+
+/* Of those the mounts of containers map the ids. */
+static void files_of_the_host_stay_the_host_s(void)
+{
+	auto_free char *host = fixture_path("host"), *path = fixture_path("volumes/v");
+	auto_free char *volume = memory_print("'hostPath':{'path':'%s'}", host);
+
+	mount_alone();
+	users = USERS;
+	fixture_keep(harness_folder(), "ConfigMap", "c", 0, "{'data':{'a':'1'}}");
+	prepare("'configMap':{'name':'c'}");
+	CHECK_INT(own_ids("'configMap':{'name':'c'}"), 0);
+	CHECK_INT(stat_of("volumes/v/a").st_uid, 0);
+	CHECK(mkdir(host, 0755) == 0 && chown(host, USERS, USERS) == 0);
+	CHECK_INT(own_ids(volume), 0);
+	/* Mounted by an agent of before: running containers map it. */
+	CHECK(file_remove_tree(path, &(struct error){ 0 }) && mkdir(path, 0755) == 0);
+	CHECK(mount("tmpfs", path, "tmpfs", 0, "mode=0755") == 0);
+	fixture_keep(harness_folder(), "Secret", "s", 0, "{'data':{'a':'b2xk'}}");
+	prepare(SECRET);
+	CHECK_INT(own_ids(SECRET), 0);
+	CHECK_INT(stat_of("volumes/v/a").st_uid, 0);
+	volumes_release(harness_folder());
+}
+
 /* --- paths --- */
 
 static void paths_are_told(void)
@@ -393,6 +479,9 @@ static const struct test tests[] = {
 	{ "the pod is shown to itself", the_pod_is_shown_to_itself },
 	{ "sources are put together", sources_are_put_together },
 	{ "tokens are private", tokens_are_private },
+	{ "files in memory are the pod's", files_in_memory_are_the_pod_s },
+	{ "memory is the pod's", memory_is_the_pod_s },
+	{ "files of the host stay the host's", files_of_the_host_stay_the_host_s },
 	{ "paths are told", paths_are_told },
 	{ "other types are refused", other_types_are_refused },
 };

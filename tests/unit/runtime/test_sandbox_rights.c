@@ -5,9 +5,11 @@
  * This program is its own monitor (see main), as mote is.
  */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -99,6 +101,42 @@ static void own_users_cannot_touch_the_host(void)
 	snprintf(secret, sizeof(secret), "%s/mine", volume);
 	CHECK(stat(secret, &facts) == 0);
 	CHECK_INT(facts.st_uid, 0);
+	pod_close(&pod);
+}
+
+/* Memory that belongs to the pod's ids as the host sees them: no kernel has to map it. */
+static void own_memory_is_theirs(void)
+{
+	struct pod pod;
+	struct container_plan plan;
+	char volume[400], secret[500];
+	struct error err;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		harness_skip("cannot mount");
+	open_with_users(&pod);
+	snprintf(volume, sizeof(volume), "%s/volume", pod.folder);
+	snprintf(secret, sizeof(secret), "%s/secret", volume);
+	CHECK_OK(file_make_dirs(volume, 0777, &err), &err);
+	CHECK(mount("tmpfs", volume, "tmpfs", 0, "mode=0755,uid=6553600,gid=6553600") == 0);
+	CHECK_OK(file_replace(secret, STR("of root\n"), 0400, &err), &err);
+	CHECK(chown(secret, BASE, BASE) == 0);
+	const struct container_mount mounts[] = {
+		{ .type = "bind", .source = volume, .target = "/m", .own_ids = true },
+		{ .type = "bind",
+		  .source = volume,
+		  .target = "/s",
+		  .sub_path = "sub/path",
+		  .own_ids = true },
+	};
+	plan = pod_container(&pod, "a.0", NULL);
+	plan.mounts = mounts;
+	plan.mount_count = ARRAY_LENGTH(mounts);
+	check_script(&pod, plan,
+		     "cat /m/secret; stat -c %u:%g:%a /m /m/secret /m/sub /s; touch /s/x /m/y;"
+		     "chown 1000 /s/x; stat -c %u /m/sub/path/x /m/y",
+		     "of root\n0:0:755\n0:0:400\n0:0:755\n0:0:755\n1000\n0\n");
+	CHECK(umount2(volume, MNT_DETACH) == 0);
 	pod_close(&pod);
 }
 
@@ -319,6 +357,7 @@ static void no_profile_without_apparmor(void)
 static const struct test tests[] = {
 	{ "users are others outside", users_are_others_outside },
 	{ "own users cannot touch the host", own_users_cannot_touch_the_host },
+	{ "own memory is theirs", own_memory_is_theirs },
 	{ "root of own users rules only itself", root_of_own_users_rules_only_itself },
 	{ "own users can be joined", own_users_can_be_joined },
 	{ "ids beyond the pod's are refused", ids_beyond_the_pod_s_are_refused },
