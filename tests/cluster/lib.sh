@@ -102,7 +102,7 @@ equal() {
 # with the word in their names.
 run_tests() {
 	passed=0
-	for name in $(sed -n 's/^\(test_[a-z_0-9]*\)().*/\1/p' "$0"); do
+	for name in $(sed -n 's/^\(test_[A-Za-z_0-9]*\)().*/\1/p' "$0"); do
 		[[ $name == *"${TEST:-}"* ]] || continue
 		( pids=; trap end_processes EXIT; set -e; "$name" ) > "$scratch/out" 2>&1
 		if [ $? = 0 ]; then

@@ -86,7 +86,7 @@ status_is() { [ "$(oci state "$2" | jq -r .status)" = "$1" ]; }
 # with the word in their names.
 run_tests() {
 	passed=0
-	for name in $(sed -n 's/^\(test_[a-z_0-9]*\)().*/\1/p' "$0"); do
+	for name in $(sed -n 's/^\(test_[A-Za-z_0-9]*\)().*/\1/p' "$0"); do
 		[[ $name == *"${TEST:-}"* ]] || continue
 		( trap - EXIT; set -e; "$name" ) > "$scratch/out" 2>&1
 		if [ $? = 0 ]; then
