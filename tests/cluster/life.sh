@@ -359,8 +359,15 @@ test_eviction_and_budgets() {
 	told 400 'name in URL does not match' POST $core/pods/ev1/eviction "$(evict other)"
 	told 201 '"status":"Success"' POST $core/pods/ev1/eviction "$(evict ev1 '"deleteOptions":{"dryRun":["All"]}')"
 	told 200 '"disruptionsAllowed":1' GET $budgets/b
+	revision=$(field metadata.resourceVersion)
 	told 201 '"status":"Success"' POST $core/pods/ev1/eviction "$(evict ev1)"
 	told 200 deletionTimestamp GET $core/pods/ev1
+	# What was paid, and by whom, as it was before the controller counted anew.
+	ask GET "$budgets?watch=true&resourceVersion=$revision&timeoutSeconds=1" > /dev/null
+	sed -i 1q "$scratch/body"
+	holds type MODIFIED object.status.disruptionsAllowed 0
+	[ -n "$(field object.status.disruptedPods.ev1)" ]
+	expect '"kube-apiserver status"' jq '.object.metadata.managedFields[] | .manager + " " + .subresource' "$scratch/body"
 	told 200 '"disruptionsAllowed":0' GET $budgets/b
 	await 5 told 200 '"currentHealthy":1' GET $budgets/b
 	holds status.conditions.0.reason InsufficientPods
