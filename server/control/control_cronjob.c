@@ -7,89 +7,46 @@
  * A Job is named by the minute that it is for, so that none is made twice.  Between two looks lies
  * a minute at most: a clock that was set is noticed then, and costs one Job, however far it went.
  */
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/map.h"
 #include "server/control/controller.h"
-#include "server/control/cron_times.h"
+#include "server/control/cron_wish.h"
 #include "server/control/family.h"
 #include "server/control/seen.h"
 #include "server/control/zone_store.h"
 
-#define COMPONENT     "cronjob-controller"
 #define SCHEDULED_FOR "batch.kubernetes.io/cronjob-scheduled-timestamp"
-#define DAY_S         86400
-#define LOOK_MAX_MS   60000
-#define LOOK_AFTER_MS 100 /* the time itself: the clock is past it then */
 
 struct self {
 	struct control *control;
 	struct queue *queue;
 	struct seen *seen_jobs, *seen_crons;
 	struct zone_store *zones;
-	struct map *notes;     /* key -> struct note */
+	struct map *notes;     /* key -> struct cron_note */
 	struct map *strangers; /* uids of Jobs that an event has told of */
 };
 
-/* Of a CronJob, in memory only. */
-struct note {
-	int64_t changed_s; /* when its schedule was changed, INT64_MIN: not in this life */
-	int64_t told_s;    /* the time that events have told of */
-	bool told_zone;    /* and that it has its zone in the schedule */
-};
-
 struct pass {
+	struct cron_pass cron; /* first */
 	struct self *self;
 	char *key;
-	const struct object *cron; /* a reference of ours */
-	const struct json *spec;
-	struct note *note;
-	struct json_doc *doc;
-	struct json *root, *status;
-	struct arena *arena;
-	const struct zone_clock *zone;
-	struct cron schedule;
-	int64_t due_s; /* INT64_MIN: no Job is to be made */
-	int64_t look_ms;
 	bool failed;
 };
 
 static void on_cleaned(struct batch *batch);
 static void write_status(struct pass *pass);
 
-static void tell(const struct pass *pass, const char *type, const char *reason, const char *message)
-{
-	control_event(pass->self->control, pass->cron, COMPONENT, type, reason, message);
-}
-
-/* Nothing is told twice of one time, however often it is looked at. */
-static void tell_once(const struct pass *pass, int64_t time_s, const char *type, const char *reason,
-		      const char *message)
-{
-	if (pass->note->told_s != time_s)
-		tell(pass, type, reason, message);
-	pass->note->told_s = time_s;
-}
-
-static const char *shown(const struct pass *pass, struct str name, const char *words)
-{
-	return arena_print(pass->arena, "%s" STR_FMT, words, STR_ARG(name));
-}
-
 static void pass_end(struct pass *pass)
 {
 	struct self *self = pass->self;
 	struct str key = str_of(pass->key);
 
-	if (pass->look_ms > 0 && !self->control->stopping)
-		queue_add_after(self->queue, key, pass->look_ms);
+	if (pass->cron.look_ms > 0 && !self->control->stopping)
+		queue_add_after(self->queue, key, pass->cron.look_ms);
 	queue_done(self->queue, key, !pass->failed);
-	json_doc_free(pass->doc);
-	arena_free(pass->arena);
-	object_unref(pass->cron);
+	cron_pass_close(&pass->cron);
 	free(pass->key);
 	free(pass);
 }
@@ -98,101 +55,6 @@ static struct batch *next_batch(struct pass *pass, const char *watched,
 				void (*on_end)(struct batch *batch))
 {
 	return batch_new_watching(pass->self->control, str_of(pass->key), pass, on_end, watched);
-}
-
-/* --- the list of those that run --- */
-
-static struct json *actives(const struct pass *pass)
-{
-	return json_sub_array(pass->doc, pass->status, "active");
-}
-
-static bool is_active(const struct pass *pass, struct str uid)
-{
-	for (struct json_iter it = json_iter(actives(pass)); json_next(&it);)
-		if (str_equal(json_str(json_get(it.value, "uid")), uid))
-			return true;
-	return false;
-}
-
-static void drop_active(const struct pass *pass, struct str uid)
-{
-	struct json *list = actives(pass);
-
-	for (size_t i = json_count(list); i-- > 0;)
-		if (str_equal(json_str(json_get(json_at(list, i), "uid")), uid))
-			json_remove_at(list, i);
-}
-
-static void add_active(const struct pass *pass, const struct json *job)
-{
-	struct json *entry = json_new_object(pass->doc);
-	static const char *const fields[] = { "name", "namespace", "uid", "resourceVersion" };
-
-	json_put(pass->doc, entry, "apiVersion", json_new_text(pass->doc, "batch/v1"));
-	json_put(pass->doc, entry, "kind", json_new_text(pass->doc, "Job"));
-	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
-		json_put(pass->doc, entry, fields[i],
-			 json_clone(pass->doc, json_get(meta_of(job), fields[i])));
-	json_append(actives(pass), entry);
-}
-
-/* --- Jobs that have ended --- */
-
-static const char *end_of(const struct object *job)
-{
-	if (meta_condition_is_true(object_json(job), STR("Complete")))
-		return "Complete";
-	return meta_condition_is_true(object_json(job), STR("Failed")) ? "Failed" : NULL;
-}
-
-static void note_success(const struct pass *pass, const struct object *job)
-{
-	const struct json *end = json_path(object_json(job), "status", "completionTime", NULL);
-	const struct json *last = json_get(pass->status, "lastSuccessfulTime");
-
-	/* Texts of times in one form are in the order of the times. */
-	if (end && str_compare(json_str(end), json_str(last)) > 0)
-		json_put(pass->doc, pass->status, "lastSuccessfulTime", json_clone(pass->doc, end));
-}
-
-static void look_at_job(const struct pass *pass, const struct object *job)
-{
-	const char *end = end_of(job);
-	bool listed = is_active(pass, object_uid(job));
-
-	if (!end && !listed && !map_put(pass->self->strangers, object_uid(job), pass->self))
-		tell(pass, "Warning", "UnexpectedJob",
-		     shown(pass, object_name(job),
-			   "Saw a job that the controller did not create or forgot: "));
-	if (end && listed) {
-		drop_active(pass, object_uid(job));
-		tell(pass, "Normal", "SawCompletedJob",
-		     arena_print(pass->arena, "Saw completed job: " STR_FMT ", condition: %s",
-				 STR_ARG(object_name(job)), end));
-	}
-	if (end && strcmp(end, "Complete") == 0)
-		note_success(pass, job);
-}
-
-static void look_at_jobs(const struct pass *pass)
-{
-	const struct family *jobs = pass->self->control->families[CONTROL_JOBS];
-	struct json *list = actives(pass);
-	const struct member *job;
-
-	for (size_t i = 0; (job = family_next(jobs, object_uid(pass->cron), &i));)
-		look_at_job(pass, job->object);
-	for (size_t i = json_count(list); i-- > 0;) {
-		struct str name = json_str(json_get(json_at(list, i), "name"));
-		struct str uid = json_str(json_get(json_at(list, i), "uid"));
-
-		job = family_find(jobs, object_namespace(pass->cron), name);
-		if (job && str_equal(object_uid(job->object), uid))
-			continue;
-		tell(pass, "Normal", "MissingJob", shown(pass, name, "Active job went missing: "));
-		json_remove_at(list, i);
-	}
 }
 
 /* --- Jobs that go --- */
@@ -212,13 +74,14 @@ static void on_removed(void *of, const struct json *result, const struct error *
 
 	(void)result;
 	if (err && !is_gone)
-		tell(pass, "Warning", "FailedDelete",
-		     arena_print(pass->arena, "Deleted job: %s", err->text));
+		cron_pass_tell(&pass->cron, "Warning", "FailedDelete",
+			       arena_print(pass->cron.arena, "Deleted job: %s", err->text));
 	else
-		drop_active(pass, str_of(removing->uid));
+		cron_pass_drop(&pass->cron, str_of(removing->uid));
 	if (!err) {
-		tell(pass, "Normal", "SuccessfulDelete",
-		     shown(pass, str_of(removing->name), "Deleted job "));
+		cron_pass_tell(
+			&pass->cron, "Normal", "SuccessfulDelete",
+			cron_pass_print(&pass->cron, str_of(removing->name), "Deleted job "));
 	}
 	free(removing->name);
 	free(removing->uid);
@@ -232,7 +95,7 @@ static void remove_job(struct pass *pass, struct batch *batch, struct str name, 
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_DELETE,
 				  .kind = pass->self->control->kinds[CONTROL_JOBS],
-				  .namespace = object_namespace(pass->cron),
+				  .namespace = object_namespace(pass->cron.object),
 				  .name = name,
 				  .on_done = on_removed,
 				  .of = removing };
@@ -245,6 +108,13 @@ static void remove_job(struct pass *pass, struct batch *batch, struct str name, 
 	ask.body = buf_str(&body);
 	batch_hold(batch);
 	client_call(pass->self->control->client, &ask);
+}
+
+static void remove_actives(struct pass *pass, struct batch *batch)
+{
+	for (struct json_iter it = json_iter(cron_pass_actives(&pass->cron)); json_next(&it);)
+		remove_job(pass, batch, json_str(json_get(it.value, "name")),
+			   json_str(json_get(it.value, "uid")));
 }
 
 /* By the time they began, then by name. */
@@ -264,13 +134,13 @@ static void remove_oldest(struct pass *pass, struct batch *batch, const char *en
 			  const struct json *limit)
 {
 	const struct family *jobs = pass->self->control->families[CONTROL_JOBS];
-	size_t room = family_count(jobs, object_uid(pass->cron)), count = 0;
+	size_t room = family_count(jobs, object_uid(pass->cron.object)), count = 0;
 	auto_free const struct object **ended = memory_get((room + 1) * sizeof(*ended));
 	int64_t surplus;
 	const struct member *job;
 
-	for (size_t i = 0; (job = family_next(jobs, object_uid(pass->cron), &i));) {
-		const char *its = end_of(job->object);
+	for (size_t i = 0; (job = family_next(jobs, object_uid(pass->cron.object), &i));) {
+		const char *its = cron_pass_end_of(job->object);
 
 		if (its && strcmp(its, end) == 0 && !object_is_deleting(job->object))
 			ended[count++] = job->object;
@@ -281,190 +151,30 @@ static void remove_oldest(struct pass *pass, struct batch *batch, const char *en
 		remove_job(pass, batch, object_name(ended[i]), object_uid(ended[i]));
 }
 
-/* --- what is due --- */
-
-/* Its zone and times.  False: it has none, an event says why. */
-static bool read_schedule(struct pass *pass)
-{
-	const struct json *wish = json_get(pass->spec, "timeZone");
-	struct str text = json_str(json_get(pass->spec, "schedule"));
-	const char *why;
-	struct error err;
-
-	if (wish && !zone_store_find(pass->self->zones, json_str(wish), &pass->zone, &err)) {
-		tell(pass, "Warning", "UnknownTimeZone",
-		     arena_print(pass->arena, "invalid timeZone: \"" STR_FMT "\": %s",
-				 STR_ARG(json_str(wish)), err.text));
-		return false;
-	}
-	if (json_bool(json_get(pass->spec, "suspend")))
-		return false;
-	if (str_search(text, STR("TZ")) >= 0 && !pass->note->told_zone) {
-		pass->note->told_zone = true;
-		tell(pass, "Warning", "UnsupportedSchedule",
-		     arena_print(pass->arena,
-				 "CRON_TZ or TZ used in schedule \"" STR_FMT
-				 "\" is not officially supported, see https://kubernetes.io/docs/"
-				 "concepts/workloads/controllers/cron-jobs/ for more details",
-				 STR_ARG(text)));
-	}
-	why = cron_parse(text, pass->arena, &pass->schedule);
-	if (!why && !wish &&
-	    !zone_store_find(pass->self->zones,
-			     pass->schedule.zone.at ? pass->schedule.zone : STR("Local"),
-			     &pass->zone, &err))
-		why = err.text;
-	if (!why)
-		return true;
-	tell(pass, "Warning", "UnparseableSchedule",
-	     arena_print(pass->arena, "unparseable schedule: \"" STR_FMT "\" : %s", STR_ARG(text),
-			 why));
-	return false;
-}
-
-static int64_t time_of(const struct json *text)
-{
-	int64_t at;
-
-	return clock_parse(json_str(text), &at, NULL) ? at : INT64_MIN;
-}
-
-static int64_t deadline_of(const struct pass *pass)
-{
-	const struct json *deadline = json_get(pass->spec, "startingDeadlineSeconds");
-
-	return deadline ? json_int(deadline) : -1;
-}
-
-/* The time of the next look: that of the next Job, or sooner. */
-static void plan_next(struct pass *pass, int64_t now_s)
-{
-	int64_t next, left = LOOK_MAX_MS;
-
-	if (cron_next(&pass->schedule, pass->zone, now_s, &next))
-		left = next * 1000 + LOOK_AFTER_MS - clock_wall_us() / 1000;
-	pass->look_ms = left < LOOK_AFTER_MS ? LOOK_AFTER_MS : left;
-	if (pass->look_ms > LOOK_MAX_MS)
-		pass->look_ms = LOOK_MAX_MS;
-}
-
-/* True: a time has passed that no Job was made for.  Tells of times that will not be served. */
-static bool find_due(struct pass *pass, int64_t now_s)
-{
-	const struct json *created = json_get(meta_of(pass->root), "creationTimestamp");
-	int64_t last = time_of(json_get(pass->status, "lastScheduleTime"));
-	int64_t since = cron_times_since(time_of(created), last, deadline_of(pass), now_s);
-	struct cron_due due;
-
-	/* Of a clock that was wrong: what is served from now on counts. */
-	if (since > now_s + DAY_S) {
-		if (pass->note->changed_s > now_s || pass->note->changed_s == INT64_MIN)
-			pass->note->changed_s = now_s;
-		since = INT64_MIN;
-	}
-	/* A new schedule is about times to come. */
-	if (pass->note->changed_s > since && pass->note->changed_s <= now_s)
-		since = pass->note->changed_s;
-	due = cron_times_due(&pass->schedule, pass->zone, since, now_s);
-	if (due.never) {
-		pass->look_ms = 0;
-		tell(pass, "Warning", "InvalidSchedule",
-		     arena_print(pass->arena,
-				 "invalid schedule: " STR_FMT
-				 " : time difference between two schedules is less than 1 second",
-				 STR_ARG(json_str(json_get(pass->spec, "schedule")))));
-	}
-	if (due.many)
-		tell_once(pass, due.time_s, "Warning", "TooManyMissedTimes",
-			  "too many missed start times. Set or decrease "
-			  ".spec.startingDeadlineSeconds "
-			  "or check clock skew");
-	pass->due_s = due.time_s;
-	return due.time_s != INT64_MIN && due.time_s != last;
-}
-
-static const char *job_name(const struct pass *pass)
-{
-	return arena_print(pass->arena, STR_FMT "-%" PRId64, STR_ARG(object_name(pass->cron)),
-			   pass->due_s / 60);
-}
-
-/* "Thu, 01 Jan 1970 00:00:00 +0000" */
-static const char *long_time(const struct pass *pass, int64_t at_s)
-{
-	static const char days[] = "SunMonTueWedThuFriSat",
-			  months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	struct zone_time at = zone_clock_show(NULL, at_s);
-
-	return arena_print(pass->arena, "%.3s, %02d %.3s %" PRId64 " %02d:%02d:%02d +0000",
-			   days + 3 * at.weekday, at.day, months + 3 * (at.month - 1), at.year,
-			   at.hour, at.minute, at.second);
-}
-
-static bool is_running(const struct pass *pass, const char *name)
-{
-	for (struct json_iter it = json_iter(actives(pass)); json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "name")), name))
-			return true;
-	return false;
-}
-
-/* Is a Job to be made now?  Jobs that stand in its way go into the batch. */
-static bool is_due(struct pass *pass, struct batch *batch)
-{
-	struct str policy = json_str(json_get(pass->spec, "concurrencyPolicy"));
-	int64_t now_s = clock_wall_s(), deadline = deadline_of(pass);
-
-	if (object_is_deleting(pass->cron) || !read_schedule(pass))
-		return false;
-	plan_next(pass, now_s);
-	if (!find_due(pass, now_s))
-		return false;
-	if (deadline >= 0 && pass->due_s + deadline < now_s) {
-		tell_once(pass, pass->due_s, "Warning", "MissSchedule",
-			  arena_print(pass->arena, "Missed scheduled time to start a job: %s",
-				      long_time(pass, pass->due_s)));
-		return false;
-	}
-	if (is_running(pass, job_name(pass)))
-		return false;
-	if (str_is(policy, "Forbid") && json_count(actives(pass)) > 0) {
-		tell_once(pass, pass->due_s, "Normal", "JobAlreadyActive",
-			  "Not starting job because prior execution is running and concurrency "
-			  "policy "
-			  "is Forbid");
-		return false;
-	}
-	if (str_is(policy, "Replace"))
-		for (struct json_iter it = json_iter(actives(pass)); json_next(&it);)
-			remove_job(pass, batch, json_str(json_get(it.value, "name")),
-				   json_str(json_get(it.value, "uid")));
-	return true;
-}
-
 /* --- the Job --- */
 
 static void print_job(const struct pass *pass, struct buf *out)
 {
-	const struct json *template = json_get(pass->spec, "jobTemplate");
+	const struct json *template = json_get(pass->cron.spec, "jobTemplate");
 	static const char *const kept[] = { "labels", "annotations" };
 	auto_json_doc doc = json_doc_new();
 	struct json *job = json_new_object(doc), *metadata;
-	const struct zone_clock *zone = json_get(pass->spec, "timeZone") ? pass->zone : NULL;
+	const struct zone_clock *zone =
+		json_get(pass->cron.spec, "timeZone") ? pass->cron.zone : NULL;
 	char text[ZONE_CLOCK_TEXT];
 
 	json_put(doc, job, "apiVersion", json_new_text(doc, "batch/v1"));
 	json_put(doc, job, "kind", json_new_text(doc, "Job"));
 	metadata = json_sub_object(doc, job, "metadata");
-	json_put(doc, metadata, "name", json_new_text(doc, job_name(pass)));
+	json_put(doc, metadata, "name", json_new_text(doc, cron_wish_name(&pass->cron)));
 	for (size_t i = 0; i < ARRAY_LENGTH(kept); i++)
 		json_put(doc, metadata, kept[i],
 			 json_clone(doc, json_path(template, "metadata", kept[i], NULL)));
-	zone_clock_print(zone, pass->due_s, text);
+	zone_clock_print(zone, pass->cron.due_s, text);
 	json_put(doc, json_sub_object(doc, metadata, "annotations"), SCHEDULED_FOR,
 		 json_new_text(doc, text));
 	json_append(json_sub_array(doc, metadata, "ownerReferences"),
-		    control_owner_reference(doc, pass->cron));
+		    control_owner_reference(doc, pass->cron.object));
 	json_put(doc, job, "spec", json_clone(doc, json_get(template, "spec")));
 	json_print(job, out);
 }
@@ -474,10 +184,11 @@ static void note_made(struct pass *pass, const struct json *job)
 	char text[CLOCK_TEXT];
 	uint64_t revision;
 
-	if (!is_active(pass, meta_str(job, "uid")))
-		add_active(pass, job);
-	clock_print(pass->due_s, text);
-	json_put(pass->doc, pass->status, "lastScheduleTime", json_new_text(pass->doc, text));
+	if (!cron_pass_lists(&pass->cron, meta_str(job, "uid")))
+		cron_pass_add(&pass->cron, job);
+	clock_print(pass->cron.due_s, text);
+	json_put(pass->cron.doc, pass->cron.status, "lastScheduleTime",
+		 json_new_text(pass->cron.doc, text));
 	if (str_to_u64(meta_str(job, "resourceVersion"), UINT64_MAX, &revision))
 		seen_note(pass->self->seen_jobs, str_of(pass->key), revision);
 }
@@ -488,8 +199,8 @@ static void on_found(void *of, const struct json *result, const struct error *er
 	struct pass *pass = of;
 
 	pass->failed = pass->failed || (err && err->kind != ERROR_NOT_FOUND);
-	if (!err &&
-	    str_equal(json_str(json_get(meta_controller(result), "uid")), object_uid(pass->cron)))
+	if (!err && str_equal(json_str(json_get(meta_controller(result), "uid")),
+			      object_uid(pass->cron.object)))
 		note_made(pass, result);
 	write_status(pass);
 }
@@ -497,12 +208,12 @@ static void on_found(void *of, const struct json *result, const struct error *er
 static void on_made(void *of, const struct json *result, const struct error *err)
 {
 	struct pass *pass = of;
-	const char *name = job_name(pass);
+	const char *name = cron_wish_name(&pass->cron);
 
 	if (err && err->kind == ERROR_EXISTS && !pass->self->control->stopping) {
 		struct client_ask ask = { .verb = CLIENT_GET,
 					  .kind = pass->self->control->kinds[CONTROL_JOBS],
-					  .namespace = object_namespace(pass->cron),
+					  .namespace = object_namespace(pass->cron.object),
 					  .name = str_of(name),
 					  .on_done = on_found,
 					  .of = pass };
@@ -514,11 +225,13 @@ static void on_made(void *of, const struct json *result, const struct error *err
 		pass->failed = true;
 		/* In a namespace that is going all creations fail. */
 		if (!strstr(err->text, "because it is being terminated"))
-			tell(pass, "Warning", "FailedCreate",
-			     arena_print(pass->arena, "Error creating job: %s", err->text));
+			cron_pass_tell(
+				&pass->cron, "Warning", "FailedCreate",
+				arena_print(pass->cron.arena, "Error creating job: %s", err->text));
 	} else {
 		note_made(pass, result);
-		tell(pass, "Normal", "SuccessfulCreate", shown(pass, str_of(name), "Created job "));
+		cron_pass_tell(&pass->cron, "Normal", "SuccessfulCreate",
+			       cron_pass_print(&pass->cron, str_of(name), "Created job "));
 	}
 	write_status(pass);
 }
@@ -530,7 +243,7 @@ static void on_cleaned(struct batch *batch)
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_CREATE,
 				  .kind = pass->self->control->kinds[CONTROL_JOBS],
-				  .namespace = object_namespace(pass->cron),
+				  .namespace = object_namespace(pass->cron.object),
 				  .on_done = on_made,
 				  .of = pass };
 
@@ -538,7 +251,7 @@ static void on_cleaned(struct batch *batch)
 		pass_end(pass);
 		return;
 	}
-	if (failed || pass->due_s == INT64_MIN) {
+	if (failed || pass->cron.due_s == INT64_MIN) {
 		write_status(pass);
 		return;
 	}
@@ -563,15 +276,15 @@ static void write_status(struct pass *pass)
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_UPDATE,
 				  .kind = pass->self->control->kinds[CONTROL_CRONJOBS],
-				  .namespace = object_namespace(pass->cron),
-				  .name = object_name(pass->cron),
+				  .namespace = object_namespace(pass->cron.object),
+				  .name = object_name(pass->cron.object),
 				  .subresource = "status" };
 
-	if (json_count(actives(pass)) == 0)
-		json_remove(pass->status, STR("active"));
+	if (json_count(cron_pass_actives(&pass->cron)) == 0)
+		json_remove(pass->cron.status, STR("active"));
 	if (!pass->self->control->stopping &&
-	    !json_equal(pass->status, json_get(object_json(pass->cron), "status"))) {
-		json_print(pass->root, &body);
+	    !json_equal(pass->cron.status, json_get(object_json(pass->cron.object), "status"))) {
+		json_print(pass->cron.root, &body);
 		ask.body = buf_str(&body);
 		batch_call(batch, &ask);
 	}
@@ -580,13 +293,13 @@ static void write_status(struct pass *pass)
 
 /* --- passes --- */
 
-static struct note *note_of(struct self *self, struct str key)
+static struct cron_note *note_of(struct self *self, struct str key)
 {
-	struct note *note = map_find(self->notes, key);
+	struct cron_note *note = map_find(self->notes, key);
 
 	if (note)
 		return note;
-	note = memory_new(struct note);
+	note = memory_new(struct cron_note);
 	note->changed_s = note->told_s = INT64_MIN;
 	map_put(self->notes, key, note);
 	return note;
@@ -599,19 +312,19 @@ static void start_pass(struct self *self, const struct object *cron, struct str 
 
 	pass->self = self;
 	pass->key = str_copy(key);
-	pass->cron = object_ref(cron);
-	pass->note = note_of(self, key);
-	pass->doc = object_thaw(cron);
-	pass->root = json_root(pass->doc);
-	pass->spec = json_get(pass->root, "spec");
-	pass->status = json_sub_object(pass->doc, pass->root, "status");
-	pass->arena = arena_new();
+	pass->cron.control = self->control;
+	pass->cron.zones = self->zones;
+	pass->cron.strangers = self->strangers;
+	pass->cron.note = note_of(self, key);
+	cron_pass_open(&pass->cron, cron);
+	cron_pass_look(&pass->cron);
 	batch = next_batch(pass, NULL, on_cleaned);
-	look_at_jobs(pass);
-	remove_oldest(pass, batch, "Complete", json_get(pass->spec, "successfulJobsHistoryLimit"));
-	remove_oldest(pass, batch, "Failed", json_get(pass->spec, "failedJobsHistoryLimit"));
-	if (!is_due(pass, batch))
-		pass->due_s = INT64_MIN;
+	remove_oldest(pass, batch, "Complete",
+		      json_get(pass->cron.spec, "successfulJobsHistoryLimit"));
+	remove_oldest(pass, batch, "Failed", json_get(pass->cron.spec, "failedJobsHistoryLimit"));
+	if (cron_wish_find(&pass->cron) &&
+	    str_is(json_str(json_get(pass->cron.spec, "concurrencyPolicy")), "Replace"))
+		remove_actives(pass, batch);
 	batch_seal(batch);
 }
 
