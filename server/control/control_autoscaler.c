@@ -11,31 +11,22 @@
 #include <stdio.h>
 
 #include "api/selector.h"
-#include "api/status.h"
 #include "base/clock.h"
-#include "base/limits.h"
-#include "base/list.h"
 #include "base/map.h"
-#include "server/control/autoscale_metrics.h"
+#include "server/control/autoscale_figures.h"
+#include "server/control/autoscale_pods.h"
 #include "server/control/controller.h"
 
-#define COMPONENT  "horizontal-pod-autoscaler"
-#define PERIOD_MS  15000
-#define TIMEOUT_MS 30000
-#define TEXT_MAX   1200
+#define COMPONENT "horizontal-pod-autoscaler"
+#define PERIOD_MS 15000
+#define TEXT_MAX  1200
 
 struct self {
 	struct control *control;
 	struct queue *queue;   /* "namespace/name" */
 	struct map *histories; /* key -> struct autoscale_history */
-	struct map *selectors; /* key -> the pods that it acts on, as text */
-	struct map *told;      /* key and reason -> last text */
-};
-
-struct fetch {
-	struct look *look;
-	struct json_doc *answer;
-	struct error why; /* answer NULL */
+	struct autoscale_rivals *rivals;
+	struct map *told; /* key and reason -> last text */
 };
 
 /* One look of one autoscaler. */
@@ -47,8 +38,7 @@ struct look {
 	struct json_doc *scale, *doc; /* doc: the new status is its root */
 	struct json *status;
 	struct autoscale_target facts;
-	struct fetch *fetches; /* one a metric */
-	size_t fetch_count, running;
+	struct autoscale_figures figures;
 	int64_t wished;
 	char reason[TEXT_MAX]; /* of the change */
 	bool rescaled;
@@ -117,12 +107,8 @@ static void look_end(struct look *look)
 	if (!self->control->stopping)
 		queue_add_after(self->queue, key, PERIOD_MS);
 	queue_done(self->queue, key, true);
-	for (size_t i = 0; i < look->fetch_count; i++)
-		json_doc_free(look->fetches[i].answer);
-	free(look->fetches);
-	for (size_t i = 0; i < look->facts.pod_count; i++)
-		object_unref(look->facts.pods[i]);
-	free(look->facts.pods);
+	autoscale_figures_clear(&look->figures);
+	autoscale_pods_clear(&look->facts);
 	json_doc_free(look->scale);
 	json_doc_free(look->doc);
 	object_unref(look->hpa);
@@ -257,8 +243,9 @@ struct sum {
 	struct error first;
 };
 
-static void weigh_metric(struct look *look, const struct json *metric, struct fetch *fetch,
-			 struct json *statuses, struct sum *sum)
+static void weigh_metric(struct look *look, const struct json *metric,
+			 const struct autoscale_figure *figure, struct json *statuses,
+			 struct sum *sum)
 {
 	struct json *entry = NULL;
 	auto_buf name = BUF_INIT;
@@ -266,9 +253,9 @@ static void weigh_metric(struct look *look, const struct json *metric, struct fe
 	struct error err;
 
 	if (!autoscale_metric_read(metric, &look->facts,
-				   fetch->answer ? json_root(fetch->answer) : NULL,
-				   fetch->answer ? NULL : &fetch->why, look->doc, &replicas, &entry,
-				   &name, &err)) {
+				   figure->answer ? json_root(figure->answer) : NULL,
+				   figure->answer ? NULL : &figure->why, look->doc, &replicas,
+				   &entry, &name, &err)) {
 		if (sum->failed++ == 0) {
 			sum->first = err;
 			sum->reason = autoscale_metric_reason(metric);
@@ -294,15 +281,15 @@ static bool weigh_all(struct look *look, struct sum *sum)
 	auto_free char *text = NULL;
 
 	for (struct json_iter it = json_iter(metrics); json_next(&it);)
-		weigh_metric(look, it.value, &look->fetches[it.index], statuses, sum);
-	if (sum->failed >= look->fetch_count ||
+		weigh_metric(look, it.value, &look->figures.list[it.index], statuses, sum);
+	if (sum->failed >= look->figures.count ||
 	    (sum->failed > 0 && sum->replicas < look->facts.spec_replicas)) {
 		text = memory_print("the HPA was unable to compute the replica count: %s",
 				    sum->first.text);
 		say(look, "ScalingActive", false, sum->reason, text);
 		free(text);
 		text = memory_print("invalid metrics (%zu invalid out of %zu), first error is: %s",
-				    sum->failed, look->fetch_count, sum->first.text);
+				    sum->failed, look->figures.count, sum->first.text);
 		tell(look, "Warning", "FailedComputeMetricsReplicas", text);
 		return false;
 	}
@@ -354,102 +341,17 @@ static void decide(struct look *look)
 	write_status(look);
 }
 
-/* --- asking --- */
-
-static void finish_fetch(struct look *look)
+static void on_figures(void *of)
 {
-	if (--look->running > 0)
-		return;
+	struct look *look = of;
+
 	if (look->self->control->stopping)
 		look_end(look);
 	else
 		decide(look);
 }
 
-static void on_figures(void *of, const struct http_head *head, struct str body,
-		       const struct error *err)
-{
-	struct fetch *fetch = of;
-	struct error unused;
-
-	if (err)
-		fetch->why = *err;
-	else if (!json_parse(body, &fetch->answer, NULL, &unused))
-		error_set(&fetch->why, ERROR_UNAVAILABLE, "the server answered %d", head->status);
-	else if (head->status != 200) {
-		status_to_error(json_root(fetch->answer), head->status, &fetch->why);
-		json_doc_free(take_ptr(&fetch->answer));
-	}
-	finish_fetch(fetch->look);
-}
-
-static void ask_metrics(struct look *look)
-{
-	const struct json *metrics = json_get(spec_of(look), "metrics");
-
-	look->fetch_count = json_count(metrics);
-	look->fetches = memory_zero((look->fetch_count + 1) * sizeof(*look->fetches));
-	look->running = 1; /* no end before all have begun */
-	for (struct json_iter it = json_iter(metrics); json_next(&it);) {
-		struct fetch *fetch = &look->fetches[it.index];
-		auto_buf path = BUF_INIT;
-		struct http_ask ask = { .method = "GET",
-					.timeout_ms = TIMEOUT_MS,
-					.body_max = LIMIT_BODY,
-					.on_reply = on_figures,
-					.of = fetch };
-
-		fetch->look = look;
-		if (!autoscale_metric_path(it.value, &look->facts, &path, &fetch->why))
-			continue;
-		look->running++;
-		ask.target = buf_text(&path);
-		http_call(client_http(look->self->control->client), &ask);
-	}
-	finish_fetch(look);
-}
-
 /* --- the target's pods --- */
-
-static void gather(struct look *look, const struct selector *selector)
-{
-	struct cache *pods = look->self->control->caches[CONTROL_PODS];
-	const struct object *pod;
-	size_t room = 0;
-
-	for (size_t i = 0; (pod = cache_next(pods, &i));) {
-		if (!str_equal(object_namespace(pod), look->facts.namespace) ||
-		    !selector_match(selector, pod))
-			continue;
-		if (look->facts.pod_count == room) {
-			room = room ? room * 2 : 32;
-			look->facts.pods = memory_grow(look->facts.pods, room * sizeof(pod));
-		}
-		/* The figures come later: the cache may have others by then. */
-		look->facts.pods[look->facts.pod_count++] = object_ref(pod);
-	}
-}
-
-/* Another autoscaler of the namespace that acts on one of these pods. */
-static const char *find_rival(struct look *look)
-{
-	struct str key;
-	void *text;
-
-	for (size_t i = 0; map_next(look->self->selectors, &i, &key, &text);) {
-		AUTO(selector_free) struct selector *selector = NULL;
-		struct str rest = key, namespace = str_cut(&rest, '/');
-		struct error ignored;
-
-		if (str_is(key, look->key) || !str_equal(namespace, look->facts.namespace) ||
-		    !selector_parse_labels(str_of(text), &selector, &ignored))
-			continue;
-		for (size_t pod = 0; pod < look->facts.pod_count; pod++)
-			if (selector_match(selector, look->facts.pods[pod]))
-				return rest.at;
-	}
-	return NULL;
-}
 
 static void refuse_selector(struct look *look, const char *event, const char *reason,
 			    const char *text)
@@ -480,9 +382,8 @@ static bool find_pods(struct look *look)
 		refuse_selector(look, "InvalidSelector", "InvalidSelector", text);
 		return false;
 	}
-	gather(look, selector);
-	free(map_put(look->self->selectors, str_of(look->key), str_copy(look->facts.selector)));
-	rival = find_rival(look);
+	autoscale_pods_gather(&look->facts, look->self->control->caches[CONTROL_PODS], selector);
+	rival = autoscale_rivals_find(look->self->rivals, str_of(look->key), &look->facts);
 	if (!rival)
 		return true;
 	text = memory_print("pods by selector " STR_FMT " are controlled by multiple HPAs: "
@@ -521,7 +422,8 @@ static void weigh_scale(struct look *look)
 	} else if (current < least) {
 		go_to(look, least, "Current number of replicas below Spec.MinReplicas");
 	} else if (find_pods(look)) {
-		ask_metrics(look);
+		autoscale_figures_ask(&look->figures, look->self->control->client,
+				      json_get(spec_of(look), "metrics"), &look->facts);
 	}
 }
 
@@ -597,7 +499,7 @@ static void ask_scale(struct look *look)
 static void forget(struct self *self, struct str key)
 {
 	autoscale_history_free(map_remove(self->histories, key));
-	free(map_remove(self->selectors, key));
+	autoscale_rivals_forget(self->rivals, key);
 	forget_told(self, key);
 }
 
@@ -621,6 +523,8 @@ static void on_pass(void *owner, struct str key)
 	look->hpa = object_ref(hpa);
 	look->doc = json_doc_new();
 	status = json_get(object_json(hpa), "status");
+	look->figures.on_done = on_figures;
+	look->figures.of = look;
 	look->status = status ? json_clone(look->doc, status) : json_new_object(look->doc);
 	json_set_root(look->doc, look->status);
 	ask_scale(look);
@@ -635,7 +539,7 @@ static void *start(struct control *control)
 	self->control = control;
 	self->queue = queue_new(control->loop, on_pass, self);
 	self->histories = map_new();
-	self->selectors = map_new();
+	self->rivals = autoscale_rivals_new();
 	self->told = map_new();
 	return self;
 }
@@ -661,7 +565,7 @@ static void stop(void *own)
 
 	queue_free(self->queue);
 	free_map(self->histories, drop_history);
-	free_map(self->selectors, free);
+	autoscale_rivals_free(self->rivals);
 	free_map(self->told, free);
 	free(self);
 }
