@@ -12,6 +12,7 @@
  */
 #include "api/validate_claim.h"
 #include "base/map.h"
+#include "server/control/binder.h"
 #include "server/control/claim_words.h"
 #include "server/control/controller.h"
 #include "server/control/volume_index.h"
@@ -74,123 +75,7 @@ static void forget(struct self *self, struct str key)
 	free(map_remove(self->told, key));
 }
 
-/* --- writing --- */
-
-static void put(struct batch *batch, enum control_kind kind, struct json *root,
-		const char *subresource)
-{
-	auto_buf body = BUF_INIT;
-	struct client_ask ask = { .verb = CLIENT_UPDATE,
-				  .kind = batch->control->kinds[kind],
-				  .namespace = meta_str(root, "namespace"),
-				  .name = meta_str(root, "name"),
-				  .subresource = subresource };
-
-	json_print(root, &body);
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
-}
-
-static struct json *annotations_of(struct json_doc *doc)
-{
-	return json_sub_object(doc, json_sub_object(doc, json_root(doc), "metadata"),
-			       "annotations");
-}
-
-static void annotate(struct json_doc *doc, const char *key, const char *value)
-{
-	json_put(doc, annotations_of(doc), key, json_new_text(doc, value));
-}
-
-static bool is_phase(const struct object *object, const char *phase)
-{
-	return str_is(json_str(json_path(object_json(object), "status", "phase", NULL)), phase);
-}
-
-/* volume NULL: none is bound. */
-static bool status_is(const struct object *claim, const char *phase, const struct object *volume)
-{
-	const struct json *status = json_get(object_json(claim), "status");
-	const struct json *spec = volume ? json_get(object_json(volume), "spec") : NULL;
-
-	if (!is_phase(claim, phase))
-		return false;
-	if (!volume)
-		return !json_get(status, "capacity") && !json_get(status, "accessModes");
-	return json_equal(json_get(status, "accessModes"), json_get(spec, "accessModes")) &&
-	       json_equal(json_get(status, "capacity"), json_get(spec, "capacity"));
-}
-
-static bool tell_status(struct batch *batch, const struct object *claim, const char *phase,
-			const struct object *volume)
-{
-	auto_json_doc doc = NULL;
-	struct json *status;
-	const struct json *spec = volume ? json_get(object_json(volume), "spec") : NULL;
-
-	if (status_is(claim, phase, volume))
-		return false;
-	doc = object_thaw(claim);
-	status = json_sub_object(doc, json_root(doc), "status");
-	json_put(doc, status, "phase", json_new_text(doc, phase));
-	json_put(doc, status, "accessModes", json_clone(doc, json_get(spec, "accessModes")));
-	json_put(doc, status, "capacity", json_clone(doc, json_get(spec, "capacity")));
-	put(batch, CONTROL_CLAIMS, json_root(doc), "status");
-	return true;
-}
-
-static bool tell_phase(struct batch *batch, const struct object *volume, const char *phase,
-		       const char *message)
-{
-	auto_json_doc doc = NULL;
-	struct json *status;
-
-	if (is_phase(volume, phase))
-		return false;
-	doc = object_thaw(volume);
-	status = json_sub_object(doc, json_root(doc), "status");
-	json_put(doc, status, "phase", json_new_text(doc, phase));
-	json_put(doc, status, "message", message ? json_new_text(doc, message) : NULL);
-	put(batch, CONTROL_VOLUMES, json_root(doc), "status");
-	return true;
-}
-
 /* --- binding, step by step --- */
-
-/* The volume names the claim. */
-static void claim_volume(struct batch *batch, const struct object *volume,
-			 const struct object *claim)
-{
-	auto_json_doc doc = object_thaw(volume);
-	struct json *reference = json_new_object(doc);
-
-	json_put(doc, reference, "kind", json_new_text(doc, "PersistentVolumeClaim"));
-	json_put(doc, reference, "namespace", json_new_str(doc, object_namespace(claim)));
-	json_put(doc, reference, "name", json_new_str(doc, object_name(claim)));
-	json_put(doc, reference, "uid", json_new_str(doc, object_uid(claim)));
-	json_put(doc, reference, "apiVersion", json_new_text(doc, "v1"));
-	json_put(doc, reference, "resourceVersion",
-		 json_new_str(doc, meta_str(object_json(claim), "resourceVersion")));
-	json_put(doc, json_sub_object(doc, json_root(doc), "spec"), "claimRef", reference);
-	if (!volume_index_is_for(volume, claim))
-		annotate(doc, CLAIM_BOUND_BY, "yes");
-	put(batch, CONTROL_VOLUMES, json_root(doc), NULL);
-}
-
-/* The claim names the volume. */
-static void name_volume(struct batch *batch, const struct object *claim,
-			const struct object *volume)
-{
-	auto_json_doc doc = object_thaw(claim);
-	struct json *spec = json_sub_object(doc, json_root(doc), "spec");
-
-	if (!str_equal(json_str(json_get(spec, "volumeName")), object_name(volume))) {
-		json_put(doc, spec, "volumeName", json_new_str(doc, object_name(volume)));
-		annotate(doc, CLAIM_BOUND_BY, "yes");
-	}
-	annotate(doc, CLAIM_BIND_COMPLETED, "yes");
-	put(batch, CONTROL_CLAIMS, json_root(doc), NULL);
-}
 
 static bool names_uid(const struct object *volume, const struct object *claim)
 {
@@ -209,12 +94,12 @@ static void bind(struct batch *batch, const struct object *volume, const struct 
 	struct str named = json_str(json_path(object_json(claim), "spec", "volumeName", NULL));
 
 	if (!names_uid(volume, claim) || !volume_index_is_for(volume, claim)) {
-		claim_volume(batch, volume, claim);
+		binder_claim_volume(batch, volume, claim);
 		return;
 	}
 	if (!is_completed(claim) || !str_equal(named, object_name(volume)))
-		name_volume(batch, claim, volume);
-	else if (tell_status(batch, claim, "Bound", volume))
+		binder_name_volume(batch, claim, volume);
+	else if (binder_tell_claim(batch, claim, "Bound", volume))
 		forget(self, str_of(batch->key));
 	add_volume(self, object_name(volume));
 }
@@ -232,7 +117,6 @@ static bool give_class(struct self *self, struct batch *batch, const struct obje
 {
 	const struct json *root = object_json(claim);
 	const struct object *class, *best = NULL;
-	auto_json_doc doc = NULL;
 
 	if (json_path(root, "spec", "storageClassName", NULL) || claim_class(root).at)
 		return false;
@@ -243,10 +127,7 @@ static bool give_class(struct self *self, struct batch *batch, const struct obje
 			best = class;
 	if (!best)
 		return false;
-	doc = object_thaw(claim);
-	json_put(doc, json_sub_object(doc, json_root(doc), "spec"), "storageClassName",
-		 json_new_str(doc, object_name(best)));
-	put(batch, CONTROL_CLAIMS, json_root(doc), NULL);
+	binder_give_class(batch, claim, best);
 	return true;
 }
 
@@ -271,7 +152,6 @@ static void ask_provisioner(struct self *self, struct batch *batch, const struct
 			    struct str name)
 {
 	struct str key = str_of(batch->key);
-	auto_json_doc doc = NULL;
 	auto_buf text = BUF_INIT;
 
 	if (str_starts(name, STR("kubernetes.io/"))) {
@@ -287,12 +167,8 @@ static void ask_provisioner(struct self *self, struct batch *batch, const struct
 		      "registered.",
 		      STR_ARG(name));
 	tell(self, key, claim, "Normal", "ExternalProvisioning", buf_text(&text));
-	if (str_equal(meta_annotation(object_json(claim), CLAIM_PROVISIONER), name))
-		return;
-	doc = object_thaw(claim);
-	json_put(doc, annotations_of(doc), CLAIM_PROVISIONER, json_new_str(doc, name));
-	json_put(doc, annotations_of(doc), CLAIM_PROVISIONER_BETA, json_new_str(doc, name));
-	put(batch, CONTROL_CLAIMS, json_root(doc), NULL);
+	if (!str_equal(meta_annotation(object_json(claim), CLAIM_PROVISIONER), name))
+		binder_name_provisioner(batch, claim, name);
 }
 
 static void wait_for_volume(struct self *self, struct batch *batch, const struct object *claim,
@@ -353,7 +229,7 @@ static void take_named(struct self *self, struct batch *batch, const struct obje
 			      STR_ARG(name));
 	tell(self, key, claim, "Warning", why ? "VolumeMismatch" : "FailedBinding",
 	     buf_text(&text));
-	tell_status(batch, claim, "Pending", NULL);
+	binder_tell_claim(batch, claim, "Pending", NULL);
 }
 
 static void pass_unbound(struct self *self, struct batch *batch, const struct object *claim)
@@ -367,7 +243,7 @@ static void pass_unbound(struct self *self, struct batch *batch, const struct ob
 	else if (volume)
 		take_named(self, batch, claim, volume);
 	else
-		tell_status(batch, claim, "Pending", NULL);
+		binder_tell_claim(batch, claim, "Pending", NULL);
 }
 
 /* --- claims that have one --- */
@@ -375,16 +251,16 @@ static void pass_unbound(struct self *self, struct batch *batch, const struct ob
 static void lose(struct self *self, struct batch *batch, const struct object *claim,
 		 const char *reason, const char *text)
 {
-	if (is_phase(claim, "Lost"))
+	if (binder_is_phase(claim, "Lost"))
 		return;
-	tell_status(batch, claim, "Lost", NULL);
+	binder_tell_claim(batch, claim, "Lost", NULL);
 	tell(self, str_of(batch->key), claim, "Warning", reason, text);
 }
 
 /* A size that somebody else would have to see to. */
 static void tell_expansion(struct self *self, struct batch *batch, const struct object *claim)
 {
-	if (is_phase(claim, "Bound") && volume_index_wants_more(claim))
+	if (binder_is_phase(claim, "Bound") && volume_index_wants_more(claim))
 		tell(self, str_of(batch->key), claim, "Normal", "ExternalExpanding",
 		     "waiting for an external controller to expand this PVC");
 }
@@ -439,7 +315,7 @@ static bool is_policy(const struct object *volume, const char *policy)
 static void fail(struct self *self, struct batch *batch, const struct object *volume,
 		 const char *reason, const char *text)
 {
-	if (tell_phase(batch, volume, "Failed", text))
+	if (binder_tell_volume(batch, volume, "Failed", text))
 		tell(self, str_of(batch->key), volume, "Warning", reason, text);
 }
 
@@ -448,8 +324,8 @@ static void release(struct self *self, struct batch *batch, const struct object 
 {
 	auto_buf text = BUF_INIT;
 
-	if (!is_phase(volume, "Released") && !is_phase(volume, "Failed")) {
-		tell_phase(batch, volume, "Released", NULL);
+	if (!binder_is_phase(volume, "Released") && !binder_is_phase(volume, "Failed")) {
+		binder_tell_volume(batch, volume, "Released", NULL);
 		return;
 	}
 	if (is_policy(volume, "Recycle"))
@@ -462,21 +338,6 @@ static void release(struct self *self, struct batch *batch, const struct object 
 		      "\": no deletable volume plugin matched",
 		      STR_ARG(object_name(volume)));
 	fail(self, batch, volume, "VolumeFailedDelete", buf_text(&text));
-}
-
-/* The claim has another one: what we reserved is free again, what somebody reserved stays so. */
-static void unbind(struct batch *batch, const struct object *volume)
-{
-	auto_json_doc doc = object_thaw(volume);
-	struct json *spec = json_get(json_root(doc), "spec");
-
-	if (meta_annotation(object_json(volume), CLAIM_BOUND_BY).at) {
-		json_remove(spec, STR("claimRef"));
-		json_remove(annotations_of(doc), STR(CLAIM_BOUND_BY));
-	} else {
-		json_remove(json_get(spec, "claimRef"), STR("uid"));
-	}
-	put(batch, CONTROL_VOLUMES, json_root(doc), NULL);
 }
 
 static void pass_claimed(struct self *self, struct batch *batch, const struct object *volume,
@@ -492,11 +353,11 @@ static void pass_claimed(struct self *self, struct batch *batch, const struct ob
 	else if (named.len == 0)
 		add_claim(self, object_namespace(claim), object_name(claim));
 	else if (str_equal(named, object_name(volume)))
-		tell_phase(batch, volume, "Bound", NULL);
+		binder_tell_volume(batch, volume, "Bound", NULL);
 	else if (is_provisioned(volume) && is_policy(volume, "Delete"))
 		release(self, batch, volume);
 	else
-		unbind(batch, volume);
+		binder_undo(batch, volume);
 }
 
 static void pass_volume(struct self *self, struct batch *batch, const struct object *volume)
@@ -507,7 +368,7 @@ static void pass_volume(struct self *self, struct batch *batch, const struct obj
 		pass_claimed(self, batch, volume, reference);
 		return;
 	}
-	tell_phase(batch, volume, "Available", NULL);
+	binder_tell_volume(batch, volume, "Available", NULL);
 	add_claim(self, json_str(json_get(reference, "namespace")),
 		  json_str(json_get(reference, "name")));
 }
@@ -617,7 +478,7 @@ static void on_volume(struct self *self, const struct object *before, const stru
 	add_volume(self, object_name(after ? after : before));
 	add_claim(self, json_str(json_get(reference, "namespace")),
 		  json_str(json_get(reference, "name")));
-	if (after && !reference && is_phase(after, "Available"))
+	if (after && !reference && binder_is_phase(after, "Available"))
 		add_unbound(self, &class);
 	if (!before)
 		add_unbound(self, &class); /* one of them may ask for it by name */
