@@ -12,14 +12,13 @@
 #include "base/map.h"
 #include "server/control/claim_words.h"
 #include "server/control/controller.h"
+#include "server/control/local_volume.h"
 #include "server/control/storage_folder.h"
 #include "server/registry/registry.h"
 
 #define COMPONENT "rancher.io/local-path"
-#define ON_NODE   "local.path.provisioner/selected-node"
 #define PACKAGED  "mote.dev/packaged"
 #define PACKAGE   "local-storage"
-#define HOSTNAME  "kubernetes.io/hostname"
 
 static const char class_text[] =
 	"{\"metadata\":{\"name\":\"local-path\",\"labels\":{\"" PACKAGED "\":\"" PACKAGE "\"},"
@@ -113,132 +112,6 @@ static void pass_class(struct self *self, struct batch *batch)
 
 /* --- making --- */
 
-struct making {
-	const struct object *claim, *class, *node;
-	const char *type; /* "local" or "hostPath" */
-};
-
-static bool fits_modes(const struct json *modes)
-{
-	for (struct json_iter it = json_iter(modes); json_next(&it);)
-		if (!str_is(json_str(it.value), "ReadWriteOnce") &&
-		    !str_is(json_str(it.value), "ReadWriteOncePod"))
-			return false;
-	return true;
-}
-
-static bool read_type(struct making *making, struct error *err)
-{
-	struct str own = meta_annotation(object_json(making->claim), "volumeType");
-	struct str usual = meta_annotation(object_json(making->class), "defaultVolumeType");
-	struct str type = own.len > 0 ? own : usual;
-
-	making->type = str_is(type, "local") ? "local" : "hostPath";
-	if (type.len == 0 || str_is(type, "local") || str_equal_case(type, STR("hostPath")))
-		return true;
-	return error_set(err, ERROR_INVALID, "\"" STR_FMT "\" is not a recognised volume type",
-			 STR_ARG(type));
-}
-
-static bool check(struct self *self, struct making *making, struct error *err)
-{
-	const struct json *root = object_json(making->claim), *spec = json_get(root, "spec");
-	struct str node = meta_annotation(root, CLAIM_SELECTED_NODE);
-
-	if (json_get(spec, "selector"))
-		return error_set(err, ERROR_INVALID, "claim.Spec.Selector is not supported");
-	if (str_is(json_str(json_get(spec, "volumeMode")), "Block"))
-		return error_set(err, ERROR_INVALID,
-				 LOCAL_PATH " does not support block volume provisioning");
-	if (json_get(spec, "dataSource") || json_get(spec, "dataSourceRef"))
-		return error_set(err, ERROR_INVALID, "claim.Spec.DataSource is not supported");
-	if (!fits_modes(json_get(spec, "accessModes")))
-		return error_set(
-			err, ERROR_INVALID,
-			"NodePath only supports ReadWriteOnce and ReadWriteOncePod (1.22+) "
-			"access modes");
-	if (json_count(json_get(object_json(making->class), "parameters")) > 0)
-		return error_set(err, ERROR_INVALID,
-				 "the class has parameters, and there are none for local storage");
-	if (node.len == 0)
-		return error_set(err, ERROR_INVALID, "configuration error, no node was specified");
-	making->node = cache_find(self->control->caches[CONTROL_NODES], STR_NONE, node);
-	if (!making->node)
-		return error_set(err, ERROR_NOT_FOUND,
-				 "failed to get target node: node \"" STR_FMT "\" not found",
-				 STR_ARG(node));
-	return read_type(making, err);
-}
-
-static void put_affinity(struct json_doc *doc, struct json *spec, const struct object *node)
-{
-	struct str host = object_label(node, STR(HOSTNAME));
-	struct json *required, *term = json_new_object(doc), *rule = json_new_object(doc);
-
-	required = json_sub_object(doc, json_sub_object(doc, spec, "nodeAffinity"), "required");
-	json_append(json_sub_array(doc, required, "nodeSelectorTerms"), term);
-	json_append(json_sub_array(doc, term, "matchExpressions"), rule);
-	json_put(doc, rule, "key", json_new_text(doc, HOSTNAME));
-	json_put(doc, rule, "operator", json_new_text(doc, "In"));
-	json_append(json_sub_array(doc, rule, "values"),
-		    json_new_str(doc, host.len > 0 ? host : object_name(node)));
-}
-
-static struct json *put_reference(struct json_doc *doc, struct json *spec,
-				  const struct object *claim)
-{
-	struct json *reference = json_sub_object(doc, spec, "claimRef");
-
-	json_put(doc, reference, "kind", json_new_text(doc, "PersistentVolumeClaim"));
-	json_put(doc, reference, "apiVersion", json_new_text(doc, "v1"));
-	json_put(doc, reference, "namespace", json_new_str(doc, object_namespace(claim)));
-	json_put(doc, reference, "name", json_new_str(doc, object_name(claim)));
-	json_put(doc, reference, "uid", json_new_str(doc, object_uid(claim)));
-	json_put(doc, reference, "resourceVersion",
-		 json_new_str(doc, meta_str(object_json(claim), "resourceVersion")));
-	return reference;
-}
-
-static void put_source(struct self *self, struct json_doc *doc, struct json *spec, const char *type,
-		       const struct json *reference)
-{
-	struct json *source = json_sub_object(doc, spec, type);
-	auto_buf path = BUF_INIT;
-
-	storage_folder_path(self->root, reference, &path);
-	json_put(doc, source, "path", json_new_str(doc, buf_str(&path)));
-	if (strcmp(type, "hostPath") == 0)
-		json_put(doc, source, "type", json_new_text(doc, "DirectoryOrCreate"));
-}
-
-static struct json *new_volume(struct self *self, struct json_doc *doc, const struct making *making)
-{
-	const struct json *wish = json_get(object_json(making->claim), "spec");
-	const struct json *class = object_json(making->class);
-	struct json *volume = json_new_object(doc),
-		    *metadata = json_sub_object(doc, volume, "metadata"), *notes, *spec;
-
-	json_put(doc, metadata, "name",
-		 json_new_print(doc, "pvc-" STR_FMT, STR_ARG(object_uid(making->claim))));
-	notes = json_sub_object(doc, metadata, "annotations");
-	json_put(doc, notes, CLAIM_PROVISIONED_BY, json_new_text(doc, LOCAL_PATH));
-	json_put(doc, notes, ON_NODE, json_new_str(doc, object_name(making->node)));
-	if (str_is(json_str(json_get(class, "reclaimPolicy")), "Delete"))
-		json_append(json_sub_array(doc, metadata, "finalizers"),
-			    json_new_text(doc, VOLUME_PROVISIONED));
-	spec = json_sub_object(doc, volume, "spec");
-	json_put(doc, json_sub_object(doc, spec, "capacity"), "storage",
-		 json_clone(doc, json_path(wish, "resources", "requests", "storage", NULL)));
-	json_put(doc, spec, "accessModes", json_clone(doc, json_get(wish, "accessModes")));
-	json_put(doc, spec, "volumeMode", json_clone(doc, json_get(wish, "volumeMode")));
-	json_put(doc, spec, "persistentVolumeReclaimPolicy",
-		 json_clone(doc, json_get(class, "reclaimPolicy")));
-	json_put(doc, spec, "storageClassName", json_new_str(doc, object_name(making->class)));
-	put_affinity(doc, spec, making->node);
-	put_source(self, doc, spec, making->type, put_reference(doc, spec, making->claim));
-	return volume;
-}
-
 /* The selected node is no more: the scheduler is to choose again. */
 static void ask_again(struct self *self, struct str key, const struct object *claim)
 {
@@ -274,46 +147,45 @@ static void on_made(void *of, const struct json *result, const struct error *err
 	chore_free(chore);
 }
 
-static void tell_refused(struct self *self, struct str key, const struct making *making,
+static void tell_refused(struct self *self, struct str key, const struct local_volume *volume,
 			 const char *why)
 {
 	auto_free char *text =
 		memory_print("failed to provision volume with StorageClass \"" STR_FMT "\": %s",
-			     STR_ARG(object_name(making->class)), why);
+			     STR_ARG(object_name(volume->class)), why);
 
-	tell(self, key, making->claim, "Warning", "ProvisioningFailed", text);
+	tell(self, key, volume->claim, "Warning", "ProvisioningFailed", text);
 }
 
 /* False: nothing was begun. */
-static bool provision(struct self *self, struct str key, struct making *making)
+static bool provision(struct self *self, struct str key, struct local_volume *volume)
 {
-	auto_json_doc doc = json_doc_new();
 	auto_buf body = BUF_INIT, text = BUF_INIT;
 	struct error err;
 	struct client_ask ask = { .verb = CLIENT_CREATE,
 				  .kind = self->control->kinds[CONTROL_VOLUMES],
 				  .on_done = on_made };
 
-	if (!check(self, making, &err)) {
-		tell_refused(self, key, making, err.text);
+	if (!local_volume_plan(volume, self->control, &err)) {
+		tell_refused(self, key, volume, err.text);
 		if (err.kind != ERROR_NOT_FOUND)
 			return false;
-		ask_again(self, key, making->claim);
+		ask_again(self, key, volume->claim);
 		return true;
 	}
 	buf_add_text(&text, "External provisioner is provisioning volume for claim \"");
-	object_key(making->claim, &text);
+	object_key(volume->claim, &text);
 	buf_add_byte(&text, '"');
-	tell(self, key, making->claim, "Normal", "Provisioning", buf_text(&text));
-	json_print(new_volume(self, doc, making), &body);
+	tell(self, key, volume->claim, "Normal", "Provisioning", buf_text(&text));
+	local_volume_print(volume, self->root, &body);
 	ask.body = buf_str(&body);
-	ask.of = chore_new(self, key, making->claim);
+	ask.of = chore_new(self, key, volume->claim);
 	client_call(self->control->client, &ask);
 	return true;
 }
 
 /* Is it our turn?  The binder has said so, and there is no volume yet. */
-static bool is_ours(struct self *self, const struct object *claim, struct making *out)
+static bool is_ours(struct self *self, const struct object *claim, struct local_volume *out)
 {
 	const struct json *root = object_json(claim);
 
@@ -342,10 +214,10 @@ static bool has_volume(struct self *self, const struct object *claim)
 
 static void pass_claim(struct self *self, struct str key, const struct object *claim)
 {
-	struct making making = { 0 };
+	struct local_volume volume = { 0 };
 
-	if (!is_ours(self, claim, &making) || has_volume(self, claim) ||
-	    !provision(self, key, &making))
+	if (!is_ours(self, claim, &volume) || has_volume(self, claim) ||
+	    !provision(self, key, &volume))
 		queue_done(self->queue, key, true);
 }
 
@@ -469,7 +341,7 @@ static void on_removed(void *of, const struct error *err)
 
 static void remove_folder(struct self *self, struct str key, const struct object *volume)
 {
-	struct str node = meta_annotation(object_json(volume), ON_NODE), path;
+	struct str node = meta_annotation(object_json(volume), LOCAL_VOLUME_NODE), path;
 	struct chore *chore;
 	struct error err;
 
