@@ -21,6 +21,8 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "server/control/controller.h"
+#include "server/control/manifest_disable.h"
+#include "server/control/manifest_file.h"
 #include "server/control/manifest_folder.h"
 #include "server/control/manifest_reader.h"
 #include "server/control/manifest_round.h"
@@ -29,32 +31,16 @@
 #define GONE_MS                                                                                    \
 	2000 /* a file must be missing for so long: editors take it away and bring it back */
 #define LOAD_MS     1000
-#define TRY_MIN_MS  1000
-#define TRY_MAX_MS  300000
-#define COMPONENT   "manifests"
 #define FOLDER_MARK ".mote-manifests"
 #define FOLDER_TEXT                                                                                \
 	"The objects of files that leave this folder are deleted, as long as this one is here.\n"
-#define EVENT_TEXT_MAX 1000
-
-/* A file that is there, or whose objects may be. */
-struct file {
-	struct manifest_record *record;
-	char *mark;      /* of the bytes that were dealt with; NULL = none yet */
-	char *done_hash; /* whose objects `done` has */
-	struct map *done;
-	char *told;              /* the problems that were logged */
-	int64_t gone_ms;         /* first seen missing; 0 = is there */
-	int64_t try_ms, wait_ms; /* when to try again, 0 = not; the last wait */
-	bool is_listed;
-};
 
 struct self {
 	struct control *control;
 	char *folder;
 	struct manifest_watch *watch;
 	struct loop_timer timer;
-	struct map *files; /* name -> struct file * */
+	struct map *files; /* name -> struct manifest_file * */
 	bool loaded, again, named;
 	struct manifest_reader *reader;
 	struct manifest_round *round;
@@ -64,33 +50,24 @@ struct self {
 
 static void look(struct self *self);
 
+static const struct option_list *disabled(const struct self *self)
+{
+	return &server_plan_of(self->control->server)->disable;
+}
+
 /* --- files --- */
 
-static struct file *file_find(struct self *self, const char *name)
+static struct manifest_file *file_find(struct self *self, const char *name)
 {
 	return map_find(self->files, str_of(name));
 }
 
-/* Takes the record over. */
-static struct file *file_add(struct self *self, struct manifest_record *record)
+static struct manifest_file *file_add(struct self *self, struct manifest_record *record)
 {
-	struct file *file = memory_new(struct file);
+	struct manifest_file *file = manifest_file_new(record);
 
-	file->record = record;
-	file->done_hash = memory_string("");
-	file->done = map_new();
 	map_put(self->files, str_of(record->file), file);
 	return file;
-}
-
-static void file_free(struct file *file)
-{
-	manifest_record_free(file->record);
-	map_free(file->done);
-	free(file->mark);
-	free(file->done_hash);
-	free(file->told);
-	free(file);
 }
 
 static void put_text(char **slot, const char *text)
@@ -110,124 +87,6 @@ static void complain(struct self *self, const char *why)
 		  "folder=%s why=\"%s\"", self->folder, why);
 }
 
-static void event(struct self *self, const struct file *file, const char *type, const char *reason,
-		  const char *message)
-{
-	struct json_doc *doc = json_doc_new();
-	struct json *map = json_new_object(doc), *metadata;
-	const struct object *about;
-
-	json_put(doc, map, "apiVersion", json_new_text(doc, "v1"));
-	json_put(doc, map, "kind", json_new_text(doc, "ConfigMap"));
-	metadata = json_sub_object(doc, map, "metadata");
-	json_put(doc, metadata, "name", json_new_text(doc, file->record->name));
-	json_put(doc, metadata, "namespace", json_new_text(doc, MANIFEST_RECORD_NAMESPACE));
-	json_put(doc, metadata, "uid", json_new_text(doc, file->record->uid));
-	json_set_root(doc, map);
-	about = object_new(doc);
-	control_event(self->control, about, COMPONENT, type, reason, message);
-	object_unref(about);
-}
-
-/* Once for each set of problems, however often the same is tried. */
-static void tell_problems(struct self *self, struct file *file)
-{
-	struct str rest = buf_str(&file->record->problems);
-	auto_free char *message = NULL;
-
-	if (file->told && str_is(rest, file->told))
-		return;
-	free(file->told);
-	file->told = str_copy(rest);
-	if (rest.len == 0)
-		return;
-	message = memory_print("%s: %.*s", file->record->file, EVENT_TEXT_MAX, file->told);
-	while (rest.len > 0) {
-		struct str line = str_cut(&rest, '\n');
-
-		log_error("server.manifests", "a manifest is not applied as a whole",
-			  "file=%s why=\"" STR_FMT "\"", file->record->file, STR_ARG(line));
-	}
-	event(self, file, "Warning", "ApplyManifestFailed", message);
-}
-
-static void tell_end(struct self *self, struct file *file, const struct manifest_change *change)
-{
-	auto_free char *message = memory_print("%s: %zu applied, %zu deleted", file->record->file,
-					       change->applied, change->deleted);
-
-	if (change->applied + change->deleted == 0)
-		return;
-	log_info("server.manifests",
-		 change->removes ? "a manifest is taken back" : "a manifest is applied",
-		 "file=%s applied=%zu deleted=%zu", file->record->file, change->applied,
-		 change->deleted);
-	event(self, file, "Normal", change->removes ? "DeletedManifest" : "AppliedManifest",
-	      message);
-}
-
-/* --- switched off by name --- */
-
-static bool has_name(struct str path, struct str name)
-{
-	while (path.len > 0) {
-		struct str part = str_cut(&path, '/'), base = part;
-
-		for (size_t dot = part.len; path.len == 0 && dot > 0; dot--)
-			if (part.at[dot - 1] == '.') {
-				base.len = dot - 1;
-				break;
-			}
-		if (str_equal(part, name) || str_equal(base, name))
-			return true;
-	}
-	return false;
-}
-
-static bool is_disabled(struct self *self, const char *file)
-{
-	const struct option_list *list = &server_plan_of(self->control->server)->disable;
-
-	for (size_t i = 0; i < list->count; i++)
-		for (struct str rest = str_of(list->items[i]); rest.len > 0;)
-			if (has_name(str_of(file), str_trim(str_cut(&rest, ','))))
-				return true;
-	return false;
-}
-
-/* Once, so that a word that means nothing here is noticed. */
-static void tell_name(struct self *self, struct str name)
-{
-	static const char *const elsewhere[] = { "coredns",       "servicelb",      "traefik",
-						 "local-storage", "runtimes" };
-	struct str file;
-	void *unused;
-
-	for (size_t i = 0; map_next(self->files, &i, &file, &unused);)
-		if (has_name(file, name))
-			return;
-	if (str_is(name, "metrics-server")) /* a part of the server, which has heard it */
-		return;
-	for (size_t i = 0; i < ARRAY_LENGTH(elsewhere); i++)
-		if (str_is(name, elsewhere[i])) {
-			log_info("server.manifests", "not deployed in any case: mote has none",
-				 "disable=" STR_FMT, STR_ARG(name));
-			return;
-		}
-	log_warn("server.manifests", "no manifest has the name that is disabled",
-		 "disable=" STR_FMT, STR_ARG(name));
-}
-
-static void tell_names(struct self *self)
-{
-	const struct option_list *list = &server_plan_of(self->control->server)->disable;
-
-	for (size_t i = 0; i < list->count && !self->named; i++)
-		for (struct str rest = str_of(list->items[i]); rest.len > 0;)
-			tell_name(self, str_trim(str_cut(&rest, ',')));
-	self->named = true;
-}
-
 /* --- when to look --- */
 
 static void schedule(struct self *self)
@@ -237,7 +96,7 @@ static void schedule(struct self *self)
 	void *at;
 
 	for (size_t i = 0; map_next(self->files, &i, &name, &at);) {
-		const struct file *file = at;
+		const struct manifest_file *file = at;
 
 		if (file->try_ms != 0 && file->try_ms < due)
 			due = file->try_ms;
@@ -261,24 +120,11 @@ static void on_folder(void *of)
 	look(of);
 }
 
-static void try_later(struct file *file)
-{
-	file->wait_ms = file->wait_ms ? file->wait_ms * 2 : TRY_MIN_MS;
-	if (file->wait_ms > TRY_MAX_MS)
-		file->wait_ms = TRY_MAX_MS;
-	file->try_ms = clock_now_ms() + file->wait_ms;
-}
-
-static void try_no_more(struct file *file)
-{
-	file->try_ms = file->wait_ms = 0;
-}
-
 /* --- what is there --- */
 
 static void see_entry(struct self *self, const struct manifest_entry *entry)
 {
-	struct file *file = file_find(self, entry->name);
+	struct manifest_file *file = file_find(self, entry->name);
 
 	if (!file && entry->mark)
 		file = file_add(self, manifest_record_new(entry->name));
@@ -295,11 +141,11 @@ static void see_files(struct self *self)
 	void *at;
 
 	for (size_t i = 0; map_next(self->files, &i, &name, &at);)
-		((struct file *)at)->is_listed = false;
+		((struct manifest_file *)at)->is_listed = false;
 	for (size_t i = 0; i < self->listing.count; i++)
 		see_entry(self, &self->listing.entries[i]);
 	for (size_t i = 0; map_next(self->files, &i, &name, &at);) {
-		struct file *file = at;
+		struct manifest_file *file = at;
 
 		if (file->is_listed)
 			continue;
@@ -307,7 +153,7 @@ static void see_files(struct self *self)
 			file->gone_ms = clock_now_ms();
 		if (file->record->uid[0] == '\0') {
 			map_remove(self->files, name);
-			file_free(file);
+			manifest_file_free(file);
 		}
 	}
 }
@@ -318,7 +164,7 @@ static bool misses_files(struct self *self)
 	void *file;
 
 	for (size_t i = 0; map_next(self->files, &i, &name, &file);)
-		if (!((struct file *)file)->is_listed)
+		if (!((struct manifest_file *)file)->is_listed)
 			return true;
 	return false;
 }
@@ -344,19 +190,14 @@ static bool folder_counts(struct self *self)
 	return true;
 }
 
-static bool is_due(const struct file *file)
-{
-	return file->try_ms <= clock_now_ms(); /* also 0: never tried */
-}
-
-static bool shall_go(struct self *self, const struct file *file, bool counts)
+static bool shall_go(struct self *self, const struct manifest_file *file, bool counts)
 {
 	const char *name = file->record->file;
 	const struct manifest_entry *entry = manifest_folder_find(&self->listing, name);
 
-	if (file->record->uid[0] == '\0' || !is_due(file) || (entry && entry->skip))
+	if (file->record->uid[0] == '\0' || !manifest_file_is_due(file) || (entry && entry->skip))
 		return false;
-	if (is_disabled(self, name))
+	if (manifest_disable_has(disabled(self), name))
 		return true;
 	return counts && file->gone_ms != 0 && clock_now_ms() - file->gone_ms >= GONE_MS;
 }
@@ -368,7 +209,7 @@ static bool shall_go(struct self *self, const struct file *file, bool counts)
 static bool has_object(void *of, struct str name, struct str key)
 {
 	struct self *self = of;
-	const struct file *file = map_find(self->files, name);
+	const struct manifest_file *file = map_find(self->files, name);
 
 	return file && file->is_listed && map_find(file->record->items, key);
 }
@@ -380,25 +221,25 @@ static void on_round(void *of, struct manifest_change *changes, size_t count)
 	self->round = NULL;
 	for (size_t i = 0; i < count; i++) {
 		const struct manifest_change *change = &changes[i];
-		struct file *file = file_find(self, change->record->file);
+		struct manifest_file *file = file_find(self, change->record->file);
 
 		assert(file);
 		if (change->failed > 0 || strcmp(change->hash, UNREADABLE) == 0)
-			try_later(file);
+			manifest_file_try_later(file);
 		else
-			try_no_more(file);
-		tell_end(self, file, change);
+			manifest_file_try_no_more(file);
+		manifest_file_tell_end(file, self->control, change);
 		if (change->is_over) {
 			map_remove(self->files, str_of(file->record->file));
-			file_free(file);
+			manifest_file_free(file);
 		} else {
-			tell_problems(self, file);
+			manifest_file_tell_problems(file, self->control);
 		}
 	}
 	schedule(self);
 }
 
-static void add_change(struct manifest_change *changes, size_t *count, struct file *file,
+static void add_change(struct manifest_change *changes, size_t *count, struct manifest_file *file,
 		       const char *hash, struct manifest_text *text)
 {
 	struct manifest_change *change = &changes[(*count)++];
@@ -415,7 +256,7 @@ static void add_change(struct manifest_change *changes, size_t *count, struct fi
 }
 
 /* What was read of one file: true when there is something to do about it. */
-static bool weigh(struct self *self, struct file *file, struct manifest_reading *reading)
+static bool weigh(struct self *self, struct manifest_file *file, struct manifest_reading *reading)
 {
 	const char *hash = reading->err.kind == ERROR_NONE ? reading->hash : UNREADABLE;
 	struct manifest_text *text = &reading->text;
@@ -423,15 +264,15 @@ static bool weigh(struct self *self, struct file *file, struct manifest_reading 
 	if (reading->left || reading->err.kind == ERROR_UNAVAILABLE ||
 	    reading->err.kind == ERROR_NOT_FOUND) {
 		self->again = self->again || reading->left;
-		file->try_ms = clock_now_ms() + TRY_MIN_MS;
+		manifest_file_try_soon(file);
 		return false;
 	}
 	free(file->mark);
 	file->mark = take_ptr(&reading->mark);
 	file->try_ms = 0;
 	if (reading->is_known) {
-		try_no_more(file);
-		tell_problems(self, file);
+		manifest_file_try_no_more(file);
+		manifest_file_tell_problems(file, self->control);
 		return false;
 	}
 	if (strcmp(file->done_hash, hash) != 0) {
@@ -474,7 +315,7 @@ static void on_read(void *of, struct manifest_reading *readings, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		file = file_find(self, readings[i].name);
 		if (weigh(self, file, &readings[i]))
-			add_change(changes, &used, file, ((struct file *)file)->done_hash,
+			add_change(changes, &used, file, ((struct manifest_file *)file)->done_hash,
 				   &readings[i].text);
 	}
 	for (size_t i = 0; map_next(self->files, &i, &name, &file);)
@@ -492,12 +333,12 @@ static void on_read(void *of, struct manifest_reading *readings, size_t count)
 
 static bool wants_reading(struct self *self, const struct manifest_entry *entry)
 {
-	const struct file *file = file_find(self, entry->name);
+	const struct manifest_file *file = file_find(self, entry->name);
 
-	if (!entry->mark || entry->skip || is_disabled(self, entry->name))
+	if (!entry->mark || entry->skip || manifest_disable_has(disabled(self), entry->name))
 		return false;
 	return !file->mark || strcmp(file->mark, entry->mark) != 0 ||
-	       (file->try_ms != 0 && is_due(file));
+	       (file->try_ms != 0 && manifest_file_is_due(file));
 }
 
 static size_t list_readings(struct self *self, struct manifest_reading *out)
@@ -556,7 +397,9 @@ static void look(struct self *self)
 	manifest_folder_list_clear(&self->listing);
 	self->listing = listing;
 	see_files(self);
-	tell_names(self);
+	if (!self->named)
+		manifest_disable_tell(disabled(self), self->files);
+	self->named = true;
 	start_reading(self);
 }
 
@@ -633,7 +476,7 @@ static void stop(void *own)
 	manifest_reader_stop(self->reader);
 	loop_timer_stop(&self->timer);
 	for (size_t i = 0; map_next(self->files, &i, &name, &file);)
-		file_free(file);
+		manifest_file_free(file);
 	map_free(self->files);
 	manifest_folder_list_clear(&self->listing);
 	free(self->complaint);
