@@ -103,12 +103,7 @@ static void drop_folders(struct disk_use *use)
 
 static void forget(struct disk_use *use)
 {
-	struct str key;
-	void *value;
-
-	for (size_t i = 0; map_next(use->known, &i, &key, &value);)
-		free(value);
-	map_free(use->known);
+	map_free_all(use->known);
 	use->known = map_new();
 }
 

@@ -174,12 +174,7 @@ static void try_again(struct image_folder *it)
 
 static void drop_texts(struct map *texts)
 {
-	struct str name;
-	void *text;
-
-	for (size_t i = 0; map_next(texts, &i, &name, &text);)
-		free(text);
-	map_free(texts);
+	map_free_all(texts);
 }
 
 static void folder_free(struct image_folder *it)

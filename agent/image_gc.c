@@ -208,13 +208,8 @@ static void end(struct image_gc *gc)
 
 static void gc_free(struct image_gc *gc)
 {
-	struct str id;
-	void *value;
-
 	drop_victims(gc);
-	for (size_t i = 0; map_next(gc->records, &i, &id, &value);)
-		free(value);
-	map_free(gc->records);
+	map_free_all(gc->records);
 	free(gc);
 }
 

@@ -319,14 +319,9 @@ struct stats *stats_new(struct node *node, struct pods *pods)
 
 void stats_free(struct stats *stats)
 {
-	struct str key;
-	void *value;
-
 	if (!stats)
 		return;
-	for (size_t i = 0; map_next(stats->rates, &i, &key, &value);)
-		free(value);
-	map_free(stats->rates);
+	map_free_all(stats->rates);
 	disk_use_free(stats->disk);
 	free(stats);
 }

@@ -40,6 +40,14 @@ void map_free(struct map *map)
 	free(map);
 }
 
+void map_free_all(struct map *map)
+{
+	for (size_t i = 0; map && i < map->used; i++)
+		if (map->entries[i].key)
+			free(map->entries[i].value);
+	map_free(map);
+}
+
 size_t map_count(const struct map *map)
 {
 	return map->live;

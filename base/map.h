@@ -15,6 +15,8 @@ struct map;
 
 struct map *map_new(void);
 void map_free(struct map *map); /* NULL is fine; values are the caller's */
+/* With its values, each of them memory of its own for free(); NULL is fine. */
+void map_free_all(struct map *map);
 DEFINE_AUTO(struct map *, map_free)
 #define auto_map AUTO(map_free) struct map *
 

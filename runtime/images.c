@@ -145,14 +145,9 @@ bool images_nameless_file(struct images *images, int *out_fd, struct error *err)
 
 void images_close(struct images *images)
 {
-	struct str key;
-	void *value;
-
 	if (!images)
 		return;
-	for (size_t i = 0; map_next(images->holds, &i, &key, &value);)
-		free(value);
-	map_free(images->holds);
+	map_free_all(images->holds);
 	image_check_close(images);
 	json_doc_free(images->index);
 	if (images->root_fd >= 0)

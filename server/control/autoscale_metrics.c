@@ -12,7 +12,8 @@
 #include "base/clock.h"
 #include "base/map.h"
 
-#define CPU_START_S 300  /* after its start a pod's cpu figures are believed only when it is ready \
+#define CPU_START_S                                                                                \
+	300              /* after its start a pod's cpu figures are believed only when it is ready \
 			  */
 #define READY_DELAY_S 30 /* who became unready this soon after its start was never ready */
 #define CUSTOM        "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"
@@ -62,12 +63,7 @@ struct figure {
 
 static void free_figures(struct map *figures)
 {
-	struct str name;
-	void *value;
-
-	for (size_t i = 0; map_next(figures, &i, &name, &value);)
-		free(value);
-	map_free(figures);
+	map_free_all(figures);
 }
 
 static void add_figure(struct map *figures, struct str pod, const struct json *item, int64_t used)

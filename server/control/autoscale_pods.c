@@ -46,14 +46,9 @@ struct autoscale_rivals *autoscale_rivals_new(void)
 
 void autoscale_rivals_free(struct autoscale_rivals *rivals)
 {
-	struct str key;
-	void *text;
-
 	if (!rivals)
 		return;
-	for (size_t i = 0; map_next(rivals->selectors, &i, &key, &text);)
-		free(text);
-	map_free(rivals->selectors);
+	map_free_all(rivals->selectors);
 	free(rivals);
 }
 

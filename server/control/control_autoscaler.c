@@ -544,29 +544,18 @@ static void *start(struct control *control)
 	return self;
 }
 
-static void free_map(struct map *map, void (*drop)(void *value))
-{
-	struct str key;
-	void *value;
-
-	for (size_t i = 0; map_next(map, &i, &key, &value);)
-		drop(value);
-	map_free(map);
-}
-
-static void drop_history(void *history)
-{
-	autoscale_history_free(history);
-}
-
 static void stop(void *own)
 {
 	struct self *self = own;
+	struct str key;
+	void *history;
 
 	queue_free(self->queue);
-	free_map(self->histories, drop_history);
+	for (size_t i = 0; map_next(self->histories, &i, &key, &history);)
+		autoscale_history_free(history);
+	map_free(self->histories);
 	autoscale_rivals_free(self->rivals);
-	free_map(self->told, free);
+	map_free_all(self->told);
 	free(self);
 }
 

@@ -413,25 +413,15 @@ static void *start(struct control *control)
 	return self;
 }
 
-static void free_map(struct map *map)
-{
-	struct str key;
-	void *value;
-
-	for (size_t i = 0; map_next(map, &i, &key, &value);)
-		free(value);
-	map_free(map);
-}
-
 static void stop(void *own)
 {
 	struct self *self = own;
 
 	queue_free(self->queue);
 	volume_index_free(self->index);
-	free_map(self->unbound);
-	free_map(self->consumers);
-	free_map(self->told);
+	map_free_all(self->unbound);
+	map_free_all(self->consumers);
+	map_free_all(self->told);
 	free(self);
 }
 

@@ -176,12 +176,8 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *value;
 
-	for (size_t i = 0; map_next(self->users, &i, &key, &value);)
-		free(value);
-	map_free(self->users);
+	map_free_all(self->users);
 	queue_free(self->queue);
 	free(self);
 }

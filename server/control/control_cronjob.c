@@ -373,12 +373,8 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *note;
 
-	for (size_t i = 0; map_next(self->notes, &i, &key, &note);)
-		free(note);
-	map_free(self->notes);
+	map_free_all(self->notes);
 	map_free(self->strangers);
 	zone_store_free(self->zones);
 	seen_free(self->seen_jobs);

@@ -330,12 +330,8 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *failed;
 
-	for (size_t i = 0; map_next(self->failed, &i, &key, &failed);)
-		free(failed);
-	map_free(self->failed);
+	map_free_all(self->failed);
 	daemon_nodes_free(self->nodes);
 	owner_selectors_free(self->selectors);
 	seen_free(self->seen);

@@ -497,12 +497,8 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *backoff;
 
-	for (size_t i = 0; map_next(self->backoffs, &i, &key, &backoff);)
-		free(backoff);
-	map_free(self->backoffs);
+	map_free_all(self->backoffs);
 	owner_selectors_free(self->selectors);
 	seen_free(self->seen_pods);
 	seen_free(self->seen_jobs);

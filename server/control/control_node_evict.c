@@ -292,13 +292,9 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *since;
 
 	loop_timer_stop(&self->timer);
-	for (size_t i = 0; map_next(self->waiting, &i, &key, &since);)
-		free(since);
-	map_free(self->waiting);
+	map_free_all(self->waiting);
 	queue_free(self->queue);
 	free(self);
 }

@@ -372,14 +372,10 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str name;
-	void *heard;
 
 	loop_timer_stop(&self->timer);
 	cache_stop(self->leases);
-	for (size_t i = 0; map_next(self->nodes, &i, &name, &heard);)
-		free(heard);
-	map_free(self->nodes);
+	map_free_all(self->nodes);
 	queue_free(self->queue);
 	free(self);
 }

@@ -132,12 +132,8 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str node;
-	void *range;
 
-	for (size_t i = 0; map_next(self->held, &i, &node, &range);)
-		free(range);
-	map_free(self->held);
+	map_free_all(self->held);
 	node_range_close(self->range);
 	queue_free(self->queue);
 	free(self);

@@ -159,13 +159,9 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *since;
 
 	loop_timer_stop(&self->timer);
-	for (size_t i = 0; map_next(self->lost, &i, &key, &since);)
-		free(since);
-	map_free(self->lost);
+	map_free_all(self->lost);
 	finished_pods_free(self->finished);
 	queue_free(self->queue);
 	free(self);

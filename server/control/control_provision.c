@@ -438,8 +438,6 @@ static void *start(struct control *control)
 static void stop(void *own)
 {
 	struct self *self = own;
-	struct str key;
-	void *text;
 
 	LIST_EACH_SAFE(&self->removals, link)
 	{
@@ -449,9 +447,7 @@ static void stop(void *own)
 		chore_free(chore);
 	}
 	queue_free(self->queue);
-	for (size_t i = 0; map_next(self->told, &i, &key, &text);)
-		free(text);
-	map_free(self->told);
+	map_free_all(self->told);
 	free(self->root);
 	free(self);
 }

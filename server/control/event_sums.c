@@ -38,12 +38,7 @@ struct event_sums *event_sums_new(void)
 
 static void free_all(struct map *map)
 {
-	struct str key;
-	void *value;
-
-	for (size_t i = 0; map_next(map, &i, &key, &value);)
-		free(value);
-	map_free(map);
+	map_free_all(map);
 }
 
 void event_sums_free(struct event_sums *sums)

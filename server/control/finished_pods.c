@@ -21,14 +21,9 @@ struct finished_pods *finished_pods_new(void)
 
 void finished_pods_free(struct finished_pods *pods)
 {
-	struct str key;
-	void *time;
-
 	if (!pods)
 		return;
-	for (size_t i = 0; map_next(pods->times, &i, &key, &time);)
-		free(time);
-	map_free(pods->times);
+	map_free_all(pods->times);
 	free(pods);
 }
 

@@ -417,12 +417,7 @@ struct replicas *replicas_start(struct control *control, const struct replicas_w
 
 void replicas_stop(struct replicas *self)
 {
-	struct str key;
-	void *next;
-
-	for (size_t i = 0; map_next(self->paced, &i, &key, &next);)
-		free(next);
-	map_free(self->paced);
+	map_free_all(self->paced);
 	owner_selectors_free(self->selectors);
 	seen_free(self->seen);
 	queue_free(self->queue);

@@ -19,14 +19,9 @@ struct seen *seen_new(void)
 
 void seen_free(struct seen *seen)
 {
-	struct str key;
-	void *value;
-
 	if (!seen)
 		return;
-	for (size_t i = 0; map_next(seen->revisions, &i, &key, &value);)
-		free(value);
-	map_free(seen->revisions);
+	map_free_all(seen->revisions);
 	free(seen);
 }
 

@@ -152,14 +152,9 @@ struct request_counts *request_counts_new(void)
 
 void request_counts_free(struct request_counts *counts)
 {
-	struct str labels;
-	void *value;
-
 	if (!counts)
 		return;
-	for (size_t i = 0; map_next(counts->durations, &i, &labels, &value);)
-		free(value);
-	map_free(counts->durations);
+	map_free_all(counts->durations);
 	map_free(counts->totals);
 	free(counts);
 }

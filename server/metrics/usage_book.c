@@ -232,18 +232,13 @@ static struct node_book *node_new(struct usage_book *book, struct str name)
 
 static void node_free(struct node_book *node)
 {
-	struct str key;
-	void *value;
-
 	loop_timer_stop(&node->again);
 	loop_task_cancel(&node->end);
 	if (node->call)
 		http_call_cancel(node->call);
 	http_client_free(node->client);
 	assert(list_is_empty(&node->waits));
-	for (size_t i = 0; map_next(node->containers, &i, &key, &value);)
-		free(value);
-	map_free(node->containers);
+	map_free_all(node->containers);
 	free(node->name);
 	free(node);
 }
