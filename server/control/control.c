@@ -6,11 +6,10 @@
  */
 #include "server/control/control.h"
 
-#include <assert.h>
-#include <inttypes.h>
+#include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/map.h"
 #include "server/control/controller.h"
 
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
@@ -311,4 +310,15 @@ void control_event(struct control *control, const struct object *about, const ch
 		count_event(control, &ask, event);
 	else
 		client_call(control->client, &ask);
+}
+
+bool control_is_news(struct map *told, struct str key, const char *reason, const char *message)
+{
+	auto_free char *now = memory_print("%s %s", reason, message);
+	const char *last = map_find(told, key);
+
+	if (last && strcmp(last, now) == 0)
+		return false;
+	free(map_put(told, key, take_ptr(&now)));
+	return true;
 }

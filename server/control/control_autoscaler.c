@@ -50,12 +50,9 @@ struct look {
 static void tell(struct look *look, const char *type, const char *reason, const char *text)
 {
 	auto_free char *about = memory_print("%s %s", look->key, reason);
-	const char *last = map_find(look->self->told, str_of(about));
 
-	if (last && strcmp(last, text) == 0)
-		return;
-	free(map_put(look->self->told, str_of(about), memory_string(text)));
-	control_event(look->self->control, look->hpa, COMPONENT, type, reason, text);
+	if (control_is_news(look->self->told, str_of(about), reason, text))
+		control_event(look->self->control, look->hpa, COMPONENT, type, reason, text);
 }
 
 static void forget_told(struct self *self, struct str key)

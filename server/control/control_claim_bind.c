@@ -61,13 +61,8 @@ static void add_volume(struct self *self, struct str name)
 static void tell(struct self *self, struct str key, const struct object *about, const char *type,
 		 const char *reason, const char *text)
 {
-	auto_free char *now = memory_print("%s %s", reason, text);
-	const char *last = map_find(self->told, key);
-
-	if (last && strcmp(last, now) == 0)
-		return;
-	free(map_put(self->told, key, take_ptr(&now)));
-	control_event(self->control, about, COMPONENT, type, reason, text);
+	if (control_is_news(self->told, key, reason, text))
+		control_event(self->control, about, COMPONENT, type, reason, text);
 }
 
 static void forget(struct self *self, struct str key)

@@ -39,6 +39,8 @@ enum control_kind {
 	CONTROL_KINDS
 };
 
+struct map;
+
 struct control {
 	struct server *server;
 	struct loop *loop;
@@ -83,5 +85,8 @@ struct json *control_owner_reference(struct json_doc *doc, const struct object *
 /* Record an event about an object: counted, combined or left out as event_sums.h says. */
 void control_event(struct control *control, const struct object *about, const char *component,
 		   const char *type, const char *reason, const char *message);
+/* For events that are told once: false when the same was noted last under this key.  `told` is the
+ * caller's, of texts. */
+bool control_is_news(struct map *told, struct str key, const char *reason, const char *message);
 
 #endif
