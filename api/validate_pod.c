@@ -53,16 +53,26 @@ static void fill_requests(const struct kind_work *work, struct json *container)
 			json_add_str(work->doc, requests, it.key, json_clone(work->doc, it.value));
 }
 
-static void fill_probe(const struct kind_work *work, struct json *container, const char *name)
+static void fill_http_get(const struct kind_work *work, struct json *get)
 {
-	struct json *get = json_path(container, name, "httpGet", NULL);
-
 	if (!get)
 		return;
 	if (!json_get(get, "path"))
 		json_put(work->doc, get, "path", json_new_text(work->doc, "/"));
 	if (!json_get(get, "scheme"))
 		json_put(work->doc, get, "scheme", json_new_text(work->doc, "HTTP"));
+}
+
+/* Wherever a container's fields let somebody ask for a page. */
+static void fill_actions(const struct kind_work *work, struct json *container)
+{
+	static const char *const probes[] = { "livenessProbe", "readinessProbe", "startupProbe" };
+	static const char *const hooks[] = { "postStart", "preStop" };
+
+	for (size_t i = 0; i < ARRAY_LENGTH(probes); i++)
+		fill_http_get(work, json_path(container, probes[i], "httpGet", NULL));
+	for (size_t i = 0; i < ARRAY_LENGTH(hooks); i++)
+		fill_http_get(work, json_path(container, "lifecycle", hooks[i], "httpGet", NULL));
 }
 
 /* Pods only: a template keeps what its writer said. */
@@ -88,9 +98,7 @@ static void fill_containers(const struct kind_work *work, struct json *spec, con
 								  json_get(container, "image")))));
 		if (!json_get(container, "resources"))
 			json_put(work->doc, container, "resources", json_new_object(work->doc));
-		fill_probe(work, container, "livenessProbe");
-		fill_probe(work, container, "readinessProbe");
-		fill_probe(work, container, "startupProbe");
+		fill_actions(work, container);
 		if (is_pod && host_network)
 			fill_ports(work, container);
 		if (is_pod)

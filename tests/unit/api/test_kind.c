@@ -212,6 +212,32 @@ static void fills_pull_policies(void)
 	}
 }
 
+/* Goal: who asks for a page asks by HTTP for the root, in probes and hooks alike. */
+static void fills_pages(void)
+{
+#define GET "\"httpGet\":{\"port\":80}"
+	static const char *const rows[][2] = {
+		{ "\"livenessProbe\":{" GET "}", "livenessProbe" },
+		{ "\"startupProbe\":{" GET "}", "startupProbe" },
+		{ "\"lifecycle\":{\"preStop\":{" GET "}}", "lifecycle.preStop" },
+		{ "\"lifecycle\":{\"postStart\":{" GET "}}", "lifecycle.postStart" },
+	};
+#undef GET
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		auto_arena arena = arena_new();
+		const char *given = pod(arena_print(arena,
+						    "\"spec\":{\"containers\":[{\"name\":\"c\","
+						    "\"image\":\"i\",%s}]}",
+						    rows[i][0]));
+
+		rules_check_value(given, NULL,
+				  arena_print(arena, "spec.containers.0.%s.httpGet", rows[i][1]),
+				  "{\"port\":80,\"path\":\"/\",\"scheme\":\"HTTP\"}");
+		rules_check(given, NULL, "");
+	}
+}
+
 /* Goal: stringData wins over data and is never kept; a type that is not said stays. */
 static void secrets(void)
 {
@@ -325,6 +351,7 @@ static const struct test tests[] = {
 	{ "pod containers", pod_containers },
 	{ "fills host ports", fills_host_ports },
 	{ "fills pull policies", fills_pull_policies },
+	{ "fills pages", fills_pages },
 	{ "secrets", secrets },
 	{ "namespaces", namespaces },
 	{ "endpoint slices", endpoint_slices },
