@@ -347,12 +347,6 @@ void workload_replica_template(const struct kind_work *work, const struct json *
 	workload_runs_always(work, spec, "ReplicaSet");
 }
 
-void workload_warn_idle(const struct kind_work *work, const char *text)
-{
-	if (!work->old)
-		kind_warn(work, text);
-}
-
 static void warn_name(const struct kind_work *work)
 {
 	struct str name = meta_str(work->object, "name");

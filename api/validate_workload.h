@@ -66,8 +66,6 @@ void workload_runs_always(const struct kind_work *work, const struct json *spec,
 void workload_shared_disks(const struct kind_work *work, const struct json *spec);
 /* spec.selector and spec.template of a ReplicaSet or a Deployment. */
 void workload_replica_template(const struct kind_work *work, const struct json *spec);
-/* A new object of this kind is kept, but nothing in this server acts on it: a warning. */
-void workload_warn_idle(const struct kind_work *work, const char *text);
 /* The name becomes a part of pods' host names: a warning when that goes wrong; and what is to be
  * said of the template. */
 void workload_warn(const struct kind_work *work);

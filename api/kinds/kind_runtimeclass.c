@@ -70,9 +70,6 @@ static void warn(const struct kind_work *work)
 	struct str memory = json_str(json_get(fixed, "memory"));
 	auto_free char *text = NULL;
 
-	workload_warn_idle(work,
-			   "runtime classes are kept, but every pod runs in the runtime of its "
-			   "node");
 	if (memory.len == 0 || !str_ends(memory, STR("m")))
 		return;
 	text = memory_print("overhead.podFixed[memory]: fractional byte value \"" STR_FMT
