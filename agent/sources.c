@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "agent/volume_claim.h"
 #include "api/names.h"
@@ -225,6 +226,16 @@ static void keep(struct source *source, const struct json *value)
 	write_sealed(source, value);
 }
 
+/* What may be absent is gone: so is its copy. */
+static void forget(struct source *source)
+{
+	auto_free char *path = kept_path(source);
+
+	json_doc_free(source->doc);
+	source->doc = NULL;
+	unlink(path);
+}
+
 /* --- fetching --- */
 
 static void finish_one(struct source *source, const struct error *err)
@@ -334,6 +345,8 @@ static void on_answer(void *of, const struct json *result, const struct error *e
 	}
 
 	if (err && err->kind == ERROR_NOT_FOUND && (source->optional || source->doc)) {
+		if (source->optional && source->doc)
+			forget(source);
 		source->absent = !source->doc;
 		finish_one(source, NULL);
 		return;

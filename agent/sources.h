@@ -4,7 +4,8 @@
  *
  * All that the pod names is fetched through the API and kept below `folder` (0600, sealed with the
  * node's keys), so that a pod can be started without the server.  What is there no longer is kept
- * as it was, until the pod goes: a running pod loses nothing.  Loop thread only.
+ * as it was, until the pod goes: a running pod loses nothing that it needs.  What is optional goes
+ * with its object.  Loop thread only.
  */
 #ifndef AGENT_SOURCES_H
 #define AGENT_SOURCES_H

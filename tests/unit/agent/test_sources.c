@@ -225,6 +225,35 @@ static void what_goes_is_kept(void)
 	scene_close(&scene);
 }
 
+/* Goal: an optional one that was deleted is gone, here and on the disk, and comes again. */
+static void optional_ones_go(void)
+{
+	static const char spec[] =
+		"'volumes':[{'name':'v','configMap':{'name':'cm','optional':true}}]";
+	struct scene scene;
+
+	scene_open(&scene, spec);
+	fixture_api_answer(&scene.api, "GET " MAP, "{'data':{'a':'1'}}");
+	fetch(&scene);
+	CHECK(sources_config_map(scene.sources, STR("cm")) != NULL);
+	scene.api.down = true; /* who cannot be asked says nothing */
+	fetch(&scene);
+	CHECK(sources_config_map(scene.sources, STR("cm")) != NULL);
+	scene.api.down = false;
+	map_remove(scene.api.answers, STR("GET " MAP));
+	fetch(&scene);
+	CHECK_STR(scene.err.text, "");
+	CHECK(sources_complete(scene.sources));
+	CHECK(sources_config_map(scene.sources, STR("cm")) == NULL);
+	scene_close(&scene);
+	scene_open(&scene, spec);
+	CHECK(sources_config_map(scene.sources, STR("cm")) == NULL);
+	fixture_api_answer(&scene.api, "GET " MAP, "{'data':{'a':'2'}}");
+	fetch(&scene);
+	CHECK(sources_config_map(scene.sources, STR("cm")) != NULL);
+	scene_close(&scene);
+}
+
 /* They would be parts of a path that is asked for with the node's rights. */
 static void odd_names_are_not_asked_for(void)
 {
@@ -279,6 +308,7 @@ static const struct test tests[] = {
 	{ "optional ones may be missing", optional_ones_may_be_missing },
 	{ "environments wait for an answer only", environments_wait_for_an_answer_only },
 	{ "what goes is kept", what_goes_is_kept },
+	{ "optional ones go", optional_ones_go },
 	{ "odd names are not asked for", odd_names_are_not_asked_for },
 	{ "damaged copies are fetched anew", damaged_copies_are_fetched_anew },
 	{ "freed at any time", freed_at_any_time },
