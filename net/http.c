@@ -212,6 +212,22 @@ bool http_parse_reply(struct str bytes, struct arena *arena, struct http_head *o
 	return true;
 }
 
+struct str http_reply_head(struct str bytes, struct arena *arena, size_t *out_used)
+{
+	auto_buf head = BUF_INIT;
+
+	for (size_t i = 0; i < bytes.len; i++) {
+		if (bytes.at[i] == '\n' && (head.len == 0 || head.at[head.len - 1] != '\r'))
+			buf_add_byte(&head, '\r');
+		buf_add_byte(&head, bytes.at[i]);
+		if (bytes.at[i] == '\n' && str_ends(buf_str(&head), STR("\r\n\r\n"))) {
+			*out_used = i + 1;
+			return str_from(arena_string(arena, head.at, head.len), head.len);
+		}
+	}
+	return STR_NONE;
+}
+
 const char *http_status_text(int status)
 {
 	static const struct {

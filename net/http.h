@@ -1,9 +1,9 @@
 /*
  * http.h - the words of HTTP/1.1 shared by server and client: header lists, request heads, parsing.
  *
- * RFC 9110, RFC 9112.  Strict where leniency lets requests be smuggled: no bare LF, no obs-fold, no
- * space before a colon, one Content-Length, Transfer-Encoding only "chunked" and never with a
- * length.
+ * RFC 9110, RFC 9112.  Strict where leniency lets requests be smuggled: no bare LF in them, no
+ * obs-fold, no space before a colon, one Content-Length, Transfer-Encoding only "chunked" and never
+ * with a length.
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -34,6 +34,9 @@ MUST_CHECK bool http_parse_request(struct str bytes, struct arena *arena, struct
 				   struct error *err);
 MUST_CHECK bool http_parse_reply(struct str bytes, struct arena *arena, struct http_head *out,
 				 struct error *err);
+/* The head of a reply once it is whole, for http_parse_reply, and how many of the bytes it was;
+ * STR_NONE before.  Scripts behind small servers end their lines with a bare LF (RFC 9112, 2.2). */
+struct str http_reply_head(struct str bytes, struct arena *arena, size_t *out_used);
 /* First value of a header, STR_NONE when absent. */
 struct str http_header(const struct http_head *head, const char *name);
 size_t http_header_count(const struct http_head *head, const char *name);

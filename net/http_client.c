@@ -421,19 +421,18 @@ static bool begin_body(struct http_call *call)
 /* True when the head is through and the call still lives. */
 static bool take_head(struct http_call *call)
 {
-	ptrdiff_t end = str_search(buf_str(&call->in), STR("\r\n\r\n"));
+	size_t used;
+	struct str head = http_reply_head(buf_str(&call->in), call->arena, &used);
 	struct error err;
-	struct str head;
 
-	if (end < 0 && call->in.len <= LIMIT_HTTP_HEAD)
+	if (!head.at && call->in.len <= LIMIT_HTTP_HEAD)
 		return false;
-	if (end < 0) {
+	if (!head.at) {
 		error_set(&err, ERROR_BROKEN, "the head of the reply is too large");
 		fail(call, &err);
 		return false;
 	}
-	head = str_from(arena_string(call->arena, call->in.at, (size_t)end + 4), (size_t)end + 4);
-	buf_drop_front(&call->in, (size_t)end + 4);
+	buf_drop_front(&call->in, used);
 	if (!http_parse_reply(head, call->arena, &call->head, &err)) {
 		err.kind = ERROR_BROKEN;
 		fail(call, &err);

@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	struct http_param *params;
 	struct http_head head;
 	struct error err;
-	size_t count;
+	struct str found;
+	size_t count, used;
 
 	if (http_parse_request(str_from(at, len), arena, &head, &err)) {
 		if (head.chunked && head.has_length)
@@ -41,7 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 		if (http_parse_query(head.target, arena, &params, &count, &err) && count > len)
 			abort();
 	}
-	if (http_parse_reply(str_from(at, len), arena, &head, &err) && head.status < 100)
+	found = http_reply_head(str_from(at, len), arena, &used);
+	if (found.at && (used > len || found.len < used))
+		abort();
+	if (http_parse_reply(found.at ? found : str_from(at, len), arena, &head, &err) &&
+	    head.status < 100)
 		abort();
 	if (feed(str_from(at, len), len ? len : 1, &whole) != feed(str_from(at, len), 1, &pieces))
 		abort();

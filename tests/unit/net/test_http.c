@@ -28,6 +28,35 @@ static void parses_heads(void)
 	CHECK_INT(head.length, 3);
 }
 
+/* Goal: a reply's head is found when it is whole, with line ends of both kinds; what follows is
+ * left. */
+static void heads_of_replies(void)
+{
+	static const char *const whole[] = {
+		"HTTP/1.1 200 OK\r\nA: b\r\n\r\nbody",
+		"HTTP/1.1 200 OK\nA: b\n\nbody",
+		"HTTP/1.1 200 OK\r\nA: b\n\nbody",
+		"HTTP/1.1 200 OK\nA: b\n\r\nbody",
+	};
+	auto_arena arena = arena_new();
+
+	for (size_t i = 0; i < ARRAY_LENGTH(whole); i++) {
+		struct str text = str_of(whole[i]);
+		struct http_head head;
+		struct error err;
+		struct str found;
+		size_t used = 0;
+
+		for (size_t len = 0; len < text.len - 4; len++)
+			CHECK(!http_reply_head(str_from(text.at, len), arena, &used).at);
+		found = http_reply_head(text, arena, &used);
+		CHECK_INT(used, text.len - 4);
+		CHECK_OK(http_parse_reply(found, arena, &head, &err), &err);
+		CHECK_INT(head.status, 200);
+		CHECK(str_is(http_header(&head, "a"), "b"));
+	}
+}
+
 /* Goal: every ambiguous or malformed head is refused. */
 static void refuses_smuggling(void)
 {
@@ -116,9 +145,8 @@ static void parses_queries(void)
 }
 
 static const struct test tests[] = {
-	{ "parses heads", parses_heads },
-	{ "refuses smuggling", refuses_smuggling },
-	{ "decodes chunks", decodes_chunks },
+	{ "parses heads", parses_heads },           { "heads of replies", heads_of_replies },
+	{ "refuses smuggling", refuses_smuggling }, { "decodes chunks", decodes_chunks },
 	{ "parses queries", parses_queries },
 };
 TEST_MAIN(tests)
