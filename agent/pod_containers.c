@@ -382,7 +382,9 @@ static void next_attempt(struct pod_container *c)
 		auto_buf log = BUF_INIT;
 
 		snprintf(before, sizeof(before), "%s.%u", c->name, c->attempt - 1);
-		sandbox_remove_container(c->pod->sandbox, before);
+		/* A machine that was off since has forgotten it. */
+		if (sandbox_container(c->pod->sandbox, before))
+			sandbox_remove_container(c->pod->sandbox, before);
 		pod_files_log_folder(c->pod, c->name, &log);
 		buf_add_print(&log, "/%u.log", c->attempt - 1);
 		remove_log(buf_text(&log));

@@ -30,6 +30,11 @@ mend() {
 	[ -e "$scratch/server.pid" ] || here_start
 	ip link set tap0 up
 	node_ready
+	await 60 none_is_going
+}
+
+none_is_going() {
+	[ -z "$(k get pod -o 'jsonpath={.items[*].metadata.deletionTimestamp}')" ]
 }
 
 here_stop() {
@@ -103,6 +108,11 @@ test_a_restarted_agent_restarts_no_pod() {
 	processes_of_pods | diff "$scratch/before" -
 }
 
+# As many pods as told run again, or the node's log says why not.
+pods_run_again() {
+	await 60 pods_run "$1" || { vm 'journalctl -u mote --no-pager -n 40 -o short-monotonic; cat /proc/loadavg'; false; }
+}
+
 # Seconds from the agent's start to that of the last pod's process, as the machine's clock has it.
 offline_seconds() {
 	vm "m=\$(cut -d ' ' -f 22 /proc/\$(systemctl show -p MainPID --value mote)/stat);
@@ -121,7 +131,7 @@ test_a_boot_without_the_server() {
 	k delete pod pod-2 --wait=false
 	here_stop
 	vm_boot
-	await 60 pods_run $pods_count
+	pods_run_again $pods_count
 	taken=$(offline_seconds)
 	echo "offline boot ($vm_arch): $pods_count pods within $taken s of the agent's start" | tee -a "$scratch/figures"
 	[ "${taken%.*}" -lt "${vm_offline_bar:-10}" ]
@@ -160,7 +170,7 @@ test_a_boot_without_the_cable() {
 	ip link set tap0 down
 	vm_cut
 	vm_boot
-	await 60 pods_run "$count"
+	pods_run_again "$count"
 	taken=$(offline_seconds)
 	echo "boot without the cable ($vm_arch): $taken s" | tee -a "$scratch/figures"
 	[ "${taken%.*}" -lt "${vm_offline_bar:-10}" ]
