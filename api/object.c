@@ -3,7 +3,7 @@
  *
  * The facts (names, uid, labels) point into the bytes where the JSON text is plain, so an object
  * costs little more than its encoding.  The parsed form is made when somebody looks inside, and
- * given up by object_trim.
+ * given up by object_trim, or all together at the end of a round.
  */
 #include "api/object.h"
 
@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 
 #include "base/map.h"
+
+#define MADE_KEPT 1024 /* places of the list of a round */
 
 struct label {
 	struct str key, value;
@@ -28,6 +30,13 @@ struct object {
 	bool deleting;
 	char *facts;
 };
+
+/* Objects whose forms were made in this round, a reference each. */
+static _Thread_local struct {
+	const struct object **items;
+	size_t count, room;
+	bool runs;
+} made;
 
 /* --- facts: one block of memory for all texts --- */
 
@@ -150,13 +159,26 @@ struct str object_bytes(const struct object *object)
 	return str_from(object->bytes, object->len);
 }
 
+static void remember(const struct object *object)
+{
+	if (made.count == made.room) {
+		made.room = made.room ? made.room * 2 : 64;
+		made.items = memory_grow(made.items, made.room * sizeof(*made.items));
+	}
+	made.items[made.count++] = object_ref(object);
+}
+
 const struct json *object_json(const struct object *object)
 {
 	struct object *own = (struct object *)(uintptr_t)object;
 	struct error err;
 
-	if (!own->doc && !json_parse(object_bytes(object), &own->doc, NULL, &err))
+	if (own->doc)
+		return json_root(own->doc);
+	if (!json_parse(object_bytes(object), &own->doc, NULL, &err))
 		abort(); /* it has been parsed before */
+	if (made.runs)
+		remember(object);
 	return json_root(own->doc);
 }
 
@@ -166,6 +188,29 @@ void object_trim(const struct object *object)
 
 	json_doc_free(own->doc);
 	own->doc = NULL;
+}
+
+void object_trim_round(void)
+{
+	made.runs = true;
+	for (size_t i = 0; i < made.count; i++) {
+		object_trim(made.items[i]);
+		object_unref(made.items[i]);
+	}
+	made.count = 0;
+	/* A round that looked at many keeps no room for as many. */
+	if (made.room > MADE_KEPT) {
+		free(made.items);
+		made.items = NULL;
+		made.room = 0;
+	}
+}
+
+void object_round_end(void)
+{
+	object_trim_round();
+	free(made.items);
+	memset(&made, 0, sizeof(made));
 }
 
 struct json_doc *object_thaw(const struct object *object)

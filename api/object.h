@@ -28,6 +28,10 @@ struct str object_bytes(const struct object *object); /* compact JSON, no newlin
 const struct json *object_json(const struct object *object);
 void object_trim(const struct object *object); /* give up the parsed form; loop thread, no borrowed
 						  values alive */
+/* Give up all forms that object_json has made on this thread since the last call: at the end of a
+ * round of the loop, as in object_trim.  They are remembered from the first call on. */
+void object_trim_round(void);
+void object_round_end(void); /* remember none any more */
 /* A changeable copy: *out_root is in a new doc that the caller owns. */
 struct json_doc *object_thaw(const struct object *object);
 

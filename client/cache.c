@@ -25,6 +25,9 @@ struct cache {
 	char *query;
 	const struct cache_events *events;
 	void *owner;
+	const struct object *(*find)(void *of, const struct kind *kind, struct str namespace,
+				     struct str name); /* NULL: all are copies */
+	void *find_of;
 	struct map *objects; /* "namespace/name" -> struct object */
 	uint64_t revision;
 	bool synced, expired;
@@ -58,14 +61,36 @@ static void change(struct cache *cache, struct str key, struct object *after)
 		tell(cache, before, after);
 }
 
+/* The server's own, when it is what was told: a reference, or NULL. */
+static struct object *shared_of(const struct cache *cache, const struct json *value,
+				struct str version)
+{
+	const struct object *found = NULL;
+	uint64_t revision;
+
+	if (cache->find && str_to_u64(meta_str(value, "resourceVersion"), UINT64_MAX, &revision))
+		found = cache->find(cache->find_of, cache->kind, meta_str(value, "namespace"),
+				    meta_str(value, "name"));
+	if (!found || object_revision(found) != revision ||
+	    !str_equal(object_api_version(found), version))
+		return NULL;
+	return object_ref(found);
+}
+
 /* Items of lists do not say their kind: an object does. */
 static struct object *object_of(struct cache *cache, const struct json *value)
 {
-	struct json_doc *doc = json_doc_new();
-	struct json *root = json_new_object(doc);
 	auto_buf version = BUF_INIT;
+	struct object *shared;
+	struct json_doc *doc;
+	struct json *root;
 
 	kind_api_version(cache->kind, &version);
+	shared = shared_of(cache, value, buf_str(&version));
+	if (shared)
+		return shared;
+	doc = json_doc_new();
+	root = json_new_object(doc);
 	json_put(doc, root, "apiVersion", json_new_str(doc, buf_str(&version)));
 	json_put(doc, root, "kind", json_new_text(doc, cache->kind->name));
 	for (struct json_iter it = json_iter(value); json_next(&it);)
@@ -306,6 +331,16 @@ struct cache *cache_start(struct client *client, const struct kind *kind, const 
 	cache->timer.on_timer = on_timer;
 	begin_list(cache);
 	return cache;
+}
+
+void cache_share(struct cache *cache,
+		 const struct object *(*find)(void *of, const struct kind *kind,
+					      struct str namespace, struct str name),
+		 void *of)
+{
+	assert(find);
+	cache->find = find;
+	cache->find_of = of;
 }
 
 void cache_rest(struct cache *cache)

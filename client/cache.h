@@ -21,6 +21,12 @@ struct cache_events {
 /* query: further selectors such as "fieldSelector=...", or NULL. */
 struct cache *cache_start(struct client *client, const struct kind *kind, const char *query,
 			  const struct cache_events *events, void *owner);
+/* In the process that serves the API: find gives the object that the server itself has, or NULL.
+ * Where it is of the revision that was told, the cache takes a reference instead of a copy. */
+void cache_share(struct cache *cache,
+		 const struct object *(*find)(void *of, const struct kind *kind,
+					      struct str namespace, struct str name),
+		 void *of);
 void cache_stop(struct cache *cache); /* NULL is fine */
 /* No calls from now on: its client may go.  What it knows can be read until cache_stop. */
 void cache_rest(struct cache *cache);

@@ -44,6 +44,7 @@ struct server {
 	struct time_floor *floor;
 	struct control *control;
 	struct request_counts *counts;
+	struct loop_hook round;   /* at its end */
 	struct usage_book *usage; /* NULL: --disable metrics-server */
 	bool stopping;
 };
@@ -201,6 +202,13 @@ static bool open_all(struct server *server, struct error *err)
 	       bootstrap_kubeconfig(&server->plan, &server->secrets, err);
 }
 
+/* Who looks into an object next parses it again: the forms are several times its bytes. */
+static void on_round(struct loop_hook *hook)
+{
+	(void)hook;
+	object_trim_round();
+}
+
 bool server_start(struct loop *loop, const struct server_plan *plan, struct server **out,
 		  struct error *err)
 {
@@ -216,6 +224,8 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 		server_stop(server);
 		return error_context(err, "start server");
 	}
+	server->round.on_hook = on_round;
+	loop_hook_add(loop, &server->round); /* behind the store's, which looks into objects */
 	server->objects = bootstrap_objects_start(server, &server->secrets, on_objects);
 	log_info("server", "serving", "address=%s port=%" PRId64 " kubeconfig=%s",
 		 server->secrets.address, plan->https_listen_port, plan->write_kubeconfig);
@@ -248,6 +258,9 @@ void server_stop(struct server *server)
 	request_counts_free(server->counts);
 	bootstrap_clear(&server->secrets);
 	time_floor_close(server->floor);
+	if (server->round.on_hook)
+		loop_hook_remove(&server->round);
+	object_round_end();
 	free(server);
 }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "server/control/controller.h"
+#include "server/registry/registry.h"
 
 extern const struct control_row control_namespace, control_serviceaccount, control_gc,
 	control_replicaset, control_deployment, control_endpointslice, control_schedule,
@@ -127,6 +128,12 @@ static void on_synced(void *owner)
 		start_rows(control);
 }
 
+static const struct object *find_kept(void *of, const struct kind *kind, struct str namespace,
+				      struct str name)
+{
+	return registry_find(of, kind, namespace, name);
+}
+
 static const struct cache_events events = { .on_change = on_change, .on_synced = on_synced };
 
 struct control *control_start(struct server *server)
@@ -147,6 +154,7 @@ struct control *control_start(struct server *server)
 			kind_find_name(str_of(kinds[kind].version), str_of(kinds[kind].name));
 		control->caches[kind] = cache_start(control->client, control->kinds[kind],
 						    kinds[kind].query, &events, &ears[kind]);
+		cache_share(control->caches[kind], find_kept, server_registry(server));
 	}
 	return control;
 }

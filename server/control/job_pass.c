@@ -197,12 +197,14 @@ void job_pass_open(struct job_pass *pass, const struct object *job, const struct
 		   const struct job_backoff *backoff)
 {
 	*pass = (struct job_pass){ .job = object_ref(job), .arena = arena_new() };
-	pass->spec = json_get(object_json(job), "spec");
+	job_status_open(&pass->status, job);
+	/* Of a copy: the pass goes on in later rounds of the loop, the job's parsed form does not.
+	 */
+	pass->spec = json_get(pass->status.root, "spec");
 	pass->indexed = job_is_indexed(pass->spec);
 	pass->per_index = pass->indexed && json_get(pass->spec, "backoffLimitPerIndex");
 	pass->suspended = json_bool(json_get(pass->spec, "suspend"));
 	job_pods_take(family, job, &pass->pods);
-	job_status_open(&pass->status, job);
 	count(pass);
 	if (!json_get(pass->status.status, "startTime") && !pass->suspended)
 		job_status_put_now(&pass->status, "startTime");

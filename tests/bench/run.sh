@@ -274,9 +274,15 @@ measure_rates() {
 
 # Nodes that are objects only; from the first create to the last binding, seen by a watch.
 measure_schedule() {
-	meter schedule 5000
+	read -r _ _ before <<< "$(memory_of "$server")"
+	meter schedule 5000 keep
 	row "5,000 pods onto 500 nodes" "$(value schedule.bound "$scratch/meter")" ms "<=" 5000 "-"
 	note "the last of them was created after $(value schedule.made "$scratch/meter") ms"
+	sleep 3
+	read -r _ _ after <<< "$(memory_of "$server")"
+	row "server memory a pod of 2.2 KiB, with its event" "$(((after - before) / 5000))" KiB "<=" 8 "-"
+	api -o /dev/null -X DELETE "$url/api/v1/namespaces/default/pods?labelSelector=flood%3D1&gracePeriodSeconds=0"
+	api -o /dev/null -X DELETE "$url/api/v1/nodes?labelSelector=flood%3D1"
 }
 
 # verb_rows FILE: what the load tool says of each verb, 16 clients at once: five times the peer's rate, a third of its p99.
