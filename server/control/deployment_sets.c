@@ -31,24 +31,6 @@ bool deployment_sets_is_same_template(const struct json *set, const struct json 
 	       is_same_without_hash(json_get(own, "metadata"), json_get(template, "metadata"));
 }
 
-/* As Kubernetes names them: FNV-1a of the template in an alphabet without vowels. */
-void deployment_sets_print_hash(const struct json *template, int64_t collisions, char out[16])
-{
-	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
-	auto_buf text = BUF_INIT;
-	uint32_t hash = 2166136261u;
-	char digits[16];
-
-	json_print(template, &text);
-	if (collisions > 0)
-		buf_add_print(&text, "%" PRId64, collisions);
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
-	snprintf(digits, sizeof(digits), "%" PRIu32, hash);
-	for (size_t i = 0; i <= strlen(digits); i++)
-		out[i] = digits[i] ? alphabet[(unsigned char)digits[i] % 27] : '\0';
-}
-
 /* --- the look --- */
 
 static int64_t number(const struct json *set, const char *part, const char *field)

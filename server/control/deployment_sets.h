@@ -45,7 +45,5 @@ int64_t deployment_sets_available(const struct deployment_sets *sets); /* what t
 bool deployment_set_number(const struct deployment_set *set, const char *annotation, int64_t *out);
 /* Does this object, a ReplicaSet, have the deployment's template? */
 bool deployment_sets_is_same_template(const struct json *set, const struct json *template);
-/* The name's last part: of the template and of how many names were taken. */
-void deployment_sets_print_hash(const struct json *template, int64_t collisions, char out[16]);
 
 #endif

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "server/control/content_hash.h"
 #include "server/control/pod_maker.h"
 
 #define COMPONENT   "deployment-controller"
@@ -233,8 +234,8 @@ void fresh_set_create(struct batch *batch, const struct deployment_sets *sets, i
 
 	if (batch->control->stopping)
 		return;
-	deployment_sets_print_hash(json_get(sets->spec, "template"),
-				   json_int(json_get(status, "collisionCount")), hash);
+	content_hash_print(json_get(sets->spec, "template"),
+			   json_int(json_get(status, "collisionCount")), hash);
 	snprintf(news->name, sizeof(news->name), STR_FMT "-%s",
 		 STR_ARG(object_name(sets->deployment)), hash);
 	news->revision = deployment_sets_old_revision(sets) + 1;

@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "server/control/content_hash.h"
+
 #define HASH_LABEL "controller.kubernetes.io/hash"
 
 /* --- looking --- */
@@ -85,24 +87,6 @@ struct json *revisions_data(struct json_doc *doc, const struct json *template)
 	json_put(doc, json_sub_object(doc, data, "spec"), "template", own);
 	sort_all_keys(data);
 	return data;
-}
-
-/* As Kubernetes names them: FNV-1a in an alphabet without vowels. */
-void revisions_print_hash(const struct json *data, int64_t collisions, char out[16])
-{
-	static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
-	auto_buf text = BUF_INIT;
-	uint32_t hash = 2166136261u;
-	char digits[16];
-
-	json_print(data, &text);
-	if (collisions > 0)
-		buf_add_print(&text, "%" PRId64, collisions);
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (unsigned char)text.at[i]) * 16777619u;
-	snprintf(digits, sizeof(digits), "%" PRIu32, hash);
-	for (size_t i = 0; i <= strlen(digits); i++)
-		out[i] = digits[i] ? alphabet[(unsigned char)digits[i] % 27] : '\0';
 }
 
 /* --- making --- */
@@ -211,7 +195,7 @@ static void make(struct batch *batch, const struct revisions *revisions, struct 
 		json_int(json_path(object_json(owner), "status", "collisionCount", NULL));
 	json_print(data, &text);
 	revising->data = buf_take(&text);
-	revisions_print_hash(data, revising->collisions, hash);
+	content_hash_print(data, revising->collisions, hash);
 	revising->name = memory_print(STR_FMT "-%s", STR_ARG(object_name(owner)), hash);
 	print_revision(doc, owner, hash, data, number, &body);
 	ask.body = buf_str(&body);

@@ -40,7 +40,6 @@ void revisions_truncate(struct batch *batch, const struct revisions *revisions,
 
 /* {"spec":{"template":{..., "$patch":"replace"}}}: what undo sends as a patch. */
 struct json *revisions_data(struct json_doc *doc, const struct json *template);
-void revisions_print_hash(const struct json *data, int64_t collisions, char out[16]);
 /* The hash that the revision was named by; pods of daemon sets carry it. */
 struct str revision_hash(const struct revision *revision);
 
