@@ -145,18 +145,6 @@ static enum step reply_legacy(struct request *req, const struct document *docume
 	return STEP_DONE;
 }
 
-static struct str parameter(struct str clause, const char *name)
-{
-	while (clause.len > 0) {
-		struct str part = str_trim(str_cut(&clause, ';'));
-		struct str key = str_trim(str_cut(&part, '='));
-
-		if (str_is(key, name))
-			return str_trim(part);
-	}
-	return STR_NONE;
-}
-
 /* The version of aggregated discovery that is asked for before anything else that we have, or
  * NULL. */
 static const char *aggregated_version(const struct request *req)
@@ -169,13 +157,13 @@ static const char *aggregated_version(const struct request *req)
 
 		if (!str_is(type, JSON_TYPE) && !is_any(type))
 			continue;
-		if (parameter(clause, "as").len == 0)
+		if (negotiate_parameter(clause, "as").len == 0)
 			return NULL;
-		if (!str_is(parameter(clause, "as"), "APIGroupDiscoveryList") ||
-		    !str_is(parameter(clause, "g"), "apidiscovery.k8s.io"))
+		if (!str_is(negotiate_parameter(clause, "as"), "APIGroupDiscoveryList") ||
+		    !str_is(negotiate_parameter(clause, "g"), "apidiscovery.k8s.io"))
 			continue;
 		for (size_t i = 0; i < ARRAY_LENGTH(versions); i++)
-			if (str_is(parameter(clause, "v"), versions[i]))
+			if (str_is(negotiate_parameter(clause, "v"), versions[i]))
 				return versions[i];
 	}
 	return NULL;

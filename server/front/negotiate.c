@@ -6,7 +6,7 @@
 
 #define ACCEPTED "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
-static struct str media_param(struct str clause, const char *name)
+struct str negotiate_parameter(struct str clause, const char *name)
 {
 	while (clause.len > 0) {
 		struct str part = str_trim(str_cut(&clause, ';'));
@@ -28,7 +28,7 @@ struct offer {
 /* "0.8" as 800; what makes no sense counts as 1. */
 static int weight_of(struct str params)
 {
-	struct str text = media_param(params, "q");
+	struct str text = negotiate_parameter(params, "q");
 	int weight = 0, unit = 1000;
 
 	if (text.len == 0 || text.at[0] != '0')
@@ -57,13 +57,14 @@ static bool take_carrier(const struct request *req, struct str type, struct offe
 /* "as=Table;g=meta.k8s.io;v=v1" and the like. */
 static bool take_shape(const struct request *req, struct str params, struct offer *out)
 {
-	struct str as = media_param(params, "as"), version = media_param(params, "v");
+	struct str as = negotiate_parameter(params, "as"),
+		   version = negotiate_parameter(params, "v");
 
 	out->answer = out->carrier;
 	if (as.len == 0)
 		return true;
 	out->beta = str_is(version, "v1beta1");
-	if (!str_is(media_param(params, "g"), "meta.k8s.io") ||
+	if (!str_is(negotiate_parameter(params, "g"), "meta.k8s.io") ||
 	    (!out->beta && !str_is(version, "v1")))
 		return false;
 	if (str_is(as, "Table")) {

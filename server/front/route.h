@@ -15,6 +15,8 @@ MUST_CHECK bool route_parse(struct request *req, struct error *err);
 /* The answer's form from Accept and the body's from Content-Type (negotiate.c). */
 MUST_CHECK bool negotiate_answer(struct request *req, struct error *err);
 MUST_CHECK bool negotiate_body(struct request *req, struct error *err);
+/* A parameter of one media type in a list, "g" of "application/json;g=x"; STR_NONE when absent. */
+struct str negotiate_parameter(struct str clause, const char *name);
 /* Query parameters into req->params (params.c). */
 MUST_CHECK bool params_parse(struct request *req, struct error *err);
 /* Options that a write cannot have, when verb and body are known. */
