@@ -182,6 +182,22 @@ void control_stop(struct control *control)
 
 /* --- shorthands --- */
 
+const struct object *control_find(const struct control *control, enum control_kind kind,
+				  struct str key)
+{
+	struct str name = key, namespace = str_cut(&name, '/');
+
+	return cache_find(control->caches[kind], namespace, name);
+}
+
+void control_queue(struct queue *queue, const struct object *object)
+{
+	auto_buf key = BUF_INIT;
+
+	object_key(object, &key);
+	queue_add(queue, buf_str(&key));
+}
+
 struct str control_owner_uid(const struct object *object)
 {
 	return json_str(json_get(meta_controller(object_json(object)), "uid"));

@@ -503,9 +503,7 @@ static void forget(struct self *self, struct str key)
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *hpa =
-		cache_find(self->control->caches[CONTROL_AUTOSCALERS], namespace, rest);
+	const struct object *hpa = control_find(self->control, CONTROL_AUTOSCALERS, key);
 	const struct json *status;
 	struct look *look;
 
@@ -561,14 +559,12 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct self *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind != CONTROL_AUTOSCALERS || (before && after &&
 					    json_equal(json_get(object_json(before), "spec"),
 						       json_get(object_json(after), "spec"))))
 		return;
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }
 
 const struct control_row control_autoscaler = { "autoscaler", start, stop, on_change };

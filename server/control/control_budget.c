@@ -305,12 +305,11 @@ static void write_status(struct self *self, const struct count *count, const str
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
 	struct count count = { .key = key, .recheck_s = INT64_MAX };
 	auto_json_doc doc = NULL;
 	struct json *notes;
 
-	count.budget = cache_find(self->control->caches[CONTROL_BUDGETS], namespace, rest);
+	count.budget = control_find(self->control, CONTROL_BUDGETS, key);
 	if (!count.budget)
 		seen_forget(self->seen, key);
 	if (!count.budget ||
@@ -429,20 +428,17 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct self *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind == CONTROL_PODS) {
 		budget_pods_note_pod(self->pods, before, after, self->queue);
 		if (!after || stale_ms(after) < 0)
 			return;
-		object_key(after, &key);
-		queue_add(self->stale, buf_str(&key));
+		control_queue(self->stale, after);
 	}
 	if (kind != CONTROL_BUDGETS)
 		return;
 	budget_pods_note_budget(self->pods, before, after);
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }
 
 const struct control_row control_budget = { "budget", start, stop, on_change };

@@ -339,9 +339,7 @@ static bool is_behind(const struct self *self, struct str key)
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *cron =
-		cache_find(self->control->caches[CONTROL_CRONJOBS], namespace, rest);
+	const struct object *cron = control_find(self->control, CONTROL_CRONJOBS, key);
 
 	if (!cron) {
 		seen_forget(self->seen_jobs, key);

@@ -40,9 +40,7 @@ struct failed {
 
 static const struct object *find_set(const struct self *self, struct str key)
 {
-	struct str rest = key, namespace = str_cut(&rest, '/');
-
-	return cache_find(self->control->caches[CONTROL_DAEMONSETS], namespace, rest);
+	return control_find(self->control, CONTROL_DAEMONSETS, key);
 }
 
 /* --- pods that failed --- */
@@ -341,10 +339,7 @@ static void stop(void *own)
 
 static void add_set(struct self *self, const struct object *set)
 {
-	auto_buf key = BUF_INIT;
-
-	object_key(set, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, set);
 }
 
 static void add_all(struct self *self)

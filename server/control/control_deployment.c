@@ -27,9 +27,7 @@ struct self {
 
 static const struct object *find_deployment(const struct self *self, struct str key)
 {
-	struct str rest = key, namespace = str_cut(&rest, '/');
-
-	return cache_find(self->control->caches[CONTROL_DEPLOYMENTS], namespace, rest);
+	return control_find(self->control, CONTROL_DEPLOYMENTS, key);
 }
 
 /* --- telling --- */
@@ -220,7 +218,6 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct self *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind == CONTROL_PODS && !after)
 		wake_of_gone_pod(self, before);
@@ -229,8 +226,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	if (kind != CONTROL_DEPLOYMENTS)
 		return;
 	owner_selectors_note(self->selectors, before, after);
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }
 
 const struct control_row control_deployment = { "deployment", start, stop, on_change };

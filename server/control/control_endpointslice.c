@@ -111,9 +111,8 @@ static void write_both(struct self *self, struct batch *batch, const struct obje
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
 	struct cache **caches = self->control->caches;
-	const struct object *service = cache_find(caches[CONTROL_SERVICES], namespace, rest);
+	const struct object *service = control_find(self->control, CONTROL_SERVICES, key);
 	struct batch *batch;
 
 	if (!service || object_is_deleting(service) || !is_followed(service)) {

@@ -59,8 +59,7 @@ static void see_to(struct controller *self, struct batch *batch, const struct ob
 static void on_pass(void *owner, struct str key)
 {
 	struct controller *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *pod = cache_find(self->control->caches[CONTROL_PODS], namespace, rest);
+	const struct object *pod = control_find(self->control, CONTROL_PODS, key);
 	struct batch *batch = batch_new(self->control, key, self, controller_on_end);
 
 	if (pod && !object_is_deleting(pod))
@@ -103,7 +102,6 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct controller *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind == CONTROL_CLAIMS && !after)
 		on_claim(self, before);
@@ -111,8 +109,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	if (kind != CONTROL_PODS || !after ||
 	    (before && str_equal(object_uid(before), object_uid(after))) || !has_ephemeral(after))
 		return;
-	object_key(after, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after);
 }
 
 const struct control_row control_ephemeral = { "ephemeral", start, controller_stop, on_change };

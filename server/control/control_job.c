@@ -352,8 +352,7 @@ static bool is_behind(const struct self *self, struct str key)
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *job = cache_find(self->control->caches[CONTROL_JOBS], namespace, rest);
+	const struct object *job = control_find(self->control, CONTROL_JOBS, key);
 	struct pass *pass;
 
 	if (!job || is_foreign(job) || is_finished(job)) {
@@ -405,8 +404,7 @@ static void on_released(struct batch *batch)
 static void on_orphan(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *pod = cache_find(self->control->caches[CONTROL_PODS], namespace, rest);
+	const struct object *pod = control_find(self->control, CONTROL_PODS, key);
 	struct batch *batch;
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .kind = self->control->kinds[CONTROL_PODS] };
@@ -423,12 +421,9 @@ static void on_orphan(void *owner, struct str key)
 
 static void queue_orphan(struct self *self, const struct object *pod)
 {
-	auto_buf key = BUF_INIT;
-
 	if (!pod || !job_pods_is_uncounted(pod) || !is_orphan(self, pod))
 		return;
-	object_key(pod, &key);
-	queue_add(self->orphans, buf_str(&key));
+	control_queue(self->orphans, pod);
 }
 
 /* A Job that has finished or is gone: whatever pods still wait for it. */
@@ -465,7 +460,6 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct self *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind == CONTROL_PODS) {
 		wake(self, before, after);
@@ -476,8 +470,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	owner_selectors_note(self->selectors, before, after);
 	if (!after || is_finished(after))
 		release_pods(self, after ? after : before);
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }
 
 static void *start(struct control *control)

@@ -234,9 +234,8 @@ static void cancel(struct self *self, struct str key, const struct object *pod)
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
 	struct cache *nodes = self->control->caches[CONTROL_NODES];
-	const struct object *pod = cache_find(self->control->caches[CONTROL_PODS], namespace, rest);
+	const struct object *pod = control_find(self->control, CONTROL_PODS, key);
 	const struct json *spec = pod ? json_get(object_json(pod), "spec") : NULL;
 	const struct object *node =
 		cache_find(nodes, STR_NONE, json_str(json_get(spec, "nodeName")));
@@ -311,10 +310,7 @@ static void print_taints(const struct object *node, struct buf *out)
 
 static void add_pod(struct self *self, const struct object *pod)
 {
-	auto_buf key = BUF_INIT;
-
-	object_key(pod, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, pod);
 }
 
 /* node STR_NONE: the pods of all nodes. */

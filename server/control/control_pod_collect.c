@@ -65,8 +65,7 @@ static void on_end(struct batch *batch)
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
-	const struct object *pod = cache_find(self->control->caches[CONTROL_PODS], namespace, rest);
+	const struct object *pod = control_find(self->control, CONTROL_PODS, key);
 	const int64_t *since = map_find(self->lost, key);
 	struct batch *batch = batch_new(self->control, key, self, on_end);
 

@@ -104,12 +104,10 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct self *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind != CONTROL_QUOTAS)
 		return;
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }
 
 const struct control_row control_quota = { "quota", start, stop, on_change };

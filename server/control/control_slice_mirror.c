@@ -4,8 +4,7 @@
  *
  * A slice for each subset and family of addresses; it is the Endpoints object's and goes with it.
  */
-#include "base/random.h"
-#include "server/control/controller.h"
+#include "server/control/endpoint_slices.h"
 #include "server/control/seen.h"
 #include "server/control/service_index.h"
 
@@ -185,19 +184,6 @@ static bool is_same(struct mirror *it, const struct object *old, const struct js
 	       json_equal(json_get(object_json(old), "endpoints"), json_get(wished, "endpoints"));
 }
 
-static void name_new(struct mirror *it, struct json_doc *doc, struct json *metadata)
-{
-	char suffix[6];
-
-	random_suffix(suffix, 5);
-	json_put(doc, metadata, "generateName",
-		 json_new_print(doc, STR_FMT "-", STR_ARG(object_name(it->endpoints))));
-	json_put(doc, metadata, "name",
-		 json_new_print(doc, STR_FMT "-%s", STR_ARG(object_name(it->endpoints)), suffix));
-	json_append(json_sub_array(doc, metadata, "ownerReferences"),
-		    control_owner_reference(doc, it->endpoints));
-}
-
 static void write_slice(struct mirror *it, const struct object *old, const struct json *wished)
 {
 	static const char *const fields[] = { "addressType", "endpoints", "ports" };
@@ -211,7 +197,7 @@ static void write_slice(struct mirror *it, const struct object *old, const struc
 				  .name = old ? object_name(old) : STR_NONE };
 
 	if (!old)
-		name_new(it, doc, metadata);
+		endpoint_slices_name(doc, metadata, it->endpoints);
 	put_metadata(it, doc, metadata);
 	for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
 		json_put(doc, slice, fields[i], json_clone(doc, json_get(wished, fields[i])));
@@ -241,10 +227,9 @@ static void write_all(struct mirror *it)
 static void on_pass(void *owner, struct str key)
 {
 	struct self *self = owner;
-	struct str rest = key, namespace = str_cut(&rest, '/');
 	struct cache **caches = self->control->caches;
 	auto_json_doc doc = NULL;
-	struct mirror it = { .endpoints = cache_find(caches[CONTROL_ENDPOINTS], namespace, rest) };
+	struct mirror it = { .endpoints = control_find(self->control, CONTROL_ENDPOINTS, key) };
 
 	if (!it.endpoints ||
 	    seen_is_behind(self->seen, key, cache_revision(caches[CONTROL_SLICES]))) {

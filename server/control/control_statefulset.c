@@ -25,9 +25,7 @@ struct self {
 
 static const struct object *find_set(const struct self *self, struct str key)
 {
-	struct str rest = key, namespace = str_cut(&rest, '/');
-
-	return cache_find(self->control->caches[CONTROL_STATEFULSETS], namespace, rest);
+	return control_find(self->control, CONTROL_STATEFULSETS, key);
 }
 
 /* --- the revisions of a look --- */
@@ -374,7 +372,6 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct self *self = own;
-	auto_buf key = BUF_INIT;
 
 	if (kind == CONTROL_PODS || kind == CONTROL_REVISIONS)
 		owner_selectors_wake(self->selectors, self->queue, "StatefulSet", before, after);
@@ -385,8 +382,7 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 	if (kind != CONTROL_STATEFULSETS)
 		return;
 	owner_selectors_note(self->selectors, before, after);
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }
 
 const struct control_row control_statefulset = { "statefulset", start, stop, on_change };

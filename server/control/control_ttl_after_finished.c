@@ -95,13 +95,11 @@ static void on_change(void *own, enum control_kind kind, const struct object *be
 		      const struct object *after)
 {
 	struct controller *self = own;
-	auto_buf key = BUF_INIT;
 
 	(void)before;
 	if (kind != CONTROL_JOBS || !after || left_ms(object_json(after)) < 0)
 		return;
-	object_key(after, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after);
 }
 
 const struct control_row control_ttl_after_finished = { "ttl-after-finished", start,

@@ -77,6 +77,10 @@ void controller_stop(void *own);
 void controller_on_end(struct batch *batch);
 
 /* Shorthands. */
+/* The object of that key ("namespace/name") as the cache has it, or NULL. */
+const struct object *control_find(const struct control *control, enum control_kind kind,
+				  struct str key);
+void control_queue(struct queue *queue, const struct object *object); /* its key comes to a pass */
 struct str control_owner_uid(const struct object *object); /* of the controlling owner, or "" */
 bool control_pod_is_active(const struct object *pod);      /* not deleted, not finished */
 bool control_pod_is_ready(const struct object *pod);

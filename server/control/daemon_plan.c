@@ -8,6 +8,7 @@
 #include "base/map.h"
 #include "server/control/revisions.h"
 #include "server/control/rolling.h"
+#include "server/control/status_fields.h"
 
 #define GENERATION       "deprecated.daemonset.template.generation"
 #define GENERATION_LABEL "pod-template-generation"
@@ -349,21 +350,6 @@ static void count_spot(const struct daemon_plan *plan, const struct daemon_spot 
 	sum->updated += is_updated(plan, pod);
 }
 
-static bool put_number(struct json_doc *doc, struct json *status, const struct json *old,
-		       const char *key, int64_t value)
-{
-	json_put(doc, status, key, value ? json_new_int(doc, value) : json_new_null(doc));
-	return json_int(json_get(old, key)) == value;
-}
-
-/* These are there when they are zero too. */
-static bool put_zero_too(struct json_doc *doc, struct json *status, const struct json *old,
-			 const char *key, int64_t value)
-{
-	json_put(doc, status, key, json_new_int(doc, value));
-	return json_get(old, key) && json_int(json_get(old, key)) == value;
-}
-
 bool daemon_plan_put_status(struct json_doc *doc, struct json *status,
 			    const struct daemon_plan *plan, bool observed)
 {
@@ -373,16 +359,17 @@ bool daemon_plan_put_status(struct json_doc *doc, struct json *status,
 
 	for (size_t i = 0; i < plan->spot_count; i++)
 		count_spot(plan, &plan->spots[i], &now);
-	same &= put_zero_too(doc, status, old, "currentNumberScheduled", now.current);
-	same &= put_zero_too(doc, status, old, "numberMisscheduled", now.misplaced);
-	same &= put_zero_too(doc, status, old, "desiredNumberScheduled", now.desired);
-	same &= put_zero_too(doc, status, old, "numberReady", now.ready);
-	same &= put_number(doc, status, old, "updatedNumberScheduled", now.updated);
-	same &= put_number(doc, status, old, "numberAvailable", now.available);
-	same &= put_number(doc, status, old, "numberUnavailable", now.desired - now.available);
+	same &= status_put_zero_too(doc, status, old, "currentNumberScheduled", now.current);
+	same &= status_put_zero_too(doc, status, old, "numberMisscheduled", now.misplaced);
+	same &= status_put_zero_too(doc, status, old, "desiredNumberScheduled", now.desired);
+	same &= status_put_zero_too(doc, status, old, "numberReady", now.ready);
+	same &= status_put_number(doc, status, old, "updatedNumberScheduled", now.updated);
+	same &= status_put_number(doc, status, old, "numberAvailable", now.available);
+	same &= status_put_number(doc, status, old, "numberUnavailable",
+				  now.desired - now.available);
 	if (observed)
-		same &= put_number(doc, status, old, "observedGeneration",
-				   json_int(json_get(meta_of(root), "generation")));
+		same &= status_put_number(doc, status, old, "observedGeneration",
+					  json_int(json_get(meta_of(root), "generation")));
 	return same;
 }
 

@@ -192,17 +192,17 @@ static bool labels_are_right(struct packing *it, const struct sheet *sheet)
 			  json_get(meta_of(object_json(sheet->old)), "labels"));
 }
 
-static void put_name(struct packing *it, struct json_doc *doc, struct json *metadata)
+void endpoint_slices_name(struct json_doc *doc, struct json *metadata, const struct object *owner)
 {
 	char suffix[6];
 
 	random_suffix(suffix, 5);
 	json_put(doc, metadata, "generateName",
-		 json_new_print(doc, STR_FMT "-", STR_ARG(object_name(it->service))));
+		 json_new_print(doc, STR_FMT "-", STR_ARG(object_name(owner))));
 	json_put(doc, metadata, "name",
-		 json_new_print(doc, STR_FMT "-%s", STR_ARG(object_name(it->service)), suffix));
+		 json_new_print(doc, STR_FMT "-%s", STR_ARG(object_name(owner)), suffix));
 	json_append(json_sub_array(doc, metadata, "ownerReferences"),
-		    control_owner_reference(doc, it->service));
+		    control_owner_reference(doc, owner));
 }
 
 static void write_sheet(struct packing *it, const struct sheet *sheet)
@@ -218,7 +218,7 @@ static void write_sheet(struct packing *it, const struct sheet *sheet)
 				  .name = sheet->old ? object_name(sheet->old) : STR_NONE };
 
 	if (!sheet->old)
-		put_name(it, doc, metadata);
+		endpoint_slices_name(doc, metadata, it->service);
 	put_labels(it, doc, metadata);
 	json_put(doc, json_sub_object(doc, metadata, "annotations"), ENDPOINTS_TIME,
 		 json_new_str(doc, time));

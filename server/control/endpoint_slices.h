@@ -23,6 +23,9 @@ void endpoint_slices_write(struct batch *batch, const struct object *service,
 			   const struct endpoint_list *list, const struct object *const *old,
 			   size_t old_count);
 
+/* The metadata of a new slice: a name after its owner's, and the owner. */
+void endpoint_slices_name(struct json_doc *doc, struct json *metadata, const struct object *owner);
+
 /* The object Endpoints of the service's name; old: as it is now, or NULL. */
 void endpoints_write(struct batch *batch, const struct object *service,
 		     const struct endpoint_list *list, const struct object *old);

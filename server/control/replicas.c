@@ -17,6 +17,7 @@
 #include "server/control/owner_selectors.h"
 #include "server/control/pod_maker.h"
 #include "server/control/seen.h"
+#include "server/control/status_fields.h"
 
 #define BURST_MAX 500
 /* A pass over so many pods is not made for each of their changes: for 5,000 each 100 ms. */
@@ -213,14 +214,6 @@ static void adjust(struct batch *batch, const struct replicas *self, const struc
 
 /* --- status --- */
 
-/* As the real one writes it: a number that is zero is not there. */
-static bool put_number(struct json_doc *doc, struct json *status, const struct json *old,
-		       const char *key, int64_t value)
-{
-	json_put(doc, status, key, value ? json_new_int(doc, value) : json_new_null(doc));
-	return json_int(json_get(old, key)) == value;
-}
-
 static struct json *failure_condition(struct json_doc *doc, bool too_few, const char *why)
 {
 	struct json *condition = json_new_object(doc);
@@ -279,11 +272,11 @@ static void tell_status(struct batch *batch, const struct replicas *self, const 
 	/* minReadySeconds: only the clock makes these available, no change tells of it. */
 	if (now.due_ms > 0)
 		queue_add_after(self->queue, str_of(batch->key), now.due_ms);
-	same = put_number(doc, status, old, "fullyLabeledReplicas", (int64_t)now.labeled);
-	same &= put_number(doc, status, old, "readyReplicas", (int64_t)now.ready);
-	same &= put_number(doc, status, old, "availableReplicas", (int64_t)now.available);
-	same &= put_number(doc, status, old, "observedGeneration",
-			   json_int(json_get(meta_of(object_json(set)), "generation")));
+	same = status_put_number(doc, status, old, "fullyLabeledReplicas", (int64_t)now.labeled);
+	same &= status_put_number(doc, status, old, "readyReplicas", (int64_t)now.ready);
+	same &= status_put_number(doc, status, old, "availableReplicas", (int64_t)now.available);
+	same &= status_put_number(doc, status, old, "observedGeneration",
+				  json_int(json_get(meta_of(object_json(set)), "generation")));
 	same &= json_get(old, "replicas") &&
 		json_int(json_get(old, "replicas")) == (int64_t)now.count;
 	json_put(doc, status, "replicas", json_new_int(doc, (int64_t)now.count));
@@ -301,9 +294,7 @@ static void tell_status(struct batch *batch, const struct replicas *self, const 
 
 static const struct object *find_set(const struct replicas *self, struct str key)
 {
-	struct str rest = key, namespace = str_cut(&rest, '/');
-
-	return cache_find(self->control->caches[self->words->kind], namespace, rest);
+	return control_find(self->control, self->words->kind, key);
 }
 
 static void on_told(struct batch *batch)
@@ -427,14 +418,11 @@ void replicas_stop(struct replicas *self)
 void replicas_on_change(struct replicas *self, enum control_kind kind, const struct object *before,
 			const struct object *after)
 {
-	auto_buf key = BUF_INIT;
-
 	if (kind == CONTROL_PODS)
 		owner_selectors_wake(self->selectors, self->queue, self->words->owner_kind, before,
 				     after);
 	if (kind != self->words->kind)
 		return;
 	owner_selectors_note(self->selectors, before, after);
-	object_key(after ? after : before, &key);
-	queue_add(self->queue, buf_str(&key));
+	control_queue(self->queue, after ? after : before);
 }

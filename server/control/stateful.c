@@ -2,6 +2,7 @@
  * stateful.c - one look at a StatefulSet and its pods, and what its status says of them.
  */
 #include "server/control/stateful.h"
+#include "server/control/status_fields.h"
 
 #include <assert.h>
 
@@ -179,21 +180,6 @@ static void count(const struct stateful *view, struct figures *out)
 	}
 }
 
-static bool put_number(struct json_doc *doc, struct json *status, const struct json *old,
-		       const char *key, int64_t value)
-{
-	json_put(doc, status, key, value ? json_new_int(doc, value) : json_new_null(doc));
-	return json_int(json_get(old, key)) == value;
-}
-
-/* These are there when they are zero too. */
-static bool put_zero_too(struct json_doc *doc, struct json *status, const struct json *old,
-			 const char *key, int64_t value)
-{
-	json_put(doc, status, key, json_new_int(doc, value));
-	return json_get(old, key) && json_int(json_get(old, key)) == value;
-}
-
 static bool put_name(struct json_doc *doc, struct json *status, const struct json *old,
 		     const char *key, struct str value)
 {
@@ -208,15 +194,15 @@ bool stateful_put_status(struct json_doc *doc, struct json *status, const struct
 	bool same = true;
 
 	count(view, &now);
-	same &= put_number(doc, status, old, "observedGeneration",
-			   json_int(json_get(meta_of(root), "generation")));
-	same &= put_zero_too(doc, status, old, "replicas", now.replicas);
-	same &= put_number(doc, status, old, "readyReplicas", now.ready);
-	same &= put_zero_too(doc, status, old, "availableReplicas", now.available);
-	same &= put_number(doc, status, old, "currentReplicas", now.current);
-	same &= put_number(doc, status, old, "updatedReplicas", now.updated);
-	same &= put_zero_too(doc, status, old, "collisionCount",
-			     json_int(json_get(old, "collisionCount")));
+	same &= status_put_number(doc, status, old, "observedGeneration",
+				  json_int(json_get(meta_of(root), "generation")));
+	same &= status_put_zero_too(doc, status, old, "replicas", now.replicas);
+	same &= status_put_number(doc, status, old, "readyReplicas", now.ready);
+	same &= status_put_zero_too(doc, status, old, "availableReplicas", now.available);
+	same &= status_put_number(doc, status, old, "currentReplicas", now.current);
+	same &= status_put_number(doc, status, old, "updatedReplicas", now.updated);
+	same &= status_put_zero_too(doc, status, old, "collisionCount",
+				    json_int(json_get(old, "collisionCount")));
 	same &= put_name(doc, status, old, "currentRevision", now.current_revision);
 	same &= put_name(doc, status, old, "updateRevision", object_name(view->update->object));
 	return same;
