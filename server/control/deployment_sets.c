@@ -4,7 +4,6 @@
 #include "server/control/deployment_sets.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
