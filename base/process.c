@@ -46,7 +46,7 @@ static const char *find_in_path(const char *name, char *room, size_t size)
 	return name;
 }
 
-static void reset_signals(void)
+void process_reset_signals(void)
 {
 	struct sigaction fallback = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -83,7 +83,7 @@ static void run_child(struct child *child)
 	const struct process_plan *plan = child->plan;
 	int code;
 
-	reset_signals();
+	process_reset_signals();
 	if (plan->new_session)
 		setsid();
 	if (plan->die_with_parent) {

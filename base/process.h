@@ -26,4 +26,8 @@ struct process_plan {
 
 MUST_CHECK bool process_start(const struct process_plan *plan, pid_t *out_pid, struct error *err);
 
+/* Between fork and exec: every signal does what it does to a new program, and none is blocked.
+ * process_start() does it; only for those who clone themselves. */
+void process_reset_signals(void);
+
 #endif

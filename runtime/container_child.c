@@ -21,21 +21,10 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/process.h"
 #include "runtime/mountfd.h"
 #include "runtime/pathfd.h"
 #include "runtime/rootfs.h"
-
-static void reset_signals(void)
-{
-	struct sigaction fallback = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &fallback,
-			  NULL); /* refused for KILL, STOP and libc's own: as it should be */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 /* Without the right to lower it the machine's value stays; the container runs all the same. */
 static void adjust_oom_score(int score)
@@ -127,7 +116,7 @@ _Noreturn void container_child(struct launch *launch)
 	struct report report = { .kind = REPORT_FAILED };
 
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	reset_signals();
+	process_reset_signals();
 	/* Until the user is known and it is set again: nothing may survive the monitor. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	setsid();

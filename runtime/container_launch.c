@@ -9,17 +9,12 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/memory.h"
-
-union control {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
-};
+#include "runtime/fd_packet.h"
 
 /* With version 2 the child is born in its cgroup, which spares the kernel a costly move. */
 static pid_t clone_child(const struct launch *launch, int group, int *out_pidfd)
@@ -105,46 +100,22 @@ bool container_launch(struct launch *launch, struct launched *out, struct error 
 
 int container_launch_read(int report, struct report *out, int *out_tty)
 {
-	union control control = { 0 };
-	struct iovec part = { .iov_base = out, .iov_len = sizeof(*out) };
-	struct msghdr packet = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *head;
-	ssize_t got = recvmsg(report, &packet, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t got = fd_packet_receive(report, out, sizeof(*out), MSG_DONTWAIT, out_tty);
 
-	*out_tty = -1;
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	if (got != (ssize_t)sizeof(*out))
-		return -1;
-	head = CMSG_FIRSTHDR(&packet);
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(out_tty, CMSG_DATA(head), sizeof(int));
-	return 1;
+	if (got == (ssize_t)sizeof(*out))
+		return 1;
+	if (*out_tty >= 0)
+		close(take_fd(out_tty));
+	return -1;
 }
 
 bool container_report_ready(const struct launch *launch, const struct user_found *user,
 			    int tty_master, struct error *err)
 {
-	union control control = { 0 };
 	struct report report = { .kind = REPORT_READY, .user = *user };
-	struct iovec part = { .iov_base = &report, .iov_len = sizeof(report) };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *head;
 
-	if (tty_master >= 0) {
-		packet.msg_control = control.room;
-		packet.msg_controllen = sizeof(control.room);
-		head = CMSG_FIRSTHDR(&packet);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(head), &tty_master, sizeof(int));
-	}
-	if (sendmsg(launch->report, &packet, MSG_NOSIGNAL) != (ssize_t)sizeof(report))
-		return error_os(err, "tell the monitor");
-	return true;
+	return fd_packet_send(launch->report, &report, sizeof(report), tty_master) ||
+	       error_os(err, "tell the monitor");
 }

@@ -11,11 +11,9 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,6 +22,7 @@
 
 #include "base/file.h"
 #include "runtime/container_plan.h"
+#include "runtime/loopback.h"
 #include "runtime/mountfd.h"
 #include "runtime/pathfd.h"
 #include "runtime/user_namespace.h"
@@ -69,18 +68,6 @@ static bool move_home(const struct monitor *monitor, struct error *err)
 		if (doors[i] >= 0)
 			close(doors[i]);
 	return fine;
-}
-
-static bool bring_up_loopback(struct error *err)
-{
-	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo" };
-
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) != 0)
-		return error_os(err, "look at the loopback device");
-	request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-	return ioctl(fd, SIOCSIFFLAGS, &request) == 0 ||
-	       error_os(err, "bring up the loopback device");
 }
 
 /* --- sysctls --- */
@@ -238,7 +225,7 @@ static bool fill_namespaces(const void *of, struct error *err)
 	const struct monitor *monitor = of;
 
 	if (!monitor->host_network) {
-		if (!bring_up_loopback(err))
+		if (!loopback_bring_up(err))
 			return false;
 		if (*monitor->hostname &&
 		    sethostname(monitor->hostname, strlen(monitor->hostname)) != 0)

@@ -11,31 +11,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/process.h"
+#include "runtime/loopback.h"
+
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-
-static void reset_signals(void)
-{
-	struct sigaction fallback = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &fallback, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 /* --- users --- */
 
@@ -114,18 +104,6 @@ static bool make_below_users(struct oci_launch *launch, struct error *err)
 	return oci_say(launch, OCI_STEP_MOVED, pid, -1, err);
 }
 
-static bool bring_up_loopback(struct error *err)
-{
-	auto_fd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo" };
-
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) != 0)
-		return error_os(err, "look at the loopback device");
-	request.ifr_flags = (short)(request.ifr_flags | IFF_UP);
-	return ioctl(fd, SIOCSIFFLAGS, &request) == 0 ||
-	       error_os(err, "bring up the loopback device");
-}
-
 static bool set_names(const struct oci_launch *launch, struct error *err)
 {
 	struct str host = json_str(json_get(launch->config->root, "hostname"));
@@ -151,7 +129,7 @@ static bool enter_new(struct oci_launch *launch, struct error *err)
 		return false;
 	if ((config->made & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) != 0)
 		return error_os(err, "make a cgroup namespace");
-	if ((config->made & CLONE_NEWNET) && !bring_up_loopback(err))
+	if ((config->made & CLONE_NEWNET) && !loopback_bring_up(err))
 		return false;
 	return set_names(launch, err) && oci_rootfs_make(launch, err) &&
 	       oci_rootfs_enter(launch, err);
@@ -221,7 +199,7 @@ _Noreturn void oci_child(struct oci_launch *launch)
 	/* Our maps are written through our /proc, which must be ours for that. */
 	if (geteuid() == 0)
 		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	reset_signals();
+	process_reset_signals();
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	setsid();
 	umask(0);

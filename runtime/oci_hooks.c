@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/process.h"
 
 static bool make_input(struct str text, int *out_fd, struct error *err)
 {
@@ -31,13 +32,7 @@ static bool make_input(struct str text, int *out_fd, struct error *err)
 
 _Noreturn static void be_hook(const char *path, const char **argv, const char **env, int input)
 {
-	struct sigaction fallback = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		sigaction(i, &fallback, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	process_reset_signals();
 	if (dup2(input, 0) < 0)
 		_exit(127);
 	syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC);

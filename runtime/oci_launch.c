@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/fd_packet.h"
 #include "runtime/oci_process.h"
 
 #ifndef CLONE_NEWTIME
@@ -136,53 +137,23 @@ void oci_launched_kill(struct oci_launched *launched)
 
 /* --- messages --- */
 
-union control {
-	struct cmsghdr head;
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
 static bool receive(int report, struct oci_message *out, int *out_fd)
 {
-	union control control = { 0 };
-	struct iovec part = { .iov_base = out, .iov_len = sizeof(*out) };
-	struct msghdr packet = { .msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = control.room,
-				 .msg_controllen = sizeof(control.room) };
-	struct cmsghdr *head;
 	ssize_t got;
 
-	*out_fd = -1;
 	do
-		got = recvmsg(report, &packet, MSG_CMSG_CLOEXEC);
+		got = fd_packet_receive(report, out, sizeof(*out), 0, out_fd);
 	while (got < 0 && errno == EINTR);
-	if (got != (ssize_t)sizeof(*out))
-		return false;
-	head = CMSG_FIRSTHDR(&packet);
-	if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-	    head->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(out_fd, CMSG_DATA(head), sizeof(int));
-	return true;
+	if (got == (ssize_t)sizeof(*out))
+		return true;
+	if (*out_fd >= 0)
+		close(take_fd(out_fd));
+	return false;
 }
 
 static bool send_with(int socket, struct str text, int fd, struct error *err)
 {
-	union control control = { 0 };
-	struct iovec part = { .iov_base = (void *)(uintptr_t)text.at, .iov_len = text.len };
-	struct msghdr packet = { .msg_iov = &part, .msg_iovlen = 1 };
-	struct cmsghdr *head;
-
-	if (fd >= 0) {
-		packet.msg_control = control.room;
-		packet.msg_controllen = sizeof(control.room);
-		head = CMSG_FIRSTHDR(&packet);
-		head->cmsg_level = SOL_SOCKET;
-		head->cmsg_type = SCM_RIGHTS;
-		head->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(head), &fd, sizeof(int));
-	}
-	return sendmsg(socket, &packet, MSG_NOSIGNAL) == (ssize_t)text.len ||
-	       error_os(err, "send a descriptor");
+	return fd_packet_send(socket, text.at, text.len, fd) || error_os(err, "send a descriptor");
 }
 
 bool oci_say(struct oci_launch *launch, enum oci_step step, int number, int fd, struct error *err)
