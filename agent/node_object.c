@@ -1,5 +1,5 @@
 /*
- * node_object.c - a small state machine: get or create the node, then status and lease by timers.
+ * node_object.c - a small state machine: get or create the node, then its status by a timer.
  */
 #include "agent/node_object.h"
 
@@ -8,16 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/node_lease.h"
 #include "agent/node_limits.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/version.h"
 
-#define LEASE_MS     10000
 #define STATUS_MS    300000
 #define RETRY_MS     1000
-#define LEASE_S      40
 #define KUBE_VERSION VERSION_KUBERNETES "+mote"
 #define KUBELET_PORT 10250 /* what clients expect; reached through the server */
 #define IMAGES_MAX   50    /* the largest ones are told */
@@ -27,11 +26,12 @@
 struct node_object {
 	struct node_object_plan plan;
 	struct loop *loop;
-	bool registered, lease_made;
+	bool registered;
 	bool posted_ready; /* what the status on its way says */
 	char *why_not;
-	struct loop_timer status_timer, lease_timer, retry_timer;
-	struct client_call *node_call, *lease_call;
+	struct loop_timer status_timer, retry_timer;
+	struct client_call *node_call;
+	struct node_lease *lease;
 	struct json_doc *posted; /* conditions as last sent */
 	bool status_waiting;     /* another one is due after the running call */
 	struct node_resources *resources;
@@ -328,12 +328,15 @@ static void on_posted(void *of, const struct json *result, const struct error *e
 	it->node_call = NULL;
 	if (err) {
 		/* Deleted by somebody: register again. */
-		if (err->kind == ERROR_NOT_FOUND)
+		if (err->kind == ERROR_NOT_FOUND) {
 			it->registered = false;
+			node_lease_owner(it->lease, NULL);
+		}
 		retry(it);
 		return;
 	}
 	it->plan.node->ready = it->posted_ready;
+	node_lease_owner(it->lease, result);
 	it->plan.on_object(it->plan.owner, result);
 	if (it->status_waiting)
 		post_status(it);
@@ -405,7 +408,7 @@ static void on_registered(struct node_object *it, const struct json *object)
 	log_info("agent.node", "node registered", "node=%s", it->plan.node->name);
 	it->plan.on_object(it->plan.owner, object);
 	post_status(it);
-	loop_timer_set(it->loop, &it->lease_timer, 0);
+	node_lease_owner(it->lease, object);
 }
 
 static void on_created(void *of, const struct json *result, const struct error *err)
@@ -462,58 +465,7 @@ static void register_node(struct node_object *it)
 		call_node(it, &ask, on_found);
 }
 
-/* --- the lease --- */
-
-static void print_lease(const struct node_object *it, struct buf *out)
-{
-	char now[CLOCK_TEXT];
-
-	clock_print_micro(clock_wall_us(), now);
-	buf_add_print(
-		out,
-		"{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{"
-		"\"name\":\"%s\",\"namespace\":\"kube-node-lease\"},\"spec\":{"
-		"\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%s\"}}",
-		it->plan.node->name, it->plan.node->name, LEASE_S, now);
-}
-
-static void on_lease(void *of, const struct json *result, const struct error *err)
-{
-	struct node_object *it = of;
-
-	(void)result;
-	it->lease_call = NULL;
-	/* Another server, or one whose disk is lost: ours is made anew. */
-	it->lease_made = !err || err->kind == ERROR_EXISTS;
-	it->plan.node->connected = it->lease_made;
-	loop_timer_set(it->loop, &it->lease_timer, err ? RETRY_MS : LEASE_MS);
-}
-
-static void renew(struct node_object *it)
-{
-	auto_buf body = BUF_INIT;
-	struct client_ask ask = {
-		.verb = it->lease_made ? CLIENT_PATCH_MERGE : CLIENT_CREATE,
-		.kind = kind_find_name(STR("coordination.k8s.io/v1"), STR("Lease")),
-		.namespace = STR("kube-node-lease"),
-		.name = it->lease_made ? str_of(it->plan.node->name) : STR_NONE,
-		.on_done = on_lease,
-		.of = it,
-	};
-
-	if (it->lease_call || !it->registered)
-		return;
-	print_lease(it, &body);
-	ask.body = buf_str(&body);
-	it->lease_call = client_call(it->plan.node->client, &ask);
-}
-
 /* --- timers --- */
-
-static void on_lease_timer(struct loop_timer *timer)
-{
-	renew(CONTAINER_OF(timer, struct node_object, lease_timer));
-}
 
 static void on_status_timer(struct loop_timer *timer)
 {
@@ -539,7 +491,7 @@ struct node_object *node_object_start(const struct node_object_plan *plan)
 	it->plan = *plan;
 	it->loop = plan->node->loop;
 	it->why_not = memory_string("the pod network is not up yet");
-	it->lease_timer.on_timer = on_lease_timer;
+	it->lease = node_lease_start(plan->node);
 	it->status_timer.on_timer = on_status_timer;
 	it->retry_timer.on_timer = on_retry;
 	return it;
@@ -551,9 +503,7 @@ void node_object_stop(struct node_object *it)
 		return;
 	if (it->node_call)
 		client_cancel(it->node_call);
-	if (it->lease_call)
-		client_cancel(it->lease_call);
-	loop_timer_stop(&it->lease_timer);
+	node_lease_stop(it->lease);
 	loop_timer_stop(&it->status_timer);
 	loop_timer_stop(&it->retry_timer);
 	json_doc_free(it->posted);
@@ -565,7 +515,7 @@ void node_object_poke(struct node_object *it)
 {
 	if (it->registered) {
 		post_status(it);
-		renew(it);
+		node_lease_renew(it->lease);
 	} else {
 		register_node(it);
 	}

@@ -243,22 +243,35 @@ static void a_deleted_node_registers_again(void)
 	scene_close(&scene);
 }
 
+static void check_owner(const struct json *lease, const char *uid)
+{
+	const struct json *list = json_path(lease, "metadata", "ownerReferences", NULL);
+
+	CHECK_INT(json_count(list), 1);
+	check_text(json_get(json_at(list, 0), "kind"), "Node");
+	check_text(json_get(json_at(list, 0), "name"), "n1");
+	check_text(json_get(json_at(list, 0), "uid"), uid);
+}
+
 static void leases_are_renewed(void)
 {
 	struct scene scene;
 	auto_json_doc doc = NULL;
 
 	scene_open(&scene);
-	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
-	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1','uid':'u1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1','uid':'u2'}}");
 	fixture_api_answer(&scene.api, "POST " LEASES, "{}");
 	fixture_api_answer(&scene.api, "PATCH " LEASES "/n1", "{}");
 	node_object_poke(scene.object);
 	doc = asked(&scene, "POST " LEASES);
 	check_text(json_path(json_root(doc), "spec", "holderIdentity", NULL), "n1");
+	check_owner(json_root(doc), "u1");
 	fixture_turn(scene.loop, 10);
 	node_object_poke(scene.object); /* as when the tunnel is up again */
-	check_asked(&scene, "PATCH " LEASES "/n1");
+	json_doc_free(doc);
+	doc = asked(&scene, "PATCH " LEASES "/n1");
+	check_owner(json_root(doc), "u2");                         /* another Node of this name */
 	map_remove(scene.api.answers, STR("PATCH " LEASES "/n1")); /* the server forgot it */
 	fixture_turn(scene.loop, 10);
 	node_object_poke(scene.object);
