@@ -24,11 +24,11 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/process.h"
+#include "runtime/mount_list.h"
 
 #define SHARE_SECONDS 120 /* a server that does not answer in this time is given up */
 #define SAID_MAX      1024
 #define OPTIONS_MAX   4096
-#define MOUNTINFO_MAX (16 << 20)
 #define NOTE          "image-volume."
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000 /* linux/stat.h, Linux 5.8 */
@@ -70,66 +70,23 @@ bool volume_is_mounted(const char *path)
 
 /* --- the list of mounts --- */
 
-struct mount_line {
-	char *place;
-	bool shared;
-};
-
-/* "\\040" is a space; so are a tab, a line's end and the backslash written. */
-static char *plain_place(struct str text)
-{
-	char *out = str_copy(text), *to = out;
-
-	for (const char *at = out; *at; at++)
-		if (at[0] == '\\' && at[1] >= '0' && at[1] <= '3' && at[2] && at[3]) {
-			*to++ = (char)((at[1] - '0') * 64 + (at[2] - '0') * 8 + (at[3] - '0'));
-			at += 3;
-		} else {
-			*to++ = *at;
-		}
-	*to = '\0';
-	return out;
-}
-
-/* "36 35 98:0 / /mnt rw,noatime shared:1 master:2 - ext3 /dev/root rw" */
-static struct mount_line parse_line(struct str line)
-{
-	struct mount_line out = { NULL, false };
-	struct str word;
-
-	for (int i = 0; i < 4; i++)
-		str_cut(&line, ' ');
-	out.place = plain_place(str_cut(&line, ' '));
-	str_cut(&line, ' ');
-	while (line.len > 0 && !str_is((word = str_cut(&line, ' ')), "-"))
-		out.shared = out.shared || str_starts(word, STR("shared:"));
-	return out;
-}
-
-static bool is_below(const char *path, const char *folder)
-{
-	size_t len = strlen(folder);
-
-	return strncmp(path, folder, len) == 0 && (path[len] == '/' || len <= 1);
-}
-
 /* Later lines lie upon earlier ones. */
 void volume_unmount_below(const char *folder)
 {
 	auto_buf text = BUF_INIT;
-	struct str rest, line;
+	struct str rest;
 	char **places = NULL;
 	size_t count = 0;
 	struct error ignored;
 
-	if (!file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, &ignored))
+	if (!mount_list_read(&text, &ignored))
 		return;
 	for (rest = buf_str(&text); rest.len > 0;) {
 		struct mount_line mount;
 
-		line = str_cut(&rest, '\n');
-		mount = parse_line(line);
-		if (!is_below(mount.place, folder)) {
+		if (!mount_line_read(str_cut(&rest, '\n'), &mount))
+			continue;
+		if (!mount_is_below(mount.place, folder)) {
 			free(mount.place);
 			continue;
 		}
@@ -152,12 +109,14 @@ bool volume_check_shared(const char *path, struct error *err)
 
 	if (!real) /* the runtime tells of it */
 		return true;
-	if (!file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, err))
+	if (!mount_list_read(&text, err))
 		return false;
 	for (rest = buf_str(&text); rest.len > 0;) {
-		struct mount_line mount = parse_line(str_cut(&rest, '\n'));
+		struct mount_line mount;
 
-		if ((strcmp(real, mount.place) == 0 || is_below(real, mount.place)) &&
+		if (!mount_line_read(str_cut(&rest, '\n'), &mount))
+			continue;
+		if ((strcmp(real, mount.place) == 0 || mount_is_below(real, mount.place)) &&
 		    strlen(mount.place) >= strlen(best)) {
 			shared = mount.shared;
 			free(best);

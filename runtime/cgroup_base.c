@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "runtime/mount_list.h"
 #include "runtime/pathfd.h"
 
 #define PROC_BYTES_MAX (1024 * 1024)
@@ -66,40 +67,26 @@ static bool has_word(struct str words, const char *word)
 	return false;
 }
 
-static void remember(struct hierarchy *place, struct str mount, struct str root)
+static void remember(struct hierarchy *place, const char *mount, struct str root)
 {
 	if (place->mount)
 		return;
-	place->mount = str_copy(mount);
+	place->mount = memory_string(mount);
 	place->root = str_copy(root);
 }
 
-/* "31 23 0:28 ROOT MOUNT rw,... shared:1 - TYPE SOURCE OPTIONS" */
 static void see_mount(struct search *search, struct str line)
 {
-	ptrdiff_t dash = str_search(line, STR(" - "));
-	struct str head = line;
-	struct str tail;
-	struct str root;
-	struct str mount;
-	struct str type;
+	struct mount_line mount;
 
-	if (dash < 0)
+	if (!mount_line_read(line, &mount))
 		return;
-	tail = str_from(line.at + dash + 3, line.len - (size_t)dash - 3);
-	for (int i = 0; i < 3; i++)
-		str_cut(&head, ' ');
-	root = str_cut(&head, ' ');
-	mount = str_cut(&head, ' ');
-	type = str_cut(&tail, ' ');
-	str_cut(&tail, ' ');
-	if (str_is(type, "cgroup2"))
-		remember(&search->found[CGROUP_UNIFIED], mount, root);
-	if (!str_is(type, "cgroup"))
-		return;
-	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++)
-		if (has_word(tail, cgroup_part_names[i]))
-			remember(&search->found[i], mount, root);
+	if (str_is(mount.type, "cgroup2"))
+		remember(&search->found[CGROUP_UNIFIED], mount.place, mount.root);
+	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS && str_is(mount.type, "cgroup"); i++)
+		if (has_word(mount.options, cgroup_part_names[i]))
+			remember(&search->found[i], mount.place, mount.root);
+	free(mount.place);
 }
 
 /* "4:memory:/some/group", version 2: "0::/some/group" */
@@ -116,18 +103,13 @@ static void see_own(struct search *search, struct str line)
 			search->own[i] = str_copy(line);
 }
 
-static bool each_line(const char *path, struct search *search,
-		      void (*see)(struct search *search, struct str line), struct error *err)
+static void each_line(const struct buf *text, struct search *search,
+		      void (*see)(struct search *search, struct str line))
 {
-	auto_buf text = BUF_INIT;
-	struct str rest;
+	struct str rest = buf_str(text);
 
-	if (!file_read(path, PROC_BYTES_MAX, &text, err))
-		return false;
-	rest = buf_str(&text);
 	while (rest.len > 0)
 		see(search, str_cut(&rest, '\n'));
-	return true;
 }
 
 /* The folder of our own group in the hierarchy, "" parts left out; NULL when it is not mounted. */
@@ -261,8 +243,15 @@ static bool fill(const struct search *search, struct cgroup *parent, struct erro
 
 static bool look(struct search *search, struct error *err)
 {
-	return each_line("/proc/self/mountinfo", search, see_mount, err) &&
-	       each_line("/proc/self/cgroup", search, see_own, err);
+	auto_buf mounts = BUF_INIT;
+	auto_buf own = BUF_INIT;
+
+	if (!mount_list_read(&mounts, err) ||
+	    !file_read("/proc/self/cgroup", PROC_BYTES_MAX, &own, err))
+		return false;
+	each_line(&mounts, search, see_mount);
+	each_line(&own, search, see_own);
+	return true;
 }
 
 /* Where `path` begins in one hierarchy; NULL when it is not mounted. */
