@@ -406,8 +406,11 @@ bool rootfs_change_root(int root, bool cover, struct error *err)
 	if (!cover && syscall(SYS_pivot_root, ".", ".") == 0) {
 		if (syscall(SYS_umount2, ".", DETACH) != 0)
 			return error_os(err, "let go of the host's files");
-	} else if (errno != EINVAL || mountfd_classic(".", "/", NULL, MS_MOVE, NULL) != 0 ||
-		   chroot(".") != 0) {
+	} else if (errno != EINVAL) {
+		return error_os(err, "change the root");
+	} else if (!rootfs_drop_kernel(root, err)) {
+		return false;
+	} else if (mountfd_classic(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0) {
 		return error_os(err, "change the root");
 	}
 	if (chdir("/") != 0)

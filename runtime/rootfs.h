@@ -40,8 +40,13 @@ MUST_CHECK bool rootfs_hide_one(int root, int null, const char *path, enum pathf
 				struct error *err);
 MUST_CHECK bool rootfs_protect_one(int root, const char *path, enum pathfd_how how,
 				   struct error *err);
+/* Unmount every whole /proc and /sys outside of the mount that `root` is open on, or hide it where
+ * that is refused: while one is mounted anywhere, the kernel lets users of a namespace of their own
+ * mount another, in which nothing is hidden. */
+MUST_CHECK bool rootfs_drop_kernel(int root, struct error *err);
 /* Make the mount that `root` is open on the root of everything and let go of what was.  `cover`:
- * without pivot_root, as in a machine's first file system. */
+ * without pivot_root, as in a machine's first file system; the host's files stay below, but for its
+ * /proc and /sys. */
 MUST_CHECK bool rootfs_change_root(int root, bool cover, struct error *err);
 
 #endif
