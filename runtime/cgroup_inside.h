@@ -11,6 +11,9 @@ extern const char *const cgroup_part_names[CGROUP_PARTS];
 
 /* Write text into folder/file with one write(2); errno tells why not. */
 bool cgroup_file_write(const char *folder, const char *file, const char *text);
+/* The same for a limit that was asked for (cgroup_spec.h); folder NULL: ERROR_UNAVAILABLE. */
+MUST_CHECK bool cgroup_spec_write(const char *folder, const char *file, const char *text,
+				  struct error *err);
 /* The file's first bytes as text; false when it cannot be read. */
 bool cgroup_file_read(const char *folder, const char *file, char *out, size_t size);
 /* The file's one number. */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -222,7 +221,7 @@ static bool is_asked(const struct row *row, const struct json *value)
 	return false;
 }
 
-static bool write_file(const char *folder, const char *file, const char *text, struct error *err)
+bool cgroup_spec_write(const char *folder, const char *file, const char *text, struct error *err)
 {
 	if (!folder)
 		return error_set(err, ERROR_UNAVAILABLE,
@@ -251,10 +250,25 @@ static bool set_row(const struct cgroup *cgroup, const struct row *row,
 				 row->group, row->key);
 	if (!print_value(row, folder, unified, group, &text, err))
 		return false;
-	if (write_file(folder, file, buf_text(&text), err))
+	if (cgroup_spec_write(folder, file, buf_text(&text), err))
 		return true;
 	/* Swap is counted only where the kernel was told to; without swap nothing is lost. */
 	return row->how == HOW_SWAP && err->os_code == ENOENT;
+}
+
+/* No limit of memory means none of memory with swap, unless that is said: the second is never below
+ * the first. */
+static bool lift_swap(const struct cgroup *cgroup, const struct json *resources, struct error *err)
+{
+	const char *unified = cgroup->folders[CGROUP_UNIFIED];
+	const struct json *memory = json_get(resources, "memory");
+
+	if (json_int(json_get(memory, "limit")) >= 0 || json_int(json_get(memory, "swap")) != 0)
+		return true;
+	return cgroup_spec_write(unified ? unified : cgroup->folders[CGROUP_MEMORY],
+				 unified ? "memory.swap.max" : "memory.memsw.limit_in_bytes",
+				 unified ? "max" : "-1", err) ||
+	       err->os_code == ENOENT;
 }
 
 static bool set_rows(const struct cgroup *cgroup, const struct json *resources, struct error *err)
@@ -262,6 +276,8 @@ static bool set_rows(const struct cgroup *cgroup, const struct json *resources, 
 	bool again[ARRAY_LENGTH(rows)];
 	bool fine = true;
 
+	if (!lift_swap(cgroup, resources, err))
+		return false;
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		again[i] = !set_row(cgroup, &rows[i], resources, err);
 		if (again[i] && err->os_code != EINVAL && err->os_code != EBUSY)
@@ -290,8 +306,8 @@ static bool set_huge_pages(const struct cgroup *cgroup, const struct json *list,
 			return error_set(err, ERROR_INVALID, "pageSize \"" STR_FMT "\"",
 					 STR_ARG(size));
 		print_number(json_get(it.value, "limit"), &text);
-		if (!write_file(unified ? unified : cgroup->folders[CGROUP_HUGETLB], file,
-				buf_text(&text), err))
+		if (!cgroup_spec_write(unified ? unified : cgroup->folders[CGROUP_HUGETLB], file,
+				       buf_text(&text), err))
 			return false;
 	}
 	return true;
@@ -311,8 +327,8 @@ static bool set_rdma(const struct cgroup *cgroup, const struct json *rdma, struc
 			buf_add_print(&text, " hca_handle=%" PRId64, json_int(handles));
 		if (objects)
 			buf_add_print(&text, " hca_object=%" PRId64, json_int(objects));
-		if (!write_file(unified ? unified : cgroup->folders[CGROUP_RDMA], "rdma.max",
-				buf_text(&text), err))
+		if (!cgroup_spec_write(unified ? unified : cgroup->folders[CGROUP_RDMA], "rdma.max",
+				       buf_text(&text), err))
 			return false;
 	}
 	return true;
@@ -325,7 +341,8 @@ static bool set_priorities(const struct cgroup *cgroup, const struct json *list,
 						    STR_ARG(json_str(json_get(it.value, "name"))),
 						    json_int(json_get(it.value, "priority")));
 
-		if (!write_file(cgroup->folders[CGROUP_NET_PRIO], "net_prio.ifpriomap", text, err))
+		if (!cgroup_spec_write(cgroup->folders[CGROUP_NET_PRIO], "net_prio.ifpriomap", text,
+				       err))
 			return false;
 	}
 	return true;
@@ -336,8 +353,9 @@ static bool set_unified(const struct cgroup *cgroup, const struct json *map, str
 	const char *folder = cgroup->folders[CGROUP_UNIFIED];
 
 	if (json_count(map) > 0 && !folder)
-		return error_set(err, ERROR_INVALID,
-				 "resources.unified needs cgroups of version 2");
+		return error_set(
+			err, ERROR_INVALID,
+			"invalid configuration: resources.unified needs cgroups of version 2");
 	for (struct json_iter it = json_iter(map); json_next(&it);) {
 		auto_free char *file = str_copy(it.key);
 		struct str rest = json_str(it.value);
@@ -348,7 +366,7 @@ static bool set_unified(const struct cgroup *cgroup, const struct json *map, str
 		while (rest.len > 0) {
 			auto_free char *line = str_copy(str_cut(&rest, '\n'));
 
-			if (!write_file(folder, file, line, err))
+			if (!cgroup_spec_write(folder, file, line, err))
 				return false;
 		}
 	}
@@ -385,8 +403,9 @@ static bool set_throttles(const struct cgroup *cgroup, const struct json *io, st
 				buf_add_text(&text, "max");
 			else
 				print_number(rate, &text);
-			if (!write_file(unified ? unified : cgroup->folders[CGROUP_BLKIO],
-					unified ? "io.max" : throttles[i].v1, buf_text(&text), err))
+			if (!cgroup_spec_write(unified ? unified : cgroup->folders[CGROUP_BLKIO],
+					       unified ? "io.max" : throttles[i].v1,
+					       buf_text(&text), err))
 				return false;
 		}
 	return true;
@@ -405,8 +424,8 @@ static bool set_weight(const struct cgroup *cgroup, const char *text, bool of_de
 		first = "io.bfq.weight";
 		second = "io.weight";
 	}
-	return write_file(folder, first, text, err) ||
-	       (err->os_code == ENOENT && write_file(folder, second, text, err));
+	return cgroup_spec_write(folder, first, text, err) ||
+	       (err->os_code == ENOENT && cgroup_spec_write(folder, second, text, err));
 }
 
 static bool set_weights(const struct cgroup *cgroup, const struct json *io, struct error *err)
@@ -421,7 +440,7 @@ static bool set_weights(const struct cgroup *cgroup, const struct json *io, stru
 		return false;
 	snprintf(text, sizeof(text), "%" PRId64, leaf);
 	if (leaf > 0 && !cgroup->folders[CGROUP_UNIFIED] &&
-	    !write_file(cgroup->folders[CGROUP_BLKIO], leaves[1], text, err))
+	    !cgroup_spec_write(cgroup->folders[CGROUP_BLKIO], leaves[1], text, err))
 		return false;
 	for (struct json_iter it = json_iter(json_get(io, "weightDevice")); json_next(&it);) {
 		weight = json_int(json_get(it.value, "weight"));
@@ -444,117 +463,6 @@ bool cgroup_spec_limit(const struct cgroup *cgroup, const struct json *resources
 	       set_rdma(cgroup, json_get(resources, "rdma"), err) &&
 	       set_priorities(cgroup, json_path(resources, "network", "priorities", NULL), err) &&
 	       set_unified(cgroup, json_get(resources, "unified"), err);
-}
-
-/* --- devices --- */
-
-static int64_t number_or_any(const struct json *value)
-{
-	return json_type(value) == JSON_NUMBER ? json_int(value) : -1;
-}
-
-static bool read_rule(const struct json *value, struct cgroup_device_rule *out, struct error *err)
-{
-	struct str type = json_str(json_get(value, "type"));
-	struct str access = json_str(json_get(value, "access"));
-
-	*out = (struct cgroup_device_rule){ .allow = json_bool(json_get(value, "allow")),
-					    .type = type.len > 0 ? type.at[0] : 'a',
-					    .major = number_or_any(json_get(value, "major")),
-					    .minor = number_or_any(json_get(value, "minor")) };
-	if (out->type == 'u')
-		out->type = 'c';
-	if (type.len > 1 || !strchr("abc", out->type))
-		return error_set(err, ERROR_INVALID,
-				 "a device's type is a, b or c, not \"" STR_FMT "\"",
-				 STR_ARG(type));
-	for (size_t i = 0; i < access.len; i++)
-		switch (access.at[i]) {
-		case 'r': out->access |= BPF_DEVCG_ACC_READ; break;
-		case 'w': out->access |= BPF_DEVCG_ACC_WRITE; break;
-		case 'm': out->access |= BPF_DEVCG_ACC_MKNOD; break;
-		default:
-			return error_set(err, ERROR_INVALID,
-					 "access to devices is of r, w and m, not \"" STR_FMT "\"",
-					 STR_ARG(access));
-		}
-	if (access.len == 0)
-		out->access = BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE | BPF_DEVCG_ACC_MKNOD;
-	return true;
-}
-
-static size_t add_usual(struct cgroup_device_rule *at)
-{
-	static const int64_t usual[][2] = { { 1, 3 }, { 1, 5 }, { 1, 7 }, { 1, 8 },   { 1, 9 },
-					    { 5, 0 }, { 5, 1 }, { 5, 2 }, { 136, -1 } };
-	const unsigned all = BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE | BPF_DEVCG_ACC_MKNOD;
-	size_t count = 0;
-
-	at[count++] = (struct cgroup_device_rule){ true, 'c', -1, -1, BPF_DEVCG_ACC_MKNOD };
-	at[count++] = (struct cgroup_device_rule){ true, 'b', -1, -1, BPF_DEVCG_ACC_MKNOD };
-	for (size_t i = 0; i < ARRAY_LENGTH(usual); i++)
-		at[count++] =
-			(struct cgroup_device_rule){ true, 'c', usual[i][0], usual[i][1], all };
-	return count;
-}
-
-static void print_rule(const struct cgroup_device_rule *rule, char *out, size_t size)
-{
-	char major[24] = "*";
-	char minor[24] = "*";
-
-	if (rule->major >= 0)
-		snprintf(major, sizeof(major), "%" PRId64, rule->major);
-	if (rule->minor >= 0)
-		snprintf(minor, sizeof(minor), "%" PRId64, rule->minor);
-	snprintf(out, size, "%c %s:%s %s%s%s", rule->type, major, minor,
-		 rule->access & BPF_DEVCG_ACC_READ ? "r" : "",
-		 rule->access & BPF_DEVCG_ACC_WRITE ? "w" : "",
-		 rule->access & BPF_DEVCG_ACC_MKNOD ? "m" : "");
-}
-
-/* Version 1: "a" alone stands for everything; with numbers it is two rules. */
-static bool write_rule(const char *folder, struct cgroup_device_rule rule, struct error *err)
-{
-	const char *file = rule.allow ? "devices.allow" : "devices.deny";
-	char line[96];
-
-	if (rule.type == 'a' && rule.major < 0 && rule.minor < 0)
-		return write_file(folder, file, "a", err);
-	if (rule.type == 'a') {
-		rule.type = 'b';
-		if (!write_rule(folder, rule, err))
-			return false;
-		rule.type = 'c';
-	}
-	print_rule(&rule, line, sizeof(line));
-	return write_file(folder, file, line, err);
-}
-
-bool cgroup_spec_devices(const struct cgroup *cgroup, const struct json *rules, struct error *err)
-{
-	struct cgroup_device_rule list[CGROUP_DEVICE_RULES_MAX];
-	const char *unified = cgroup->folders[CGROUP_UNIFIED];
-	size_t count = 0;
-
-	if (json_count(rules) > CGROUP_DEVICE_RULES_MAX - 16)
-		return error_set(err, ERROR_TOO_LARGE, "more than %d rules for devices",
-				 CGROUP_DEVICE_RULES_MAX - 16);
-	for (struct json_iter it = json_iter(rules); json_next(&it);)
-		if (!read_rule(it.value, &list[count++], err))
-			return false;
-	count += add_usual(list + count);
-	if (unified)
-		return cgroup_devices_attach_rules(unified, list, count) ||
-		       error_os(err, "limit devices");
-	/* Without any rule nothing is forbidden in version 1; the start is to be the same. */
-	if (cgroup->folders[CGROUP_DEVICES] &&
-	    !write_file(cgroup->folders[CGROUP_DEVICES], "devices.deny", "a", err))
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!write_rule(cgroup->folders[CGROUP_DEVICES], list[i], err))
-			return false;
-	return true;
 }
 
 /* --- stopping for a while --- */
@@ -586,7 +494,7 @@ bool cgroup_spec_freeze(const struct cgroup *cgroup, bool frozen, struct error *
 	const char *v1 = frozen ? "FROZEN" : "THAWED";
 	struct error ignored;
 
-	if (!write_file(folder, file, unified ? (frozen ? "1" : "0") : v1, err))
+	if (!cgroup_spec_write(folder, file, unified ? (frozen ? "1" : "0") : v1, err))
 		return false;
 	for (int i = 0; i < FREEZE_ROUNDS; i++) {
 		if (freezes(cgroup) == frozen)
@@ -594,8 +502,8 @@ bool cgroup_spec_freeze(const struct cgroup *cgroup, bool frozen, struct error *
 		usleep(FREEZE_WAIT_US);
 		/* Version 1 sometimes stays "FREEZING" until it is asked again. */
 		if (!unified && frozen && i % 50 == 49)
-			(void)!write_file(folder, file, v1, &ignored);
+			(void)!cgroup_spec_write(folder, file, v1, &ignored);
 	}
-	(void)!write_file(folder, file, unified ? "0" : "THAWED", &ignored);
+	(void)!cgroup_spec_write(folder, file, unified ? "0" : "THAWED", &ignored);
 	return error_set(err, ERROR_TIMEOUT, "the processes do not come to rest");
 }
