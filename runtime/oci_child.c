@@ -101,6 +101,10 @@ static bool make_below_users(struct oci_launch *launch, struct error *err)
 		return error_os(err, "be born again");
 	close(pair[0]);
 	close(pair[1]);
+	/* Neither is inherited: to lead a session, as terminals ask for, and to go with the parent.
+	 */
+	setsid();
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return oci_say(launch, OCI_STEP_MOVED, pid, -1, err);
 }
 

@@ -4,12 +4,14 @@
  */
 #include "runtime/oci_inside.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -40,6 +42,15 @@ _Noreturn static void be_hook(const char *path, const char **argv, const char **
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* In the words that callers know: "signal: bad system call". */
+static bool tell_signal(const char *path, int signal, struct error *err)
+{
+	auto_free char *word = memory_string(strsignal(signal));
+
+	word[0] = (char)tolower((unsigned char)word[0]);
+	return error_set(err, ERROR_BROKEN, "error running hook: signal: %s: %s", word, path);
+}
+
 /* 0 = for ever. */
 static bool await(pid_t pid, const char *path, int64_t timeout_s, struct error *err)
 {
@@ -67,8 +78,7 @@ static bool await(pid_t pid, const char *path, int64_t timeout_s, struct error *
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	if (WIFSIGNALED(status))
-		return error_set(err, ERROR_BROKEN, "hook %s was ended by signal %d", path,
-				 WTERMSIG(status));
+		return tell_signal(path, WTERMSIG(status), err);
 	return error_set(err, ERROR_BROKEN, "error running hook: exit status %d: %s",
 			 WEXITSTATUS(status), path);
 }

@@ -12,7 +12,7 @@
  *	oci_become.c	 terminal, user, rights, filter, program
  *	oci_hooks.c	 programs of others at certain moments
  *	oci_create.c	 create, start, delete: the order of all that
- *	oci_exec.c	 a further process
+ *	oci_exec.c	 a further process; oci_sub_cgroup.c: its cgroup
  *
  * The child is a clone with memory of its own and one thread: it may allocate.
  */
@@ -114,13 +114,21 @@ MUST_CHECK bool oci_rootfs_make(struct oci_launch *launch, struct error *err);
 MUST_CHECK bool oci_rootfs_enter(struct oci_launch *launch, struct error *err);
 MUST_CHECK bool oci_nodes_make(struct oci_launch *launch, struct error *err);
 MUST_CHECK bool oci_paths_hide(struct oci_launch *launch, struct error *err);
-/* /dev/console and the descriptors 0 to 2, when a terminal is wanted.  `pts`: folder of terminals.
+/* Take a terminal of the container's own and hand its other end to the parent, when one is wanted.
  */
 MUST_CHECK bool oci_terminal_open(struct oci_launch *launch, struct error *err);
+/* /dev/console, once that terminal is open. */
+MUST_CHECK bool oci_console_make(struct oci_launch *launch, struct error *err);
 /* Never comes back unless it fails. */
 bool oci_become(struct oci_launch *launch, struct error *err);
 /* Write the file of the host's /proc/thread-self, or of /proc/sys. */
 MUST_CHECK bool oci_write_proc(struct oci_launch *launch, const char *path, const char *text,
+			       struct error *err);
+
+/* --- oci_sub_cgroup.c --- */
+/* Where a further process goes: *out stays NULL when that is the container's own group. */
+MUST_CHECK bool oci_sub_cgroup(const struct oci_state *state,
+			       const struct oci_exec_options *options, struct cgroup **out,
 			       struct error *err);
 
 /* --- oci_hooks.c --- */

@@ -185,6 +185,21 @@ bool oci_nodes_make(struct oci_launch *launch, struct error *err)
 	return make_links(launch, err);
 }
 
+/* The container's terminal under the name that programs look for. */
+bool oci_console_make(struct oci_launch *launch, struct error *err)
+{
+	auto_fd place = -1;
+	auto_fd copy = -1;
+
+	if (launch->tty_slave < 0 || has_hosts_dev(launch))
+		return true;
+	return (pathfd_make(launch->root, "dev/console", PATHFD_NO_LINKS, PATHFD_FILE, &place,
+			    err) &&
+		mountfd_copy(launch->tty_slave, "", MOUNTFD_ONE, &copy, err) &&
+		mountfd_attach(copy, place, err)) ||
+	       error_context(err, "/dev/console");
+}
+
 static const char *below(const char *path)
 {
 	return path + strspn(path, "/");

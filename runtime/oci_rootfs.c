@@ -67,6 +67,29 @@ static const char *tidy(struct arena *arena, const char *target)
 	return str_copy_arena(out.len > 0 ? buf_str(&out) : STR("/"), arena);
 }
 
+/* A folder in memory looks like the one that it covers, unless its options say otherwise. */
+static void keep_mode(const struct oci_launch *launch, struct oci_mount *mount)
+{
+	struct arena *arena = launch->config->arena;
+	struct oci_mount_words *words = &mount->words;
+	struct mountfd_option *rest = arena_zero(arena, (words->rest_count + 2) * sizeof(*rest));
+	struct error ignored;
+	auto_fd place = -1;
+	struct stat facts;
+
+	if (!is_kind(mount, "tmpfs") ||
+	    !pathfd_open(launch->root, mount->target + 1, PATHFD_IN_ROOT, O_PATH | O_DIRECTORY,
+			 &place, &ignored) ||
+	    fstat(place, &facts) != 0)
+		return;
+	/* The last word counts. */
+	rest[0].key = "mode";
+	rest[0].value = arena_print(arena, "%04o", (unsigned)facts.st_mode & 07777);
+	memcpy(rest + 1, words->rest, words->rest_count * sizeof(*rest));
+	words->rest = rest;
+	words->rest_count++;
+}
+
 static bool open_place(const struct oci_launch *launch, struct oci_mount *mount, int *out_fd,
 		       struct error *err)
 {
@@ -74,12 +97,15 @@ static bool open_place(const struct oci_launch *launch, struct oci_mount *mount,
 	bool kernel = is_kind(mount, "proc") || is_kind(mount, "sysfs");
 	auto_fd place = -1;
 
+	keep_mode(launch, mount);
 	/* The kernel's own places must be plain folders of the root: through a link they would be
 	 * somewhere else, and what is hidden below them would not be. */
 	if (!pathfd_make(launch->root, target + strspn(target, "/"),
 			 kernel ? PATHFD_NO_LINKS : PATHFD_IN_ROOT,
 			 mount->is_file ? PATHFD_FILE : PATHFD_FOLDER, &place, err))
-		return false;
+		return kernel ? error_context(err, "%s must be mounted on ordinary directory",
+					      mount->type)
+			      : false;
 	if (mountfd_is_kind(place, PROC_SUPER_MAGIC) && strcmp(target, "/proc") != 0 &&
 	    !may_cover_proc(target))
 		return error_set(err, ERROR_INVALID,
@@ -309,7 +335,7 @@ static bool make_mounts(struct oci_launch *launch, struct error *err)
 	    mountfd_classic(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		return error_os(err, "make mounts private");
 	return attach_root(launch, err) && attach_all(launch, err) && oci_nodes_make(launch, err) &&
-	       oci_terminal_open(launch, err);
+	       oci_terminal_open(launch, err) && oci_console_make(launch, err);
 }
 
 static bool has_hooks(const struct oci_launch *launch)
@@ -336,6 +362,9 @@ bool oci_rootfs_make(struct oci_launch *launch, struct error *err)
 	if (oci_config_has(launch->config, OCI_MOUNT) ? !make_mounts(launch, err)
 						      : !open_bare_root(launch, err))
 		return false;
+	/* Hooks of the container may name its files from there. */
+	if (fchdir(launch->root) != 0)
+		return error_os(err, "enter the root");
 	return (!has_hooks(launch) || oci_say(launch, OCI_STEP_MOUNTED, 0, -1, err)) &&
 	       oci_hooks_run(launch->config, "createContainer", launch->state, "creating", err);
 }

@@ -211,7 +211,8 @@ static bool add_name(struct making *making, struct str name, const struct rule *
 	text[name.len] = '\0';
 	/* The listener's messages are sent by the very process that is under the filter. */
 	if (rule->action == SCMP_ACT_NOTIFY && strcmp(text, "write") == 0)
-		return error_set(err, ERROR_INVALID, "seccomp: write cannot have SCMP_ACT_NOTIFY");
+		return error_set(err, ERROR_INVALID,
+				 "seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall");
 	if (!making->filter)
 		return true;
 	number = seccomp_syscall_resolve_name(text);
