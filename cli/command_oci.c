@@ -36,7 +36,7 @@ static const struct option_row global_rows[] = {
 	OCI_ROW_TEXT("root", root, "DIR", "where the states of containers are kept"),
 	OCI_ROW_TEXT("log", log, "FILE", "write what goes wrong into this file, too"),
 	OCI_ROW_TEXT("log-format", log_format, "FORMAT", "text or json"),
-	OCI_ROW_SWITCH("debug", debug, "say more"),
+	OCI_ROW_SWITCH("debug", debug, "tell each step, in the log or on standard error"),
 	OCI_ROW_SWITCH("systemd-cgroup", systemd_cgroup, "cgroupsPath is SLICE:PREFIX:NAME"),
 	OCI_ROW_TEXT("rootless", rootless_said, "HOW",
 		     "true, false or auto: what the kernel "
@@ -169,38 +169,54 @@ static char **order(const struct oci_verb *verb, const struct option_row *rows, 
 
 /* --- what goes wrong --- */
 
-static void write_log(const struct oci *oci, const char *text)
+static void print_line(const struct oci *oci, const char *level, const char *text, struct buf *out)
 {
 	const char *format = oci->options.log_format;
 	auto_json_doc doc = json_doc_new();
 	struct json *line = json_new_object(doc);
-	auto_buf out = BUF_INIT;
 	char now[CLOCK_TEXT];
-	struct error ignored;
-	auto_fd fd = -1;
 
-	if (!oci->options.log || !*oci->options.log)
-		return;
-	fd = open(oci->options.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
 	clock_print(clock_wall_s(), now);
-	json_put(doc, line, "level", json_new_text(doc, "error"));
+	json_put(doc, line, "level", json_new_text(doc, level));
 	json_put(doc, line, "msg", json_new_text(doc, text));
 	json_put(doc, line, "time", json_new_text(doc, now));
 	if (format && strcmp(format, "json") == 0) {
-		json_print(line, &out);
+		json_print(line, out);
 	} else {
-		buf_add_print(&out, "time=\"%s\" level=error msg=", now);
-		json_print(json_get(line, "msg"), &out);
+		buf_add_print(out, "time=\"%s\" level=%s msg=", now, level);
+		json_print(json_get(line, "msg"), out);
 	}
-	buf_add_byte(&out, '\n');
-	(void)!file_write_all(fd, out.at, out.len, &ignored);
+	buf_add_byte(out, '\n');
+}
+
+static bool has_log(const struct oci *oci)
+{
+	return oci->options.log && *oci->options.log;
+}
+
+static void write_log(const struct oci *oci, const char *level, const char *text)
+{
+	auto_buf out = BUF_INIT;
+	struct error ignored;
+	auto_fd fd = -1;
+
+	if (has_log(oci))
+		fd = open(oci->options.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (has_log(oci) && fd < 0)
+		return;
+	print_line(oci, level, text, &out);
+	(void)!file_write_all(fd >= 0 ? fd : 2, out.at, out.len, &ignored);
+}
+
+static void tell_debug(void *of, const char *text)
+{
+	write_log(of, "debug", text);
 }
 
 static int fail(const struct oci *oci, const struct oci_verb *verb, const struct error *err)
 {
-	write_log(oci, err->text);
+	if (has_log(oci))
+		write_log(oci, "error", err->text);
 	fprintf(stderr, "mote oci: %s\n", err->text);
 	return verb && verb->failure ? verb->failure : 1;
 }
@@ -228,6 +244,7 @@ static bool read_verb(const struct oci_verb *verb, struct oci *oci, int argc, ch
 	oci->options.root = before.root;
 	oci->options.log = before.log;
 	oci->options.log_format = before.log_format;
+	oci->options.debug = before.debug;
 	oci->options.systemd_cgroup = before.systemd_cgroup;
 	oci->args = line.result.args;
 	oci->arg_count = line.result.arg_count;
@@ -247,7 +264,13 @@ static int run_verb(const struct oci_verb *verb, struct oci *oci, int argc, char
 	if (!read_verb(verb, oci, argc, argv, &status))
 		return status;
 	oci->root = oci_state_root(oci->options.root);
-	return verb->run(oci, &err) ? oci->status : fail(oci, verb, &err);
+	if (oci->options.debug)
+		oci->listener = (struct oci_listener){ tell_debug, oci };
+	oci_tell(&oci->listener, "%s %s: version %s, states in %s", verb->name,
+		 oci->arg_count > 0 ? oci->args[0] : "", version_text(), oci->root);
+	status = verb->run(oci, &err) ? oci->status : fail(oci, verb, &err);
+	oci_tell(&oci->listener, "%s ends with status %d", verb->name, status);
+	return status;
 }
 
 static int print_version(void)

@@ -40,7 +40,8 @@ struct oci {
 	const char **args;
 	size_t arg_count;
 	struct arena *arena;
-	int status; /* what the command exits with */
+	int status;                   /* what the command exits with */
+	struct oci_listener listener; /* nobody, unless --debug is said */
 };
 
 struct oci_verb {

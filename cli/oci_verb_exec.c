@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/oci_front.h"
@@ -127,7 +128,11 @@ static bool run(struct oci *oci, struct error *err)
 		.preserve_fds = (int)oci->options.preserve_fds,
 		.no_new_keyring = true,
 		.ignore_paused = oci->options.ignore_paused,
-		.sub_cgroup = oci->options.cgroups.count > 0 ? oci->options.cgroups.items[0] : NULL,
+		.pidfd_socket = oci->options.pidfd_socket,
+		.listener = oci->listener,
+		.plain_lines = !isatty(1),
+		.sub_cgroups = oci->options.cgroups.items,
+		.sub_cgroup_count = oci->options.cgroups.count,
 	};
 
 	if (!oci_state_open(oci->root, oci->args[0], false, &state, err) ||
@@ -159,6 +164,8 @@ static const struct option_row rows[] = {
 	OCI_ROW_TEXT("console-socket", console_socket, "PATH",
 		     "socket that gets the terminal's descriptor"),
 	OCI_ROW_TEXT("pid-file", pid_file, "FILE", "write the process id there"),
+	OCI_ROW_TEXT("pidfd-socket", pidfd_socket, "PATH",
+		     "socket that gets a pidfd of the process"),
 	OCI_ROW_TEXT("cwd", cwd, "DIR", "working folder"),
 	{ .flag = "user",
 	  .letter = 'u',
@@ -182,7 +189,7 @@ static const struct option_row rows[] = {
 	EXEC_LIST("env", 'e', env, "NAME=VALUE", "one more variable"),
 	EXEC_LIST("cap", 'c', caps, "NAME", "one more capability"),
 	EXEC_LIST("additional-gids", 'g', groups, "GID", "one more group"),
-	EXEC_LIST("cgroup", 0, cgroups, "PATH", "cgroup below the container's"),
+	EXEC_LIST("cgroup", 0, cgroups, "[CONTROLLERS:]PATH", "cgroup below the container's"),
 	OCI_ROW_TEXT("process-label", label, "LABEL", "SELinux label"),
 	OCI_ROW_TEXT("apparmor", apparmor, "PROFILE", "AppArmor profile"),
 	OCI_ROW_SWITCH("no-new-privs", no_new_privs, "no rights beyond its own"),

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/oci_front.h"
 #include "cli/oci_signal.h"
@@ -21,6 +22,8 @@
 		OCI_ROW_TEXT("console-socket", console_socket, "PATH",                             \
 			     "socket that gets the terminal's descriptor"),                        \
 		OCI_ROW_TEXT("pid-file", pid_file, "FILE", "write the process id there"),          \
+		OCI_ROW_TEXT("pidfd-socket", pidfd_socket, "PATH",                                 \
+			     "socket that gets a pidfd of the first process"),                     \
 		OCI_ROW_SWITCH("no-pivot", no_pivot, "cover the root instead of pivot_root"),      \
 		OCI_ROW_SWITCH("no-new-keyring", no_new_keyring, "keep the session's keys"),       \
 	{                                                                                          \
@@ -41,6 +44,9 @@ static struct oci_create_options options_of(const struct oci *oci)
 		.bundle = oci->options.bundle,
 		.console_socket = oci->options.console_socket,
 		.pid_file = oci->options.pid_file,
+		.pidfd_socket = oci->options.pidfd_socket,
+		.listener = oci->listener,
+		.plain_lines = !isatty(1),
 		.no_pivot = oci->options.no_pivot,
 		.no_new_keyring = oci->options.no_new_keyring,
 		.systemd_cgroup = oci->options.systemd_cgroup,

@@ -80,6 +80,23 @@ static bool write_pid(const char *path, pid_t pid, struct error *err)
 	return !path || !*path || container_state_replace(path, str_of(text), err);
 }
 
+/* Whoever froze it keeps it; what was made beside it, for other controllers, goes. */
+static bool refuse_frozen(struct oci_state *state, struct error *err)
+{
+	enum cgroup_part part =
+		state->cgroup->folders[CGROUP_UNIFIED] ? CGROUP_UNIFIED : CGROUP_FREEZER;
+	struct error ignored;
+
+	for (size_t i = CGROUP_PARTS; i-- > 0;)
+		if (i != part && state->cgroup->folders[i] &&
+		    strcmp(state->cgroup->folders[i], state->cgroup->folders[part]) == 0)
+			free(take_ptr(&state->cgroup->folders[i]));
+	free(take_ptr(&state->cgroup->folders[part]));
+	(void)!cgroup_remove(state->cgroup, &ignored);
+	cgroup_close(take_ptr(&state->cgroup));
+	return error_set(err, ERROR_CONFLICT, "container's cgroup unexpectedly frozen");
+}
+
 static bool make_cgroup(struct oci_state *state, const struct oci_config *config,
 			const struct oci_create_options *options, struct error *err)
 {
@@ -93,6 +110,9 @@ static bool make_cgroup(struct oci_state *state, const struct oci_config *config
 		cgroup_close(take_ptr(&state->cgroup));
 		return error_set(err, ERROR_CONFLICT, "container's cgroup is not empty");
 	}
+	/* Who goes in would stop there, and we would wait for ever. */
+	if (cgroup_spec_is_frozen(state->cgroup))
+		return refuse_frozen(state, err);
 	if (!cgroup_spec_limit(state->cgroup, resources, err))
 		return false;
 	/* Another user than root can set no rules, and could make no devices either. */
@@ -177,6 +197,19 @@ static void unmake(struct oci_state *state, const struct oci_config *config,
 	(void)!oci_state_remove(state, &ignored);
 }
 
+static bool tell_plan(const struct oci_state *state, const struct oci_config *config,
+		      const struct oci_create_options *options)
+{
+	const struct oci_listener *listener = &options->listener;
+
+	oci_tell(listener, "%s/config.json: root %s, %zu mounts", config->bundle, config->rootfs,
+		 json_count(json_get(config->root, "mounts")));
+	for (size_t i = 0; state->cgroup && i < CGROUP_PARTS; i++)
+		if (state->cgroup->folders[i])
+			oci_tell(listener, "cgroup %s", state->cgroup->folders[i]);
+	return true;
+}
+
 static bool build(struct oci_state *state, struct oci_config *config,
 		  const struct oci_create_options *options, struct error *err)
 {
@@ -188,7 +221,8 @@ static bool build(struct oci_state *state, struct oci_config *config,
 	oci_launch_init(&launch, config, state, options);
 	launch.preserved = options->preserve_fds;
 	fine = oci_state_save(state, err) && make_cgroup(state, config, options, err) &&
-	       make_pipe(&launch, state, &start, err) && run_child(&launch, state, &launched, err);
+	       tell_plan(state, config, options) && make_pipe(&launch, state, &start, err) &&
+	       run_child(&launch, state, &launched, err);
 	if (fine && start >= 0 && write(start, "s", 1) != 1)
 		fine = error_os(err, "start the container");
 	oci_launch_clear(&launch);

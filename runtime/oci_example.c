@@ -2,9 +2,13 @@
  * oci_example.c - the config.json that `spec` writes: a shell in a folder "rootfs", with the
  * rights, mounts and hidden paths that runtimes agree on.
  */
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "runtime/mountfd.h"
 #include "runtime/oci_config.h"
 
 static const char example[] =
@@ -93,6 +97,20 @@ static void make_rootless(struct json_doc *doc, struct json *root)
 		json_append(mounts, json_clone(doc, json_root(sys)));
 }
 
+/* Version 1 has its groups mounted one by one, and programs find them by the names they have on the
+ * host: no namespace, as everybody's examples have it. */
+static void leave_cgroups(struct json *root)
+{
+	struct json *spaces = json_get(json_get(root, "linux"), "namespaces");
+	auto_fd top = open("/sys/fs/cgroup", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (top >= 0 && mountfd_is_kind(top, CGROUP2_SUPER_MAGIC))
+		return;
+	for (size_t i = json_count(spaces); i-- > 0;)
+		if (str_is(json_str(json_get(json_at(spaces, i), "type")), "cgroup"))
+			json_remove_at(spaces, i);
+}
+
 struct json *oci_config_example(struct json_doc *doc, bool rootless)
 {
 	auto_json_doc made = NULL;
@@ -102,6 +120,7 @@ struct json *oci_config_example(struct json_doc *doc, bool rootless)
 	if (!json_parse(str_from(example, sizeof(example) - 1), &made, NULL, &err))
 		return NULL;
 	root = json_clone(doc, json_root(made));
+	leave_cgroups(root);
 	if (rootless)
 		make_rootless(doc, root);
 	return root;

@@ -92,23 +92,13 @@ static bool check(const struct oci_state *state, const struct json *process,
 			 "cannot allocate tty if runc will detach without setting console socket");
 }
 
-/* Nobody leaves the container's cgroup by a path below it. */
-static bool check_below(const char *path, struct error *err)
-{
-	struct str rest = str_of(path ? path : "");
-
-	while (rest.len > 0)
-		if (str_is(str_cut(&rest, '/'), ".."))
-			return error_set(err, ERROR_INVALID,
-					 "cgroup %s is not a sub cgroup path of the container's",
-					 path);
-	return true;
-}
-
 bool oci_exec(const struct oci_state *state, const struct json *process,
 	      const struct oci_exec_options *options, pid_t *out_pid, struct error *err)
 {
 	struct oci_create_options same = { .console_socket = options->console_socket,
+					   .pidfd_socket = options->pidfd_socket,
+					   .listener = options->listener,
+					   .plain_lines = options->plain_lines,
 					   .no_new_keyring = options->no_new_keyring };
 	struct oci_launched launched = { .pidfd = -1, .report = -1, .tty = -1 };
 	struct oci_launch launch;
@@ -117,13 +107,11 @@ bool oci_exec(const struct oci_state *state, const struct json *process,
 	struct oci_state shadow = *state;
 	bool fine;
 
-	if (!check(state, process, options, err) || !check_below(options->sub_cgroup, err) ||
-	    !oci_state_load_config(state, &config, err))
+	if (!check(state, process, options, err) || !oci_state_load_config(state, &config, err) ||
+	    !oci_sub_cgroup(state, options, &below, err))
 		return false;
-	if (options->sub_cgroup && *options->sub_cgroup && state->cgroup) {
-		below = cgroup_name_child(state->cgroup, options->sub_cgroup);
+	if (below)
 		shadow.cgroup = below;
-	}
 	oci_launch_init(&launch, config, &shadow, &same);
 	launch.process = process;
 	launch.is_exec = true;

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "runtime/fd_packet.h"
@@ -87,6 +88,19 @@ static bool join_pids(const struct oci_launch *launch, struct error *err)
 	return true;
 }
 
+static void tell_clone(const struct oci_launch *launch, pid_t pid)
+{
+	const struct oci_listener *listener = &launch->options->listener;
+	auto_buf names = BUF_INIT;
+
+	for (size_t i = 0; listener->tell && i < OCI_NAMESPACES; i++)
+		if (launch->joined[i] >= 0 || (launch->made & oci_namespace_rows[i].flag))
+			buf_add_print(&names, " %s%s", oci_namespace_rows[i].name,
+				      launch->joined[i] >= 0 || launch->is_exec ? " (joined)" : "");
+	oci_tell(listener, "process %d is cloned; its own namespaces:%s", (int)pid,
+		 names.len > 0 ? buf_text(&names) : " none");
+}
+
 bool oci_launch(struct oci_launch *launch, struct oci_launched *out, struct error *err)
 {
 	const struct cgroup *cgroup = launch->state->cgroup;
@@ -112,8 +126,10 @@ bool oci_launch(struct oci_launch *launch, struct oci_launched *out, struct erro
 	}
 	close(pair[1]);
 	launch->report = -1;
-	if (out->pid > 0)
+	if (out->pid > 0) {
+		tell_clone(launch, out->pid);
 		return true;
+	}
 	error_os(err, "clone");
 	close(take_fd(&out->report));
 	return false;
@@ -197,6 +213,16 @@ static bool connect_to(const char *path, int *out_fd, struct error *err)
 
 /* --- what is done for the child --- */
 
+static void make_plain(int master)
+{
+	struct termios facts;
+
+	if (tcgetattr(master, &facts) != 0)
+		return;
+	facts.c_oflag &= ~(tcflag_t)ONLCR;
+	(void)!tcsetattr(master, TCSANOW, &facts);
+}
+
 static bool take_terminal(const struct oci_launch *launch, struct oci_launched *launched, int fd,
 			  struct error *err)
 {
@@ -205,6 +231,8 @@ static bool take_terminal(const struct oci_launch *launch, struct oci_launched *
 	auto_fd socket = -1;
 
 	if (!path || !*path) {
+		if (launch->options->plain_lines)
+			make_plain(master);
 		launched->tty = take_fd(&master);
 		return true;
 	}
@@ -235,7 +263,9 @@ static bool send_listener(const struct oci_launch *launch, const struct oci_laun
 		 oci_state_print(launch->state, launch->config,
 				 launch->is_exec ? "running" : "creating", doc));
 	json_print(root, &text);
-	return connect_to(path, &socket, err) && send_with(socket, buf_str(&text), listener, err);
+	return (connect_to(path, &socket, err) ||
+		error_context(err, "failed to connect with seccomp agent")) &&
+	       send_with(socket, buf_str(&text), listener, err);
 }
 
 /* The child had to be born again, into namespaces of users it joined: this is its other self. */
@@ -278,6 +308,37 @@ static bool serve_one(struct oci_launch *launch, struct oci_launched *launched,
 	return error_set(err, ERROR_BROKEN, "the child says something unknown");
 }
 
+/* For who wants to follow the process without mistaking another for it. */
+static bool send_pidfd(const struct oci_launch *launch, const struct oci_launched *launched,
+		       struct error *err)
+{
+	const char *path = launch->options->pidfd_socket;
+	auto_fd socket = -1;
+
+	if (!path || !*path)
+		return true;
+	return connect_to(path, &socket, err) &&
+	       send_with(socket, launch->is_exec ? STR("setns") : STR("standard"), launched->pidfd,
+			 err);
+}
+
+static void tell_step(const struct oci_launch *launch, const struct oci_launched *launched,
+		      enum oci_step step)
+{
+	static const char *const words[] = {
+		[OCI_STEP_USERS] = "has the ids of its user namespace",
+		[OCI_STEP_MOVED] = "is in the namespaces that belong to users it joined",
+		[OCI_STEP_MOUNTED] = "has its mounts; hooks prestart and createRuntime are done",
+		[OCI_STEP_TERMINAL] = "has its terminal",
+		[OCI_STEP_PLACED] = "is inside; its limits are set",
+		[OCI_STEP_LISTENER] = "is filtered; the listener is handed over",
+		[OCI_STEP_READY] = "is ready",
+		[OCI_STEP_FAILED] = "gives up",
+	};
+
+	oci_tell(&launch->options->listener, "process %d %s", (int)launched->pid, words[step]);
+}
+
 bool oci_launch_serve(struct oci_launch *launch, struct oci_launched *launched, struct error *err)
 {
 	struct oci_message message;
@@ -287,8 +348,10 @@ bool oci_launch_serve(struct oci_launch *launch, struct oci_launched *launched, 
 		if (!receive(launched->report, &message, &fd))
 			return error_set(err, ERROR_BROKEN,
 					 "the container's first process has ended too early");
+		if (message.step == OCI_STEP_READY || message.step == OCI_STEP_FAILED)
+			tell_step(launch, launched, message.step);
 		if (message.step == OCI_STEP_READY)
-			return true;
+			return send_pidfd(launch, launched, err);
 		if (message.step == OCI_STEP_FAILED) {
 			*err = message.err;
 			err->text[sizeof(err->text) - 1] = '\0';
@@ -297,6 +360,7 @@ bool oci_launch_serve(struct oci_launch *launch, struct oci_launched *launched, 
 		}
 		if (!serve_one(launch, launched, &message, fd, err))
 			return false;
+		tell_step(launch, launched, message.step);
 		if (write(launched->report, "g", 1) != 1)
 			return error_os(err, "answer the container's first process");
 	}

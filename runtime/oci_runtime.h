@@ -10,23 +10,31 @@
 #define RUNTIME_OCI_RUNTIME_H
 
 #include "runtime/oci_state.h"
+#include "runtime/oci_tell.h"
 
 struct oci_create_options {
 	const char *root, *bundle, *console_socket, *pid_file;
+	const char *pidfd_socket; /* gets a pidfd of the first process; NULL or "" */
+	struct oci_listener listener;
 	bool no_pivot, no_new_keyring, systemd_cgroup;
 	int preserve_fds;
 	/* The terminal's master for who runs the container in the foreground; NULL: to the socket.
 	 */
 	int *out_tty;
-	bool is_run; /* started at once */
+	bool plain_lines; /* what comes out of it goes to no terminal: lines end with \n alone */
+	bool is_run;      /* started at once */
 };
 
 struct oci_exec_options {
-	const char *console_socket, *pid_file;
+	const char *console_socket, *pid_file, *pidfd_socket;
+	struct oci_listener listener;
 	int preserve_fds;
 	bool no_new_keyring, ignore_paused;
-	const char *sub_cgroup; /* a path below the container's; NULL */
+	/* Paths below the container's cgroup: one for all controllers, or "cpu,cpuacct:PATH". */
+	const char *const *sub_cgroups;
+	size_t sub_cgroup_count;
 	int *out_tty;
+	bool plain_lines;
 };
 
 /* Execute this program again from a read-only mount or a sealed copy of its file, unless it is. */
