@@ -1,10 +1,10 @@
-# lib.sh - what the cluster tests share: a scratch folder, servers that are ended with the test, checks.
-#
-# A test file defines functions named test_*; run_tests runs each and prints "NAME: N passed, N failed".
+# shellcheck shell=bash
+# lib.sh - what the cluster tests share beside tests/lib_checks.sh: servers that are ended with the test, kubectl.
+# shellcheck source=tests/lib_checks.sh
+. tests/lib_checks.sh
 
-scratch=$(mktemp -d)
 pids=
-failures=0
+one_line=yes
 kubectl=$(packaging/deps/clients.sh kubectl)
 mote=$PWD/build/mote
 
@@ -20,29 +20,10 @@ finish() {
 	end_processes
 	rm -rf "$scratch"
 }
-trap finish EXIT
-trap 'exit 1' INT TERM
 
-# Wait until a command succeeds: tries every 50 ms for $1 seconds.
-await() {
-	local deadline=$((SECONDS + $1 + 1))
-	shift
-	while ! "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || { echo "never came true: $*" >&2; return 1; }
-		sleep 0.05
-	done
-}
-
-# fails STATUS TEXT COMMAND...: it ends with that status and says so in one line.
-fails() {
-	wanted=$1 text=$2 status=0
-	shift 2
-	output=$("$@" 2>&1) || status=$?
-	[ "$status" = "$wanted" ] && [ "$(echo "$output" | wc -l)" = 1 ] && [[ $output == *"$text"* ]] && return 0
-	echo "expected $wanted: $text" >&2
-	echo "     got $status: $output" >&2
-	return 1
-}
+# A test ends what it started, and nothing else.
+begin_test() { pids=; }
+end_test() { end_processes; }
 
 # A free port of the loopback address; any of many, for others look for one at the same time.
 free_port() {
@@ -96,23 +77,4 @@ equal() {
 	echo "expected: $wanted" >&2
 	echo "     got: $output $(cat "$scratch/aside")" >&2
 	return 1
-}
-
-# run_tests NAME: every test_* function, each in a subshell that stops at its first failure.  TEST=word: only those
-# with the word in their names.
-run_tests() {
-	passed=0
-	for name in $(sed -n 's/^\(test_[A-Za-z_0-9]*\)().*/\1/p' "$0"); do
-		[[ $name == *"${TEST:-}"* ]] || continue
-		( pids=; trap end_processes EXIT; set -e; "$name" ) > "$scratch/out" 2>&1
-		if [ $? = 0 ]; then
-			passed=$((passed + 1))
-		else
-			failures=$((failures + 1))
-			echo "$1: $name failed"
-			sed 's/^/    /' "$scratch/out"
-		fi
-	done
-	echo "$1: $passed passed, $failures failed"
-	[ "$failures" = 0 ]
 }

@@ -9,7 +9,7 @@
 #   vm_arch   x86_64 or aarch64
 #   vm_guest  memory: busybox alone; only /var/lib/mote and /var/log are on the disk and outlive a power cut
 #             disk: a distribution with systemd, all of it on the disk
-# This file reads tests/cluster/lib.sh, which gives scratch, await, expect, equal and run_tests.
+# This file reads tests/cluster/lib.sh, which gives expect and equal, and with it tests/lib_checks.sh.
 
 vm_arch=${vm_arch:-x86_64}
 vm_guest=${vm_guest:-memory}
@@ -49,16 +49,6 @@ vm_modules="virtio_pci virtio_net virtio_blk virtio_console ext4"
 [ "$vm_guest" = disk ] || vm_modules="$vm_modules overlay veth bridge br_netfilter vxlan nf_tables nft_chain_nat
 nft_numgen nft_hash nft_masq nft_nat nft_redir nft_ct nft_fib nft_fib_ipv4 nft_fib_ipv6 nft_fib_inet nft_reject
 nft_reject_ipv4 nft_reject_ipv6 nft_reject_inet nft_limit nft_log nf_conntrack nf_conntrack_netlink"
-
-# As in lib.sh, but by the clock: what is tried here may itself take seconds.
-await() {
-	local until=$((SECONDS + $1))
-	shift
-	while ! "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$until" ] || { echo "never came true: $*" >&2; return 1; }
-		sleep 0.05
-	done
-}
 
 # The modules with all they need, and the tables modprobe and the kernel find them by.
 vm_modules_copy() {
