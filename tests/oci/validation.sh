@@ -65,7 +65,7 @@ passed=0 failed=0
 for name in "${names[@]}"; do
 	status=0
 	timeout 120 "$scratch/bin/$name" > "$scratch/out" 2>&1 || status=$?
-	wrong=$(grep -v '# TODO' "$scratch/out" | grep -c '^not ok')
+	wrong=$(grep -v '# known not to hold' "$scratch/out" | grep -c '^not ok')
 	[ "$status" = 0 ] || [ "$wrong" != 0 ] || wrong=1
 	if judge "$name" "$wrong"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done
