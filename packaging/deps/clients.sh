@@ -25,6 +25,7 @@ table() {
 	runtime-tools trixie   source    golang-github-opencontainers-runtime-tools    .
 	oci-libraries trixie   closure   golang-github-opencontainers-runtime-tools-dev,golang-github-google-uuid-dev,golang-github-mrunalp-fileutils-dev,golang-github-urfave-cli-dev,golang-github-containerd-console-dev,golang-github-cyphar-filepath-securejoin-dev .
 	bats         trixie    closure   bats,gawk                                     .
+	seccomp      bookworm  packages  libseccomp-dev,golang-github-seccomp-libseccomp-golang-dev .
 	END
 }
 

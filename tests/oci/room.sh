@@ -22,7 +22,23 @@ for folder in ${MOTE_OCI_ROOM//:/ }; do
 done
 [ -z "$etc" ] || mount -t overlay overlay -o "ro,lowerdir=${etc#:}:/etc" /etc
 mount -t overlay overlay -o "ro,lowerdir=${usr#:}:/usr" /usr
-# Where both versions of cgroups are mounted at once, crun refuses to work.
-umount /sys/fs/cgroup/unified 2> /dev/null || true
+# Version 1 of cgroups has its hierarchies in a folder in memory, and the programs make others beside them that are none
+# and stay: here they get a folder of their own.  Where version 2 is mounted there as well, crun refuses to work.
+if [ "$(stat -f -c %T /sys/fs/cgroup)" = tmpfs ]; then
+	stage=$(mktemp -d)
+	mount -t tmpfs -o mode=755 tmpfs "$stage"
+	for folder in /sys/fs/cgroup/*; do
+		name=${folder##*/}
+		if [ -L "$folder" ]; then
+			cp -P "$folder" "$stage/$name"
+		elif [ "$name" != unified ] && mountpoint -q "$folder"; then
+			mkdir "$stage/$name"
+			mount --bind "$folder" "$stage/$name"
+		fi
+	done
+	umount -R -l /sys/fs/cgroup
+	mount --move "$stage" /sys/fs/cgroup
+	rmdir "$stage"
+fi
 unset MOTE_OCI_ROOM
 exec "$@"

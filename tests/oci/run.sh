@@ -69,7 +69,7 @@ test_further_processes() {
 	folder=$(bundle more . sleep 100)
 	oci run -d --bundle "$folder" more
 	says "anna /tmp b" oci exec --user 1000:1000 --cwd /tmp --env A=b more sh -c 'echo $(id -un) $PWD $A'
-	says "/dev/pts/0" sh -c "'$mote' oci --root '$scratch/states' exec -t more tty < /dev/null | tr -d '\r'"
+	says "/dev/pts/0" sh -c "'$mote' oci --root '$scratch/states' exec -t more tty < /dev/null"
 	says "CapEff:	0000000020001420" oci exec --cap CAP_NET_ADMIN more grep CapEff /proc/self/status
 	jq -n '{args: ["sh", "-c", "echo $X; umask"], cwd: "/", env: ["PATH=/bin", "X=y"], user: {uid: 0, gid: 0, umask: 63}}' > "$scratch/process"
 	[ "$(oci exec --process "$scratch/process" more | tr '\n' ' ')" = "y 0077 " ]
@@ -84,7 +84,7 @@ test_further_processes() {
 
 test_terminal() {
 	says "/dev/console 20 40" sh -c "'$mote' oci --root '$scratch/states' run --bundle '$(bundle tty '.process.terminal = true |
-		.process.consoleSize = { height: 20, width: 40 }' sh -c 'echo /dev/console $(stty size)')' tty < /dev/null | tr -d '\r'"
+		.process.consoleSize = { height: 20, width: 40 }' sh -c 'echo /dev/console $(stty size) > /dev/console')' tty < /dev/null"
 	fails 1 "without setting console socket" oci create --bundle "$scratch/bundles/tty" tty2
 }
 
@@ -99,9 +99,77 @@ test_limits() {
 	[ "$(oci events --stats limits | jq .data.memory.usage.limit)" = 134217728 ]
 	[ "$(oci events --stats limits | jq .data.pids.limit)" = 30 ]
 	fails 1 "intelRdt" oci update --l3-cache-schema x limits
+	oci update --memory 150m --memory-swap 200m limits
+	oci update --memory -1 limits
+	[ "$(oci events --stats limits | jq '.data.memory.usage.limit > 1e15 or . == null')" = true ]
 	cgroup=$(jq -r '.cgroup.memory // .cgroup.unified' "$scratch/states/limits/state.json")
 	oci delete --force limits
 	[ ! -e "$cgroup" ]
+}
+
+test_groups_below_the_containers() {
+	folder=$(bundle below . sleep 100)
+	oci run -d --bundle "$folder" below
+	part=$(jq -r 'if .cgroup.memory then "memory:" else "" end' "$scratch/states/below/state.json")
+	cgroup=$(jq -r '.cgroup.memory // .cgroup.unified' "$scratch/states/below/state.json")
+	mkdir "$cgroup/sub"
+	for path in .. a/../.. "${part}../x"; do fails 255 "is not a sub cgroup path" oci exec --cgroup "$path" below true; done
+	fails 255 "unknown controller none" oci exec --cgroup none:sub below true
+	fails 255 "adding pid to $cgroup/nosuch/cgroup.procs: no such file" oci exec --cgroup "${part}nosuch" below true
+	oci exec --detach --pid-file "$scratch/pid3" --cgroup "${part}sub" below sleep 100
+	says "$(cat "$scratch/pid3")" cat "$cgroup/sub/cgroup.procs"
+	oci delete --force below
+	[ ! -e "$cgroup" ]
+}
+
+# Who goes in would stop before it is a container.
+test_a_frozen_group_is_refused() {
+	name=mote-oci-frozen-$$ group=/sys/fs/cgroup/freezer/mote-oci-frozen-$$ file=freezer.state words="FROZEN THAWED"
+	[ -d /sys/fs/cgroup/freezer ] || group=/sys/fs/cgroup/$name file=cgroup.freeze words="1 0"
+	mkdir "$group"
+	trap 'rmdir "$group" 2> /dev/null || true' EXIT
+	echo "${words% *}" > "$group/$file"
+	fails 1 "unexpectedly frozen" in_container ".linux.cgroupsPath = \"/$name\"" true
+	says "$group" find /sys/fs/cgroup -maxdepth 2 -name "$name"
+	echo "${words#* }" > "$group/$file"
+	in_container ".linux.cgroupsPath = \"/$name\"" true
+}
+
+test_each_step_is_told() {
+	folder=$(bundle told . sleep 100)
+	"$mote" oci --root "$scratch/states" --debug run -d --bundle "$folder" told 2> "$scratch/steps"
+	[ "$(grep -c '^time=".*" level=debug msg="' "$scratch/steps")" = "$(wc -l < "$scratch/steps")" ]
+	grep -q "process $(oci state told | jq .pid) is ready" "$scratch/steps"
+	says "out" "$mote" oci --root "$scratch/states" --log "$scratch/told" --log-format json --debug exec told echo out
+	says "true" sh -c "jq -rs 'length > 3 and all(.level == \"debug\")' '$scratch/told'"
+	says "" oci exec told true
+	oci delete --force told
+}
+
+# receive FILE COMMAND...: runs it while a socket waits; what comes there is a process, and it is ended.
+receive() {
+	python3 -c 'import os, signal, socket, subprocess, sys
+place = socket.socket(socket.AF_UNIX)
+place.bind(sys.argv[1])
+place.listen()
+subprocess.check_call(sys.argv[2:])
+word, fds = socket.recv_fds(place.accept()[0], 64, 1)[:2]
+signal.pidfd_send_signal(fds[0], signal.SIGKILL)
+print(word.decode())' "$@"
+}
+
+test_processes_by_descriptor() {
+	folder=$(bundle held . sleep 100)
+	says "standard" receive "$scratch/s1" "$mote" oci --root "$scratch/states" create --pidfd-socket "$scratch/s1" --bundle "$folder" held
+	await 5 status_is stopped held
+	oci delete held
+	oci run -d --bundle "$folder" held
+	says "setns" receive "$scratch/s2" "$mote" oci --root "$scratch/states" exec --detach --pid-file "$scratch/pid4" \
+		--pidfd-socket "$scratch/s2" held sleep 100
+	gone() { [ ! -e "/proc/$(cat "$scratch/pid4")" ] || grep -q '^State:.*Z' "/proc/$(cat "$scratch/pid4")/status"; }
+	await 5 gone
+	status_is running held
+	oci delete --force held
 }
 
 # --- what a config asks for ---
@@ -142,8 +210,14 @@ test_mounts() {
 	trap - EXIT
 	mkdir -p "$scratch/rootfs/seed"
 	echo grain > "$scratch/rootfs/seed/file"
+	chmod 1750 "$scratch/rootfs/seed"
+	says "1750" in_container '.mounts += [{ destination: "/seed", type: "tmpfs", source: "tmpfs" }]' stat -c %a /seed
+	says "701" in_container '.mounts += [{ destination: "/seed", type: "tmpfs", source: "tmpfs", options: ["mode=701"] }]' stat -c %a /seed
+	says "1777" in_container '.mounts += [{ destination: "/new", type: "tmpfs", source: "tmpfs" }]' stat -c %a /new
 	says "grain" in_container '.mounts += [{ destination: "/seed", type: "tmpfs", source: "tmpfs", options: ["tmpcopyup", "ro"] }]' cat /seed/file
 	fails 1 "inside /proc" in_container ".mounts += [{ destination: \"/proc/self\", type: \"bind\", source: \"$scratch/volume\", options: [\"bind\"] }]" true
+	ln -s seed "$scratch/rootfs/linked"
+	fails 1 "must be mounted on ordinary directory" in_container '.mounts += [{ destination: "/linked", type: "proc", source: "proc" }]' true
 	fails 1 "No such device" in_container '.mounts += [{ destination: "/v", type: "nosuchfs", source: "x" }]' true
 }
 
@@ -152,6 +226,20 @@ test_users_of_its_own() {
 	says "0 100000" in_container ".linux.namespaces += [{ type: \"user\" }] | .linux.uidMappings = $map | .linux.gidMappings = $map" \
 		sh -c 'echo $(id -u) $(awk "{ print \$2 }" /proc/self/uid_map)'
 	fails 1 "needs uidMappings" in_container '.linux.namespaces += [{ type: "user" }]' true
+	folder=$(bundle users ".linux.namespaces += [{ type: \"user\" }] | .linux.uidMappings = $map | .linux.gidMappings = $map" sleep 100)
+	oci run -d --bundle "$folder" users
+	pid=$(oci state users | jq .pid)
+	says "/dev/pts/0 100000" sh -c "'$mote' oci --root '$scratch/states' run --bundle '$(bundle joins ".process.terminal = true |
+		.linux.namespaces += [{ type: \"user\", path: \"/proc/$pid/ns/user\" }]" \
+		sh -c 'echo $(tty) $(awk "{ print \$2 }" /proc/self/uid_map)')' joins < /dev/null"
+	oci delete --force users
+}
+
+# Below a root that is only covered lie the host's files; a whole /proc among them would let users of their own have one.
+test_a_covered_root_hides_proc() {
+	folder=$(bundle covered '(.process.capabilities | .bounding, .permitted) += ["CAP_SETFCAP"]' unshare -mrpf mount -t proc none /proc)
+	fails 1 "ermission denied" oci run --no-pivot --bundle "$folder" covered
+	says "rootfs" sh -c "'$mote' oci --root '$scratch/states' run --no-pivot --bundle '$(bundle covers . sh -c 'echo rootfs')' covers"
 }
 
 test_clocks_of_its_own() {
@@ -187,6 +275,8 @@ createRuntime hooked creating
 createContainer hooked creating
 poststart hooked running
 poststop hooked stopped" cat "$scratch/hooks"
+	in_container '.hooks.createContainer = [{ path: "/bin/sh", args: ["sh", "-c", "[ -x bin/busybox ] && [ ! -e bin/bash ]"] }]' true
+	fails 1 "signal: killed" in_container '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", "kill -9 $$"] }]' true
 	fails 1 "exit status 1" in_container '.hooks.createRuntime = [{ path: "/bin/false" }]' true
 	fails 1 "more than 1 seconds" in_container '.hooks.createRuntime = [{ path: "/bin/sleep", args: ["sleep", "20"], timeout: 1 }]' true
 }

@@ -169,7 +169,8 @@ bundles_make() {
 	mkdir -p "$to/rootfs"/{dev,proc,sys}
 	"$mote" oci spec --bundle "$scratch"
 	jq '.process.terminal = false | .root = {path: "/payload/rootfs", readonly: true} | .process.args = ["sh", "-c", "trap exit TERM; while :; do sleep 0.1; done"] |
-		.linux.resources.memory.limit = 33554432 | .linux.resources.pids.limit = 20 | .linux.resources.cpu = {quota: 50000, period: 100000}' \
+		.linux.resources.memory.limit = 33554432 | .linux.resources.pids.limit = 20 | .linux.resources.cpu = {quota: 50000, period: 100000} |
+		.linux.namespaces |= map(select(.type != "cgroup")) + [{type: "cgroup"}]' \
 		"$scratch/config.json" > "$to/bundle/config.json"
 	jq '.process.terminal = false | .root = {path: "/payload/rootfs", readonly: true} | .process.args = ["cat", "/proc/self/uid_map"] |
 		.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
