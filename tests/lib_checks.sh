@@ -48,7 +48,12 @@ run_tests() {
 	passed=0
 	for name in $(sed -n 's/^\(test_[A-Za-z_0-9]*\)().*/\1/p' "$0"); do
 		[[ $name == *"${TEST:-}"* ]] || continue
-		( begin_test; trap end_test EXIT; set -e; "$name" ) > "$scratch/out" 2>&1
+		(
+			begin_test
+			trap '[ $? = 0 ] || echo "ended at: $BASH_COMMAND (${FUNCNAME[0]:-})" >&2; end_test' EXIT
+			set -e
+			"$name"
+		) > "$scratch/out" 2>&1
 		if [ $? = 0 ]; then
 			passed=$((passed + 1))
 		else

@@ -49,8 +49,13 @@ process_of() {
 	find /sys/fs/cgroup -path "*/mote/pods/$1/*" -name cgroup.procs -exec cat {} + | sed -n 1p
 }
 
+runs() {
+	[ -n "$(process_of "$1")" ]
+}
+
+# page_by UID ADDRESS: the pod gets the page.
 page_by() {
-	[ "$(nsenter --target "$1" --net -- curl -s -m 2 "http://$2/")" = one ]
+	[ "$(nsenter --target "$(process_of "$1")" --net -- curl -s -m 2 "http://$2/")" = one ]
 }
 
 # A pod that has one of each thing that a pod can need from outside.
@@ -115,11 +120,14 @@ test_pods_come_back_with_all_they_had() {
 	rich_pod
 	pod other n2
 	pod leaves n1
+	pod forced n1
 	k exec rich -- sh -c 'echo data > /disk/data; echo m > /memory/m'
 	service=$(of service/shop '{.spec.clusterIP}')
 	port=$(of service/shop '{.spec.ports[0].nodePort}')
 	rich=$(of pod/rich '{.metadata.uid}')
 	other=$(of pod/other '{.metadata.uid}')
+	forced=$(of pod/forced '{.metadata.uid}')
+	count=$(k get pods --field-selector spec.nodeName=n1 -o name | wc -l)
 	other_ip=$(of pod/other '{.status.podIP}')
 	began=$(of pod/rich '{.status.startTime}')
 	k get pods -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{"\n"}{end}' | sort > "$scratch/addresses"
@@ -127,13 +135,17 @@ test_pods_come_back_with_all_they_had() {
 	# What the agents keep is on their disks within seconds.
 	await 15 grep -q '"shop"' "$lab/n1/data/agent/services.json"
 	await 15 has_two_endpoints
-	stop server -KILL
 	power_cut n1
+	k delete pod forced --force --grace-period=0
+	stop server -KILL
 	power_cut n2
 
 	agent_run n1
 	agent_run n2
-	await 10 here_runs n1 3
+	await 10 here_runs n1 "$count"
+	await 10 here n1 rich true # what ran till now may have been the second of its init containers
+	# Its node never heard of the deletion: nobody can have told it.
+	await 10 runs "$forced"
 	here n1 rich sh -c "$look" > "$scratch/seen-after"
 	diff "$scratch/seen" "$scratch/seen-after"
 	# Init containers ran again, in their order; memory is empty.
@@ -141,29 +153,37 @@ test_pods_come_back_with_all_they_had() {
 	equal "" here n1 rich ls /memory
 	equal "begun" on n1 "$lab/mote" ctr logs --data-dir "$lab/n1/data" rich
 	# Service, node port, and the pods of the other node, which came back by itself too.
-	await 10 page_by "$(process_of "$rich")" "$service"
-	await 10 page_by "$(process_of "$other")" "$service"
+	await 10 runs "$other"
+	await 10 page_by "$rich" "$service"
+	await 10 page_by "$other" "$service"
 	equal one in_lab curl -s -m 3 "http://172.30.0.11:$port/"
 	equal one in_lab curl -s -m 3 "http://172.30.0.12:$port/"
 	nsenter --target "$(process_of "$rich")" --net -- busybox ping -c 1 -W 2 "$other_ip"
-	[ -n "$(process_of "$other")" ]
 
 	lives_before=$(process_of "$rich")
+	[ -n "$lives_before" ] || { echo "rich has no process any more" >&2; return 1; }
 	server_start
 	k delete pod leaves --wait=false
 	k wait --for=condition=Ready node/n1 node/n2 --timeout=30s
 	k wait --for=delete pod/leaves --timeout=20s
+	# What was deleted by force goes as soon as the node hears the server, and leaves nothing.
+	await 10 is_removed n1 "$forced"
 	k wait --for=condition=Ready pod/rich pod/other --timeout=20s
 	equal "$lives_before" process_of "$rich"
 	await 10 is 1 pod/rich '{.status.containerStatuses[0].restartCount}'
 	equal "$began" of pod/rich '{.status.startTime}'
 	k get pods -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{"\n"}{end}' | sort |
-		diff <(grep -v '^leaves' "$scratch/addresses") -
-	k logs rich | grep begun
-	k logs rich --previous | grep begun
+		diff <(grep -v '^leaves\|^forced' "$scratch/addresses") -
+	equal begun k logs rich
+	equal begun k logs rich --previous
 	await 20 is 2 deployment/shop '{.status.readyReplicas}'
 	gone pod/rich pod/other deployment/shop service/shop configmap/settings secret/keys
 	await 30 no_pods app=shop
+}
+
+# is_removed HOST UID: neither folder nor processes of the pod are there.
+is_removed() {
+	[ ! -e "$lab/$1/data/agent/pods/$2" ] && ! runs "$2"
 }
 
 has_two_endpoints() {
@@ -191,6 +211,9 @@ test_twenty_pods_within_ten_seconds_twice() {
 		agent_run n1
 		await 10 here_runs n1 20
 	done
+	# Containers that went with the sandboxes of before are nobody's to remove.
+	refused=$(grep -c "refused a request .*request=remove" "$lab/n1/log") || true
+	equal 0 echo "$refused"
 	in_lab ip link set s up
 	server_start
 	k wait --for=condition=Ready node/n1 --timeout=30s
@@ -248,7 +271,7 @@ test_what_happened_meanwhile_is_told() {
 	await 20 is 2 pod/falls '{.status.containerStatuses[0].restartCount}'
 	equal 7 of pod/falls '{.status.containerStatuses[0].lastState.terminated.exitCode}'
 	started=$(date -d "$(of pod/falls '{.status.containerStatuses[0].state.running.startedAt}')" +%s)
-	[ "$started" -le "$before" ]
+	[ "$started" -le "$before" ] || { echo "started at $started, after $before" >&2; return 1; }
 	# What was over stays over, with its reason and its log.
 	equal Failed of pod/ends '{.status.phase}'
 	equal 3 of pod/ends '{.status.containerStatuses[0].state.terminated.exitCode}'
