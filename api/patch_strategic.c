@@ -130,14 +130,16 @@ static bool delete_elements(const struct field *field, struct json *list, const 
 	return true;
 }
 
+/* `out_old`: how many of the live list's elements are left; they stand first. */
 static bool merge_objects(const struct field *field, struct json_doc *doc, struct json *list,
-			  const struct json *patch, struct error *err)
+			  const struct json *patch, size_t *out_old, struct error *err)
 {
 	auto_map marks = NULL;
 	auto_buf text = BUF_INIT;
 
 	if (has_replace(patch)) {
 		json_clear(list);
+		*out_old = 0;
 		for (struct json_iter it = json_iter(without_directives(doc, patch));
 		     json_next(&it);)
 			json_append(list, it.value);
@@ -145,6 +147,7 @@ static bool merge_objects(const struct field *field, struct json_doc *doc, struc
 	}
 	if (!delete_elements(field, list, patch, err))
 		return false;
+	*out_old = json_count(list);
 	marks = marks_of(field, list);
 	for (struct json_iter it = json_iter(patch); json_next(&it);) {
 		struct str mark = mark_of(field, it.value, &text);
@@ -174,55 +177,89 @@ static void merge_primitives(const struct field *field, struct json_doc *doc, st
 			json_append(list, json_clone(doc, it.value));
 }
 
-/* --- order: the listed ones in their order, the others keep their places relative to what precedes
- * them --- */
+/* --- order: what the order lists stands as there; each of the others before the first of those
+ * that it stood before in the live list --- */
 
-static void append_all(struct json *list, struct json *from)
+#define NEW SIZE_MAX
+
+struct placed {
+	struct json *element;
+	size_t rank;  /* in the order; of the others: NEW */
+	size_t index; /* in the merged list */
+};
+
+static int by_rank(const void *left, const void *right)
 {
-	for (struct json_iter it = json_iter(from); json_next(&it);)
-		json_append(list, it.value);
+	const struct placed *l = left, *r = right;
+
+	if (l->rank != r->rank)
+		return l->rank < r->rank ? -1 : 1;
+	return l->index < r->index ? -1 : l->index > r->index;
 }
 
-/* At a listed place stand the next listed elements that the list holds. */
-static void place_next(struct json *list, const struct map *groups, size_t *at)
+/* mark -> its rank + 1 */
+static struct map *ranks_of(const struct field *field, const struct json *order)
 {
-	struct str mark;
-	void *group;
-
-	while (map_next(groups, at, &mark, &group))
-		if (json_count(group) > 0) {
-			append_all(list, group);
-			return;
-		}
-}
-
-static void apply_order(const struct field *field, struct json_doc *doc, struct json *list,
-			const struct json *order)
-{
-	size_t count = json_count(list), at = 0;
-	auto_free struct json **others = memory_get((count + 1) * sizeof(struct json *));
-	auto_map groups = map_new(); /* mark -> array of the elements that have it */
+	struct map *ranks = map_new();
 	auto_buf text = BUF_INIT;
 
 	for (struct json_iter it = json_iter(order); json_next(&it);) {
 		struct str mark = mark_of(field, it.value, &text);
 
-		if (mark.len > 0 && !map_find(groups, mark))
-			map_put(groups, mark, json_new_array(doc));
+		if (mark.len > 0 && !map_find(ranks, mark))
+			map_put(ranks, mark, (void *)(uintptr_t)(map_count(ranks) + 1));
 	}
-	for (struct json_iter it = json_iter(list); json_next(&it);) {
-		struct json *group = map_find(groups, mark_of(field, it.value, &text));
+	return ranks;
+}
 
-		others[it.index] = group ? NULL : it.value;
-		if (group)
-			json_append(group, it.value);
+/*
+ * The listed ones of the sorted `items` begin the array, the others follow in the list's order.
+ * `live`: rank -> where the live list has it first.
+ */
+static void append_in_order(struct json *list, const struct placed *items, size_t count,
+			    const size_t *live)
+{
+	size_t listed = 0, next = 0, other;
+
+	while (listed < count && items[listed].rank != NEW)
+		listed++;
+	other = listed;
+	while (next < listed || other < count) {
+		bool others_turn = next == listed;
+
+		if (!others_turn && other < count) {
+			size_t place = live[items[next].rank];
+
+			others_turn = place != NEW && items[other].index < place;
+		}
+		json_append(list, items[others_turn ? other++ : next++].element);
 	}
+}
+
+/* `old`: so many elements at the list's head are those of the live list. */
+static void apply_order(const struct field *field, struct json *list, size_t old,
+			const struct json *order)
+{
+	size_t count = json_count(list);
+	auto_free struct placed *items = memory_get((count + 1) * sizeof(*items));
+	auto_map ranks = ranks_of(field, order);
+	auto_free size_t *live = memory_get((map_count(ranks) + 1) * sizeof(*live));
+	auto_buf text = BUF_INIT;
+
+	for (size_t i = 0; i < map_count(ranks); i++)
+		live[i] = NEW;
+	for (struct json_iter it = json_iter(list); json_next(&it);) {
+		void *rank = map_find(ranks, mark_of(field, it.value, &text));
+		struct placed *item = &items[it.index];
+
+		*item = (struct placed){ .element = it.value, .index = it.index };
+		item->rank = rank ? (uintptr_t)rank - 1 : NEW;
+		if (rank && it.index < old && live[item->rank] == NEW)
+			live[item->rank] = it.index;
+	}
+	qsort(items, count, sizeof(*items), by_rank);
 	json_clear(list);
-	for (size_t i = 0; i < count; i++)
-		if (others[i])
-			json_append(list, others[i]);
-		else
-			place_next(list, groups, &at);
+	append_in_order(list, items, count, live);
 }
 
 /* --- maps: the target's entries stand in a map while it is changed --- */
@@ -231,12 +268,16 @@ struct merging {
 	const struct type *type; /* NULL = unknown */
 	struct json_doc *doc;
 	struct map *entries; /* name -> value */
+	struct map *orders;  /* name of a list -> the order that the patch has for it, until it is
+				applied */
 };
 
 static bool merge_list(const struct merging *merging, const struct field *field, struct str name,
 		       const struct json *patch, struct error *err)
 {
 	struct json *list = map_find(merging->entries, name);
+	const struct json *order = map_find(merging->orders, name);
+	size_t old;
 	bool merges =
 		field && (field->merge == MERGE_MERGE || field->merge == MERGE_MERGE_RETAIN_KEYS);
 
@@ -248,9 +289,13 @@ static bool merge_list(const struct merging *merging, const struct field *field,
 		list = json_new_array(merging->doc);
 		map_put(merging->entries, name, list);
 	}
-	if (field_merge_key(field))
-		return merge_objects(field, merging->doc, list, patch, err);
-	merge_primitives(field, merging->doc, list, patch);
+	old = json_count(list);
+	if (!field_merge_key(field))
+		merge_primitives(field, merging->doc, list, patch);
+	else if (!merge_objects(field, merging->doc, list, patch, &old, err))
+		return false;
+	apply_order(field, list, old, order ? order : patch);
+	map_remove(merging->orders, name);
 	return true;
 }
 
@@ -313,20 +358,28 @@ static bool merge_value(const struct merging *merging, const struct json_iter *e
 	return true;
 }
 
-static void order_lists(const struct merging *merging, const struct json *patch)
+static struct map *orders_of(const struct json *patch)
 {
-	for (struct json_iter it = json_iter(patch); json_next(&it);) {
-		struct str name;
-		const struct field *field;
-		struct json *list;
+	struct map *orders = map_new();
 
-		if (!str_starts(it.key, STR(ORDER)))
-			continue;
-		name = after(it.key, ORDER);
-		field = merging->type ? field_find(merging->type, name) : NULL;
-		list = map_find(merging->entries, name);
+	for (struct json_iter it = json_iter(patch); json_next(&it);)
+		if (str_starts(it.key, STR(ORDER)))
+			map_put(orders, after(it.key, ORDER), it.value);
+	return orders;
+}
+
+/* Lists that have an order in the patch and nothing else. */
+static void order_lists(const struct merging *merging)
+{
+	struct str name;
+	void *order;
+
+	for (size_t at = 0; map_next(merging->orders, &at, &name, &order);) {
+		const struct field *field = merging->type ? field_find(merging->type, name) : NULL;
+		struct json *list = map_find(merging->entries, name);
+
 		if (field && json_type(list) == JSON_ARRAY)
-			apply_order(field, merging->doc, list, it.value);
+			apply_order(field, list, json_count(list), order);
 	}
 }
 
@@ -340,7 +393,7 @@ static bool merge_entries(const struct merging *merging, const struct json *patc
 		if (!done)
 			return false;
 	}
-	order_lists(merging, patch);
+	order_lists(merging);
 	return true;
 }
 
@@ -367,6 +420,7 @@ static bool merge_map(const struct type *type, struct json_doc *doc, struct json
 {
 	struct str mode = directive_of(patch);
 	auto_map entries = NULL;
+	auto_map orders = NULL;
 	struct merging merging = { .type = type, .doc = doc };
 
 	if (str_is(mode, "delete")) {
@@ -381,6 +435,7 @@ static bool merge_map(const struct type *type, struct json_doc *doc, struct json
 		return error_set(err, ERROR_BAD_REQUEST, "unrecognized patch directive: " STR_FMT,
 				 STR_ARG(mode));
 	merging.entries = entries = map_new();
+	merging.orders = orders = orders_of(patch);
 	for (struct json_iter it = json_iter(target); json_next(&it);)
 		map_put(entries, it.key, it.value);
 	if (!merge_entries(&merging, patch, err))

@@ -292,6 +292,21 @@ static void strategic_order(void)
 	    "{\"volumes\":[{\"name\":\"z\"},{\"name\":\"y\"}]}", 0);
 	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"}]}", "{\"volumes\":[{\"n\":1}]}", NULL,
 	    ERROR_BAD_REQUEST);
+	/* Without a directive the patch's own order counts: what is new stands before the rest. */
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+	    "{\"volumes\":[{\"name\":\"z\"}]}",
+	    "{\"volumes\":[{\"name\":\"z\"},{\"name\":\"x\"},{\"name\":\"y\"}]}", 0);
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"},{\"name\":\"w\"}]}",
+	    "{\"volumes\":[{\"name\":\"y\"},{\"name\":\"z\"}]}",
+	    "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"},{\"name\":\"z\"},{\"name\":\"w\"}]}",
+	    0);
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+	    "{\"volumes\":[{\"name\":\"y\"},{\"name\":\"x\"}]}",
+	    "{\"volumes\":[{\"name\":\"y\"},{\"name\":\"x\"}]}", 0);
+	run(STRATEGIC, "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"}]}",
+	    "{\"volumes\":[{\"name\":\"z\"}],"
+	    "\"$setElementOrder/volumes\":[{\"name\":\"x\"},{\"name\":\"y\"},{\"name\":\"z\"}]}",
+	    "{\"volumes\":[{\"name\":\"x\"},{\"name\":\"y\"},{\"name\":\"z\"}]}", 0);
 }
 
 static const struct test tests[] = {
