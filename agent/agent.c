@@ -358,8 +358,10 @@ static void on_node_change(void *owner, const struct object *before, const struc
 {
 	struct agent *agent = owner;
 
-	if (after && str_is(object_name(after), agent->name))
+	if (after && str_is(object_name(after), agent->name)) {
 		on_object(agent, object_json(after));
+		node_object_seen(agent->object, object_json(after));
+	}
 	if (!before)
 		mirrors_again(agent->mirrors); /* they belong to the node's object */
 	loop_defer(agent->loop, &agent->peers);

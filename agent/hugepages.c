@@ -3,6 +3,7 @@
  */
 #include "agent/hugepages.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -10,6 +11,50 @@
 #include "base/file.h"
 
 #define PREFIX "hugepages-"
+#define FOLDER "/sys/kernel/mm/hugepages"
+
+/* One size, its folder is "hugepages-2048kB"; gives the bytes. */
+static int64_t offer_size(struct json_doc *doc, struct json *to, const char *folder)
+{
+	auto_free char *path = memory_print("%s/%s/nr_hugepages", FOLDER, folder);
+	struct str size = str_of(folder);
+	auto_buf text = BUF_INIT;
+	struct error ignored;
+	int64_t kib, count;
+	char name[48];
+
+	str_cut(&size, '-');
+	if (!str_ends(size, STR("kB")) || !file_read(path, 64, &text, &ignored))
+		return 0;
+	size.len -= 2;
+	if (!str_to_i64(size, 1, INT64_MAX / 1024, &kib) ||
+	    !str_to_i64(str_from(text.at, strcspn(buf_text(&text), "\n")), 0, INT32_MAX, &count))
+		return 0;
+	snprintf(name, sizeof(name), PREFIX "%" PRId64 "%s",
+		 kib >= 1048576 ? kib / 1048576
+		 : kib >= 1024  ? kib / 1024
+				: kib,
+		 kib >= 1048576 ? "Gi"
+		 : kib >= 1024  ? "Mi"
+				: "Ki");
+	json_put(doc, to, name,
+		 json_new_print(doc, count > 0 ? "%" PRId64 "Ki" : "%" PRId64, count * kib));
+	return count * kib * 1024;
+}
+
+int64_t hugepages_offer(struct json_doc *doc, struct json *to)
+{
+	DIR *open = opendir(FOLDER);
+	struct dirent *entry;
+	int64_t all = 0;
+
+	while (open && (entry = readdir(open)))
+		if (entry->d_name[0] != '.')
+			all += offer_size(doc, to, entry->d_name);
+	if (open)
+		closedir(open);
+	return all;
+}
 
 /* The bytes that "hugepages-2Mi" names; 0: it is another resource. */
 static int64_t size_of(struct str key)
@@ -47,8 +92,7 @@ static bool is_known(int64_t size)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%" PRId64 "kB",
-		 size / 1024);
+	snprintf(path, sizeof(path), FOLDER "/" PREFIX "%" PRId64 "kB", size / 1024);
 	return file_exists(path);
 }
 

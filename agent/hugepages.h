@@ -7,6 +7,12 @@
 #include "base/json.h"
 #include "runtime/container.h"
 
+/*
+ * Put what there is of each size into a list of the node's resources ("hugepages-2Mi": "64Mi");
+ * gives the bytes of all of them.
+ */
+int64_t hugepages_offer(struct json_doc *doc, struct json *to);
+
 /* What a container's limits say; sizes without a limit may not be used. */
 void hugepages_limit(const struct json *resources, struct resources_plan *out);
 

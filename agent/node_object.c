@@ -3,11 +3,12 @@
  */
 #include "agent/node_object.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/advertised.h"
+#include "agent/hugepages.h"
 #include "agent/node_lease.h"
 #include "agent/node_limits.h"
 #include "base/clock.h"
@@ -21,7 +22,6 @@
 #define KUBELET_PORT 10250 /* what clients expect; reached through the server */
 #define IMAGES_MAX   50    /* the largest ones are told */
 #define NAMES_MAX    5     /* of each */
-#define HUGE_PAGES   "/sys/kernel/mm/hugepages"
 
 struct node_object {
 	struct node_object_plan plan;
@@ -35,6 +35,7 @@ struct node_object {
 	struct json_doc *posted; /* conditions as last sent */
 	bool status_waiting;     /* another one is due after the running call */
 	struct node_resources *resources;
+	struct json_doc *advertised; /* see advertised.h; NULL = nothing seen yet */
 };
 
 static const struct kind *node_kind(void)
@@ -122,48 +123,6 @@ static void put_bytes(struct json_doc *doc, struct json *to, const char *key, in
 						: json_new_print(doc, "%" PRId64, bytes));
 }
 
-/* One size of large pages, "hugepages-2048kB"; gives the bytes of all of them. */
-static int64_t put_huge_pages(struct json_doc *doc, struct json *to, const char *folder)
-{
-	auto_free char *path = memory_print("%s/%s/nr_hugepages", HUGE_PAGES, folder);
-	struct str size = str_of(folder);
-	auto_buf text = BUF_INIT;
-	struct error ignored;
-	int64_t kib, count;
-	char name[48];
-
-	str_cut(&size, '-');
-	if (!str_ends(size, STR("kB")) || !file_read(path, 64, &text, &ignored))
-		return 0;
-	size.len -= 2;
-	if (!str_to_i64(size, 1, INT64_MAX / 1024, &kib) ||
-	    !str_to_i64(str_from(text.at, strcspn(buf_text(&text), "\n")), 0, INT32_MAX, &count))
-		return 0;
-	snprintf(name, sizeof(name), "hugepages-%" PRId64 "%s",
-		 kib >= 1048576 ? kib / 1048576
-		 : kib >= 1024  ? kib / 1024
-				: kib,
-		 kib >= 1048576 ? "Gi"
-		 : kib >= 1024  ? "Mi"
-				: "Ki");
-	put_bytes(doc, to, name, count * kib * 1024);
-	return count * kib * 1024;
-}
-
-static int64_t put_all_huge_pages(struct json_doc *doc, struct json *to)
-{
-	DIR *open = opendir(HUGE_PAGES);
-	struct dirent *entry;
-	int64_t all = 0;
-
-	while (open && (entry = readdir(open)))
-		if (entry->d_name[0] != '.')
-			all += put_huge_pages(doc, to, entry->d_name);
-	if (open)
-		closedir(open);
-	return all;
-}
-
 struct offer {
 	struct json_doc *doc;
 	struct json *to;
@@ -188,7 +147,7 @@ static void put_resources(const struct node_object *it, struct json_doc *doc, st
 	int64_t cpu_milli = allocatable ? node->cpu_milli : machine->cpu_milli;
 	int64_t memory = allocatable ? node->memory : machine->memory;
 	struct offer offer = { doc, out, allocatable };
-	int64_t huge = put_all_huge_pages(doc, out);
+	int64_t huge = hugepages_offer(doc, out);
 
 	if (allocatable)
 		memory = memory > huge ? memory - huge : 0;
@@ -201,6 +160,10 @@ static void put_resources(const struct node_object *it, struct json_doc *doc, st
 	json_put(doc, out, "pods", json_new_print(doc, "%" PRId64, node->max_pods));
 	for (const struct node_resources *at = it->resources; at; at = at->next)
 		at->list(at->of, add_offer, &offer);
+	if (!allocatable || !it->advertised)
+		return;
+	for (struct json_iter one = json_iter(json_root(it->advertised)); json_next(&one);)
+		json_put_str(doc, out, one.key, json_clone(doc, one.value));
 }
 
 /* --- images --- */
@@ -433,6 +396,8 @@ static void create(struct node_object *it)
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_CREATE };
 
+	json_doc_free(it->advertised);
+	it->advertised = NULL;
 	put_text(doc, root, "apiVersion", "v1");
 	put_text(doc, root, "kind", "Node");
 	put_text(doc, meta, "name", it->plan.node->name);
@@ -507,6 +472,7 @@ void node_object_stop(struct node_object *it)
 	loop_timer_stop(&it->status_timer);
 	loop_timer_stop(&it->retry_timer);
 	json_doc_free(it->posted);
+	json_doc_free(it->advertised);
 	free(it->why_not);
 	free(it);
 }
@@ -547,4 +513,14 @@ void node_object_add_resources(struct node_object *it, struct node_resources *re
 	resources->next = it->resources;
 	it->resources = resources;
 	post_status(it);
+}
+
+void node_object_seen(struct node_object *it, const struct json *node)
+{
+	bool news;
+
+	json_doc_free(it->advertised);
+	it->advertised = advertised_find(node, it->resources, &news);
+	if (news)
+		post_status(it);
 }

@@ -49,5 +49,7 @@ void node_object_pressure(struct node_object *object, const struct node_pressure
 /* Pressure, images or resources have changed: tell it. */
 void node_object_changed(struct node_object *object);
 void node_object_add_resources(struct node_object *object, struct node_resources *resources);
+/* The object as it is now: further resources that others gave it are offered from now on. */
+void node_object_seen(struct node_object *object, const struct json *node);
 
 #endif

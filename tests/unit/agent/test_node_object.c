@@ -229,6 +229,54 @@ static void pressure_and_resources_are_told(void)
 	scene_close(&scene);
 }
 
+static void see(struct scene *scene, const char *node)
+{
+	auto_json_doc doc = NULL;
+	struct error err;
+
+	CHECK_OK(json_parse(str_of(node), &doc, NULL, &err), &err);
+	node_object_seen(scene->object, json_root(doc));
+	fixture_turn(scene->loop, 10);
+}
+
+/* Goal: what somebody wrote into the capacity is offered, once told; what is ours stays as we say
+ * it. */
+static void capacity_of_others_is_offered(void)
+{
+	struct node_resources gpus = { .list = list_gpus };
+	struct scene scene;
+	auto_json_doc doc = NULL;
+	auto_json_doc last = NULL;
+	const struct json *offered;
+	size_t calls;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene.object);
+	node_object_add_resources(scene.object, &gpus);
+	check_asked(&scene, "PATCH " STATUS);
+	fixture_turn(scene.loop, 10);
+	see(&scene, "{\"status\":{\"capacity\":{\"cpu\":\"9\",\"example.com/gpu\":\"9\","
+		    "\"example.com/dongle\":\"4\"},\"allocatable\":{\"example.com/old\":\"1\"}}}");
+	doc = asked(&scene, "PATCH " STATUS);
+	offered = json_path(json_root(doc), "status", "allocatable", NULL);
+	check_text(json_get(offered, "example.com/dongle"), "4");
+	check_text(json_get(offered, "example.com/gpu"), "3");
+	check_text(json_get(offered, "cpu"), "3500m");
+	CHECK_INT(json_type(json_get(offered, "example.com/old")), JSON_NULL);
+	CHECK(!json_path(json_root(doc), "status", "capacity", "example.com/dongle", NULL));
+	calls = buf_str(&scene.api.asked).len;
+	see(&scene, "{\"status\":{\"capacity\":{\"example.com/dongle\":\"4\"},"
+		    "\"allocatable\":{\"example.com/dongle\":\"4\",\"example.com/gpu\":\"1\"}}}");
+	CHECK_INT(buf_str(&scene.api.asked).len, calls);
+	see(&scene, "{\"status\":{\"allocatable\":{\"example.com/dongle\":\"4\"}}}");
+	last = asked(&scene, "PATCH " STATUS);
+	offered = json_path(json_root(last), "status", "allocatable", NULL);
+	CHECK_INT(json_type(json_get(offered, "example.com/dongle")), JSON_NULL);
+	scene_close(&scene);
+}
+
 static void a_deleted_node_registers_again(void)
 {
 	struct scene scene;
@@ -301,6 +349,7 @@ static const struct test tests[] = {
 	{ "an old node is taken over", an_old_node_is_taken_over },
 	{ "a change on the way is not lost", a_change_on_the_way_is_not_lost },
 	{ "pressure and resources are told", pressure_and_resources_are_told },
+	{ "capacity of others is offered", capacity_of_others_is_offered },
 	{ "a deleted node registers again", a_deleted_node_registers_again },
 	{ "leases are renewed", leases_are_renewed },
 	{ "stopped at any time", stopped_at_any_time },
