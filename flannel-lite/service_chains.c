@@ -129,6 +129,23 @@ static void add_service_rules(struct rules *rules)
 	rule_change_mark(batch, "node", false);
 }
 
+/*
+ * Host ports at an address of 127.0.0.0/8, for the machine's own packets: packets from elsewhere to
+ * there are forged.  The kernel lets nothing out of a device that comes from 127.0.0.0/8, so only
+ * who connects from another of the machine's addresses gets through.
+ */
+static void add_loopback_rule(struct rules *rules, const char *chain)
+{
+	struct nft_batch *batch = rules->batch;
+
+	nft_message_rule(batch, chain);
+	match_range(batch, NFT_FIELD_DESTINATION, NFT_CMP_EQ, &loopback);
+	match_range(batch, NFT_FIELD_SOURCE, NFT_CMP_NEQ, &loopback);
+	load_address_port(batch);
+	nft_expression_map(batch, &rules->sets[SET_HOST_PORTS_AT], 0, 4);
+	nft_expression_destination_nat(batch, 4, 5);
+}
+
 /* Chains "refusals", "node_refusals", "refuse": new connections to where nobody answers. */
 static void add_refuse_rules(struct rules *rules)
 {
@@ -212,6 +229,8 @@ static void add_hooks(struct rules *rules)
 		} else if (rows[i].priority == NF_IP_PRI_FILTER) {
 			add_refusal_jump(rules->batch, rows[i].chain);
 		} else {
+			if (rows[i].hook == NF_INET_LOCAL_OUT)
+				add_loopback_rule(rules, rows[i].chain);
 			nft_message_rule(rules->batch, rows[i].chain);
 			nft_expression_verdict(rules->batch, NFT_JUMP, "services");
 		}

@@ -68,8 +68,9 @@ struct service_rules_plan {
  * postrouting (masquerade: pods to the outside except multicast; node ports; outsiders, this
  * machine included, at cluster addresses; a pod that reaches itself through a service), filter
  * forward, input and output (refuse new connections to services without endpoints: TCP with a
- * reset, others with "port unreachable"; all else is accepted).  Node and host ports are not served
- * on 127.0.0.0/8.  Connections that exist keep their endpoint.
+ * reset, others with "port unreachable"; all else is accepted).  Node ports are not served on
+ * 127.0.0.0/8; a host port that names an address of it is, for who connects from another address of
+ * this machine.  Connections that exist keep their endpoint.
  *
  * An address and port that two entries name belongs to the first.  A bad range, protocol or port
  * is ERROR_INVALID.  Over a million endpoints (each counted for every address of its service; those

@@ -560,6 +560,7 @@ static void host_port(void)
 		{ SERVICE_TCP, address("172.30.0.1"), 5001, endpoint("10.42.1.11", 8080) },
 		{ SERVICE_TCP, address("172.30.0.1"), 5000, endpoint("10.42.1.12", 8080) },
 		{ SERVICE_TCP, 0, 5000, endpoint("10.42.1.13", 8080) }, /* comes too late */
+		{ SERVICE_TCP, address("127.0.0.1"), 5003, endpoint("10.42.1.12", 8080) },
 	};
 	struct service_rules_plan plan = plan_of(NULL, 0);
 	int first = listen_at(POD, "10.42.1.11", 8080);
@@ -574,6 +575,10 @@ static void host_port(void)
 	check_reaches(POD, "10.42.1.11", "10.42.1.1", 5000, first, "10.42.1.1");
 	check_reaches(MACHINE, NULL, "172.30.0.1", 5001, first, "172.30.0.1");
 	check_refused(OUTSIDE, "172.30.0.1", 5002, ECONNREFUSED);
+	/* At 127.0.0.1: for this machine only, and from another of its addresses. */
+	check_reaches(MACHINE, "172.30.0.1", "127.0.0.1", 5003, second, "172.30.0.1");
+	check_refused(MACHINE, "127.0.0.1", 5003, ECONNREFUSED);
+	check_refused(OUTSIDE, "172.30.0.1", 5003, ECONNREFUSED);
 }
 
 static void masquerades_pods(void)
