@@ -39,8 +39,12 @@ build/unit/tests/golden/compare_golden: build/unit/obj/tests/golden/compare_gold
 		-lpthread -lm && mv $@.$$$$ $@
 
 #: make test-long             what takes long: the soak, the emulated machines, the unit tests of more processors,
-#:                            podman, the OCI runtime validation suite, runc's own tests
-test-long:
+#:                            podman, the OCI runtime validation suite, runc's own tests, the conformance list
+test-long: build/mote
+	@tests/long/conformance_apps.sh
+	@tests/long/conformance_api.sh
+	@tests/long/conformance_nodes.sh
+	@tests/long/conformance_network.sh
 	@bash tests/oci/podman.sh
 	@tests/long/soak.sh
 	@tests/oci/validation.sh
