@@ -21,6 +21,7 @@
 #include "server/gate/share.h"
 #include "server/gate/token.h"
 #include "server/metrics/request_counts.h"
+#include "server/metrics/schedule_counts.h"
 #include "server/metrics/usage_book.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
@@ -44,6 +45,7 @@ struct server {
 	struct time_floor *floor;
 	struct control *control;
 	struct request_counts *counts;
+	struct schedule_counts *schedule_counts;
 	struct loop_hook round;   /* at its end */
 	struct usage_book *usage; /* NULL: --disable metrics-server */
 	bool stopping;
@@ -220,6 +222,7 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 	server->nodes = nodes_new(server);
 	open_usage(server);
 	server->counts = request_counts_new();
+	server->schedule_counts = schedule_counts_new();
 	if (!open_all(server, err)) {
 		server_stop(server);
 		return error_context(err, "start server");
@@ -256,6 +259,7 @@ void server_stop(struct server *server)
 	tokens_close(server->tokens);
 	shares_free(server->shares);
 	request_counts_free(server->counts);
+	schedule_counts_free(server->schedule_counts);
 	bootstrap_clear(&server->secrets);
 	time_floor_close(server->floor);
 	if (server->round.on_hook)
@@ -292,6 +296,11 @@ struct rbac *server_rbac(struct server *server)
 struct request_counts *server_request_counts(struct server *server)
 {
 	return server->counts;
+}
+
+struct schedule_counts *server_schedule_counts(struct server *server)
+{
+	return server->schedule_counts;
 }
 
 struct usage_book *server_usage_book(struct server *server)

@@ -377,14 +377,17 @@ bool stateful_mend_identity(struct batch *batch, const struct stateful *view,
 			    const struct stateful_pod *pod)
 {
 	const struct object *object = pod->member->object;
-	auto_free char *name = str_copy(object_name(object));
-	auto_json_doc doc = json_doc_new();
-	struct json *patch = json_new_object(doc);
+	auto_free char *name = NULL;
+	auto_json_doc doc = NULL;
+	struct json *patch;
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_PATCH_MERGE };
 
-	if (str_is(object_label(object, STR(STATEFUL_NAME_LABEL)), name))
-		return false;
+	if (str_equal(object_label(object, STR(STATEFUL_NAME_LABEL)), object_name(object)))
+		return false; /* nearly always, and of thousands in a pass */
+	name = str_copy(object_name(object));
+	doc = json_doc_new();
+	patch = json_new_object(doc);
 	put_identity(doc, patch, name, pod->ordinal);
 	json_print(patch, &body);
 	ask.body = buf_str(&body);

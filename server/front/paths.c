@@ -19,7 +19,9 @@
 #include "server/front/reply.h"
 #include "server/front/route.h"
 #include "server/gate/token.h"
+#include "server/gate/share.h"
 #include "server/metrics/request_counts.h"
+#include "server/metrics/schedule_counts.h"
 #include "server/nodes.h"
 #include "server/registry/registry.h"
 
@@ -203,6 +205,19 @@ static bool count_object(void *of, const struct object *object)
 	return true;
 }
 
+static void add_inflight(struct request *req, struct buf *out)
+{
+	static const char name[] = "apiserver_current_inflight_requests";
+	size_t reading, writing;
+
+	share_figures(server_shares(req->server), &reading, &writing);
+	exposition_head(out, name, "gauge",
+			"[STABLE] Maximal number of currently used inflight request limit of this "
+			"apiserver per request kind in last second.");
+	exposition_int(out, name, STR("request_kind=\"mutating\""), (int64_t)writing, 0);
+	exposition_int(out, name, STR("request_kind=\"readOnly\""), (int64_t)reading, 0);
+}
+
 /* The words that dashboards of Kubernetes look for. */
 static void add_apiserver(struct request *req, struct buf *out)
 {
@@ -230,7 +245,9 @@ static void add_apiserver(struct request *req, struct buf *out)
 		exposition_label(&labels, "resource", buf_str(&resource));
 		exposition_int(out, "apiserver_storage_objects", buf_str(&labels), tally.count, 0);
 	}
+	add_inflight(req, out);
 	request_counts_print(server_request_counts(req->server), out);
+	schedule_counts_print(server_schedule_counts(req->server), out);
 }
 
 static enum step metrics_path(struct request *req, struct error *err)

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 
 #define AT_WORK_MAX      600 /* of all users; the real server's two limits together */
@@ -12,6 +13,8 @@
 
 struct shares {
 	size_t all;
+	size_t now[2], most[2]; /* those that read, those that write; most: in second_s */
+	int64_t second_s;
 	struct map *users; /* name -> count, as a pointer-sized number */
 };
 
@@ -37,6 +40,30 @@ static bool is_long(const struct request *req)
 	       (!req->kind && !req->review);
 }
 
+static int writes(const struct request *req)
+{
+	return req->verb != REQUEST_GET && req->verb != REQUEST_LIST;
+}
+
+static void note_most(struct shares *shares)
+{
+	int64_t second_s = clock_now_ms() / 1000;
+
+	for (int i = 0; i < 2; i++)
+		if (second_s != shares->second_s || shares->now[i] > shares->most[i])
+			shares->most[i] = shares->now[i];
+	shares->second_s = second_s;
+}
+
+void share_figures(const struct shares *shares, size_t *out_reading, size_t *out_writing)
+{
+	const size_t *told =
+		shares->second_s >= clock_now_ms() / 1000 - 1 ? shares->most : shares->now;
+
+	*out_reading = told[0];
+	*out_writing = told[1];
+}
+
 enum step share_pass(struct request *req, struct error *err)
 {
 	struct shares *shares = server_shares(req->server);
@@ -50,6 +77,8 @@ enum step share_pass(struct request *req, struct error *err)
 		return STEP_FAIL;
 	}
 	shares->all++;
+	shares->now[writes(req)]++;
+	note_most(shares);
 	map_put(shares->users, user, (void *)(mine + 1));
 	req->counted = true;
 	return STEP_NEXT;
@@ -67,6 +96,7 @@ void share_release(struct request *req)
 	mine = (uintptr_t)map_find(shares->users, user);
 	assert(shares->all > 0 && mine > 0);
 	shares->all--;
+	shares->now[writes(req)]--;
 	if (mine == 1)
 		map_remove(shares->users, user);
 	else

@@ -73,6 +73,7 @@ static void try_pod(struct schedule *schedule, struct str key)
 	const struct object *pod =
 		cache_find(schedule->control->caches[CONTROL_PODS], namespace, rest);
 	const struct profile *profile = pod ? profile_of(schedule, pod) : NULL;
+	int64_t began_us = clock_now_us();
 	struct resident *resident;
 	struct cycle cycle;
 
@@ -84,11 +85,12 @@ static void try_pod(struct schedule *schedule, struct str key)
 	cycle_begin(&cycle, schedule->scene, profile, resident);
 	cycle_choose(&cycle, &schedule->start);
 	if (cycle.chosen) {
-		schedule_place(schedule, &cycle);
+		schedule_place(schedule, &cycle, began_us);
 		cycle_end(&cycle);
 		return;
 	}
 	no_place(schedule, &cycle, key);
+	schedule_counts_note(schedule->counts, profile->name, SCHEDULE_NO_PLACE, began_us);
 	cycle_end(&cycle);
 	resident_free(schedule->scene, resident);
 }
@@ -177,12 +179,27 @@ static bool is_over(const struct object *pod)
 	return str_is(phase, "Succeeded") || str_is(phase, "Failed");
 }
 
+static bool is_gated(const struct object *pod)
+{
+	return json_count(json_path(object_json(pod), "spec", "schedulingGates", NULL)) > 0;
+}
+
+static bool could_be_ours(const struct schedule *schedule, const struct object *pod)
+{
+	return !is_bound(pod) && control_pod_is_active(pod) && profile_of(schedule, pod);
+}
+
 static bool is_ours(const struct schedule *schedule, const struct object *pod)
 {
-	const struct json *spec = json_get(object_json(pod), "spec");
+	return could_be_ours(schedule, pod) && !is_gated(pod);
+}
 
-	return !is_bound(pod) && control_pod_is_active(pod) &&
-	       json_count(json_get(spec, "schedulingGates")) == 0 && profile_of(schedule, pod);
+static void note_gated(struct schedule *schedule, const struct object *pod, struct str key)
+{
+	if (pod && is_gated(pod) && could_be_ours(schedule, pod))
+		map_put(schedule->gated, key, schedule->gated);
+	else
+		map_remove(schedule->gated, key);
 }
 
 static void leave_place(struct schedule *schedule, struct str key)
@@ -270,6 +287,7 @@ static void on_pod(struct schedule *schedule, const struct object *before,
 		pod_gone(schedule, buf_str(&key));
 		before = NULL;
 	}
+	note_gated(schedule, after, buf_str(&key));
 	if (!after)
 		pod_gone(schedule, buf_str(&key));
 	else if (!is_bound(after))
@@ -333,6 +351,14 @@ static const struct object *next_object(void *of, enum control_kind kind, size_t
 	return cache_next(control->caches[kind], at);
 }
 
+static void count_pending(void *of, struct schedule_pending *out)
+{
+	const struct schedule *schedule = of;
+
+	waiting_figures(schedule->waiting, &out->ready, &out->backing_off, &out->asleep);
+	out->gated = map_count(schedule->gated);
+}
+
 static void *start(struct control *control)
 {
 	struct schedule *schedule = memory_new(struct schedule);
@@ -350,6 +376,9 @@ static void *start(struct control *control)
 	schedule->scene = scene_new(&sources);
 	schedule->waiting = waiting_new(control->loop, &owner, schedule->profiles->backoff_first_s,
 					schedule->profiles->backoff_most_s);
+	schedule->gated = map_new();
+	schedule->counts = server_schedule_counts(control->server);
+	schedule_counts_source(schedule->counts, count_pending, schedule);
 	list_init(&schedule->placements);
 	list_init(&schedule->said);
 	schedule->work.on_task = on_work;
@@ -365,6 +394,8 @@ static void stop(void *own)
 	loop_task_cancel(&schedule->work);
 	schedule_place_stop(schedule);
 	schedule_tell_stop(schedule);
+	schedule_counts_source(schedule->counts, NULL, NULL);
+	map_free(schedule->gated);
 	waiting_free(schedule->waiting);
 	scene_free(schedule->scene);
 	profiles_free(schedule->own_profiles);

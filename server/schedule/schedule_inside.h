@@ -4,7 +4,9 @@
 #ifndef SERVER_SCHEDULE_SCHEDULE_INSIDE_H
 #define SERVER_SCHEDULE_SCHEDULE_INSIDE_H
 
+#include "base/map.h"
 #include "server/control/controller.h"
+#include "server/metrics/schedule_counts.h"
 #include "server/schedule/preempt.h"
 #include "server/schedule/volume_choice.h"
 #include "server/schedule/waiting.h"
@@ -16,6 +18,8 @@ struct schedule {
 	struct profiles *own_profiles; /* when nobody gave any */
 	struct scene *scene;
 	struct waiting *waiting;
+	struct map *gated; /* pods that only their gates keep from it: key -> itself */
+	struct schedule_counts *counts;
 	struct list placements;
 	size_t binding_count; /* of them: those that wait for volumes hold nobody up */
 	size_t start;         /* where the walk over nodes goes on */
@@ -49,8 +53,9 @@ void schedule_tell_not_nominated(struct schedule *schedule, const struct object 
 /* --- schedule_place.c: volumes, then the binding --- */
 
 struct placement;
-/* Takes the resident to its place; the API is told, a failure puts the pod back. */
-void schedule_place(struct schedule *schedule, struct cycle *cycle);
+/* Takes the resident to its place; the API is told, a failure puts the pod back.  began_us: the
+ * attempt, as clock_now_us. */
+void schedule_place(struct schedule *schedule, struct cycle *cycle, int64_t began_us);
 /* Claims or volumes have changed: is one of those on their way further? */
 void schedule_place_look(struct schedule *schedule);
 void schedule_place_forget(struct schedule *schedule, struct str key); /* the pod is gone */

@@ -24,6 +24,7 @@ struct placement {
 	size_t claim_count;
 	size_t running; /* calls */
 	bool failed, binding, abandoned;
+	int64_t began_us;
 	struct loop_timer timer;
 };
 
@@ -60,6 +61,12 @@ static void put_back(struct placement *placement)
 		waiting_retry_soon(schedule->waiting, str_of(placement->key));
 }
 
+static void count(const struct placement *placement, enum schedule_result result)
+{
+	schedule_counts_note(placement->schedule->counts, placement->component, result,
+			     placement->began_us);
+}
+
 static void end(struct placement *placement)
 {
 	struct schedule *schedule = placement->schedule;
@@ -78,8 +85,10 @@ static void on_bound(void *of, const struct json *result, const struct error *er
 	if (err) {
 		log_debug("server.schedule", "a pod is not bound", "pod=%s node=%s why=\"%s\"",
 			  placement->key, placement->node, err->text);
+		count(placement, SCHEDULE_ERROR);
 		put_back(placement);
 	} else {
+		count(placement, SCHEDULE_PLACED);
 		schedule_tell_placed(placement->schedule, placement->pod, placement->node,
 				     placement->component);
 	}
@@ -115,6 +124,7 @@ static void fail(struct placement *placement, const char *why)
 {
 	log_debug("server.schedule", "a pod's volumes are not there", "pod=%s node=%s why=\"%s\"",
 		  placement->key, placement->node, why);
+	count(placement, SCHEDULE_ERROR);
 	put_back(placement);
 	end(placement);
 }
@@ -267,7 +277,7 @@ static void take_choices(struct placement *placement, struct cycle *cycle)
 
 /* --- the way --- */
 
-void schedule_place(struct schedule *schedule, struct cycle *cycle)
+void schedule_place(struct schedule *schedule, struct cycle *cycle, int64_t began_us)
 {
 	struct placement *placement = memory_new(struct placement);
 	struct resident *resident = cycle->resident;
@@ -275,6 +285,7 @@ void schedule_place(struct schedule *schedule, struct cycle *cycle)
 
 	object_key(resident->pod, &key);
 	placement->schedule = schedule;
+	placement->began_us = began_us;
 	placement->pod = object_ref(resident->pod);
 	placement->key = buf_take(&key);
 	placement->node = memory_string(cycle->chosen->name);

@@ -367,3 +367,15 @@ size_t waiting_count(const struct waiting *waiting)
 {
 	return map_count(waiting->tickets);
 }
+
+void waiting_figures(const struct waiting *waiting, size_t *out_ready, size_t *out_backing_off,
+		     size_t *out_idle)
+{
+	*out_ready = waiting->ready.count;
+	*out_backing_off = waiting->back_off.count;
+	*out_idle = 0;
+	LIST_EACH(&waiting->idle, link)
+	{
+		(*out_idle)++;
+	}
+}

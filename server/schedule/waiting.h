@@ -61,5 +61,8 @@ struct waiting_room {
 };
 void waiting_wake(struct waiting *waiting, unsigned event, const struct waiting_room *room);
 size_t waiting_count(const struct waiting *waiting);
+/* Of them: those in state READY, BACK_OFF and IDLE. */
+void waiting_figures(const struct waiting *waiting, size_t *out_ready, size_t *out_backing_off,
+		     size_t *out_idle);
 
 #endif

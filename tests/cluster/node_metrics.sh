@@ -114,6 +114,9 @@ test_metrics_texts() {
 	equal "busy idle" eval 'node_raw /pods | jq -r ".items[].metadata.name" | sort | tr "\n" " " | sed "s/ $//"'
 }
 
+# pending_are QUEUE COUNT
+pending_are() { k get --raw /metrics | grep -q "^scheduler_pending_pods{queue=\"$1\"} $2\$"; }
+
 # What dashboards of Kubernetes look for at the server.
 test_server_metrics() {
 	k get pods > /dev/null
@@ -121,6 +124,24 @@ test_server_metrics() {
 	grep -qE '^apiserver_request_total\{code="200",component="apiserver",dry_run="",group="",resource="pods",scope="namespace",subresource="",verb="LIST",version="v1"\} [1-9]' "$scratch/server"
 	grep -qE '^apiserver_request_duration_seconds_bucket\{.*resource="pods".*verb="LIST".*le="\+Inf"\} [1-9]' "$scratch/server"
 	grep -qE '^apiserver_storage_objects\{resource="pods"\} [2-9]' "$scratch/server"
+	# A list that has just been answered is the most of this second, or of the one before.
+	grep -qE '^apiserver_current_inflight_requests\{request_kind="mutating"\} [0-9]+$' "$scratch/server"
+	grep -qE '^apiserver_current_inflight_requests\{request_kind="readOnly"\} [0-9]+$' "$scratch/server"
+	# Both pods of this file have been placed; one that fits nowhere, and one behind a gate, wait.
+	grep -qE '^scheduler_schedule_attempts_total\{profile="default-scheduler",result="scheduled"\} [2-9]' "$scratch/server"
+	grep -qE '^scheduler_scheduling_attempt_duration_seconds_bucket\{profile="default-scheduler",result="scheduled",le="\+Inf"\} [2-9]' "$scratch/server"
+	k create -f - <<- END
+	{"kind": "List", "apiVersion": "v1", "items": [
+	  {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "nowhere"}, "spec": {"nodeSelector": {"no": "such"}, "containers": [{"name": "a", "image": "i"}]}},
+	  {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "gated"}, "spec": {"schedulingGates": [{"name": "example.com/wait"}], "containers": [{"name": "a", "image": "i"}]}}]}
+	END
+	await 5 pending_are unschedulable 1
+	pending_are gated 1
+	pending_are active 0
+	k get --raw /metrics | grep -qE '^scheduler_schedule_attempts_total\{profile="default-scheduler",result="unschedulable"\} [1-9]'
+	k delete pod nowhere gated --force --grace-period=0 > /dev/null 2>&1
+	await 5 pending_are gated 0
+	pending_are unschedulable 0
 	grep -q '^process_resident_memory_bytes [1-9]' "$scratch/server"
 	equal "" eval "sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' '$scratch/server' | sort | uniq -d"
 	expect forbidden k get --raw /metrics --as=nobody

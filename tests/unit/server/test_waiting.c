@@ -59,6 +59,29 @@ static void priority_then_time(void)
 	finish();
 }
 
+/* Goal: one in each state is counted there, and what is taken nowhere. */
+static void tells_figures(void)
+{
+	struct amounts none = { 0 };
+	size_t ready, backing_off, idle;
+
+	begin();
+	waiting_add(waiting, STR("a/1"), 3);
+	waiting_add(waiting, STR("a/2"), 2);
+	waiting_add(waiting, STR("a/3"), 1);
+	waiting_add(waiting, STR("a/4"), 0);
+	next_is("a/1");
+	next_is("a/2");
+	next_is("a/3");
+	waiting_retry(waiting, STR("a/1"), WAKE_NODE_CAME, 0, &none);
+	waiting_retry_soon(waiting, STR("a/2"));
+	waiting_figures(waiting, &ready, &backing_off, &idle);
+	CHECK_INT((int64_t)ready, 1);
+	CHECK_INT((int64_t)backing_off, 1);
+	CHECK_INT((int64_t)idle, 1);
+	finish();
+}
+
 /* One that failed sleeps until its event, and not less than its back-off: 1, 2, 4, 8, 10, 10 s. */
 static void backs_off(void)
 {
@@ -139,6 +162,7 @@ static void never_for_ever(void)
 
 static const struct test tests[] = {
 	{ "priority then time", priority_then_time },
+	{ "tells figures", tells_figures },
 	{ "backs off", backs_off },
 	{ "wakes who fits", wakes_who_fits },
 	{ "never for ever", never_for_ever },
