@@ -15,6 +15,7 @@
 #include <sys/file.h>
 
 #include "agent/api_relay.h"
+#include "agent/apparmor.h"
 #include "agent/evictor.h"
 #include "agent/flush.h"
 #include "agent/image_checker.h"
@@ -846,6 +847,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 	agent->devices = (struct node_resources){ .list = devices_list, .of = node->devices };
 	node_object_add_resources(agent->object, &agent->devices);
 	load_range(agent);
+	apparmor_load_default();
 	if (!pods_open(node, &agent->pods, err))
 		return false;
 	image_getter_sweep(node->getter);

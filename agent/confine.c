@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/apparmor.h"
 #include "agent/pod_admission.h"
 #include "base/file.h"
 #include "runtime/pathfd.h"
@@ -105,51 +106,26 @@ static bool plan_seccomp(const struct container_spec_work *work, struct arena *a
 
 /* --- AppArmor --- */
 
-/* The names are one a line, "NAME (MODE)". */
-static bool is_loaded(struct str name)
-{
-	auto_buf text = BUF_INIT;
-	struct error ignored;
-	struct str rest;
-
-	if (!file_read("/sys/kernel/security/apparmor/profiles", 1024 * 1024, &text, &ignored))
-		return false;
-	rest = buf_str(&text);
-	while (rest.len > 0) {
-		struct str line = str_cut(&rest, '\n');
-		ptrdiff_t mode = str_search(line, STR(" ("));
-
-		if (mode > 0 && str_equal(str_from(line.at, (size_t)mode), name))
-			return true;
-	}
-	return false;
-}
-
-/* What other runtimes load for all containers is used if somebody has loaded it here. */
 static bool plan_apparmor(const struct container_spec_work *work, struct arena *arena,
 			  struct container_plan *out, struct error *err)
 {
-	static const char *const usual[] = { "cri-containerd.apparmor.d", "crio-default" };
 	struct str profile = pod_admission_apparmor(work->pod, work->container, arena), name;
 
-	if (!pod_admission_has_apparmor() || str_is(profile, "unconfined") ||
+	if (!apparmor_enabled() || str_is(profile, "unconfined") ||
 	    (out->privileged && profile.len == 0))
 		return true;
 	if (str_starts(profile, STR("localhost/"))) {
 		name = str_from(profile.at + 10, profile.len - 10);
 		out->apparmor = str_copy_arena(name, arena);
-		return is_loaded(name) ||
+		return apparmor_is_loaded(name) ||
 		       error_set(err, ERROR_NOT_FOUND, "apparmor profile not found " STR_FMT,
 				 STR_ARG(name));
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(usual); i++)
-		if (is_loaded(str_of(usual[i]))) {
-			out->apparmor = usual[i];
-			return true;
-		}
-	return profile.len == 0 ||
+	out->apparmor = apparmor_default();
+	return out->apparmor || profile.len == 0 ||
 	       error_set(err, ERROR_NOT_FOUND,
-			 "apparmor profile not found %s: load it, or ask for Unconfined", usual[0]);
+			 "this node has no default apparmor profile: its apparmor_parser is "
+			 "missing or failed");
 }
 
 /* --- the whole --- */

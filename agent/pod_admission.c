@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "agent/apparmor.h"
 #include "agent/devices.h"
 #include "agent/user_range.h"
 #include "base/file.h"
@@ -131,16 +132,6 @@ bool pod_admission_check_sysctls(const struct option_list *patterns, struct erro
 
 /* --- AppArmor --- */
 
-bool pod_admission_has_apparmor(void)
-{
-	auto_buf text = BUF_INIT;
-	struct error ignored;
-
-	return file_read("/sys/module/apparmor/parameters/enabled", 64, &text, &ignored) &&
-	       text.len > 0 && text.at[0] == 'Y' &&
-	       access("/sys/kernel/security/apparmor", F_OK) == 0;
-}
-
 static struct str profile_of(const struct json *context, struct arena *arena)
 {
 	const struct json *profile = json_get(context, "appArmorProfile");
@@ -184,7 +175,7 @@ static bool check_apparmor(const struct node *node, const struct json *pod, stru
 			struct str profile = pod_admission_apparmor(pod, it.value, arena);
 
 			if (profile.len > 0 && !str_is(profile, "unconfined") &&
-			    !pod_admission_has_apparmor())
+			    !apparmor_enabled())
 				return error_set(err, ERROR_FORBIDDEN,
 						 "Cannot enforce AppArmor: AppArmor is not enabled "
 						 "on the host");

@@ -21,9 +21,6 @@ MUST_CHECK bool pod_admission_users(const struct node *node, const struct json *
 /* Patterns of --allowed-unsafe-sysctls ("net.core.*"): only names that a pod has of its own. */
 MUST_CHECK bool pod_admission_check_sysctls(const struct option_list *patterns, struct error *err);
 
-/* Does this kernel enforce AppArmor profiles? */
-bool pod_admission_has_apparmor(void);
-
 /* The AppArmor profile of a container: "" (says nothing), "unconfined", "runtime/default" or
  * "localhost/<name>". */
 struct str pod_admission_apparmor(const struct json *pod, const struct json *container,

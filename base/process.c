@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 extern char **environ;
@@ -162,4 +165,35 @@ bool process_start(const struct process_plan *plan, pid_t *out_pid, struct error
 		return false;
 	*out_pid = pid;
 	return true;
+}
+
+/* False: its time is over. */
+static bool await_end(pid_t pid, int64_t ms)
+{
+	auto_fd fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd end = { .fd = fd, .events = POLLIN };
+	int64_t until = clock_now_ms() + ms;
+	int got = -1;
+
+	while (ms >= 0 && fd >= 0) {
+		int64_t left = until - clock_now_ms();
+
+		got = poll(&end, 1, left > 0 ? (int)(left < INT_MAX ? left : INT_MAX) : 0);
+		if (got > 0 || (got < 0 && errno != EINTR) || left <= 0)
+			break;
+	}
+	return got != 0;
+}
+
+bool process_wait(pid_t pid, int64_t ms, int *out_status, struct error *err)
+{
+	bool in_time = await_end(pid, ms);
+
+	if (!in_time)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, out_status, 0) < 0)
+		if (errno != EINTR)
+			return error_os(err, "wait for process %d", (int)pid);
+	return in_time ||
+	       error_set(err, ERROR_TIMEOUT, "it ran for more than %g seconds", (double)ms / 1000);
 }

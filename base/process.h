@@ -8,6 +8,7 @@
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -29,5 +30,10 @@ MUST_CHECK bool process_start(const struct process_plan *plan, pid_t *out_pid, s
 /* Between fork and exec: every signal does what it does to a new program, and none is blocked.
  * process_start() does it; only for those who clone themselves. */
 void process_reset_signals(void);
+
+/* Waits until a child of ours ends; *out_status is waitpid's.  One that takes longer than ms
+ * (-1: none does) is killed: ERROR_TIMEOUT.  In both cases no zombie is left.  Blocks: the loop
+ * has struct loop_child instead. */
+MUST_CHECK bool process_wait(pid_t pid, int64_t ms, int *out_status, struct error *err);
 
 #endif

@@ -74,17 +74,11 @@ static bool run_hook(const struct ota_gating *gating, const char *name, struct e
 	struct process_plan plan = {
 		.path = path, .argv = argv, .stdio = { -1, -1, 2 }, .die_with_parent = SIGKILL
 	};
-	int64_t until_ms = clock_now_ms() + HOOK_MS;
 	int status;
 	pid_t pid;
 
-	if (!process_start(&plan, &pid, err))
-		return false;
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (clock_now_ms() > until_ms)
-			kill(pid, SIGKILL);
-		pause_for(20);
-	}
+	if (!process_start(&plan, &pid, err) || !process_wait(pid, HOOK_MS, &status, err))
+		return error_context(err, "%s", name);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	return error_set(err, ERROR_UNAVAILABLE, "%s ended with %s %d", name,

@@ -160,6 +160,12 @@ bool capability_bound(uint64_t set, struct error *err)
 	return true;
 }
 
+bool capability_leave_rules(struct error *err)
+{
+	return capability_bound(capability_ours() & ~(BIT(CAP_MAC_ADMIN) | BIT(CAP_MAC_OVERRIDE)),
+				err);
+}
+
 bool capability_apply(uint64_t set, struct error *err)
 {
 	return capability_apply_sets(

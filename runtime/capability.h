@@ -17,6 +17,10 @@ extern const uint64_t capability_default;
 /* All that this process may hand on: its bounding set. */
 uint64_t capability_ours(void);
 
+/* Nothing that this process starts can change or pass the rules of a mandatory access control
+ * (CAP_MAC_ADMIN, CAP_MAC_OVERRIDE) from now on. */
+MUST_CHECK bool capability_leave_rules(struct error *err);
+
 /*
  * The default set with changes: names as "NET_ADMIN", "CAP_NET_ADMIN" or "ALL", in any case;
  * NULL-terminated lists, or NULL.  "ALL" is applied first, names after; dropping wins over adding.

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "runtime/capability.h"
 #include "runtime/container_state.h"
 
 enum { LISTENER_FD = 3, PROGRAM_FD = 4 };
@@ -395,8 +396,8 @@ static bool open_all(struct monitor *monitor, struct error *err)
 {
 	static const int signals[] = { SIGCHLD };
 
-	if (!monitor_read_plan(monitor, err) || !monitor_enter_namespaces(monitor, err) ||
-	    !loop_open(&monitor->loop, err) ||
+	if (!capability_leave_rules(err) || !monitor_read_plan(monitor, err) ||
+	    !monitor_enter_namespaces(monitor, err) || !loop_open(&monitor->loop, err) ||
 	    !loop_signal_start(monitor->loop, &monitor->child_signal, signals, 1, err))
 		return false;
 	save(monitor, false);

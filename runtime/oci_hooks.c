@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/process.h"
 
 static bool make_input(struct str text, int *out_fd, struct error *err)
@@ -54,27 +52,10 @@ static bool tell_signal(const char *path, int signal, struct error *err)
 /* 0 = for ever. */
 static bool await(pid_t pid, const char *path, int64_t timeout_s, struct error *err)
 {
-	auto_fd pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd end = { .fd = pidfd, .events = POLLIN };
-	int64_t until = clock_now_ms() + timeout_s * 1000;
-	int status = 0;
-	int got = 0;
+	int status;
 
-	while (timeout_s > 0 && pidfd >= 0) {
-		int64_t left = until - clock_now_ms();
-
-		got = poll(&end, 1, left > 0 ? (int)left : 0);
-		if (got >= 0 || errno != EINTR)
-			break;
-	}
-	if (timeout_s > 0 && got == 0)
-		kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_os(err, "wait for hook %s", path);
-	if (timeout_s > 0 && got == 0)
-		return error_set(err, ERROR_TIMEOUT, "hook %s ran for more than %lld seconds", path,
-				 (long long)timeout_s);
+	if (!process_wait(pid, timeout_s > 0 ? timeout_s * 1000 : -1, &status, err))
+		return error_context(err, "hook %s", path);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	if (WIFSIGNALED(status))

@@ -13,7 +13,8 @@ set -eu
 suite=bookworm
 image_size=1500M
 packages="systemd systemd-sysv udev kmod dash bash coreutils util-linux nftables mount grep sed gawk gzip tar findutils diffutils hostname
-	procps iproute2 libc-bin base-files base-passwd debianutils curl openssl ca-certificates login passwd"
+	procps iproute2 libc-bin base-files base-passwd debianutils curl openssl ca-certificates login passwd
+	apparmor"
 
 # Units that a distribution starts and that nothing here needs.
 masked="systemd-udev-trigger.service systemd-udev-settle.service systemd-journal-flush.service systemd-random-seed.service
@@ -24,7 +25,7 @@ masked="systemd-udev-trigger.service systemd-udev-settle.service systemd-journal
 	systemd-modules-load.service systemd-binfmt.service kmod-static-nodes.service systemd-tmpfiles-setup-dev.service
 	modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service modprobe@efi_pstore.service
 	modprobe@fuse.service modprobe@loop.service
-	getty.target getty-static.service console-getty.service systemd-ask-password-wall.path
+	apparmor.service getty.target getty-static.service console-getty.service systemd-ask-password-wall.path
 	systemd-ask-password-console.path proc-sys-fs-binfmt_misc.automount dev-hugepages.mount dev-mqueue.mount
 	sys-kernel-debug.mount sys-kernel-tracing.mount sys-fs-fuse-connections.mount sys-kernel-config.mount
 	systemd-tmpfiles-clean.timer apt-daily.timer fstrim.timer e2scrub_all.timer remote-fs.target"

@@ -87,6 +87,14 @@ remove_folders() {
 	done
 }
 
+# The profile that the node has loaded for its containers; none of them is left.
+remove_profiles() {
+	kernel=/sys/kernel/security/apparmor
+	sed -n 's/^\(mote-default[^ ]*\) .*/\1/p' "$kernel/profiles" 2>/dev/null | while read -r profile; do
+		printf '%s' "$profile" > "$kernel/.remove" || say "the AppArmor profile $profile stays until the next boot"
+	done
+}
+
 mote_uninstall() {
 	PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	[ "$(id -u)" = 0 ] || exec sudo -- "$0" "$@"
@@ -94,6 +102,7 @@ mote_uninstall() {
 	folders=$(for data_dir in $(data_dirs); do [ ! -d "$data_dir/ota" ] || printf '%s\n' "$data_dir"; done)
 	check_mounts
 	remove_services
+	remove_profiles
 	remove_folders
 	rmdir /var/log/pods 2>/dev/null
 	rm -f "$bin_dir/mote" "$bin_dir/mote-killall.sh" "$bin_dir/mote-uninstall.sh"

@@ -51,8 +51,8 @@ LimitNOFILE=1048576
 # Hardening.  Everything here is inherited by the pods, also by privileged ones, so what may break a pod is left out:
 # no private mounts (volumes must be seen by the host), no filter of system calls, no NoNewPrivileges (setuid programs in
 # images).  The runtime gives each container its own smaller set.
-# Nobody here, and no pod, may change the rules of a mandatory access control.
-CapabilityBoundingSet=~CAP_MAC_ADMIN CAP_MAC_OVERRIDE
+# CAP_MAC_ADMIN is for the profile of AppArmor that containers get; pods are started without it.
+CapabilityBoundingSet=~CAP_MAC_OVERRIDE
 # No pod may wake the machine, or keep it from sleeping.
 CapabilityBoundingSet=~CAP_WAKE_ALARM CAP_BLOCK_SUSPEND
 # The program is static; its children shall load what they were linked with.

@@ -47,7 +47,7 @@ traces() {
 			-printf '%p %y %m %U %l\\n' | sort;
 		find /run -xdev | grep -v -e /run/systemd -e /run/udev -e /run/log | sort;
 		cut -d ' ' -f 2,3 /proc/mounts | grep -v /run/credentials | sort;
-		ls /sys/class/net; nft list ruleset; ip -4 route; ip rule; cat /proc/sys/kernel/ns_last_pid > /dev/null;
+		ls /sys/class/net; nft list ruleset; cat /sys/kernel/security/apparmor/profiles; ip -4 route; ip rule; cat /proc/sys/kernel/ns_last_pid > /dev/null;
 		find /sys/fs/cgroup -maxdepth 1 -type d | sort; find /sys/fs/cgroup -type d -name '*mote*' | sort;
 		ps -eo comm= | grep -e mote -e pause | sort; systemctl list-units --all --plain --no-legend '*mote*'; true"
 }
@@ -77,6 +77,34 @@ test_a_pod_runs() {
 	k create configmap kept --from-literal=a=b
 	await 20 vm "curl -sf --max-time 5 http://$(k get service web -o 'jsonpath={.spec.clusterIP}')/"
 	expect said k logs web
+}
+
+# confined NAME PROFILE: a pod of that securityContext.appArmorProfile.
+confined() {
+	pod "$1" "\"securityContext\":{\"appArmorProfile\":{$2}}"
+}
+
+profile_of() {
+	in_pod "$1" cat /proc/1/attr/current
+}
+
+test_containers_have_a_profile() {
+	vm "printf 'profile no-tmp { file, deny /tmp/** w, }' | apparmor_parser --replace --skip-cache --quiet"
+	confined own '"type":"Localhost","localhostProfile":"no-tmp"'
+	confined usual '"type":"RuntimeDefault"'
+	confined free '"type":"Unconfined"'
+	confined lost '"type":"Localhost","localhostProfile":"nowhere"'
+	expect "mote-default.1 (enforce)" vm "cat /sys/kernel/security/apparmor/profiles; journalctl -u mote -o cat | grep AppArmor"
+	k wait --for=condition=Ready pod/own pod/usual pod/free --timeout=60s
+	equal "mote-default.1 (enforce)" profile_of web
+	equal "mote-default.1 (enforce)" profile_of usual
+	equal unconfined profile_of free
+	equal "no-tmp (enforce)" profile_of own
+	expect "Permission denied" in_pod own touch /tmp/x
+	in_pod usual touch /tmp/x
+	await 30 eval "k get events --field-selector involvedObject.name=lost | grep -q 'apparmor profile not found nowhere'"
+	vm "printf no-tmp > /sys/kernel/security/apparmor/.remove"
+	k delete pod own usual free lost --timeout=60s
 }
 
 test_a_second_run_changes_nothing() {

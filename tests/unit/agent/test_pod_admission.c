@@ -3,6 +3,7 @@
  */
 #include "agent/pod_admission.h"
 
+#include "agent/apparmor.h"
 #include "tests/unit/agent/agent_fixture.h"
 #include "tests/unit/harness.h"
 
@@ -47,7 +48,7 @@ static void sysctls_must_be_safe_or_allowed(void)
 
 static void apparmor_needs_the_kernel(void)
 {
-	if (pod_admission_has_apparmor())
+	if (apparmor_enabled())
 		harness_skip("this kernel has AppArmor");
 	check(APPARMOR("Unconfined"), "", "");
 	check(APPARMOR("RuntimeDefault"), "AppArmor",

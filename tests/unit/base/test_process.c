@@ -57,6 +57,32 @@ static void runs_as_planned(void)
 	CHECK_STR(buf_text(&out), "ours\n");
 }
 
+/* Goal: a child's end is told; one that takes too long is killed, and none is left as a zombie. */
+static void waits_for_the_end(void)
+{
+	const char *ends[] = { "sh", "-c", "exit 7", NULL };
+	const char *stays[] = { "sleep", "1000", NULL };
+	struct process_plan plan = { .path = "sh", .argv = ends, .stdio = { -1, -1, -1 } };
+	struct error err;
+	int status = 0;
+	pid_t pid;
+
+	CHECK_OK(process_start(&plan, &pid, &err), &err);
+	CHECK_OK(process_wait(pid, 60000, &status, &err), &err);
+	CHECK_INT(WEXITSTATUS(status), 7);
+	CHECK_OK(process_start(&plan, &pid, &err), &err);
+	CHECK_OK(process_wait(pid, -1, &status, &err), &err);
+	CHECK_INT(WEXITSTATUS(status), 7);
+	plan.path = "sleep";
+	plan.argv = stays;
+	CHECK_OK(process_start(&plan, &pid, &err), &err);
+	CHECK(!process_wait(pid, 30, &status, &err));
+	CHECK_INT(err.kind, ERROR_TIMEOUT);
+	CHECK_STR(err.text, "it ran for more than 0.03 seconds");
+	CHECK(WIFSIGNALED(status));
+	CHECK(kill(pid, 0) != 0);
+}
+
 /* Goal: the descriptors are exactly the planned ones, also when they stand in each other's way. */
 static void gives_exact_descriptors(void)
 {
@@ -183,6 +209,7 @@ static void tells_failures(void)
 
 static const struct test tests[] = {
 	{ "runs as planned", runs_as_planned },
+	{ "waits for the end", waits_for_the_end },
 	{ "gives exact descriptors", gives_exact_descriptors },
 	{ "resets signals", resets_signals },
 	{ "starts sessions", starts_sessions },

@@ -4,6 +4,8 @@
 #include "runtime/capability.h"
 
 #include <linux/capability.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "tests/unit/harness.h"
@@ -46,6 +48,19 @@ static void adds_and_drops(void)
 	CHECK_INT(chosen(NULL, "ALL"), 0);
 }
 
+/* Goal: not even ALL has them afterwards; in a child, as there is no way back. */
+static void leaves_the_rules_alone(void)
+{
+	uint64_t rules = BIT(CAP_MAC_ADMIN) | BIT(CAP_MAC_OVERRIDE), before = capability_ours();
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(!capability_leave_rules(&why) || chosen("ALL", NULL) != (before & ~rules));
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
+}
+
 static void refuses_unknown_names(void)
 {
 	const char *const bad[] = { "EVERYTHING", NULL };
@@ -72,6 +87,7 @@ static void knows_every_name(void)
 static const struct test tests[] = {
 	{ "starts from the default", starts_from_the_default },
 	{ "adds and drops", adds_and_drops },
+	{ "leaves the rules alone", leaves_the_rules_alone },
 	{ "refuses unknown names", refuses_unknown_names },
 	{ "knows every name", knows_every_name },
 };
