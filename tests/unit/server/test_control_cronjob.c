@@ -82,6 +82,16 @@ static struct json *first_job(struct json_doc **doc)
 	return json_at(json_get(json_root(*doc), "items"), 0);
 }
 
+/* Moves the clock until the job of the next minute is there: a busy machine lets time pass, too. */
+static void pass_until_jobs(size_t wanted)
+{
+	for (int i = 0; i < 62 && count(JOBS) < wanted; i++) {
+		clock_shift(1000);
+		cluster_settle(4);
+	}
+	expect_jobs(wanted);
+}
+
 /* Goal: a job a minute, named by it, with what the template says; the status follows. */
 static void makes_jobs(void)
 {
@@ -93,8 +103,8 @@ static void makes_jobs(void)
 
 	cluster_start(NULL);
 	create("* * * * *", "");
-	cluster_pass_time(62);
-	expect_jobs(1);
+	pass_until_jobs(1);
+	cluster_settle(100);
 	job = first_job(&jobs);
 	cron = cluster_get(CRONS "/tick");
 	CHECK(clock_parse(json_str(json_path(json_root(cron), "status", "lastScheduleTime", NULL)),
@@ -113,8 +123,7 @@ static void makes_jobs(void)
 						 "name")
 				      : NULL),
 		     name));
-	cluster_pass_time(60);
-	expect_jobs(2);
+	pass_until_jobs(2);
 	CHECK_INT(count_events("SuccessfulCreate") >= 2, true);
 	CHECK_INT(count_events("UnexpectedJob"), 0);
 	cluster_stop();

@@ -210,7 +210,7 @@ static void stopped_in_the_middle(void)
 static const struct test tests[] = {
 	{ "lowest first", lowest_first },
 	{ "other sizes", other_sizes },
-	{ "options", options },
+	{ "options", options, .time_limit_s = 60 },
 	{ "given, kept and free again", given_kept_and_free_again, .time_limit_s = 60 },
 	{ "own range", own_range, .time_limit_s = 30 },
 	{ "waits for a free one", waits_for_a_free_one, .time_limit_s = 30 },
