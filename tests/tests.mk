@@ -44,6 +44,7 @@ test-long: build/mote
 	@tests/long/conformance_apps.sh
 	@tests/long/conformance_api.sh
 	@tests/long/conformance_nodes.sh
+	@tests/long/conformance_node.sh
 	@tests/long/conformance_network.sh
 	@bash tests/oci/podman.sh
 	@tests/long/soak.sh
