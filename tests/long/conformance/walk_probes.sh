@@ -60,7 +60,7 @@ probe_monotone() {
 }
 
 # A server of the health service, by hand: its answers are always the same bytes, whatever the question is.
-grpc='name: a, image: "grpc:1", command: [nc, -lk, -p, "5000", -e, /www/health]'
+grpc='name: a, image: "grpc:1", command: [nc, -ll, -p, "5000", -e, /www/health]'
 
 probe_grpc_stays() {
 	stays "$grpc, livenessProbe: {grpc: {port: 5000}, initialDelaySeconds: 5, timeoutSeconds: 5, failureThreshold: 1}"
