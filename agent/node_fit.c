@@ -49,10 +49,12 @@ int64_t node_fit_request(const struct json *pod, const char *resource)
 }
 
 /* One that leaves counts while anything of it runs.  Not longer: the API forgets it before its
- * answer is here, and the scheduler has given its room away by then. */
+ * answer is here, and the scheduler has given its room away by then; nor one that was deleted
+ * without grace, for the same reason. */
 static bool counts(const struct pod *pod, const struct json *except)
 {
-	return !str_equal(pod_uid(pod), meta_str(except, "uid")) && !pod_is_over(pod);
+	return !str_equal(pod_uid(pod), meta_str(except, "uid")) && !pod_is_over(pod) &&
+	       !pod_is_forgotten(pod);
 }
 
 static bool check_amount(const struct pods *pods, const struct json *pod, const char *resource,

@@ -920,6 +920,11 @@ bool pod_is_leaving(const struct pod *pod)
 	return pod->leaving;
 }
 
+bool pod_is_forgotten(const struct pod *pod)
+{
+	return pod->forgotten;
+}
+
 bool pod_is_over(const struct pod *pod)
 {
 	return pod->phase == SANDBOX_NONE && (pod->finished || pod->failed_reason || pod->leaving);

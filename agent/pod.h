@@ -65,7 +65,8 @@ const struct json *pod_object(const struct pod *pod); /* the newest */
 const char *pod_address(const struct pod *pod);       /* "" while it has none */
 bool pod_is_attached(const struct pod *pod);          /* its address leads to it */
 bool pod_is_leaving(const struct pod *pod);
-bool pod_is_over(const struct pod *pod); /* nothing of it runs, nor will */
+bool pod_is_over(const struct pod *pod);      /* nothing of it runs, nor will */
+bool pod_is_forgotten(const struct pod *pod); /* gone from the API, though it may still run */
 /* What hosts, resolv.conf and hostname take: its containers may write them. */
 int64_t pod_etc_bytes(const struct pod *pod);
 struct sandbox *pod_sandbox(const struct pod *pod); /* NULL while it has none */

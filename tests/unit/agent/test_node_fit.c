@@ -32,6 +32,11 @@ bool pod_is_over(const struct pod *pod)
 	return str_is(json_str(json_path(pod_object(pod), "status", "phase", NULL)), "Failed");
 }
 
+bool pod_is_forgotten(const struct pod *pod)
+{
+	return str_is(meta_str(pod_object(pod), "name"), "forgotten");
+}
+
 static void requests_are_counted(void)
 {
 	static const struct {
@@ -123,6 +128,10 @@ static void pods_are_counted(void)
 	CHECK_STR(reason, "OutOfpods");
 	CHECK_STR(buf_text(&why),
 		  "Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1");
+	/* Deleted without grace: the scheduler has given its place away already. */
+	json_doc_free(pods.docs[0]);
+	pods.docs[0] = fixture_json("{'metadata':{'uid':'a','name':'forgotten'}}");
+	CHECK(node_fit_check(&node, &pods, json_root(pods.docs[1]), &reason, &why));
 	for (size_t i = 0; i < 2; i++)
 		json_doc_free(pods.docs[i]);
 }
