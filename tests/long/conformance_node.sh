@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/long/lib_walk.sh
 here=$PWD/tests/long/conformance
 # shellcheck disable=SC1091
-for part in walk_pods walk_probes walk_volumes walk_objects walk_kubectl; do . "$here/$part.sh"; done
+for part in walk_pods walk_security walk_probes walk_volumes walk_objects walk_kubectl; do . "$here/$part.sh"; done
 trap 'lab_close; finish' EXIT
 open_cluster
 # shellcheck disable=SC1091
