@@ -30,7 +30,8 @@ end() {
 	done
 	find /sys/fs/cgroup -depth -type d \( -path "*/runc-cgroups-test-$$*" -o -path "*/test_busy$$*" \) \
 		-exec rmdir {} + 2> /dev/null
-	rm -rf "$scratch"
+	# What a runtime left mounted there is not the suite's to remove.
+	rm -rf --one-file-system "$scratch"
 }
 trap end EXIT
 trap 'exit 1' INT TERM

@@ -19,7 +19,8 @@ scratch=$(mktemp -d)
 export TMPDIR=$scratch/tmp
 end() {
 	find /sys/fs/cgroup -depth -type d -path '*/validation-*' -exec rmdir {} + 2> /dev/null
-	rm -rf "$scratch"
+	# What a runtime left mounted there is not the suite's to remove.
+	rm -rf --one-file-system "$scratch"
 }
 trap end EXIT
 trap 'exit 1' INT TERM
