@@ -596,6 +596,9 @@ void sandbox_remove_container(struct sandbox *sandbox, const char *id)
 
 void sandbox_destroy(struct sandbox *sandbox)
 {
+	/* A death that was not told yet is told with the end of what it left. */
+	if (sandbox->dead && !sandbox->destroying)
+		sandbox->gone_untold = false;
 	sandbox->destroying = true;
 	if (sandbox->dead)
 		loop_timer_set(sandbox->loop, &sandbox->timer, 0);

@@ -666,6 +666,22 @@ static void tells_the_monitor_s_death(void)
 	pod_close(&pod);
 }
 
+/* The owner hears of the container first, and wants the end before it hears of the monitor's. */
+static void destroys_between_two_words_of_a_death(void)
+{
+	struct pod pod;
+
+	pod_open(&pod);
+	pod_run(&pod, "a.0", "sleep 1000");
+	pod_wait_running(&pod, "a.0");
+	int told = pod.change_count;
+	kill(pod_monitor(&pod), SIGKILL);
+	while (pod.change_count == told)
+		loop_once(pod.loop, 50);
+	CHECK_INT(pod.gone_count, 0);
+	pod_close(&pod); /* checks that cgroups and files are gone when it is told so */
+}
+
 static void starts_over_a_dead_monitor(void)
 {
 	struct pod pod;
@@ -824,6 +840,7 @@ static int tests_main(int argc, char **argv)
 		{ "tells last words", tells_last_words },
 		{ "survives the agent", survives_the_agent },
 		{ "tells the monitor's death", tells_the_monitor_s_death },
+		{ "destroys between two words of a death", destroys_between_two_words_of_a_death },
 		{ "starts over a dead monitor", starts_over_a_dead_monitor },
 		{ "forgets removed containers", forgets_removed_containers },
 		{ "a servant cleans up after a dead monitor",
