@@ -1,7 +1,8 @@
 /*
  * pod_runtime_class.c - which runtime a pod wants.
  *
- * There is one here, "mote".  A class whose handler is another name, or that is gone, keeps the pod
+ * There is one here, "mote"; classes that were written for nodes with containerd
+ * call the usual one "runc".  A class whose handler is another name, or that is gone, keeps the pod
  * from starting, with the words of kubelets; it is asked for again, as it may come.  What was found
  * good is noted in the pod's folder, so that a boot without the server needs no answer.
  */
@@ -13,7 +14,7 @@
 #define AGAIN_FIRST_MS 1000
 #define AGAIN_MAX_MS   60000
 
-static const char *const handlers[] = { "", "mote" };
+static const char *const handlers[] = { "", "mote", "runc" };
 
 static struct str class_of(const struct pod *pod)
 {

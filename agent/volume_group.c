@@ -6,12 +6,24 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+
+struct volume_group {
+	struct work_job job;
+	char *path;
+	int64_t group;
+	bool only_when_root_differs, worked;
+	atomic_bool stopped;
+	struct error err;
+	void (*on_done)(void *of, const struct error *why); /* NULL: nobody asks any more */
+	void *of;
+};
 
 #define DEPTH_MAX   512
 #define FILE_BITS   0660u
@@ -22,11 +34,20 @@ static bool failed(struct error *err, const char *name)
 	return error_os(err, "change the group of %s", name);
 }
 
-static bool walk(int folder, gid_t group, int depth, struct error *err);
+int64_t volume_group_of(const struct json *pod)
+{
+	const struct json *group = json_path(pod, "spec", "securityContext", "fsGroup", NULL);
+
+	return json_is_int(group) ? json_int(group) : -1;
+}
+
+static bool walk(const struct volume_group *it, int folder, int depth, struct error *err);
 
 /* A folder is entered before its own bits change; of links only the group. */
-static bool change(int above, const char *name, gid_t group, int depth, struct error *err)
+static bool change(const struct volume_group *it, int above, const char *name, int depth,
+		   struct error *err)
 {
+	gid_t group = (gid_t)it->group;
 	auto_fd fd = -1;
 	struct stat facts;
 
@@ -44,11 +65,11 @@ static bool change(int above, const char *name, gid_t group, int depth, struct e
 		return errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == ETXTBSY ||
 		       failed(err, name);
 	if (S_ISDIR(facts.st_mode))
-		return walk(fd, group, depth + 1, err);
+		return walk(it, fd, depth + 1, err);
 	return fchmod(fd, (facts.st_mode & 07777) | FILE_BITS) == 0 || failed(err, name);
 }
 
-static bool walk(int folder, gid_t group, int depth, struct error *err)
+static bool walk(const struct volume_group *it, int folder, int depth, struct error *err)
 {
 	struct stat facts;
 	struct dirent *entry;
@@ -59,30 +80,76 @@ static bool walk(int folder, gid_t group, int depth, struct error *err)
 	if (own < 0)
 		return error_set(err, ERROR_TOO_LARGE, "folders are nested too deeply");
 	dir = fdopendir(own);
-	while (fine && dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			fine = change(folder, entry->d_name, group, depth, err);
+	while (fine && dir && (entry = readdir(dir))) {
+		if (atomic_load(&it->stopped))
+			fine = error_set(err, ERROR_UNAVAILABLE, "nobody waits for it any more");
+		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			fine = change(it, folder, entry->d_name, depth, err);
+	}
 	if (dir)
 		closedir(dir);
 	if (!fine)
 		return false;
-	return (fchown(folder, (uid_t)-1, group) == 0 && fstat(folder, &facts) == 0 &&
+	return (fchown(folder, (uid_t)-1, (gid_t)it->group) == 0 && fstat(folder, &facts) == 0 &&
 		fchmod(folder, (facts.st_mode & 07777) | FOLDER_BITS) == 0) ||
 	       failed(err, "a folder");
 }
 
-bool volume_group_apply(const char *path, int64_t group, bool only_when_root_differs,
-			struct error *err)
+static bool apply(const struct volume_group *it, struct error *err)
 {
-	auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	auto_fd fd = open(it->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat facts;
 
 	if (fd < 0 || fstat(fd, &facts) != 0)
-		return error_os(err, "look at %s", path);
+		return error_os(err, "look at %s", it->path);
 	if (!S_ISDIR(facts.st_mode))
 		return true;
-	if (only_when_root_differs && facts.st_gid == (gid_t)group &&
+	if (it->only_when_root_differs && facts.st_gid == (gid_t)it->group &&
 	    (facts.st_mode & FOLDER_BITS) == FOLDER_BITS)
 		return true;
-	return walk(fd, (gid_t)group, 0, err) || error_context(err, "volume %s", path);
+	return walk(it, fd, 0, err) || error_context(err, "volume %s", it->path);
+}
+
+/* --- on a thread of the pool --- */
+
+static void run(struct work_job *job)
+{
+	struct volume_group *it = CONTAINER_OF(job, struct volume_group, job);
+
+	it->worked = apply(it, &it->err);
+}
+
+static void done(struct work_job *job)
+{
+	struct volume_group *it = CONTAINER_OF(job, struct volume_group, job);
+
+	if (it->on_done)
+		it->on_done(it->of, it->worked ? NULL : &it->err);
+	free(it->path);
+	free(it);
+}
+
+struct volume_group *volume_group_start(struct work_pool *pool, const char *path, int64_t group,
+					bool only_when_root_differs,
+					void (*on_done)(void *of, const struct error *why),
+					void *of)
+{
+	struct volume_group *it = memory_new(struct volume_group);
+
+	it->job = (struct work_job){ .run = run, .on_done = done };
+	it->path = memory_string(path);
+	it->group = group;
+	it->only_when_root_differs = only_when_root_differs;
+	it->on_done = on_done;
+	it->of = of;
+	work_start(pool, &it->job);
+	return it;
+}
+
+void volume_group_cancel(struct volume_group *walk)
+{
+	if (!walk)
+		return;
+	walk->on_done = NULL;
+	atomic_store(&walk->stopped, true);
 }

@@ -21,6 +21,7 @@
 #include "agent/image_getter.h"
 #include "agent/pull_secret.h"
 #include "agent/volume_claim.h"
+#include "agent/volume_group.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/process.h"
@@ -34,7 +35,7 @@
 #define STATX_ATTR_MOUNT_ROOT 0x2000 /* linux/stat.h, Linux 5.8 */
 #endif
 
-enum phase { WAITING, RUNNING, FAILED, MOUNTED };
+enum phase { WAITING, RUNNING, FAILED, DONE };
 
 struct entry {
 	struct volume_mounts *mounts;
@@ -48,6 +49,8 @@ struct entry {
 	struct loop_child child;
 	struct loop_timer timer;
 	int output; /* what mount says; -1 = none */
+	/* of claims */
+	struct volume_group *walk;
 };
 
 struct volume_mounts {
@@ -161,6 +164,7 @@ static void entry_free(struct entry *entry)
 {
 	image_want_cancel(entry->want);
 	image_free(entry->mounts->node->images, entry->image);
+	volume_group_cancel(entry->walk);
 	if (entry->child.pid > 0) {
 		kill(entry->child.pid, SIGKILL);
 		loop_child_stop(&entry->child);
@@ -173,10 +177,10 @@ static void entry_free(struct entry *entry)
 	free(entry);
 }
 
-/* why NULL: it is mounted. */
+/* why NULL: it is there. */
 static void finish(struct entry *entry, const struct error *why)
 {
-	entry->phase = why ? FAILED : MOUNTED;
+	entry->phase = why ? FAILED : DONE;
 	if (why)
 		entry->why = *why;
 	entry->mounts->on_change(entry->mounts->of);
@@ -404,6 +408,49 @@ static bool start_share(struct entry *entry, const struct volumes_work *work,
 	return loop_child_start(entry->mounts->node->loop, &entry->child, err);
 }
 
+/* --- groups of claims --- */
+
+/* Once a pod; a volume that it only reads stays as it is. */
+static const struct json *find_grouped(const struct volumes_work *work, const struct json *volume)
+{
+	const struct json *persistent;
+	struct error ignored;
+
+	if (volume_group_of(work->pod) < 0 ||
+	    json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)) ||
+	    !volume_claim_find(work, volume, &persistent, &ignored))
+		return NULL;
+	return json_path(persistent, "spec", "local", NULL) ? persistent : NULL;
+}
+
+static void on_grouped(void *of, const struct error *why)
+{
+	struct entry *entry = of;
+	struct error err;
+
+	entry->walk = NULL;
+	if (!why && !file_make_dirs(entry->place, 0700, &err))
+		why = &err;
+	finish(entry, why);
+}
+
+static bool start_group(struct entry *entry, const struct volumes_work *work,
+			const struct json *volume, struct error *err)
+{
+	const struct json *persistent = find_grouped(work, volume);
+	struct str policy = json_str(
+		json_path(work->pod, "spec", "securityContext", "fsGroupChangePolicy", NULL));
+	auto_free char *folder = NULL;
+
+	if (!volume_claim_prepare(persistent, err))
+		return false;
+	folder = str_copy(volume_claim_place(persistent));
+	entry->walk =
+		volume_group_start(entry->mounts->node->movers, folder, volume_group_of(work->pod),
+				   str_is(policy, "OnRootMismatch"), on_grouped, entry);
+	return true;
+}
+
 /* --- all of a pod --- */
 
 typedef bool start_fn(struct entry *entry, const struct volumes_work *work,
@@ -415,7 +462,14 @@ static start_fn *starter_of(const struct volumes_work *work, const struct json *
 
 	if (json_get(volume, "image"))
 		return start_image;
-	return find_share(work, volume, &share) ? start_share : NULL;
+	if (find_share(work, volume, &share))
+		return start_share;
+	return find_grouped(work, volume) ? start_group : NULL;
+}
+
+static bool is_there(const struct entry *entry, start_fn *start)
+{
+	return start == start_group ? file_exists(entry->place) : volume_is_mounted(entry->place);
 }
 
 /* false: it failed. */
@@ -427,8 +481,8 @@ static bool step_entry(struct entry *entry, start_fn *start, const struct volume
 		*err = entry->why;
 		return false;
 	}
-	if (entry->phase == WAITING && volume_is_mounted(entry->place))
-		entry->phase = MOUNTED;
+	if (entry->phase == WAITING && is_there(entry, start))
+		entry->phase = DONE;
 	if (entry->phase != WAITING)
 		return true;
 	entry->phase = RUNNING;

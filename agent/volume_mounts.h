@@ -1,6 +1,7 @@
 /*
  * volume_mounts.h - volumes that take time: images are pulled, NFS shares are mounted over the
  * network.  Each becomes a mount at its place below the pod's folder, made once for all containers.
+ * The files of local claims are given to the pod's group; an empty folder there says that they are.
  *
  * An agent that comes again finds the mounts and holds the images that they show.  What is mounted
  * is undone with all other volumes (volumes_release).  Loop thread only.

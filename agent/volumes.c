@@ -29,13 +29,6 @@ struct volume_type {
 			struct error *err);
 };
 
-static int64_t group_of(const struct json *pod)
-{
-	const struct json *group = json_path(pod, "spec", "securityContext", "fsGroup", NULL);
-
-	return json_is_int(group) ? json_int(group) : -1;
-}
-
 /* Of a volume or a projected source: its field that no row names. */
 static struct str unknown_type(const struct json *volume)
 {
@@ -63,7 +56,7 @@ static bool prepare_empty(const struct volumes_work *work, const struct json *pa
 {
 	auto_free char *above = memory_print("%s/volumes", work->folder);
 	struct str medium = json_str(json_get(part, "medium"));
-	int64_t group = group_of(work->pod), page_size;
+	int64_t group = volume_group_of(work->pod), page_size;
 	bool memory;
 
 	if (!hugepages_medium(work->pod, medium, &page_size, err))
@@ -357,7 +350,7 @@ static bool prepare_files(const struct volumes_work *work, const struct json *pa
 							  : 0644u };
 	bool done;
 
-	payload_init(&fill.payload, group_of(work->pod));
+	payload_init(&fill.payload, volume_group_of(work->pod));
 	fill.payload.ids = volume_memory_ids(work, path);
 	done = add(&fill, part, err) && payload_write(&fill.payload, path, err);
 	payload_clear(&fill.payload);
@@ -410,20 +403,6 @@ static bool prepare_csi(const struct volumes_work *work, const struct json *part
 
 /* --- persistentVolumeClaim, ephemeral --- */
 
-/* Once a pod: the volume's own place in the pod's folder, which nothing else uses, says so. */
-static bool give_to_group(const struct json *pod, const struct json *persistent, const char *mark,
-			  struct error *err)
-{
-	const struct json *context = json_path(pod, "spec", "securityContext", NULL);
-	auto_free char *place = str_copy(volume_claim_place(persistent));
-	bool lazy = str_is(json_str(json_get(context, "fsGroupChangePolicy")), "OnRootMismatch");
-
-	if (group_of(pod) < 0 || file_exists(mark))
-		return true;
-	return volume_group_apply(place, group_of(pod), lazy, err) &&
-	       file_make_dirs(mark, 0700, err);
-}
-
 static bool prepare_claim(const struct volumes_work *work, const struct json *volume,
 			  const char *path, struct error *err)
 {
@@ -435,9 +414,7 @@ static bool prepare_claim(const struct volumes_work *work, const struct json *vo
 	if (host)
 		return prepare_host(work, host, path, err);
 	if (json_path(persistent, "spec", "local", NULL))
-		return volume_claim_prepare(persistent, err) &&
-		       (json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)) ||
-			give_to_group(work->pod, persistent, path, err));
+		return volume_claim_prepare(persistent, err);
 	if (json_path(persistent, "spec", "nfs", NULL))
 		return check_mounted(path, err);
 	if (json_path(persistent, "spec", "csi", NULL))

@@ -239,14 +239,16 @@ test_a_filled_hosts_file_counts() {
 }
 
 test_runtime_classes() {
-	printf 'apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: ours}\nhandler: mote\noverhead: {podFixed: {cpu: 10m}}\n---\napiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: other}\nhandler: kata\n' | k apply -f -
+	printf 'apiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: ours}\nhandler: mote\noverhead: {podFixed: {cpu: 10m}}\n---\napiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: other}\nhandler: kata\n---\napiVersion: node.k8s.io/v1\nkind: RuntimeClass\nmetadata: {name: usual}\nhandler: runc\n' | k apply -f -
 	bound runs "runtimeClassName: ours, containers: [{$container}]"
 	await 10 condition_is True runs Ready
 	equal 10m of pod/runs '{.spec.overhead.cpu}'
+	bound too "runtimeClassName: usual, containers: [{$container}]"
+	await 10 condition_is True too Ready
 	bound waits "runtimeClassName: other, containers: [{$container}]"
 	await 10 said waits FailedCreatePodSandBox 'Failed to create pod sandbox: failed to get sandbox runtime: no runtime for "kata" is configured'
 	equal Pending of pod/waits '{.status.phase}'
-	gone pod/runs pod/waits runtimeclass/ours runtimeclass/other
+	gone pod/runs pod/too pod/waits runtimeclass/ours runtimeclass/other runtimeclass/usual
 }
 
 test_names_and_hosts() {

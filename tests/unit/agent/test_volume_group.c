@@ -68,14 +68,50 @@ static void prepare(void)
 	CHECK(mkfifo(path, 0600) == 0);
 }
 
-static void gives_all_to_the_group(void)
+static struct loop *loop;
+static struct work_pool *pool;
+static bool is_done, is_fine;
+
+static void on_done(void *of, const struct error *why)
+{
+	is_done = true;
+	is_fine = !why;
+	CHECK(of == &loop);
+}
+
+static void open_pool(void)
 {
 	struct error err;
+
+	CHECK_OK(loop_open(&loop, &err), &err);
+	CHECK_OK(work_open(loop, 1, &pool, &err), &err);
+}
+
+static void close_pool(void)
+{
+	work_close(pool);
+	loop_close(loop);
+}
+
+static void apply(gid_t group, bool only_when_root_differs)
+{
+	open_pool();
+	is_done = is_fine = false;
+	volume_group_start(pool, volume, group, only_when_root_differs, on_done, &loop);
+	CHECK(!is_done);
+	while (!is_done)
+		loop_once(loop, 1000);
+	CHECK(is_fine);
+	close_pool();
+}
+
+static void gives_all_to_the_group(void)
+{
 	struct stat facts;
 	char outside[512];
 
 	prepare();
-	CHECK_OK(volume_group_apply(volume, GROUP, false, &err), &err);
+	apply(GROUP, false);
 	check("", GROUP, 02770);
 	check("sub", GROUP, 02770);
 	check("sub/deep", GROUP, 02775);
@@ -92,21 +128,54 @@ static void gives_all_to_the_group(void)
 
 static void looks_at_the_root_only(void)
 {
-	struct error err;
-
 	prepare();
 	CHECK(chown(volume, (uid_t)-1, GROUP) == 0);
 	CHECK(chmod(volume, 02770) == 0);
-	CHECK_OK(volume_group_apply(volume, GROUP, true, &err), &err);
+	apply(GROUP, true);
 	check("program", 0, 0755);
-	CHECK_OK(volume_group_apply(volume, GROUP, false, &err), &err);
+	apply(GROUP, false);
 	check("program", GROUP, 0775);
-	CHECK_OK(volume_group_apply(volume, GROUP + 1, true, &err), &err);
+	apply(GROUP + 1, true);
 	check("program", GROUP + 1, 0775);
+}
+
+static int gate[2];
+
+/* The pool's thread is busy until the walk that comes after has been cancelled. */
+static void hold(struct work_job *job)
+{
+	char room;
+
+	(void)job;
+	(void)!read(gate[0], &room, 1);
+}
+
+static void held(struct work_job *job)
+{
+	(void)job;
+}
+
+/* Goal: a walk that nobody waits for ends before it has changed anything, and tells nobody. */
+static void ends_when_cancelled(void)
+{
+	struct work_job busy = { .run = hold, .on_done = held };
+
+	prepare();
+	open_pool();
+	is_done = false;
+	CHECK(pipe2(gate, O_CLOEXEC) == 0);
+	work_start(pool, &busy);
+	volume_group_cancel(volume_group_start(pool, volume, GROUP, false, on_done, &loop));
+	CHECK(write(gate[1], "x", 1) == 1);
+	close_pool();
+	CHECK(!is_done);
+	check("program", 0, 0755);
+	volume_group_cancel(NULL);
 }
 
 static const struct test tests[] = {
 	{ "gives all to the group", gives_all_to_the_group },
 	{ "looks at the root only", looks_at_the_root_only },
+	{ "ends when cancelled", ends_when_cancelled },
 };
 TEST_MAIN(tests)
