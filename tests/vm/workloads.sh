@@ -264,7 +264,8 @@ test_users_of_its_own() {
 	equal 3 in_pod mapped awk -F. '{ print NF }' $token
 	vm_is "$first" "stat -c %u /var/lib/mote/agent/pods/$(of pod/mapped '{.metadata.uid}')/volumes/m/x"
 	k patch secret keys -p '{"stringData":{"key":"second"}}'
-	await 60 equal "second 440" in_pod mapped sh -c 'echo $(cat /k/key) $(stat -L -c %a /k/key)'
+	# Sources are asked again after 45 to 75 s (sources_again_ms).
+	await 90 equal "second 440" in_pod mapped sh -c 'echo $(cat /k/key) $(stat -L -c %a /k/key)'
 	# Nobody is let in with the wrong ones.
 	await 60 said unmapped Failed "ext4, xfs or btrfs can, and tmpfs since 6.3"
 	k delete pod mapped unmapped --wait=false
@@ -307,7 +308,7 @@ test_configuration_and_images_as_volumes() {
 	ready reads
 	equal first in_pod reads cat /w/greeting
 	k patch configmap words -p '{"data":{"greeting":"second"}}'
-	await 60 equal second in_pod reads cat /w/greeting
+	await 90 equal second in_pod reads cat /w/greeting
 	equal "from the pod" in_pod reads cat /i/www/index.html
 	expect "Read-only" in_pod reads touch /i/x
 	k delete pod reads --wait=false
