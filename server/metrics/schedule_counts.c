@@ -116,7 +116,7 @@ static void print_pending(const struct schedule_counts *counts, struct buf *out)
 		"[STABLE] Number of pending pods, by the queue type. 'active' means number of pods "
 		"in activeQ; 'backoff' means number of pods in backoffQ; 'unschedulable' means "
 		"number of pods in unschedulablePods that the scheduler attempted to schedule and "
-		"failed to schedule; 'gated' is the number of unschedulable pods that the "
+		"failed; 'gated' is the number of unschedulable pods that the "
 		"scheduler never attempted to schedule because they are gated.");
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
 		auto_buf labels = BUF_INIT;
