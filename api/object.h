@@ -25,6 +25,8 @@ DEFINE_AUTO(const struct object *, object_unref)
 #define auto_object AUTO(object_unref) const struct object *
 
 struct str object_bytes(const struct object *object); /* compact JSON, no newline */
+/* Borrowed, until the form is given up: for one callback.  Who looks again later asks again, or
+ * keeps a clone. */
 const struct json *object_json(const struct object *object);
 void object_trim(const struct object *object); /* give up the parsed form; loop thread, no borrowed
 						  values alive */

@@ -4,7 +4,7 @@
  * Lists once, then watches from the list's revision; after a lost watch it watches again from the
  * last revision seen, and lists again only when that is too old.  Handlers are called from the
  * loop, for every change once and in order; after a relist the differences are told.  Objects are
- * immutable and counted: keep one with object_ref.
+ * immutable and counted: keep one with object_ref; what object_json gives of it does not last.
  */
 #ifndef CLIENT_CACHE_H
 #define CLIENT_CACHE_H

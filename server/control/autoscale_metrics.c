@@ -12,10 +12,10 @@
 #include "base/clock.h"
 #include "base/map.h"
 
-#define CPU_START_S                                                                                \
-	300              /* after its start a pod's cpu figures are believed only when it is ready \
-			  */
-#define READY_DELAY_S 30 /* who became unready this soon after its start was never ready */
+/* For so long after its start a pod's cpu figures are believed only when it is ready. */
+#define CPU_START_S 300
+/* Who became unready this soon after its start was never ready. */
+#define READY_DELAY_S 30
 #define CUSTOM        "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"
 
 struct reading {

@@ -13,7 +13,7 @@
 
 struct job_pass {
 	const struct object *job; /* a reference of ours */
-	const struct json *spec;
+	const struct json *spec;  /* in `status`: parsed forms end before the pass does */
 	struct arena *arena;
 	struct job_pods pods;
 	struct job_status status;
