@@ -767,6 +767,7 @@ bool pod_adopt(struct node *node, const char *folder, const struct pod_events *e
 	auto_buf text = BUF_INIT;
 	auto_json_doc doc = NULL;
 	struct pod *pod;
+	struct error ignored;
 
 	if (!file_read(path, POD_JSON_MAX, &text, err) ||
 	    !json_parse(buf_str(&text), &doc, NULL, err))
@@ -780,7 +781,9 @@ bool pod_adopt(struct node *node, const char *folder, const struct pod_events *e
 	} else {
 		pod->sandbox = NULL; /* it never had one */
 	}
-	pod->volumes_ready = pod->sandbox && sources_complete(pod->sources);
+	/* Containers may start before their volumes are looked at again. */
+	pod->volumes_ready =
+		pod->sandbox && sources_complete(pod->sources) && find_users(pod, &ignored);
 	pod->adopted = true;
 	listen(pod, events, owner);
 	*out = pod;
