@@ -33,7 +33,7 @@ struct node {
 	struct seal_keys *keys;       /* of what pods are made of, on the disk */
 	struct flush *flush;          /* after files were put below the folder */
 	struct work_pool *chores;     /* one servant thread: what is kept gets to the disk */
-	struct work_pool *movers;     /* two: removing and counting files, which takes its time */
+	struct work_pool *movers; /* two: removing, counting, giving away files: it takes long */
 	struct image_getter *getter;
 	struct recorder *recorder;
 	struct evictor *evictor; /* NULL while the agent starts */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,30 +44,44 @@ int64_t volume_group_of(const struct json *pod)
 
 static bool walk(const struct volume_group *it, int folder, int depth, struct error *err);
 
-/* A folder is entered before its own bits change; of links only the group. */
+/* It was there a moment ago, and whoever writes into the volume has taken it away since. */
+static bool is_gone(void)
+{
+	return errno == ENOENT || errno == ENOTDIR;
+}
+
+/* By the descriptor: what is changed is what was looked at, not what has its name by then. */
+static bool open_bits(int fd, unsigned mode)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return chmod(link, (mode & 07777) | FILE_BITS) == 0;
+}
+
+/* A folder is entered, and changes last; of all but folders and files only the group. */
 static bool change(const struct volume_group *it, int above, const char *name, int depth,
 		   struct error *err)
 {
 	gid_t group = (gid_t)it->group;
-	auto_fd fd = -1;
+	auto_fd fd = openat(above, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), folder = -1;
 	struct stat facts;
 
-	if (fstatat(above, name, &facts, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT || failed(err, name);
-	if (facts.st_gid != group &&
-	    fchownat(above, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT)
-		return failed(err, name);
-	if (!S_ISDIR(facts.st_mode) && !S_ISREG(facts.st_mode))
-		return true;
-	fd = openat(above, name,
-		    O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_RDONLY |
-			    (S_ISDIR(facts.st_mode) ? O_DIRECTORY : 0));
 	if (fd < 0)
-		return errno == ENOENT || errno == ELOOP || errno == ENOTDIR || errno == ETXTBSY ||
-		       failed(err, name);
-	if (S_ISDIR(facts.st_mode))
-		return walk(it, fd, depth + 1, err);
-	return fchmod(fd, (facts.st_mode & 07777) | FILE_BITS) == 0 || failed(err, name);
+		return is_gone() || failed(err, name);
+	if (fstat(fd, &facts) != 0)
+		return failed(err, name);
+	if (S_ISDIR(facts.st_mode)) {
+		folder = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (folder < 0)
+			return is_gone() || failed(err, name);
+		close(take_fd(&fd));
+		return walk(it, folder, depth + 1, err);
+	}
+	if (facts.st_gid != group &&
+	    fchownat(fd, "", (uid_t)-1, group, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0)
+		return failed(err, name);
+	return !S_ISREG(facts.st_mode) || open_bits(fd, facts.st_mode) || failed(err, name);
 }
 
 static bool walk(const struct volume_group *it, int folder, int depth, struct error *err)
@@ -75,19 +90,25 @@ static bool walk(const struct volume_group *it, int folder, int depth, struct er
 	struct dirent *entry;
 	DIR *dir;
 	bool fine = true;
-	int own = depth < DEPTH_MAX ? fcntl(folder, F_DUPFD_CLOEXEC, 3) : -1;
+	int own;
 
-	if (own < 0)
+	if (depth >= DEPTH_MAX)
 		return error_set(err, ERROR_TOO_LARGE, "folders are nested too deeply");
-	dir = fdopendir(own);
-	while (fine && dir && (entry = readdir(dir))) {
+	own = fcntl(folder, F_DUPFD_CLOEXEC, 3);
+	dir = own >= 0 ? fdopendir(own) : NULL;
+	if (!dir) {
+		failed(err, "a folder");
+		if (own >= 0)
+			close(own);
+		return false;
+	}
+	while (fine && (entry = readdir(dir))) {
 		if (atomic_load(&it->stopped))
 			fine = error_set(err, ERROR_UNAVAILABLE, "nobody waits for it any more");
 		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			fine = change(it, folder, entry->d_name, depth, err);
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	if (!fine)
 		return false;
 	return (fchown(folder, (uid_t)-1, (gid_t)it->group) == 0 && fstat(folder, &facts) == 0 &&

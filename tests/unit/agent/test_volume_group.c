@@ -58,6 +58,7 @@ static void prepare(void)
 	put("sub/deep", S_IFDIR | 0755);
 	put("sub/deep/file", S_IFREG | 0600);
 	put("program", S_IFREG | 0755);
+	put("tool", S_IFREG | 04711);
 	snprintf(outside, sizeof(outside), "%s/outside", harness_folder());
 	CHECK_OK(file_replace(outside, STR("x"), 0600, &err), &err);
 	path_of("link", path);
@@ -117,6 +118,7 @@ static void gives_all_to_the_group(void)
 	check("sub/deep", GROUP, 02775);
 	check("sub/deep/file", GROUP, 0660);
 	check("program", GROUP, 0775);
+	check("tool", GROUP, 04771); /* a new group takes the bit away */
 	check("fifo", GROUP, 0600);
 	snprintf(outside, sizeof(outside), "%s/outside", harness_folder());
 	CHECK(stat(outside, &facts) == 0);
