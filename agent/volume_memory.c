@@ -78,13 +78,14 @@ uint32_t volume_memory_ids(const struct volumes_work *work, const char *path)
 	return st.st_uid - work->user_base < USER_NAMESPACE_IDS ? work->user_base : 0;
 }
 
-static bool mount_one(const struct volumes_work *work, const char *type, unsigned long flags,
-		      const char *more, const char *path, struct error *err)
+/* Programs may be started from there: scripts are handed out as secrets, too. */
+static bool mount_one(const struct volumes_work *work, const char *type, const char *more,
+		      const char *path, struct error *err)
 {
 	auto_free char *options =
 		memory_print("uid=%u,gid=%u,%s", work->user_base, work->user_base, more);
 
-	if (mount(type, path, type, MS_NOSUID | MS_NODEV | flags, options) < 0)
+	if (mount(type, path, type, MS_NOSUID | MS_NODEV, options) < 0)
 		return error_os(err, "cannot mount %s at %s", type, path);
 	return true;
 }
@@ -97,11 +98,11 @@ bool volume_memory_empty(const struct volumes_work *work, const struct json *par
 
 	if (page_size > 0) {
 		snprintf(more, sizeof(more), "mode=0777,pagesize=%" PRId64 "K", page_size / 1024);
-		return mount_one(work, "hugetlbfs", 0, more, path, err);
+		return mount_one(work, "hugetlbfs", more, path, err);
 	}
 	if (bytes > 0)
 		snprintf(more, sizeof(more), "mode=0777,size=%" PRId64, bytes);
-	return mount_one(work, "tmpfs", 0, more, path, err);
+	return mount_one(work, "tmpfs", more, path, err);
 }
 
 /* Mounted once for the life of the pod, and anew after the machine was off.  A folder that has
@@ -119,5 +120,5 @@ bool volume_memory_files(const struct volumes_work *work, const char *path, stru
 	}
 	if (mkdir(path, 0755) < 0)
 		return error_os(err, "cannot make %s", path);
-	return mount_one(work, "tmpfs", MS_NOEXEC, "mode=0755", path, err);
+	return mount_one(work, "tmpfs", "mode=0755", path, err);
 }

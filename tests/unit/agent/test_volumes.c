@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -366,6 +367,21 @@ static uint32_t own_ids(const char *volume)
 
 #define SECRET "'secret':{'secretName':'s','defaultMode':256}"
 
+/* Goal: a script that a chart hands out as a secret starts. */
+static void programs_start_from_memory(void)
+{
+	auto_free char *path = fixture_path("volumes/v");
+	struct statvfs place;
+
+	if (geteuid() != 0)
+		harness_skip("needs root");
+	fixture_keep(harness_folder(), "Secret", "s", 0, "{'data':{'a':'b2xk'}}");
+	prepare_with(SECRET, "");
+	CHECK(statvfs(path, &place) == 0);
+	CHECK_INT(place.f_flag & (ST_NOEXEC | ST_NOSUID), ST_NOSUID);
+	volumes_release(harness_folder());
+}
+
 static void files_in_memory_are_the_pod_s(void)
 {
 	if (geteuid() != 0)
@@ -479,6 +495,7 @@ static const struct test tests[] = {
 	{ "the pod is shown to itself", the_pod_is_shown_to_itself },
 	{ "sources are put together", sources_are_put_together },
 	{ "tokens are private", tokens_are_private },
+	{ "programs start from memory", programs_start_from_memory },
 	{ "files in memory are the pod's", files_in_memory_are_the_pod_s },
 	{ "memory is the pod's", memory_is_the_pod_s },
 	{ "files of the host stay the host's", files_of_the_host_stay_the_host_s },
