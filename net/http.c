@@ -212,20 +212,39 @@ bool http_parse_reply(struct str bytes, struct arena *arena, struct http_head *o
 	return true;
 }
 
+/* Behind the first empty line; 0: there is none yet. */
+static size_t head_size(struct str bytes)
+{
+	size_t at = 0;
+	ptrdiff_t line;
+
+	while ((line = str_find(str_from(bytes.at + at, bytes.len - at), '\n')) >= 0) {
+		struct str rest;
+
+		at += (size_t)line + 1;
+		rest = str_from(bytes.at + at, bytes.len - at);
+		if (str_starts(rest, STR("\n")))
+			return at + 1;
+		if (str_starts(rest, STR("\r\n")))
+			return at + 2;
+	}
+	return 0;
+}
+
 struct str http_reply_head(struct str bytes, struct arena *arena, size_t *out_used)
 {
+	size_t size = head_size(bytes);
 	auto_buf head = BUF_INIT;
 
-	for (size_t i = 0; i < bytes.len; i++) {
-		if (bytes.at[i] == '\n' && (head.len == 0 || head.at[head.len - 1] != '\r'))
+	if (size == 0)
+		return STR_NONE;
+	for (size_t i = 0; i < size; i++) {
+		if (bytes.at[i] == '\n' && (i == 0 || bytes.at[i - 1] != '\r'))
 			buf_add_byte(&head, '\r');
 		buf_add_byte(&head, bytes.at[i]);
-		if (bytes.at[i] == '\n' && str_ends(buf_str(&head), STR("\r\n\r\n"))) {
-			*out_used = i + 1;
-			return str_from(arena_string(arena, head.at, head.len), head.len);
-		}
 	}
-	return STR_NONE;
+	*out_used = size;
+	return str_from(arena_string(arena, head.at, head.len), head.len);
 }
 
 const char *http_status_text(int status)
