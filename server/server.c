@@ -223,6 +223,7 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 	open_usage(server);
 	server->counts = request_counts_new();
 	server->schedule_counts = schedule_counts_new();
+	object_trim_round(); /* remembers the forms that opening makes, of every Service */
 	if (!open_all(server, err)) {
 		server_stop(server);
 		return error_context(err, "start server");
