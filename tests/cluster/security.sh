@@ -165,6 +165,40 @@ token
 	gone pod/own pod/other
 }
 
+# A container ends while the node's agent is away: the one after it is started at once, by an agent that knows its volumes.
+test_users_of_its_own_outlive_the_agent() {
+	k apply -f - <<- END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: reads}
+	spec:
+	  hostUsers: false
+	  terminationGracePeriodSeconds: 1
+	  volumes: [{name: v, emptyDir: {}}]
+	  containers:
+	  - name: a
+	    image: web:1
+	    command: [sh, -c, 'cd /var/run/secrets/kubernetes.io/serviceaccount; stat -L -c %u:%a . token; while ! [ -e /v/fall ]; do sleep 0.1; done; rm /v/fall']
+	    volumeMounts: [{name: v, mountPath: /v}]
+	END
+	k wait --for=condition=Ready pod/reads --timeout=20s
+	uid=$(of pod/reads '{.metadata.uid}')
+	stop agent-n1
+	touch "$lab/n1/data/agent/pods/$uid/volumes/v/fall"
+	await 10 is_empty_group "$uid"
+	n1_start
+	await 20 is 1 pod/reads '{.status.containerStatuses[0].restartCount}'
+	k wait --for=condition=Ready pod/reads --timeout=20s
+	equal $'0:755\n0:644' k logs reads --previous
+	await 5 equal $'0:755\n0:644' k logs reads
+	gone pod/reads
+}
+
+# is_empty_group UID: none of the pod's containers has a process.
+is_empty_group() {
+	[ -z "$(find /sys/fs/cgroup -path "*/mote/pods/$1/*" -name cgroup.procs -exec cat {} +)" ]
+}
+
 capacity() {
 	[ "$(of node/n1 "{.status.$2.mote\\.dev/$1}")" = "$3" ]
 }
