@@ -59,7 +59,8 @@ static bool open_bits(int fd, unsigned mode)
 	return chmod(link, (mode & 07777) | FILE_BITS) == 0;
 }
 
-/* A folder is entered, and changes last; of all but folders and files only the group. */
+/* A folder is entered, and changes last; of all but folders and files only the group.  EPERM: a
+ * file that may not change (immutable) stays as it is. */
 static bool change(const struct volume_group *it, int above, const char *name, int depth,
 		   struct error *err)
 {
@@ -80,8 +81,9 @@ static bool change(const struct volume_group *it, int above, const char *name, i
 	}
 	if (facts.st_gid != group &&
 	    fchownat(fd, "", (uid_t)-1, group, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0)
-		return failed(err, name);
-	return !S_ISREG(facts.st_mode) || open_bits(fd, facts.st_mode) || failed(err, name);
+		return errno == EPERM || failed(err, name);
+	return !S_ISREG(facts.st_mode) || open_bits(fd, facts.st_mode) || errno == EPERM ||
+	       failed(err, name);
 }
 
 static bool walk(const struct volume_group *it, int folder, int depth, struct error *err)

@@ -4,7 +4,9 @@
 #include "agent/volume_group.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,8 +177,36 @@ static void ends_when_cancelled(void)
 	volume_group_cancel(NULL);
 }
 
+static bool freeze(const char *name, bool frozen)
+{
+	char path[512];
+	long flags = 0;
+	auto_fd fd = -1;
+
+	path_of(name, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) != 0)
+		return false;
+	flags = frozen ? flags | FS_IMMUTABLE_FL : flags & ~FS_IMMUTABLE_FL;
+	return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+}
+
+/* Goal: one file that nobody may change does not keep the pod from its volume. */
+static void passes_over_immutable_files(void)
+{
+	prepare();
+	if (!freeze("program", true))
+		harness_skip("no file can be made immutable here");
+	apply(GROUP, false);
+	CHECK(freeze("program", false));
+	check("program", 0, 0755);
+	check("sub/deep/file", GROUP, 0660);
+	check("", GROUP, 02770);
+}
+
 static const struct test tests[] = {
 	{ "gives all to the group", gives_all_to_the_group },
+	{ "passes over immutable files", passes_over_immutable_files },
 	{ "looks at the root only", looks_at_the_root_only },
 	{ "ends when cancelled", ends_when_cancelled },
 };
