@@ -69,15 +69,16 @@ static void lists(void)
 		  "{name: b, image: y}"),
 	      WEB("{name: side, image: z}"),
 	      WEB("{name: a, image: x2, env: [{name: F, value: '3'}]}"),
-	      GOT("{\"name\":\"a\",\"image\":\"x2\",\"env\":[{\"name\":\"F\",\"value\":\"3\"}]},"
-		  "{\"name\":\"side\",\"image\":\"z\"}"));
+	      /* The hand's patch has put it in front. */
+	      GOT("{\"name\":\"side\",\"image\":\"z\"},"
+		  "{\"name\":\"a\",\"image\":\"x2\",\"env\":[{\"name\":\"F\",\"value\":\"3\"}]}"));
 	check("Deployment", WEB("{name: a, args: [one, two]}"), NULL,
 	      WEB("{name: a, args: [three]}"), GOT("{\"name\":\"a\",\"args\":[\"three\"]}"));
 	check("Deployment", WEB("{name: a, args: [one, two]}"), NULL, WEB("{name: a}"),
 	      GOT("{\"name\":\"a\"}"));
 	check("ConfigMap", "{metadata: {name: a, finalizers: [x/y, x/z]}}",
 	      "{metadata: {finalizers: [q/r]}}", "{metadata: {name: a, finalizers: [x/z]}}",
-	      "{\"metadata\":{\"name\":\"a\",\"finalizers\":[\"x/z\",\"q/r\"],"
+	      "{\"metadata\":{\"name\":\"a\",\"finalizers\":[\"q/r\",\"x/z\"],"
 	      "\"annotations\":{}}}");
 }
 
