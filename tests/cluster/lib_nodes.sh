@@ -42,7 +42,10 @@ in_pod() {
 
 # A killed process may have a thread that still waits for the disk, and all its files with it.
 is_gone() {
-	[ ! -e "/proc/$1" ] || { grep -q '^State:.Z' "/proc/$1/status" && [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]; }
+	local status
+	# It may go while it is looked at.
+	status=$(cat "/proc/$1/status" 2> /dev/null) || return 0
+	[[ $status = *State:?Z* && $(find "/proc/$1/task" -mindepth 1 -maxdepth 1 2> /dev/null | wc -l) -le 1 ]]
 }
 
 namespaces_differ() {

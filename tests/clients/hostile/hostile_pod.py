@@ -8,13 +8,14 @@ TRICKS = {
     9001: b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
     9002: b"HTTP/1.1 103 Early\r\nA: b\r\n\r\n" * 1000,  # and again as long as it is read
     9003: b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    9004: b"HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: c=d\r\nContent-Length: 0\r\n\r\n",
+    9004: b"HTTP/1.1 200 OK\r\nA: b\rSet-Cookie: c=d\r\nContent-Length: 0\r\n\r\n",
     9005: b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
     9006: b"HTTP/1.1 200 OK\r\n" + b"A: " + b"b" * 1000000,
     9007: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nabc",
     9008: b"",  # silent
     9009: b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",  # and the end
     9010: b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n",
+    9011: b"HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: c=d\nContent-Length: 0\n\n",  # as scripts behind small servers do
 }
 CLOSING = (9009,)
 

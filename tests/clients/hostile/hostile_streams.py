@@ -64,6 +64,10 @@ def hostile_pods():
         check(f"pod {port}", have.startswith(b"HTTP/1.1 " + word), have[:300])
         check(f"pod {port}, next", b'"gitVersion"' in have, have[-300:])
         check(f"pod {port}, cookie", b"Set-Cookie" not in have, have[:300])
+    have = answer_of(9011)  # two headers, and what leaves us has whole line ends
+    check("pod 9011", b"\r\nA: b\r\nSet-Cookie: c=d\r\n" in have, have[:300])
+    check("pod 9011, line ends", have.count(b"\n") == have.count(b"\r\n"), have[:300])
+    check("pod 9011, next", b'"gitVersion"' in have, have[-300:])
     for port in (9007, 9009):  # an answer that breaks ends the connection, and is no whole one
         have = answer_of(port)
         check(f"pod {port}", b"\r\n0\r\n\r\n" not in have and b"gitVersion" not in have, have[:300])
