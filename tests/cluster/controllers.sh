@@ -15,6 +15,16 @@ make_node() {
 	k patch node "$1" --subresource=status --type=merge -p '{"status":{"allocatable":{"cpu":"1","memory":"1Gi","pods":"110"},"conditions":[{"type":"Ready","status":"True"}]}}'
 }
 
+# What a node says every ten seconds: one that is silent for 40 is given up.
+beat() {
+	mkfifo "$scratch/never"
+	while ! read -rt 10 _ <> "$scratch/never"; do # a pause without a process
+		for node in n1 n2; do
+			k patch node $node --subresource=status --type=merge -p "{\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\",\"lastHeartbeatTime\":\"$(date -u +%FT%TZ)\"}]}}" > /dev/null
+		done
+	done
+}
+
 # Every pod of a label that has a node becomes ready.
 make_ready() {
 	for pod in $(k get pods -l "$1" -o 'jsonpath={range .items[*]}{.metadata.name}{"\n"}{end}'); do
@@ -33,6 +43,8 @@ pods_are() {
 
 make_node n1 > /dev/null
 make_node n2 > /dev/null
+beat &
+pids="$pids $!"
 
 test_accounts_in_new_namespaces() {
 	k create ns fresh

@@ -224,7 +224,7 @@ test_good_when_the_time_ends() {
 	daemon=$!
 	pids=$daemon
 	await 5 is_on_try 1
-	processes_are 2
+	await 5 processes_are 2
 	good_at_the_last_moment 3
 	sleep 1 # in which it would be killed
 	[ "$(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$daemon/status")" = S ]
