@@ -148,9 +148,10 @@ test_job_deadline() {
 }
 
 test_job_goes_after_its_time() {
-	job brief "ttlSecondsAfterFinished: 1," "exit 0"
+	# Long enough for a slow kubectl to see it complete.
+	job brief "ttlSecondsAfterFinished: 6," "exit 0"
 	ends brief Complete
-	await 10 fails 1 NotFound k get job brief
+	await 15 fails 1 NotFound k get job brief
 	await 10 equal "" k get pods -l job-name=brief -o name
 }
 
