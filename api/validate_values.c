@@ -30,6 +30,17 @@ void values_key(const struct kind_work *work, const char *path, struct str key,
 		values_invalid_text(work, path, key, faults.why[i]);
 }
 
+void values_map_key(const struct kind_work *work, const char *map, struct str key,
+		    name_faults_fn *rule)
+{
+	struct name_faults faults = { .count = 0 };
+
+	rule(key, &faults);
+	if (faults.count > 0)
+		values_key(work, field_path(work->errors, "%s[" STR_FMT "]", map, STR_ARG(key)),
+			   key, rule);
+}
+
 void values_name(const struct kind_work *work, const char *path, const struct json *value,
 		 name_faults_fn *rule)
 {

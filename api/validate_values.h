@@ -21,6 +21,10 @@ void values_name(const struct kind_work *work, const char *path, const struct js
 /* The same of a text that is no value of its own, as the key of a map. */
 void values_key(const struct kind_work *work, const char *path, struct str key,
 		name_faults_fn *rule);
+/* A key of the map at `map`: its path, map[key], is printed only when there is something to tell,
+ * for a map may have very many. */
+void values_map_key(const struct kind_work *work, const char *map, struct str key,
+		    name_faults_fn *rule);
 /* "Required value" when it is empty; true when it is not. */
 bool values_required(const struct kind_work *work, const char *path, const struct json *value);
 /* Both; a text that must be there. */

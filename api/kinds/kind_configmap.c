@@ -15,14 +15,13 @@ static size_t check_keys(const struct kind_work *work, const struct json *map,
 	size_t total = 0;
 
 	for (struct json_iter it = json_iter(map); json_next(&it);) {
-		const char *here =
-			field_path(work->errors, "%s[" STR_FMT "]", path, STR_ARG(it.key));
-
 		total += json_str(it.value).len;
-		values_key(work, here, it.key, name_config_key);
+		values_map_key(work, path, it.key, name_config_key);
 		if (other && map_find(other, it.key))
-			values_invalid_text(work, here, it.key,
-					    "duplicate of key present in binaryData");
+			values_invalid_text(
+				work,
+				field_path(work->errors, "%s[" STR_FMT "]", path, STR_ARG(it.key)),
+				it.key, "duplicate of key present in binaryData");
 	}
 	return total;
 }
@@ -44,7 +43,7 @@ static void check_update(const struct kind_work *work)
 static void validate(const struct kind_work *work)
 {
 	const struct json *bytes = json_get(work->object, "binaryData");
-	auto_map other = values_entries(bytes);
+	auto_map other = json_count(bytes) > 0 ? values_entries(bytes) : NULL;
 	size_t total;
 
 	if (work->old)

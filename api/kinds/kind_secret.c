@@ -118,8 +118,7 @@ static void validate(const struct kind_work *work)
 		check_update(work);
 	for (struct json_iter it = json_iter(json_get(work->object, "data")); json_next(&it);) {
 		total += decoded_length(json_str(it.value));
-		values_key(work, field_path(work->errors, "data[" STR_FMT "]", STR_ARG(it.key)),
-			   it.key, name_config_key);
+		values_map_key(work, "data", it.key, name_config_key);
 	}
 	if (total > SIZE_MAX_BYTES)
 		words_too_long(work, "data", SIZE_MAX_BYTES);
