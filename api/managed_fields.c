@@ -327,8 +327,9 @@ struct typed_changes managed_compare(const struct type *type, const struct json 
 		doc = json_doc_new();
 		old = json_new_object(doc);
 	}
-	return typed_compare(type, (struct typed_pair){ old, new, TYPED_WHOLE, TYPED_WHOLE },
-			     arena);
+	return typed_compare(
+		type, (struct typed_pair){ old, new, TYPED_WHOLE, TYPED_WHOLE, LIMIT_FIELDS },
+		arena);
 }
 
 void managed_record(struct managed *managed, const struct managed_actor *actor,
@@ -357,5 +358,6 @@ void managed_update(struct managed *managed, const struct managed_actor *actor,
 {
 	struct typed_changes changes = managed_compare(type, old, new, arena);
 
-	managed_record(managed, actor, &changes, arena);
+	if (!changes.many)
+		managed_record(managed, actor, &changes, arena);
 }

@@ -58,13 +58,14 @@ void managed_take(struct managed_entry *entry, const struct fields_set *fields,
 		  struct arena *arena);
 void managed_sweep(struct managed *managed);
 
-/* What differs between two whole objects; old NULL: `new` was made. */
+/* What differs between two whole objects; old NULL: `new` was made.  `many` when a map got more
+ * than LIMIT_FIELDS: nobody owns as much. */
 struct typed_changes managed_compare(const struct type *type, const struct json *old,
 				     const struct json *new, struct arena *arena);
 /* What changed is the actor's now, what was removed is nobody's. */
 void managed_record(struct managed *managed, const struct managed_actor *actor,
 		    const struct typed_changes *changes, struct arena *arena);
-/* Both. */
+/* Both; nothing when there were too many. */
 void managed_update(struct managed *managed, const struct managed_actor *actor,
 		    const struct type *type, const struct json *old, const struct json *new,
 		    struct arena *arena);

@@ -26,6 +26,7 @@ struct fields_set typed_fields(const struct type *type, const struct json *objec
 struct typed_changes {
 	struct fields_set changed; /* added or of another value */
 	struct fields_set removed;
+	bool many; /* more than `most` were added: the sets are not whole */
 };
 /* An object of the store or of a decoded body is whole: parts that its type always has count as
  * present though empty, and zero values as absent where its type leaves them out.  A configuration
@@ -35,6 +36,7 @@ struct typed_pair {
 	const struct json *old;
 	const struct json *new;
 	enum typed_view old_view, new_view;
+	size_t most; /* a map that got more than so many entries ends it; 0: none does */
 };
 /* What the server writes in metadata (name, uid, resourceVersion, managedFields, ...) and
  * apiVersion and kind are not looked at. */

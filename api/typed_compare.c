@@ -16,8 +16,10 @@ struct walk {
 	struct arena *arena;
 	enum typed_view old_view, new_view;
 	const struct json *empty; /* null: a part that is there though nobody wrote it */
+	size_t most;
 	unsigned depth;
 	bool in_metadata; /* of the object itself */
+	bool many;
 };
 struct delta {
 	bool changed, removed;
@@ -211,6 +213,13 @@ static void compare_runs(struct walk *walk, struct typed_node node, const struct
 	}
 }
 
+/* Each entry that was not there before is a member: so many need no look at them. */
+static bool is_too_many(const struct walk *walk, struct sides sides)
+{
+	return walk->most > 0 && json_type(sides.new) == JSON_OBJECT &&
+	       json_count(sides.new) > json_count(sides.old) + walk->most;
+}
+
 static void compare_entries(struct walk *walk, struct typed_node node, struct sides sides,
 			    struct delta *out)
 {
@@ -265,6 +274,9 @@ static void compare(struct walk *walk, struct typed_node node, struct sides side
 		compare_leaf(walk, sides, out);
 		return;
 	}
+	walk->many = walk->many || (form != TYPED_STRUCT && is_too_many(walk, sides));
+	if (walk->many)
+		return;
 	if (form == TYPED_STRUCT)
 		compare_fields(walk, node.type, sides, out);
 	else
@@ -283,10 +295,11 @@ struct typed_changes typed_compare(const struct type *type, struct typed_pair pa
 		.arena = arena,
 		.old_view = pair.old_view,
 		.new_view = pair.new_view,
+		.most = pair.most,
 		.empty = json_new_null(doc),
 	};
 	struct delta delta = { 0 };
 
 	compare(&walk, typed_root(type), (struct sides){ pair.old, pair.new }, &delta);
-	return (struct typed_changes){ delta.changed_below, delta.removed_below };
+	return (struct typed_changes){ delta.changed_below, delta.removed_below, walk.many };
 }

@@ -134,10 +134,10 @@ static struct json *tracked(const struct changing *change, struct json_doc *doc,
 		kind_type(change->kind), old ? object_json(old) : NULL, json_root(doc), arena);
 	bool changed = changes.changed.count > 0 || changes.removed.count > 0;
 
+	if (changes.many || fields_count(&changes.changed, LIMIT_FIELDS) > LIMIT_FIELDS)
+		return NULL;
 	if (!changed && (!given || json_equal(given, live)))
 		return json_clone(doc, live);
-	if (fields_count(&changes.changed, LIMIT_FIELDS) > LIMIT_FIELDS)
-		return NULL;
 	if (!start_with(change, given, old, arena, &managed))
 		return NULL;
 	if (changed)

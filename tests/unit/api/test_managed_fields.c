@@ -136,10 +136,40 @@ static void resets(void)
 	CHECK(!is_reset("null"));
 }
 
+/* Goal: a map that gets more entries than may be owned ends the comparison; one fewer does not, and
+ * those that were there do not count. */
+static void compares_up_to_a_limit(void)
+{
+	const struct type *type = type_find(STR("io.k8s.api.core.v1.ConfigMap"));
+	auto_arena arena = arena_new();
+	auto_json_doc doc = json_doc_new();
+	struct json *new = json_new_object(doc), *old = json_new_object(doc);
+	struct json *data = json_sub_object(doc, new, "data");
+	struct managed managed = { NULL, 0, 0 };
+	struct managed_actor actor = { .manager = STR("m"), .api_version = STR("v1") };
+	struct typed_changes changes;
+
+	json_put(doc, json_sub_object(doc, old, "data"), "k7", json_new_text(doc, "v"));
+	for (int i = 0; i < LIMIT_FIELDS; i++)
+		json_add_str(doc, data, json_str(json_new_print(doc, "k%d", i)),
+			     json_new_text(doc, "v"));
+	changes = managed_compare(type, NULL, new, arena);
+	CHECK(!changes.many);
+	CHECK_INT(changes.changed.items[0].below->count, LIMIT_FIELDS);
+	json_put(doc, data, "more", json_new_text(doc, "v"));
+	CHECK(managed_compare(type, NULL, new, arena).many);
+	managed_update(&managed, &actor, type, NULL, new, arena);
+	CHECK_INT(managed.count, 0);
+	changes = managed_compare(type, old, new, arena);
+	CHECK(!changes.many);
+	CHECK_INT(changes.changed.items[0].below->count, LIMIT_FIELDS);
+}
+
 static const struct test tests[] = {
 	{ "prints in order", prints_in_order },
 	{ "who is who", who_is_who },
 	{ "refuses", refuses },
 	{ "resets", resets },
+	{ "compares up to a limit", compares_up_to_a_limit },
 };
 TEST_MAIN(tests)
