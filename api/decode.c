@@ -272,10 +272,8 @@ static bool check_list(struct checking *checking, const struct field *field, str
 static bool check_map(struct checking *checking, const struct field *field, struct json *map,
 		      const struct place *place, struct error *err)
 {
-	size_t count = json_count(map);
-	auto_free struct entry *entries = memory_get((count + 1) * sizeof(*entries));
+	auto_free struct json **changes = NULL; /* made with the first one; NULL: it stays */
 	auto_map seen = checking->notes->duplicates ? map_new() : NULL;
-	bool dirty = false;
 
 	if (json_type(map) != JSON_OBJECT)
 		return wrong_shape(field, map, place, err);
@@ -287,14 +285,13 @@ static bool check_map(struct checking *checking, const struct field *field, stru
 			note(checking, &here, "duplicate");
 		if (!check_one(checking, field, it.value, &here, &changed, err))
 			return false;
-		entries[it.index] = (struct entry){ it.key, changed ? changed : it.value };
-		dirty = dirty || changed;
+		if (changed && !changes)
+			changes = memory_zero(json_count(map) * sizeof(struct json *));
+		if (changed)
+			changes[it.index] = changed;
 	}
-	if (!dirty)
-		return true;
-	json_clear(map);
-	for (size_t i = 0; i < count; i++)
-		json_add_str(checking->doc, map, entries[i].key, entries[i].value);
+	if (changes)
+		json_replace_values(map, changes);
 	return true;
 }
 

@@ -106,7 +106,7 @@ struct object *object_new(struct json_doc *doc)
 	object->doc = doc;
 	json_print(json_root(doc), &bytes);
 	object->len = bytes.len;
-	object->bytes = memory_copy(bytes.at, bytes.len + 1);
+	object->bytes = buf_take(&bytes); /* just as large as it needs: it came in one piece */
 	take_facts(object, json_root(doc));
 	return object;
 }
@@ -115,13 +115,19 @@ bool object_from_bytes(struct str bytes, struct object **out, struct error *err)
 {
 	struct object *object;
 	struct json_doc *doc = NULL;
+	const char *duplicate = NULL;
 
-	if (!json_parse(bytes, &doc, NULL, err))
+	if (!json_parse(bytes, &doc, &duplicate, err))
 		return error_set(err, ERROR_BROKEN, "a stored object is damaged: %s", err->text);
 	if (json_type(json_root(doc)) != JSON_OBJECT) {
 		json_doc_free(doc);
 		return error_set(err, ERROR_BROKEN,
 				 "a stored object is damaged: it is no JSON object");
+	}
+	if (duplicate) { /* bytes are kept that say everything once */
+		*out = object_new(doc);
+		object_trim(*out);
+		return true;
 	}
 	object = memory_new(struct object);
 	object->refs = 1;
@@ -171,12 +177,10 @@ static void remember(const struct object *object)
 const struct json *object_json(const struct object *object)
 {
 	struct object *own = (struct object *)(uintptr_t)object;
-	struct error err;
 
 	if (own->doc)
 		return json_root(own->doc);
-	if (!json_parse(object_bytes(object), &own->doc, NULL, &err))
-		abort(); /* it has been parsed before */
+	own->doc = json_parse_printed(object_bytes(object));
 	if (made.runs)
 		remember(object);
 	return json_root(own->doc);
@@ -215,12 +219,7 @@ void object_round_end(void)
 
 struct json_doc *object_thaw(const struct object *object)
 {
-	struct json_doc *doc = NULL;
-	struct error err;
-
-	if (!json_parse(object_bytes(object), &doc, NULL, &err))
-		abort(); /* it has been parsed before */
-	return doc;
+	return json_parse_printed(object_bytes(object));
 }
 
 /* --- facts --- */

@@ -1,9 +1,9 @@
 /*
  * json.c - JSON values over yyjson's mutable documents.  The only file that includes yyjson.h.
  *
- * A text is read into yyjson's compact form first; depth and duplicate keys are judged there in one
- * pass without recursion; then it is copied into a mutable document of just the right size.  A
- * struct json is a yyjson_mut_val.
+ * A text is copied once and read in place into yyjson's compact form; one pass without recursion
+ * makes of that the values of a mutable document, in a block of just the right size, and judges
+ * depth and duplicate keys.  Strings stay in the text.  A struct json is a yyjson_mut_val.
  */
 #include "base/json.h"
 
@@ -22,6 +22,8 @@
 
 struct json_doc {
 	yyjson_mut_doc *mut;
+	char *text;             /* that was read, NULL: none; its strings lie there ... */
+	yyjson_mut_val *values; /* ... and its values here, in reading order */
 };
 
 static yyjson_mut_val *val_of(const struct json *value)
@@ -63,6 +65,16 @@ static yyjson_mut_val *made(yyjson_mut_val *value)
 	return value;
 }
 
+/* spare_get that does not fail. */
+static void *taken(size_t size)
+{
+	void *got = spare_get(size);
+
+	if (!got)
+		abort();
+	return got;
+}
+
 struct json_doc *json_doc_new(void)
 {
 	struct json_doc *doc = memory_new(struct json_doc);
@@ -78,6 +90,8 @@ void json_doc_free(struct json_doc *doc)
 	if (!doc)
 		return;
 	yyjson_mut_doc_free(doc->mut);
+	spare_free(doc->text);
+	spare_free(doc->values);
 	free(doc);
 }
 
@@ -91,15 +105,19 @@ void json_set_root(struct json_doc *doc, struct json *root)
 	doc->mut->root = val_of(root);
 }
 
-/* --- judging a read text: depth and duplicate keys --- */
+/* --- a read text becomes values; depth and duplicate keys are judged on the way --- */
 
 struct level {
 	yyjson_val *container, *end;
-	yyjson_val *key; /* of the entry that is being walked, objects only */
+	yyjson_val *key;      /* of the entry that is being walked, objects only */
+	yyjson_mut_val *last; /* that was made in it; itself at first */
 	size_t index;
 };
 
 struct judge {
+	yyjson_val *root;
+	yyjson_mut_val *values; /* made of root and all that follows it */
+	bool heeds_keys;
 	struct level levels[LIMIT_JSON_DEPTH];
 	size_t depth;
 	struct buf duplicate; /* path of the first one */
@@ -112,23 +130,31 @@ static bool same_key(yyjson_val *a, yyjson_val *b)
 	return len == yyjson_get_len(b) && memcmp(yyjson_get_str(a), yyjson_get_str(b), len) == 0;
 }
 
+/* A part of the hash tells nearly all keys apart without a look at their texts. */
+struct slot {
+	uint32_t hash;
+	uint32_t place; /* of the key behind its object; 0: free */
+};
+
 /* The first key that was there before.  The hash is keyed: no text can make all collide. */
 static yyjson_val *duplicate_in_large(yyjson_val *object, size_t count)
 {
 	yyjson_obj_iter it = yyjson_obj_iter_with(object);
-	auto_free yyjson_val **slots = NULL;
+	auto_free struct slot *slots = NULL;
 	size_t room = 64;
 
-	while (room < count * 2)
+	while (room < count + count / 3)
 		room *= 2;
-	slots = memory_zero(room * sizeof(yyjson_val *));
+	slots = memory_zero(room * sizeof(*slots));
 	for (yyjson_val *key; (key = yyjson_obj_iter_next(&it));) {
-		size_t at = (size_t)str_hash(str_from(yyjson_get_str(key), yyjson_get_len(key)));
+		uint64_t hash = str_hash(str_from(yyjson_get_str(key), yyjson_get_len(key)));
+		struct slot slot = { (uint32_t)(hash >> 32), (uint32_t)(key - object) };
+		size_t at = (size_t)hash & (room - 1);
 
-		for (at &= room - 1; slots[at]; at = (at + 1) & (room - 1))
-			if (same_key(slots[at], key))
+		for (; slots[at].place; at = (at + 1) & (room - 1))
+			if (slots[at].hash == slot.hash && same_key(object + slots[at].place, key))
 				return key;
-		slots[at] = key;
+		slots[at] = slot;
 	}
 	return NULL;
 }
@@ -164,18 +190,40 @@ static void print_path(struct judge *judge, yyjson_val *key)
 	}
 }
 
+static yyjson_mut_val *made_of(const struct judge *judge, const yyjson_val *read)
+{
+	return judge->values + (read - judge->root);
+}
+
+/* What is copied of a container is its type and count; leave() gives it its entries. */
+static yyjson_mut_val *make(struct judge *judge, const yyjson_val *read)
+{
+	yyjson_mut_val *value = made_of(judge, read);
+
+	value->tag = read->tag;
+	value->uni = read->uni;
+	value->next = NULL;
+	return value;
+}
+
 static bool enter(struct judge *judge, yyjson_val *container)
 {
 	struct level *level;
 	yyjson_val *key = NULL;
-	size_t count;
+	size_t count = unsafe_yyjson_get_len(container);
 
 	if (judge->depth == LIMIT_JSON_DEPTH)
 		return false;
+	if (count == 0)
+		return true;
 	level = &judge->levels[judge->depth++];
-	*level = (struct level){ .container = container, .end = unsafe_yyjson_get_next(container) };
-	count = yyjson_is_obj(container) ? yyjson_obj_size(container) : 0;
-	if (count > 1 && judge->duplicate.len == 0)
+	*level = (struct level){
+		.container = container,
+		.end = unsafe_yyjson_get_next(container),
+		.last = made_of(judge, container),
+		.index = (size_t)-1,
+	};
+	if (yyjson_is_obj(container) && count > 1 && judge->heeds_keys && judge->duplicate.len == 0)
 		key = count > SMALL_OBJECT ? duplicate_in_large(container, count)
 					   : duplicate_in_small(container);
 	if (key)
@@ -183,32 +231,50 @@ static bool enter(struct judge *judge, yyjson_val *container)
 	return true;
 }
 
-/* Values lie one behind the other in reading order; a container knows its end. */
-static bool judge_values(struct judge *judge, yyjson_val *root)
+static void add(struct judge *judge, struct level *level, const yyjson_val *read)
 {
-	yyjson_val *at, *end = unsafe_yyjson_get_next(root);
+	yyjson_mut_val *value = make(judge, read);
 
-	if (!yyjson_is_ctn(root))
-		return true;
-	if (!enter(judge, root))
+	level->last->next = value;
+	level->last = value;
+}
+
+/* A container points to its last entry; entries form a ring. */
+static void leave(struct judge *judge)
+{
+	struct level *level = &judge->levels[--judge->depth];
+	yyjson_mut_val *container = made_of(judge, level->container);
+
+	level->last->next = container + 1;
+	container->uni.ptr = level->key ? made_of(judge, level->key) : level->last;
+	container->next = NULL;
+}
+
+/* Values lie one behind the other in reading order; a container knows its end.  False: too deep. */
+static bool judge_values(struct judge *judge)
+{
+	yyjson_val *end = unsafe_yyjson_get_next(judge->root);
+
+	make(judge, judge->root);
+	if (yyjson_is_ctn(judge->root) && !enter(judge, judge->root))
 		return false;
-	for (at = root + 1; at < end; at++) {
+	for (yyjson_val *at = judge->root + 1; at < end; at++) {
 		struct level *level;
 
-		while (at >= judge->levels[judge->depth - 1].end) {
-			judge->depth--;
-			judge->levels[judge->depth - 1].index++;
-		}
+		while (at >= judge->levels[judge->depth - 1].end)
+			leave(judge);
 		level = &judge->levels[judge->depth - 1];
-		if (yyjson_is_obj(level->container))
-			level->key = at++; /* the value follows its key */
-		if (yyjson_is_ctn(at)) {
-			if (!enter(judge, at))
-				return false;
-			continue;
-		}
 		level->index++;
+		if (yyjson_is_obj(level->container)) {
+			level->key = at++; /* the value follows its key */
+			add(judge, level, level->key);
+		}
+		add(judge, level, at);
+		if (yyjson_is_ctn(at) && !enter(judge, at))
+			return false;
 	}
+	while (judge->depth > 0)
+		leave(judge);
 	return true;
 }
 
@@ -269,29 +335,15 @@ static bool too_deep(struct error *err)
 			 LIMIT_JSON_DEPTH);
 }
 
-static bool copy_read(yyjson_doc *read, bool kept, struct json_doc **out,
-		      const char **out_duplicate, struct error *err)
+/* Takes the text. */
+static struct json_doc *doc_of(struct judge *judge, char *text)
 {
-	struct judge *judge = memory_new(struct judge);
-	bool sane = judge_values(judge, yyjson_doc_get_root(read));
-	auto_buf duplicate = judge->duplicate;
-	struct json_doc *doc;
+	struct json_doc *doc = json_doc_new();
 
-	free(judge);
-	if (!sane)
-		return too_deep(err);
-	doc = memory_new(struct json_doc);
-	doc->mut = yyjson_doc_mut_copy(read, &memory);
-	if (!doc->mut)
-		abort();
-	if (duplicate.len > 0 && !kept)
-		drop_in_tree(json_root(doc));
-	if (out_duplicate)
-		*out_duplicate = duplicate.len ? yyjson_mut_get_str(made(yyjson_mut_strncpy(
-							 doc->mut, duplicate.at, duplicate.len)))
-					       : NULL;
-	*out = doc;
-	return true;
+	doc->text = text;
+	doc->values = judge->values;
+	doc->mut->root = judge->values;
+	return doc;
 }
 
 /* Only a look at the brackets: what is nested without end is refused before anything is made of it.
@@ -319,22 +371,63 @@ static bool is_deep(struct str text)
 	return false;
 }
 
+/* A copy with the zeroes behind it that the reader wants. */
+static char *copy_text(struct str text)
+{
+	char *copy = taken(text.len + YYJSON_PADDING_SIZE);
+
+	assert(text.len < UINT32_MAX);
+	if (text.len > 0)
+		memcpy(copy, text.at, text.len);
+	memset(copy + text.len, 0, YYJSON_PADDING_SIZE);
+	return copy;
+}
+
+/* The document, and the path of the first duplicate key.  Takes the copy. */
+static bool read_copy(char *copy, size_t len, bool heeds_keys, struct json_doc **out,
+		      struct buf *out_duplicate, struct error *err)
+{
+	yyjson_read_err why;
+	yyjson_doc *read = yyjson_read_opts(copy, len, YYJSON_READ_INSITU, &memory, &why);
+	auto_free struct judge *judge = memory_new(struct judge);
+	bool sane;
+
+	if (!read) {
+		spare_free(copy);
+		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s", why.pos,
+				 why.msg);
+	}
+	judge->root = yyjson_doc_get_root(read);
+	judge->heeds_keys = heeds_keys;
+	judge->values = taken((size_t)(unsafe_yyjson_get_next(judge->root) - judge->root) *
+			      sizeof(*judge->values));
+	sane = judge_values(judge);
+	yyjson_doc_free(read);
+	*out_duplicate = judge->duplicate;
+	if (sane) {
+		*out = doc_of(judge, copy);
+		return true;
+	}
+	spare_free(judge->values);
+	spare_free(copy);
+	return too_deep(err);
+}
+
 static bool parse(struct str text, bool kept, struct json_doc **out, const char **out_duplicate,
 		  struct error *err)
 {
-	yyjson_read_err read_err;
-	yyjson_doc *read;
-	bool done;
+	auto_buf duplicate = BUF_INIT;
 
 	if (is_deep(text))
 		return too_deep(err);
-	read = yyjson_read_opts((char *)(uintptr_t)text.at, text.len, 0, &memory, &read_err);
-	if (!read)
-		return error_set(err, ERROR_BAD_REQUEST, "invalid JSON at byte %zu: %s",
-				 read_err.pos, read_err.msg);
-	done = copy_read(read, kept, out, out_duplicate, err);
-	yyjson_doc_free(read);
-	return done;
+	if (!read_copy(copy_text(text), text.len, !kept || out_duplicate, out, &duplicate, err))
+		return false;
+	if (duplicate.len > 0 && !kept)
+		drop_in_tree(json_root(*out));
+	if (out_duplicate)
+		*out_duplicate =
+			duplicate.len ? json_str(json_new_str(*out, buf_str(&duplicate))).at : NULL;
+	return true;
 }
 
 bool json_parse(struct str text, struct json_doc **out, const char **out_duplicate,
@@ -346,6 +439,17 @@ bool json_parse(struct str text, struct json_doc **out, const char **out_duplica
 bool json_parse_kept(struct str text, struct json_doc **out, struct error *err)
 {
 	return parse(text, true, out, NULL, err);
+}
+
+struct json_doc *json_parse_printed(struct str text)
+{
+	struct json_doc *doc = NULL;
+	auto_buf unused = BUF_INIT;
+	struct error err;
+
+	if (!read_copy(copy_text(text), text.len, false, &doc, &unused, &err))
+		abort();
+	return doc;
 }
 
 /* --- printing --- */
@@ -713,6 +817,34 @@ void json_clear(struct json *container)
 		yyjson_mut_arr_clear(val_of(container));
 	else
 		yyjson_mut_obj_clear(val_of(container));
+}
+
+void json_replace_values(struct json *object, struct json *const *values)
+{
+	struct json_iter it = json_iter(object);
+
+	assert(json_type(object) == JSON_OBJECT);
+	while (it.left > 0) {
+		yyjson_mut_val *key = val_of(it.next);
+
+		json_next(&it);
+		if (values[it.index])
+			put_value(key, val_of(values[it.index]));
+	}
+}
+
+void json_move_entries(struct json *to, struct json *from)
+{
+	struct json_iter it = json_iter(from);
+
+	assert(json_type(to) == JSON_OBJECT && to != from);
+	json_clear(from);
+	while (it.left > 0) {
+		yyjson_mut_val *key = val_of(it.next), *value = key->next;
+
+		json_next(&it);
+		yyjson_mut_obj_add(val_of(to), key, value);
+	}
 }
 
 void json_sort_keys(struct json *object)

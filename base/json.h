@@ -42,6 +42,9 @@ MUST_CHECK bool json_parse(struct str text, struct json_doc **out, const char **
 			   struct error *err);
 /* The same with all entries of equal keys: for telling what is wrong with a text. */
 MUST_CHECK bool json_parse_kept(struct str text, struct json_doc **out, struct error *err);
+/* A text that json_print has made, or json_parse has taken without a duplicate: its keys are not
+ * judged again.  Aborts when it is none. */
+struct json_doc *json_parse_printed(struct str text);
 struct json *json_root(const struct json_doc *doc);
 void json_set_root(struct json_doc *doc, struct json *root);
 
@@ -103,7 +106,11 @@ struct str json_drop_duplicates(struct json *object);
 void json_append(struct json *array, struct json *value);
 void json_insert(struct json *array, size_t index, struct json *value);
 struct json *json_remove_at(struct json *array, size_t index);
-void json_clear(struct json *container);  /* no entries */
+void json_clear(struct json *container); /* no entries */
+/* Entry by entry the value that it gets; NULL: it keeps its own. */
+void json_replace_values(struct json *object, struct json *const *values);
+/* All entries of `from` behind those of `to`, another object of the same doc; equal keys stay. */
+void json_move_entries(struct json *to, struct json *from);
 void json_sort_keys(struct json *object); /* this level only, bytes order */
 /* The object under `key`, made when absent (replaces null). */
 struct json *json_sub_object(struct json_doc *doc, struct json *object, const char *key);

@@ -79,12 +79,27 @@ void *spare_get(size_t size)
 	return piece->at;
 }
 
+/* What no class is for: the allocator moves large pieces by their pages. */
+static void *grow_large(struct piece *old, size_t size)
+{
+	struct piece *piece = NULL;
+
+	if (size <= SIZE_MAX - sizeof(*piece))
+		piece = realloc(old, sizeof(*piece) + size);
+	if (!piece)
+		return NULL;
+	piece->room = size;
+	return piece->at;
+}
+
 void *spare_grow(void *old, size_t size)
 {
 	void *got;
 
 	if (old && piece_of(old)->room >= size)
 		return old;
+	if (old && piece_of(old)->room > (1u << (LARGEST_BITS - 1)))
+		return grow_large(piece_of(old), size);
 	got = spare_get(size);
 	if (got && old) {
 		memcpy(got, old, piece_of(old)->room);

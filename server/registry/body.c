@@ -213,8 +213,7 @@ static void arrange(struct json_doc *doc, const struct body_wish *wish)
 	json_put(doc, root, "kind", json_new_text(doc, wish->kind));
 	if (json_type(metadata) == JSON_OBJECT)
 		json_put(doc, root, "metadata", metadata);
-	for (struct json_iter it = json_iter(from); json_next(&it);)
-		json_add_str(doc, root, it.key, json_clone(doc, it.value));
+	json_move_entries(root, from);
 	json_set_root(doc, root);
 }
 

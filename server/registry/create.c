@@ -13,22 +13,34 @@
 #define GENERATE_TRIES    8
 
 struct creating {
-	struct json_doc *wish; /* freed by the end of the request */
+	struct json_doc
+		*wish; /* freed by the end of the request; NULL once it has become the object */
 	struct changing *change;
 	struct str generate;
 	int tries;
 };
+
+/* Who generates names may need the wish again. */
+static struct json_doc *copy_or_take(struct creating *creating)
+{
+	struct json_doc *doc;
+
+	if (creating->generate.len == 0)
+		return take_ptr(&creating->wish);
+	doc = json_doc_new();
+	json_set_root(doc, json_clone(doc, json_root(creating->wish)));
+	return doc;
+}
 
 static bool make_from_wish(struct changing *change, const struct object *old,
 			   struct json_doc **out_doc, struct error *err)
 {
 	struct request *req = change->of;
 	struct creating *creating = req->work;
-	struct json_doc *doc = json_doc_new();
+	struct json_doc *doc = copy_or_take(creating);
 
 	(void)old;
 	(void)err;
-	json_set_root(doc, json_clone(doc, json_root(creating->wish)));
 	face_to_kept(change->face, doc);
 	*out_doc = doc;
 	return true;

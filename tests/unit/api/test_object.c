@@ -115,9 +115,24 @@ static void trims_a_round(void)
 	object_round_end();
 }
 
+/* Goal: stored bytes that say something twice are kept as they are understood. */
+static void says_it_once(void)
+{
+	struct object *object;
+	struct error err;
+
+	CHECK_OK(object_from_bytes(STR("{\"metadata\":{\"name\":\"a\",\"name\":\"b\"}}"), &object,
+				   &err),
+		 &err);
+	CHECK(str_is(object_name(object), "b"));
+	CHECK(str_is(object_bytes(object), "{\"metadata\":{\"name\":\"b\"}}"));
+	CHECK(str_is(meta_str(object_json(object), "name"), "b"));
+	object_unref(object);
+}
+
 static const struct test tests[] = {
 	{ "keeps facts", keeps_facts },       { "finds labels", finds_labels },
 	{ "refuses damage", refuses_damage }, { "thaws", thaws },
-	{ "trims a round", trims_a_round },
+	{ "trims a round", trims_a_round },   { "says it once", says_it_once },
 };
 TEST_MAIN(tests)

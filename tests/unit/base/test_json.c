@@ -291,6 +291,43 @@ static void finds_duplicates_in_large(void)
 	CHECK_INT(json_count(json_get(json_root(kept), "a")), 5001);
 }
 
+/* Goal: what was printed is read as it was, and its rings can be changed at both ends. */
+static void reads_what_was_printed(void)
+{
+	static const char text[] = "{\"a\":[],\"b\":{},\"c\":[[1,{\"d\":[\"x\\n\"]}],{}],\"a\":2}";
+	auto_json_doc doc = json_parse_printed(str_of(text));
+	auto_json_doc single = json_parse_printed(STR("\"one\""));
+	struct json *root = json_root(doc), *list = json_get(root, "c");
+
+	check_print(root, text);
+	check_print(json_root(single), "\"one\"");
+	json_append(json_get(root, "a"), json_new_int(doc, 1));
+	json_put(doc, json_get(root, "b"), "e", json_new_null(doc));
+	json_insert(list, 0, json_new_bool(doc, true));
+	json_append(list, json_new_int(doc, 9));
+	json_remove_at(list, 2);
+	json_add_str(doc, root, STR("f"), json_clone(doc, list));
+	check_print(root, "{\"a\":[1],\"b\":{\"e\":null},\"c\":[true,[1,{\"d\":[\"x\\n\"]}],9],"
+			  "\"a\":2,\"f\":[true,[1,{\"d\":[\"x\\n\"]}],9]}");
+}
+
+/* Goal: entries move behind others; values change, the first and the last, too. */
+static void moves_and_replaces(void)
+{
+	auto_json_doc doc = parse("{\"a\":{\"x\":1,\"y\":2},\"b\":{\"z\":3},\"e\":{}}");
+	struct json *root = json_root(doc), *b = json_get(root, "b");
+	struct json *values[] = { json_new_text(doc, "z"), NULL, json_new_text(doc, "y") };
+
+	json_move_entries(b, json_get(root, "a"));
+	json_move_entries(b, json_get(root, "e"));
+	check_print(root, "{\"a\":{},\"b\":{\"z\":3,\"x\":1,\"y\":2},\"e\":{}}");
+	json_replace_values(b, values);
+	json_put(doc, b, "last", json_new_int(doc, 4));
+	check_print(b, "{\"z\":\"z\",\"x\":1,\"y\":\"y\",\"last\":4}");
+	json_move_entries(json_get(root, "e"), b);
+	check_print(root, "{\"a\":{},\"b\":{},\"e\":{\"z\":\"z\",\"x\":1,\"y\":\"y\",\"last\":4}}");
+}
+
 static const struct test tests[] = {
 	{ "prints what it read", prints_what_it_read },
 	{ "refuses malformed", refuses_malformed },
@@ -305,5 +342,7 @@ static const struct test tests[] = {
 	{ "readers take null", readers_take_null },
 	{ "judges depth by brackets", judges_depth_by_brackets },
 	{ "finds duplicates in large", finds_duplicates_in_large },
+	{ "reads what was printed", reads_what_was_printed },
+	{ "moves and replaces", moves_and_replaces },
 };
 TEST_MAIN(tests)
