@@ -347,9 +347,11 @@ bool apply_run(const struct apply *apply, struct json_doc *doc, struct json **ou
 	assert(apply->type && apply->config);
 	set = typed_fields(apply->type, apply->config, apply->arena);
 	set = fields_difference_deep(&set, &apply->actor.ignored, apply->arena);
-	if (fields_count(&set, LIMIT_FIELDS) > LIMIT_FIELDS)
-		return error_set(err, ERROR_TOO_LARGE, "a configuration may have %d fields at most",
-				 LIMIT_FIELDS);
+	if (fields_are_beyond(&set))
+		return error_set(err, ERROR_TOO_LARGE,
+				 "a configuration may have %d fields at most, and objects in "
+				 "objects up to a depth of about %d",
+				 LIMIT_FIELDS, LIMIT_JSON_DEPTH);
 	if (!managed_parse(json_get(meta_of(live), "managedFields"), apply->arena, &managed, err)) {
 		err->kind = ERROR_PLAIN;
 		return error_context(err, "failed to decode managed fields");

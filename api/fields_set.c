@@ -233,13 +233,30 @@ const struct fields_entry *fields_find(const struct fields_set *set, struct fiel
 	return NULL;
 }
 
-size_t fields_count(const struct fields_set *set, size_t most)
-{
-	size_t count = 0;
+/* The object, metadata, managedFields, an entry of it and its fieldsV1. */
+#define LEVELS_ABOVE 5
 
-	for (size_t i = 0; set && i < set->count && count <= most; i++)
-		count += set->items[i].member + fields_count(set->items[i].below, most - count);
-	return count;
+/* Are there more members, or longer paths? */
+static bool has_more(const struct fields_set *set, size_t *members_left, size_t levels_left)
+{
+	if (set && set->count > 0 && levels_left == 0)
+		return true;
+	for (size_t i = 0; set && i < set->count; i++) {
+		const struct fields_entry *entry = &set->items[i];
+
+		if (entry->member && (*members_left)-- == 0)
+			return true;
+		if (has_more(entry->below, members_left, levels_left - 1))
+			return true;
+	}
+	return false;
+}
+
+bool fields_are_beyond(const struct fields_set *set)
+{
+	size_t members = LIMIT_FIELDS;
+
+	return has_more(set, &members, LIMIT_JSON_DEPTH - LEVELS_ABOVE);
 }
 
 bool fields_meet(const struct fields_set *a, const struct fields_set *b)

@@ -52,7 +52,9 @@ void fields_put_path(struct fields_set *set, struct arena *arena, const char *co
 /* Names before keys before values before places; numbers by value, texts by bytes. */
 int fields_compare(struct fields_element a, struct fields_element b);
 const struct fields_entry *fields_find(const struct fields_set *set, struct fields_element element);
-size_t fields_count(const struct fields_set *set, size_t most); /* members; ends behind `most` */
+/* More than one manager can own: more than LIMIT_FIELDS members, or some so deep that the object
+ * which keeps them would be deeper than LIMIT_JSON_DEPTH, which nobody could read again. */
+bool fields_are_beyond(const struct fields_set *set);
 /* Is a member of one a member of the other? */
 bool fields_meet(const struct fields_set *a, const struct fields_set *b);
 bool fields_equal(const struct fields_set *a, const struct fields_set *b);

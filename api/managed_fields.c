@@ -220,8 +220,7 @@ void managed_sweep(struct managed *managed)
 	for (size_t i = 0; i < managed->count; i++) {
 		const struct managed_entry *entry = &managed->items[i];
 
-		if (entry->set.count > 0 &&
-		    (entry->printed || fields_count(&entry->set, LIMIT_FIELDS) <= LIMIT_FIELDS))
+		if (entry->set.count > 0 && (entry->printed || !fields_are_beyond(&entry->set)))
 			managed->items[kept++] = *entry;
 	}
 	managed->count = kept;

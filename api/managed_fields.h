@@ -53,7 +53,7 @@ struct managed_entry *managed_find(const struct managed *managed, const struct m
 struct managed_entry *managed_put(struct managed *managed, const struct managed_actor *actor,
 				  bool applied, struct arena *arena);
 /* Take fields from an entry; managed_sweep then drops the entries that have none left, or
- * more than LIMIT_FIELDS. */
+ * more than one may own (fields_are_beyond). */
 void managed_take(struct managed_entry *entry, const struct fields_set *fields,
 		  struct arena *arena);
 void managed_sweep(struct managed *managed);

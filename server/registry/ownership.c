@@ -134,7 +134,7 @@ static struct json *tracked(const struct changing *change, struct json_doc *doc,
 		kind_type(change->kind), old ? object_json(old) : NULL, json_root(doc), arena);
 	bool changed = changes.changed.count > 0 || changes.removed.count > 0;
 
-	if (changes.many || fields_count(&changes.changed, LIMIT_FIELDS) > LIMIT_FIELDS)
+	if (changes.many || fields_are_beyond(&changes.changed))
 		return NULL;
 	if (!changed && (!given || json_equal(given, live)))
 		return json_clone(doc, live);

@@ -176,6 +176,28 @@ def bodies_that_blow_up(server):
     server.is_well()
 
 
+def deep_objects_are_read_again(server):
+    where = "/apis/apps/v1/namespaces/default/controllerrevisions"
+    made = 0
+    for deep in range(116, 129):  # up to what a body may have, and beyond
+        body = b'{"metadata":{"name":"deep"},"revision":1,"data":' + b'{"a":' * deep + b"1" + b"}" * deep + b"}"
+        status, data = server.ask("POST", where, body)
+        assert status in (201, 400), f"{deep} levels: {status}"
+        if status == 201:
+            made = deep
+            label = b'{"metadata":{"labels":{"a":"b"}}}'
+            status, data = server.ask("PATCH", where + "/deep", label, "application/merge-patch+json")
+            assert status == 200, f"{deep} levels: {status} {data[-300:]}"
+            assert server.ask("DELETE", where + "/deep")[0] == 200
+        applied = b'{"apiVersion":"apps/v1","kind":"ControllerRevision",' + body[1:]
+        status, _ = server.ask("PATCH", where + "/deep?fieldManager=m", applied, "application/apply-patch+yaml")
+        assert status in (201, 400, 413), f"{deep} levels applied: {status}"
+        if status == 201:
+            assert server.ask("DELETE", where + "/deep")[0] == 200
+    assert made == 127, f"{made} levels were taken at most"
+    server.is_well()
+
+
 def duplicate_keys(server):
     body = b'{"metadata":{"name":"twice"},"data":{"a":"1","a":"2"}}'
     where = "/api/v1/namespaces/default/configmaps"
@@ -287,8 +309,8 @@ def slow_heads(server):
     server.is_well()
 
 
-CHECKS = [smuggled_requests_are_refused, paths_mean_one_thing, bodies_that_blow_up, duplicate_keys, patches_that_blow_up,
-          selectors_that_blow_up, watchers_that_never_read, half_open_connections, slow_heads]
+CHECKS = [smuggled_requests_are_refused, paths_mean_one_thing, bodies_that_blow_up, deep_objects_are_read_again, duplicate_keys,
+          patches_that_blow_up, selectors_that_blow_up, watchers_that_never_read, half_open_connections, slow_heads]
 
 
 def main():

@@ -3,6 +3,7 @@
  */
 #include "api/fields_set.h"
 
+#include "base/limits.h"
 #include "tests/unit/harness.h"
 
 static struct arena *arena;
@@ -153,11 +154,46 @@ static void many(void)
 	arena_free(arena);
 }
 
+/* A set of one path with so many elements. */
+static struct fields_set nested(size_t levels)
+{
+	struct fields_set set = FIELDS_EMPTY;
+
+	for (size_t i = 0; i < levels; i++) {
+		struct fields_set outer = FIELDS_EMPTY;
+
+		fields_append(&outer, arena, fields_name(STR("a")), i == 0,
+			      fields_keep(&set, arena));
+		set = outer;
+	}
+	return set;
+}
+
+/* Goal: the deepest set that may be owned is read again within its object, the next one is not. */
+static void beyond(void)
+{
+	for (size_t levels = LIMIT_JSON_DEPTH - 10; levels < LIMIT_JSON_DEPTH + 10; levels++) {
+		struct fields_set set = parse("{\"f:a\":{}}");
+		auto_buf text = BUF_INIT;
+		auto_json_doc read = NULL;
+		struct error err;
+
+		set = nested(levels);
+		buf_add_text(&text, "{\"metadata\":{\"managedFields\":[{\"fieldsV1\":");
+		json_print(fields_print(&set, doc), &text);
+		buf_add_text(&text, "}]}}");
+		CHECK_INT(fields_are_beyond(&set), !json_parse(buf_str(&text), &read, NULL, &err));
+		end();
+		arena = NULL;
+	}
+}
+
 static const struct test tests[] = {
 	{ "prints in order", prints_in_order },
 	{ "operations", operations },
 	{ "paths", paths },
 	{ "refuses", refuses },
 	{ "many", many },
+	{ "beyond", beyond },
 };
 TEST_MAIN(tests)
