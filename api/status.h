@@ -40,8 +40,9 @@ struct field_errors {
 /* Paths and details are copied; path is printf-like through field_path below. */
 void field_errors_add(struct field_errors *errors, enum field_error_kind kind, const char *path,
 		      const char *value, const char *detail);
-/* arena_print for paths */
-#define field_path(errors, ...) arena_print((errors)->arena, __VA_ARGS__)
+/* arena_print for what is told of errors; "" when no further error will be kept. */
+#define field_path(errors, ...)                                                                    \
+	((errors)->count < FIELD_ERRORS_MAX ? arena_print((errors)->arena, __VA_ARGS__) : "")
 /* The JSON text of a value, for `value`; in the arena.  "" when no further error will be kept. */
 const char *field_value(struct field_errors *errors, const struct json *value);
 

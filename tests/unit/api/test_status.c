@@ -125,6 +125,7 @@ static void caps_errors(void)
 	CHECK_INT(errors.count, FIELD_ERRORS_MAX);
 	CHECK(arena_used(arena) < 65536);
 	CHECK_STR(field_value(&errors, json_new_int(values, 5)), "");
+	CHECK_STR(field_path(&errors, "spec[%d]", 5), "");
 	CHECK(!status_invalid(&err, pod(), STR("x"), &errors));
 	doc = print(&err, &about);
 	CHECK(str_ends(json_str(json_get(json_root(doc), "message")),
