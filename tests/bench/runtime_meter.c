@@ -11,7 +11,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,18 +32,18 @@ static int64_t now_ns(void)
 
 static void call(char **argv, int output)
 {
-	extern char **environ;
-	posix_spawn_file_actions_t actions;
 	int status = 0;
-	pid_t pid;
+	pid_t pid = vfork();
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output, 1);
-	if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0) {
-		perror(argv[0]);
+	if (pid == 0) {
+		if (dup2(output, 1) == 1)
+			execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0) {
+		perror("vfork");
 		exit(1);
 	}
-	posix_spawn_file_actions_destroy(&actions);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (status != 0) {
