@@ -16,7 +16,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-#define FOLDERS_OPEN 32 /* at most, while a tree is removed */
+#define PAGE         4096 /* so small files, which most are, take few bytes */
+#define FOLDERS_OPEN 32   /* at most, while a tree is removed */
 
 bool file_read(const char *path, size_t max, struct buf *out, struct error *err)
 {
@@ -28,16 +29,22 @@ bool file_read(const char *path, size_t max, struct buf *out, struct error *err)
 	if (fd < 0)
 		return error_os(err, "open %s", path);
 	for (;;) {
-		ssize_t got;
+		char page[PAGE];
+		size_t free_room = out->room - out->len;
+		bool is_roomy = free_room > sizeof(page);
+		ssize_t got = is_roomy ? read(fd, out->at + out->len, free_room - 1)
+				       : read(fd, page, sizeof(page));
 
-		buf_reserve(out, 4096);
-		got = read(fd, out->at + out->len, out->room - out->len - 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return error_os(err, "read %s", path);
-		out->len += (size_t)got;
-		out->at[out->len] = '\0';
+		if (is_roomy) {
+			out->len += (size_t)got;
+			out->at[out->len] = '\0';
+		} else {
+			buf_add(out, page, (size_t)got);
+		}
 		if (out->len - before > max)
 			return error_set(err, ERROR_TOO_LARGE, "%s is larger than %zu bytes", path,
 					 max);

@@ -1,10 +1,12 @@
 /*
  * cgroup_spec_devices.c - linux.resources.devices: lines for version 1, a program for version 2.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/cgroup_inside.h"
 #include "runtime/cgroup_spec.h"
@@ -75,22 +77,73 @@ static void print_rule(const struct cgroup_device_rule *rule, char *out, size_t 
 		 rule->access & BPF_DEVCG_ACC_MKNOD ? "m" : "");
 }
 
-/* Version 1: "a" alone stands for everything; with numbers it is two rules. */
-static bool write_rule(const char *folder, struct cgroup_device_rule rule, struct error *err)
+/* Version 1: files that take one rule a write; opened once for all of them. */
+struct rule_files {
+	int deny, allow;
+};
+
+static bool open_rules(const char *folder, struct rule_files *out, struct error *err)
 {
-	const char *file = rule.allow ? "devices.allow" : "devices.deny";
+	auto_fd at = -1;
+
+	if (!folder)
+		return error_set(err, ERROR_UNAVAILABLE,
+				 "cannot limit devices: this machine has no cgroup controller for "
+				 "them");
+	at = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	out->deny = openat(at, "devices.deny", O_WRONLY | O_CLOEXEC);
+	out->allow = openat(at, "devices.allow", O_WRONLY | O_CLOEXEC);
+	return (out->deny >= 0 && out->allow >= 0) || error_os(err, "open devices of the cgroup");
+}
+
+static void close_rules(struct rule_files *files)
+{
+	if (files->deny >= 0)
+		close(take_fd(&files->deny));
+	if (files->allow >= 0)
+		close(take_fd(&files->allow));
+}
+
+static bool write_line(const struct rule_files *files, bool allow, const char *line,
+		       struct error *err)
+{
+	size_t len = strlen(line);
+
+	return write(allow ? files->allow : files->deny, line, len) == (ssize_t)len ||
+	       error_os(err, "set %s of the cgroup to %s", allow ? "devices.allow" : "devices.deny",
+			line);
+}
+
+/* "a" alone stands for everything; with numbers it is two rules. */
+static bool write_rule(const struct rule_files *files, struct cgroup_device_rule rule,
+		       struct error *err)
+{
 	char line[96];
 
 	if (rule.type == 'a' && rule.major < 0 && rule.minor < 0)
-		return cgroup_spec_write(folder, file, "a", err);
+		return write_line(files, rule.allow, "a", err);
 	if (rule.type == 'a') {
 		rule.type = 'b';
-		if (!write_rule(folder, rule, err))
+		if (!write_rule(files, rule, err))
 			return false;
 		rule.type = 'c';
 	}
 	print_rule(&rule, line, sizeof(line));
-	return cgroup_spec_write(folder, file, line, err);
+	return write_line(files, rule.allow, line, err);
+}
+
+/* Without any rule nothing is forbidden in version 1; the start is to be the same as in version 2.
+ */
+static bool write_rules(const char *folder, const struct cgroup_device_rule *list, size_t count,
+			struct error *err)
+{
+	struct rule_files files = { -1, -1 };
+	bool fine = open_rules(folder, &files, err) && write_line(&files, false, "a", err);
+
+	for (size_t i = 0; fine && i < count; i++)
+		fine = write_rule(&files, list[i], err);
+	close_rules(&files);
+	return fine;
 }
 
 bool cgroup_spec_devices(const struct cgroup *cgroup, const struct json *rules, struct error *err)
@@ -109,12 +162,5 @@ bool cgroup_spec_devices(const struct cgroup *cgroup, const struct json *rules, 
 	if (unified)
 		return cgroup_devices_attach_rules(unified, list, count) ||
 		       error_os(err, "limit devices");
-	/* Without any rule nothing is forbidden in version 1; the start is to be the same. */
-	if (cgroup->folders[CGROUP_DEVICES] &&
-	    !cgroup_spec_write(cgroup->folders[CGROUP_DEVICES], "devices.deny", "a", err))
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!write_rule(cgroup->folders[CGROUP_DEVICES], list[i], err))
-			return false;
-	return true;
+	return write_rules(cgroup->folders[CGROUP_DEVICES], list, count, err);
 }

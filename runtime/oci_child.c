@@ -119,6 +119,14 @@ static bool set_names(const struct oci_launch *launch, struct error *err)
 	       error_os(err, "set domainname");
 }
 
+static bool enter_net(const struct oci_launch *launch, struct error *err)
+{
+	if (launch->net.fd < 0)
+		return (launch->config->made & CLONE_NEWNET) == 0 || loopback_bring_up(err);
+	return setns(launch->net.fd, CLONE_NEWNET) == 0 ||
+	       error_os(err, "enter the new network namespace");
+}
+
 static bool enter_new(struct oci_launch *launch, struct error *err)
 {
 	const struct oci_config *config = launch->config;
@@ -133,7 +141,7 @@ static bool enter_new(struct oci_launch *launch, struct error *err)
 		return false;
 	if ((config->made & CLONE_NEWCGROUP) && unshare(CLONE_NEWCGROUP) != 0)
 		return error_os(err, "make a cgroup namespace");
-	if ((config->made & CLONE_NEWNET) && !loopback_bring_up(err))
+	if (!enter_net(launch, err))
 		return false;
 	return set_names(launch, err) && oci_rootfs_make(launch, err) &&
 	       oci_rootfs_enter(launch, err);

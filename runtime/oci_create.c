@@ -134,15 +134,15 @@ static bool check_terminal(const struct oci_config *config,
 			 "cannot use console socket if runc will not detach or allocate tty");
 }
 
-static bool save_running(struct oci_state *state, const struct oci_config *config,
-			 const struct oci_launched *launched, struct error *err)
+static bool save_running(struct oci_state *state, const struct oci_launched *launched,
+			 struct error *err)
 {
-	state->pid = launched->pid;
 	/* It waits at the pipe, so it is there. */
+	state->pid = launched->pid;
 	if (!oci_process_started(state->pid, &state->started))
 		return error_set(err, ERROR_BROKEN,
 				 "the container's first process has ended too early");
-	return oci_state_save_config(state, config, err) && oci_state_save(state, err);
+	return oci_state_save(state, err);
 }
 
 /* The pipe for one that is started at once needs no name. */
@@ -170,8 +170,9 @@ static bool run_child(struct oci_launch *launch, struct oci_state *state,
 		return false;
 	/* Hooks are told of it before it is ready. */
 	state->pid = launched->pid;
-	if (!oci_launch_serve(launch, launched, err) ||
-	    !save_running(state, launch->config, launched, err) ||
+	/* What needs no answer of it is done while it works. */
+	if (!oci_state_save_config(state, launch->config, err) ||
+	    !oci_launch_serve(launch, launched, err) || !save_running(state, launched, err) ||
 	    !write_pid(options->pid_file, state->pid, err))
 		return false;
 	if (options->out_tty)
@@ -220,6 +221,7 @@ static bool build(struct oci_state *state, struct oci_config *config,
 
 	oci_launch_init(&launch, config, state, options);
 	launch.preserved = options->preserve_fds;
+	oci_net_begin(&launch.net, config);
 	fine = oci_state_save(state, err) && make_cgroup(state, config, options, err) &&
 	       tell_plan(state, config, options) && make_pipe(&launch, state, &start, err) &&
 	       run_child(&launch, state, &launched, err);
@@ -269,7 +271,8 @@ bool oci_start(struct oci_state *state, struct error *err)
 		return error_set(err, ERROR_CONFLICT, "cannot start a container that has stopped");
 	if (phase != OCI_CREATED)
 		return error_set(err, ERROR_CONFLICT, "cannot start an already running container");
-	if (!oci_state_load_config(state, &config, err) || !oci_state_let_go(state, err))
+	/* The config is for the hooks alone, which come after. */
+	if (!oci_state_let_go(state, err) || !oci_state_load_config(state, &config, err))
 		return false;
 	oci_hooks_run_all(config, "poststart", state, "running");
 	return true;

@@ -6,6 +6,7 @@
  *	oci_mount_words.c  what options of mounts mean
  *	oci_state.c	 what is kept between two commands
  *	oci_prepare.c	 what the parent opens for the child, in the host's namespaces
+ *	oci_net.c	 its network namespace, beside that
  *	oci_launch.c	 the parent: clone, ids, limits, hooks, the child's reports
  *	oci_child.c	 the child: namespaces, then files, then who it is
  *	oci_rootfs.c	 its files; oci_nodes.c: devices, links, hidden paths
@@ -22,6 +23,7 @@
 #include <linux/filter.h>
 
 #include "runtime/oci_mount_words.h"
+#include "runtime/oci_net.h"
 #include "runtime/oci_runtime.h"
 #include "runtime/oci_state.h"
 
@@ -46,7 +48,8 @@ struct oci_launch {
 	int rootfs;    /* a copy of the mount that the root is on, detached */
 	int host_proc; /* the host's /proc, checked */
 	int joined[OCI_NAMESPACES];
-	unsigned made; /* namespaces that the clone begins with */
+	unsigned made;      /* namespaces that the clone begins with */
+	struct oci_net net; /* one that is made already: the clone need not */
 	int doors[CGROUP_PARTS];
 	int start;                /* the pipe; -1 = do not wait */
 	struct sock_fprog filter; /* len 0 = none */
