@@ -3,6 +3,7 @@
  */
 #include "agent/advertised.h"
 
+#include "agent/devices.h"
 #include "api/validate_amounts.h"
 
 struct found {
@@ -28,6 +29,11 @@ static struct json_doc *own_names(const struct node_resources *own)
 	for (; own; own = own->next)
 		own->list(own->of, add_own, doc);
 	return doc;
+}
+
+bool advertised_is_gone(struct str name)
+{
+	return str_starts(name, STR(DEVICES_PREFIX));
 }
 
 static bool is_others(const struct found *found, struct str name)
@@ -56,7 +62,7 @@ struct json_doc *advertised_find(const struct json *node, const struct node_reso
 	found.allocatable = json_path(node, "status", "allocatable", NULL);
 	for (struct json_iter it = json_iter(capacity); json_next(&it);)
 		if (is_others(&found, it.key))
-			say(&found, it.key, it.value);
+			say(&found, it.key, advertised_is_gone(it.key) ? NULL : it.value);
 	for (struct json_iter it = json_iter(found.allocatable); json_next(&it);)
 		if (is_others(&found, it.key) && !json_get_str(capacity, it.key))
 			say(&found, it.key, NULL);

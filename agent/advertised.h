@@ -19,5 +19,8 @@
  */
 struct json_doc *advertised_find(const struct json *node, const struct node_resources *own,
 				 bool *out_news);
+/* Of a name that advertised_find says something about: is it a device of this node that it has no
+ * longer (its name says whose it is), so that it goes from the capacity, too? */
+bool advertised_is_gone(struct str name);
 
 #endif

@@ -160,10 +160,11 @@ static void put_resources(const struct node_object *it, struct json_doc *doc, st
 	json_put(doc, out, "pods", json_new_print(doc, "%" PRId64, node->max_pods));
 	for (const struct node_resources *at = it->resources; at; at = at->next)
 		at->list(at->of, add_offer, &offer);
-	if (!allocatable || !it->advertised)
+	if (!it->advertised)
 		return;
 	for (struct json_iter one = json_iter(json_root(it->advertised)); json_next(&one);)
-		json_put_str(doc, out, one.key, json_clone(doc, one.value));
+		if (allocatable || advertised_is_gone(one.key))
+			json_put_str(doc, out, one.key, json_clone(doc, one.value));
 }
 
 /* --- images --- */

@@ -277,6 +277,28 @@ static void capacity_of_others_is_offered(void)
 	scene_close(&scene);
 }
 
+/* Goal: a device of ours that there is no longer goes from all of the object. */
+static void own_devices_that_are_gone_go(void)
+{
+	struct scene scene;
+	auto_json_doc doc = NULL;
+	const struct json *status;
+
+	scene_open(&scene);
+	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene.object);
+	check_asked(&scene, "PATCH " STATUS);
+	fixture_turn(scene.loop, 10);
+	see(&scene, "{\"status\":{\"capacity\":{\"mote.dev/port\":\"2\"},"
+		    "\"allocatable\":{\"mote.dev/port\":\"2\"}}}");
+	doc = asked(&scene, "PATCH " STATUS);
+	status = json_get(json_root(doc), "status");
+	CHECK_INT(json_type(json_path(status, "capacity", "mote.dev/port", NULL)), JSON_NULL);
+	CHECK_INT(json_type(json_path(status, "allocatable", "mote.dev/port", NULL)), JSON_NULL);
+	scene_close(&scene);
+}
+
 static void a_deleted_node_registers_again(void)
 {
 	struct scene scene;
@@ -350,6 +372,7 @@ static const struct test tests[] = {
 	{ "a change on the way is not lost", a_change_on_the_way_is_not_lost },
 	{ "pressure and resources are told", pressure_and_resources_are_told },
 	{ "capacity of others is offered", capacity_of_others_is_offered },
+	{ "own devices that are gone go", own_devices_that_are_gone_go },
 	{ "a deleted node registers again", a_deleted_node_registers_again },
 	{ "leases are renewed", leases_are_renewed },
 	{ "stopped at any time", stopped_at_any_time },
