@@ -109,13 +109,14 @@ void cgroup_hand_down(const char *folder)
 }
 
 /* A new group of version 1 has no processors and may hold no process before it is given some. */
-static void inherit_cpuset(const char *parent, const char *folder)
+static void inherit_cpuset(const char *parent, const char *folder, bool is_new)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	char text[4096];
 
 	for (size_t i = 0; i < ARRAY_LENGTH(files); i++)
-		if (cgroup_file_read(folder, files[i], text, sizeof(text)) && text[0] == '\n' &&
+		if ((is_new ||
+		     (cgroup_file_read(folder, files[i], text, sizeof(text)) && text[0] == '\n')) &&
 		    cgroup_file_read(parent, files[i], text, sizeof(text)))
 			(void)!cgroup_file_write(folder, files[i], text);
 }
@@ -130,23 +131,24 @@ bool cgroup_make_folders(const char *parent, const char *path, enum cgroup_part 
 	while (rest.len > 0) {
 		struct str name = str_cut(&rest, '/');
 		char *longer;
+		bool is_new;
 
 		if (name.len == 0)
 			continue;
 		if (part == CGROUP_UNIFIED)
 			cgroup_hand_down(folder);
 		longer = memory_print("%s/" STR_FMT, folder, STR_ARG(name));
-		if (mkdir(longer, 0755) == 0) {
-			/* Version 1 on old kernels counts only the group itself unless told. */
-			if (part == CGROUP_MEMORY)
-				(void)!cgroup_file_write(longer, "memory.use_hierarchy", "1");
-		} else if (errno != EEXIST) {
+		is_new = mkdir(longer, 0755) == 0;
+		if (!is_new && errno != EEXIST) {
 			error_os(err, "make cgroup %s", longer);
 			free(longer);
 			return false;
 		}
+		/* Version 1 on old kernels counts only the group itself unless told. */
+		if (part == CGROUP_MEMORY && is_new)
+			(void)!cgroup_file_write(longer, "memory.use_hierarchy", "1");
 		if (part == CGROUP_CPUSET)
-			inherit_cpuset(folder, longer);
+			inherit_cpuset(folder, longer, is_new);
 		free(folder);
 		folder = longer;
 	}

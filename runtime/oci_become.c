@@ -15,6 +15,7 @@
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 #include "runtime/capability.h"
+#include "runtime/oci_process.h"
 #include "runtime/pathfd.h"
 #include "runtime/rootfs.h"
 #include "runtime/seccomp.h"
@@ -423,6 +425,17 @@ static bool settle(struct oci_launch *launch, struct identity *who, struct error
 	return set_personality(launch, err);
 }
 
+/* With the rights of the host's root we do it ourselves; only its /proc is out of reach by now. */
+static bool set_limits(struct oci_launch *launch, struct error *err)
+{
+	bool is_root = geteuid() == 0 && (launch->made & CLONE_NEWUSER) == 0 &&
+		       launch->joined[OCI_USER] < 0;
+
+	if (is_root && !json_get(launch->process, "oomScoreAdj"))
+		return oci_process_limit(0, launch->process, launch->is_exec, err);
+	return oci_say(launch, OCI_STEP_PLACED, 0, -1, err);
+}
+
 bool oci_become(struct oci_launch *launch, struct error *err)
 {
 	struct identity who;
@@ -435,7 +448,7 @@ bool oci_become(struct oci_launch *launch, struct error *err)
 		syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name);
 	}
 	if (!read_identity(launch, &who, err) || !settle(launch, &who, err) ||
-	    !oci_say(launch, OCI_STEP_PLACED, 0, -1, err) || !restrict_self(launch, &who, err) ||
+	    !set_limits(launch, err) || !restrict_self(launch, &who, err) ||
 	    !find_program(launch, &program, err))
 		return false;
 	/* From here on we may live on alone; what reports is told by the parent's silence. */

@@ -222,9 +222,8 @@ static bool build(struct oci_state *state, struct oci_config *config,
 	oci_launch_init(&launch, config, state, options);
 	launch.preserved = options->preserve_fds;
 	oci_net_begin(&launch.net, config);
-	fine = oci_state_save(state, err) && make_cgroup(state, config, options, err) &&
-	       tell_plan(state, config, options) && make_pipe(&launch, state, &start, err) &&
-	       run_child(&launch, state, &launched, err);
+	fine = make_cgroup(state, config, options, err) && tell_plan(state, config, options) &&
+	       make_pipe(&launch, state, &start, err) && run_child(&launch, state, &launched, err);
 	if (fine && start >= 0 && write(start, "s", 1) != 1)
 		fine = error_os(err, "start the container");
 	oci_launch_clear(&launch);

@@ -13,6 +13,8 @@
 #include "base/memory.h"
 #include "runtime/loopback.h"
 
+#define STACK_BYTES (16 * 1024)
+
 /* In the thread.  What fails here is tried again by the clone, which tells why. */
 static void *make(void *room)
 {
@@ -40,11 +42,16 @@ static void spread(pthread_t thread)
 
 void oci_net_begin(struct oci_net *net, const struct oci_config *config)
 {
+	static char stack[STACK_BYTES]; /* one container a process: mapped already, and it stays */
+	pthread_attr_t how;
+
 	/* One that is to belong to other users is made by one of them. */
 	if ((config->made & CLONE_NEWNET) == 0 || (config->made & CLONE_NEWUSER) ||
 	    config->joined[OCI_USER])
 		return;
-	net->is_running = pthread_create(&net->thread, NULL, make, net) == 0;
+	pthread_attr_init(&how);
+	pthread_attr_setstack(&how, stack, sizeof(stack));
+	net->is_running = pthread_create(&net->thread, &how, make, net) == 0;
 	if (net->is_running)
 		spread(net->thread);
 }

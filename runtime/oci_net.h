@@ -15,7 +15,8 @@ struct oci_net {
 };
 
 /* Begin to make a network namespace with its loopback device up, if the config wants a new one that
- * belongs to our own users; net->fd is -1 before.  net stays where it is until oci_net_end. */
+ * belongs to our own users; net->fd is -1 before.  Once a process.  net stays where it is until
+ * oci_net_end. */
 void oci_net_begin(struct oci_net *net, const struct oci_config *config);
 /* Wait for it.  net->fd stays -1 if there is none or it failed: the clone makes it then, or tells
  * why not.  May be called at any time, also twice. */
