@@ -112,7 +112,7 @@ void container_state_lose(struct container_state *state)
 	    STR("the monitor of the pod was killed, and its containers with it"));
 }
 
-bool container_state_replace(const char *path, struct str bytes, struct error *err)
+bool container_state_lay_aside(const char *path, struct str bytes, struct error *err)
 {
 	auto_free char *part = memory_print("%s.part", path);
 	auto_fd fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -121,7 +121,19 @@ bool container_state_replace(const char *path, struct str bytes, struct error *e
 		return error_os(err, "create %s", part);
 	if (!file_write_all(fd, bytes.at, bytes.len, err))
 		return error_context(err, "%s", part);
+	return true;
+}
+
+bool container_state_take(const char *path, struct error *err)
+{
+	auto_free char *part = memory_print("%s.part", path);
+
 	return rename(part, path) == 0 || error_os(err, "rename %s", part);
+}
+
+bool container_state_replace(const char *path, struct str bytes, struct error *err)
+{
+	return container_state_lay_aside(path, bytes, err) && container_state_take(path, err);
 }
 
 bool container_state_save(const char *folder, const struct container_state *const *states,

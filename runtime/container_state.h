@@ -34,5 +34,8 @@ MUST_CHECK bool container_state_load(const char *folder, struct container_state 
 
 /* Replace a file by rename, without waiting for the disk; mode 0600. */
 MUST_CHECK bool container_state_replace(const char *path, struct str bytes, struct error *err);
+/* In two steps: beside it, then in its place. */
+MUST_CHECK bool container_state_lay_aside(const char *path, struct str bytes, struct error *err);
+MUST_CHECK bool container_state_take(const char *path, struct error *err);
 
 #endif

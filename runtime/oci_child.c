@@ -121,9 +121,9 @@ static bool set_names(const struct oci_launch *launch, struct error *err)
 
 static bool enter_net(const struct oci_launch *launch, struct error *err)
 {
-	if (launch->net.fd < 0)
+	if (launch->made_net < 0)
 		return (launch->config->made & CLONE_NEWNET) == 0 || loopback_bring_up(err);
-	return setns(launch->net.fd, CLONE_NEWNET) == 0 ||
+	return setns(launch->made_net, CLONE_NEWNET) == 0 ||
 	       error_os(err, "enter the new network namespace");
 }
 

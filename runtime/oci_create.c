@@ -134,15 +134,13 @@ static bool check_terminal(const struct oci_config *config,
 			 "cannot use console socket if runc will not detach or allocate tty");
 }
 
-static bool save_running(struct oci_state *state, const struct oci_launched *launched,
-			 struct error *err)
+static bool lay_aside(struct oci_state *state, pid_t pid, struct error *err)
 {
-	/* It waits at the pipe, so it is there. */
-	state->pid = launched->pid;
-	if (!oci_process_started(state->pid, &state->started))
+	state->pid = pid;
+	if (!oci_process_started(pid, &state->started))
 		return error_set(err, ERROR_BROKEN,
 				 "the container's first process has ended too early");
-	return oci_state_save(state, err);
+	return oci_state_lay_aside(state, err);
 }
 
 /* The pipe for one that is started at once needs no name. */
@@ -165,15 +163,20 @@ static bool run_child(struct oci_launch *launch, struct oci_state *state,
 		      struct oci_launched *launched, struct error *err)
 {
 	const struct oci_create_options *options = launch->options;
+	struct error ignored;
+	bool early;
 
 	if (!oci_prepare(launch, err) || !oci_launch(launch, launched, err))
 		return false;
-	/* Hooks are told of it before it is ready. */
-	state->pid = launched->pid;
-	/* What needs no answer of it is done while it works. */
+	/* What needs no answer of the child is done while it works; if it has ended, it says why.
+	 */
+	early = lay_aside(state, launched->pid, &ignored);
 	if (!oci_state_save_config(state, launch->config, err) ||
-	    !oci_launch_serve(launch, launched, err) || !save_running(state, launched, err) ||
-	    !write_pid(options->pid_file, state->pid, err))
+	    !oci_launch_serve(launch, launched, err))
+		return false;
+	if ((!early || state->pid != launched->pid) && !lay_aside(state, launched->pid, err))
+		return false;
+	if (!oci_state_take(state, err) || !write_pid(options->pid_file, state->pid, err))
 		return false;
 	if (options->out_tty)
 		*options->out_tty = take_fd(&launched->tty);
@@ -212,7 +215,7 @@ static bool tell_plan(const struct oci_state *state, const struct oci_config *co
 }
 
 static bool build(struct oci_state *state, struct oci_config *config,
-		  const struct oci_create_options *options, struct error *err)
+		  const struct oci_create_options *options, struct oci_net *net, struct error *err)
 {
 	struct oci_launched launched = { .pidfd = -1, .report = -1, .tty = -1 };
 	struct oci_launch launch;
@@ -221,7 +224,7 @@ static bool build(struct oci_state *state, struct oci_config *config,
 
 	oci_launch_init(&launch, config, state, options);
 	launch.preserved = options->preserve_fds;
-	oci_net_begin(&launch.net, config);
+	launch.net = net;
 	fine = make_cgroup(state, config, options, err) && tell_plan(state, config, options) &&
 	       make_pipe(&launch, state, &start, err) && run_child(&launch, state, &launched, err);
 	if (fine && start >= 0 && write(start, "s", 1) != 1)
@@ -245,20 +248,26 @@ bool oci_create(const char *id, const struct oci_create_options *options, struct
 {
 	auto_oci_config config = NULL;
 	auto_oci_state state = NULL;
+	struct oci_net net = { .fd = -1 };
+	bool fine;
 
 	/* Our maps are written to our child's /proc, which without root must be ours. */
 	if (geteuid() != 0)
 		prctl(PR_SET_DUMPABLE, 1);
 	if (!oci_id_validate(id, err) || !oci_config_load(options->bundle, &config, err) ||
-	    !oci_config_find_rootfs(config, err) || !check_terminal(config, options, err) ||
-	    !oci_state_make(options->root, id, &state, err))
+	    !oci_config_find_rootfs(config, err) || !check_terminal(config, options, err))
 		return false;
-	state->bundle = memory_string(config->bundle);
-	state->rootfs = memory_string(config->rootfs);
-	if (!build(state, config, options, err))
-		return false;
-	*out = take_ptr(&state);
-	return true;
+	oci_net_begin(&net, config);
+	fine = oci_state_make(options->root, id, &state, err);
+	if (fine) {
+		state->bundle = memory_string(config->bundle);
+		state->rootfs = memory_string(config->rootfs);
+		fine = build(state, config, options, &net, err);
+	}
+	oci_net_close(&net);
+	if (fine)
+		*out = take_ptr(&state);
+	return fine;
 }
 
 bool oci_start(struct oci_state *state, struct error *err)

@@ -48,8 +48,9 @@ struct oci_launch {
 	int rootfs;    /* a copy of the mount that the root is on, detached */
 	int host_proc; /* the host's /proc, checked */
 	int joined[OCI_NAMESPACES];
-	unsigned made;      /* namespaces that the clone begins with */
-	struct oci_net net; /* one that is made already: the clone need not */
+	unsigned made;       /* namespaces that the clone begins with */
+	struct oci_net *net; /* NULL: none is made beside us */
+	int made_net;        /* what came of it, for the child; -1 = the clone makes it */
 	int doors[CGROUP_PARTS];
 	int start;                /* the pipe; -1 = do not wait */
 	struct sock_fprog filter; /* len 0 = none */

@@ -37,7 +37,7 @@ static pid_t clone_child(const struct oci_launch *launch, int group, int *out_pi
 {
 	/* What is to belong to users that are joined is made by the child, too. */
 	bool bare = launch->is_exec || launch->joined[OCI_USER] >= 0;
-	unsigned there = launch->net.fd >= 0 ? CLONE_NEWNET : 0;
+	unsigned there = launch->made_net >= 0 ? CLONE_NEWNET : 0;
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | (bare ? 0 : launch->made & ~LATER & ~there),
 		.exit_signal = SIGCHLD,
@@ -114,7 +114,7 @@ bool oci_launch(struct oci_launch *launch, struct oci_launched *out, struct erro
 		return error_os(err, "open cgroup %s", unified);
 	if (cgroup && !unified && !cgroup_open_doors(cgroup, launch->doors, err))
 		return false;
-	oci_net_end(&launch->net);
+	launch->made_net = launch->net ? oci_net_await(launch->net) : -1;
 	if (!make_time(launch, err) || !join_pids(launch, err))
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)

@@ -56,9 +56,16 @@ void oci_net_begin(struct oci_net *net, const struct oci_config *config)
 		spread(net->thread);
 }
 
-void oci_net_end(struct oci_net *net)
+int oci_net_await(struct oci_net *net)
 {
 	if (net->is_running)
 		pthread_join(net->thread, NULL);
 	net->is_running = false;
+	return net->fd;
+}
+
+void oci_net_close(struct oci_net *net)
+{
+	if (oci_net_await(net) >= 0)
+		close(take_fd(&net->fd));
 }

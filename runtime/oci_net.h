@@ -9,17 +9,19 @@
 #include "runtime/oci_config.h"
 
 struct oci_net {
-	int fd; /* -1 = none (yet); the owner closes it after oci_net_end */
+	int fd; /* -1 = none (yet) */
 	bool is_running;
 	pthread_t thread;
 };
 
 /* Begin to make a network namespace with its loopback device up, if the config wants a new one that
  * belongs to our own users; net->fd is -1 before.  Once a process.  net stays where it is until
- * oci_net_end. */
+ * oci_net_close. */
 void oci_net_begin(struct oci_net *net, const struct oci_config *config);
-/* Wait for it.  net->fd stays -1 if there is none or it failed: the clone makes it then, or tells
- * why not.  May be called at any time, also twice. */
-void oci_net_end(struct oci_net *net);
+/* Wait for it: net's own descriptor; -1 if there is none or it failed, and then the clone makes the
+ * namespace, or tells why not.  May be called at any time. */
+int oci_net_await(struct oci_net *net);
+/* Wait, and close the descriptor; the namespace goes unless somebody is in it. */
+void oci_net_close(struct oci_net *net);
 
 #endif

@@ -37,7 +37,6 @@ void oci_launch_init(struct oci_launch *launch, const struct oci_config *config,
 				       .rootfs = -1,
 				       .host_proc = -1,
 				       .made = config->made,
-				       .net = { .fd = -1 },
 				       .start = -1,
 				       .target = -1,
 				       .report = -1,
@@ -57,8 +56,6 @@ static void drop(int fd)
 
 void oci_launch_clear(struct oci_launch *launch)
 {
-	oci_net_end(&launch->net);
-	drop(launch->net.fd);
 	for (size_t i = 0; i < launch->mount_count; i++)
 		drop(launch->mounts[i].fd);
 	launch->mount_count = 0;

@@ -117,7 +117,7 @@ bool oci_state_make(const char *root, const char *id, struct oci_state **out, st
 
 /* --- state.json --- */
 
-bool oci_state_save(const struct oci_state *state, struct error *err)
+bool oci_state_lay_aside(const struct oci_state *state, struct error *err)
 {
 	auto_free char *path = memory_print("%s/state.json", state->folder);
 	auto_json_doc doc = json_doc_new();
@@ -134,7 +134,14 @@ bool oci_state_save(const struct oci_state *state, struct error *err)
 	if (state->cgroup)
 		json_put(doc, root, "cgroup", cgroup_print(state->cgroup, doc));
 	json_print(root, &text);
-	return container_state_replace(path, buf_str(&text), err);
+	return container_state_lay_aside(path, buf_str(&text), err);
+}
+
+bool oci_state_take(const struct oci_state *state, struct error *err)
+{
+	auto_free char *path = memory_print("%s/state.json", state->folder);
+
+	return container_state_take(path, err);
 }
 
 static char *copy_of(const struct json *value)

@@ -43,7 +43,9 @@ MUST_CHECK bool oci_state_make(const char *root, const char *id, struct oci_stat
 /* ERROR_NOT_FOUND: there is none.  With `lock` it waits for who has it. */
 MUST_CHECK bool oci_state_open(const char *root, const char *id, bool lock, struct oci_state **out,
 			       struct error *err);
-MUST_CHECK bool oci_state_save(const struct oci_state *state, struct error *err);
+/* Keep it: beside what is kept, then in its place. */
+MUST_CHECK bool oci_state_lay_aside(const struct oci_state *state, struct error *err);
+MUST_CHECK bool oci_state_take(const struct oci_state *state, struct error *err);
 MUST_CHECK bool oci_state_save_config(const struct oci_state *state,
 				      const struct oci_config *config, struct error *err);
 MUST_CHECK bool oci_state_load_config(const struct oci_state *state, struct oci_config **out,
