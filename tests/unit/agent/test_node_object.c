@@ -172,17 +172,23 @@ static void an_old_node_is_taken_over(void)
 	scene_close(&scene);
 }
 
+/* A scene whose node has told its status. */
+static void scene_open_known(struct scene *scene)
+{
+	scene_open(scene);
+	fixture_api_answer(&scene->api, "GET " NODE, "{'metadata':{'name':'n1'}}");
+	fixture_api_answer(&scene->api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
+	node_object_poke(scene->object);
+	check_asked(scene, "PATCH " STATUS);
+	fixture_turn(scene->loop, 10);
+}
+
 static void a_change_on_the_way_is_not_lost(void)
 {
 	struct scene scene;
 	auto_json_doc doc = NULL;
 
-	scene_open(&scene);
-	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
-	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
-	node_object_poke(scene.object);
-	check_asked(&scene, "PATCH " STATUS);
-	fixture_turn(scene.loop, 10);
+	scene_open_known(&scene);
 	node_object_ready(scene.object, "first"); /* this call runs when the next one comes */
 	node_object_ready(scene.object, NULL);
 	fixture_turn(scene.loop, 20);
@@ -208,12 +214,7 @@ static void pressure_and_resources_are_told(void)
 	auto_json_doc doc = NULL;
 	const struct json *status;
 
-	scene_open(&scene);
-	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
-	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
-	node_object_poke(scene.object);
-	check_asked(&scene, "PATCH " STATUS);
-	fixture_turn(scene.loop, 10);
+	scene_open_known(&scene);
 	scene.pressure = (struct node_pressure){ .memory = true, .pids = true };
 	node_object_add_resources(scene.object, &gpus);
 	fixture_turn(scene.loop, 10);
@@ -284,12 +285,7 @@ static void own_devices_that_are_gone_go(void)
 	auto_json_doc doc = NULL;
 	const struct json *status;
 
-	scene_open(&scene);
-	fixture_api_answer(&scene.api, "GET " NODE, "{'metadata':{'name':'n1'}}");
-	fixture_api_answer(&scene.api, "PATCH " STATUS, "{'metadata':{'name':'n1'}}");
-	node_object_poke(scene.object);
-	check_asked(&scene, "PATCH " STATUS);
-	fixture_turn(scene.loop, 10);
+	scene_open_known(&scene);
 	see(&scene, "{\"status\":{\"capacity\":{\"mote.dev/port\":\"2\"},"
 		    "\"allocatable\":{\"mote.dev/port\":\"2\"}}}");
 	doc = asked(&scene, "PATCH " STATUS);
