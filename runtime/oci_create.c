@@ -220,13 +220,18 @@ static bool build(struct oci_state *state, struct oci_config *config,
 	struct oci_launched launched = { .pidfd = -1, .report = -1, .tty = -1 };
 	struct oci_launch launch;
 	auto_fd start = -1;
-	bool fine;
+	bool fine = true;
 
 	oci_launch_init(&launch, config, state, options);
 	launch.preserved = options->preserve_fds;
 	launch.net = net;
-	fine = make_cgroup(state, config, options, err) && tell_plan(state, config, options) &&
-	       make_pipe(&launch, state, &start, err) && run_child(&launch, state, &launched, err);
+	/* Hooks may ask about it before it is ready. */
+	if (json_count(json_get(config->root, "hooks")) > 0 &&
+	    (!oci_state_lay_aside(state, err) || !oci_state_take(state, err)))
+		fine = false;
+	fine = fine && make_cgroup(state, config, options, err) &&
+	       tell_plan(state, config, options) && make_pipe(&launch, state, &start, err) &&
+	       run_child(&launch, state, &launched, err);
 	if (fine && start >= 0 && write(start, "s", 1) != 1)
 		fine = error_os(err, "start the container");
 	oci_launch_clear(&launch);

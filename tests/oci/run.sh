@@ -278,6 +278,10 @@ createRuntime hooked creating
 createContainer hooked creating
 poststart hooked running
 poststop hooked stopped" cat "$scratch/hooks"
+	folder=$(bundle asked ".hooks.createRuntime = [{ path: \"/bin/sh\",
+		args: [\"sh\", \"-c\", \"$mote oci --root $scratch/states state asked > $scratch/asked\"] }]" true)
+	oci run --bundle "$folder" asked
+	says "creating $folder" jq -r '.status + " " + .bundle' "$scratch/asked"
 	in_container '.hooks.createContainer = [{ path: "/bin/sh", args: ["sh", "-c", "[ -x bin/busybox ] && [ ! -e bin/bash ]"] }]' true
 	fails 1 "signal: killed" in_container '.hooks.createRuntime = [{ path: "/bin/sh", args: ["sh", "-c", "kill -9 $$"] }]' true
 	fails 1 "exit status 1" in_container '.hooks.createRuntime = [{ path: "/bin/false" }]' true
