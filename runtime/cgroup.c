@@ -102,7 +102,7 @@ bool cgroup_file_field(const char *folder, const char *file, const char *name, u
 /* One by one: an unknown one spoils the whole write. */
 void cgroup_hand_down(const char *folder)
 {
-	static const char *const wanted[] = { "+memory", "+cpu", "+pids", "+hugetlb" };
+	static const char *const wanted[] = { "+memory", "+cpu", "+pids", "+hugetlb", "+io" };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++)
 		(void)!cgroup_file_write(folder, "cgroup.subtree_control", wanted[i]);

@@ -2,8 +2,9 @@
  * cgroup.h - the kernel's groups of processes, versions 1 and 2 behind one face.
  *
  * A struct cgroup names the same group in every hierarchy that we use: one folder in version 2, one
- * a controller in version 1 (memory, cpu, cpuacct, pids, freezer, devices).  A controller that the
- * machine lacks is left out, and who asks for its limit gets a warning, not an error.
+ * a controller in version 1 (memory, cpu, cpuacct, pids, freezer, devices, hugetlb, blkio).  A
+ * controller that the machine lacks is left out, and who asks for its limit gets a warning, not an
+ * error.
  *
  * All that is made lies below "mote" in the group the agent itself runs in.  In version 2 a group
  * with processes can have no children with controllers, so cgroup_open_base moves the processes of
@@ -28,8 +29,8 @@ enum cgroup_part {
 	CGROUP_FREEZER,
 	CGROUP_DEVICES,
 	CGROUP_HUGETLB,
+	CGROUP_BLKIO,  /* to count, never to limit pods */
 	CGROUP_CPUSET, /* from here on version 1 too, and never a pod's */
-	CGROUP_BLKIO,
 	CGROUP_NET_CLS,
 	CGROUP_NET_PRIO,
 	CGROUP_PERF,

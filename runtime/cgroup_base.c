@@ -33,7 +33,7 @@ const char *const cgroup_part_names[CGROUP_PARTS] = {
 };
 
 /* A pod has no use for the controllers behind this one. */
-#define POD_PARTS (CGROUP_HUGETLB + 1)
+#define POD_PARTS (CGROUP_BLKIO + 1)
 
 const char *cgroup_part_name(enum cgroup_part part)
 {

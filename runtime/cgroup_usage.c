@@ -198,6 +198,34 @@ bool sandbox_usage_detail(const struct sandbox *sandbox, const char *id, struct 
 	return cgroup_usage_detail(child, out, err);
 }
 
+size_t sandbox_usage_disks(const struct sandbox *sandbox, const char *id, struct usage_disk *out,
+			   size_t room)
+{
+	auto_cgroup child = NULL;
+	struct error ignored;
+
+	if (!sandbox->cgroup)
+		return 0;
+	if (*id == '\0')
+		return cgroup_usage_disks(sandbox->cgroup, out, room);
+	if (!container_id_validate(id, &ignored))
+		return 0;
+	child = cgroup_name_child(sandbox->cgroup, id);
+	return cgroup_usage_disks(child, out, room);
+}
+
+void sandbox_cgroup_folder(const struct sandbox *sandbox, const char *id, struct buf *out)
+{
+	static const enum cgroup_part order[] = { CGROUP_UNIFIED, CGROUP_CPU, CGROUP_PIDS,
+						  CGROUP_FREEZER, CGROUP_MEMORY };
+	const char *folder = NULL;
+
+	for (size_t i = 0; sandbox->cgroup && i < ARRAY_LENGTH(order) && !folder; i++)
+		folder = sandbox->cgroup->folders[order[i]];
+	if (folder)
+		buf_add_print(out, "%s/%s", folder, id);
+}
+
 /* "/sys/fs/cgroup/mote/pods/x", and in version 1 a controller's folder before it. */
 void sandbox_cgroup_name(const struct sandbox *sandbox, const char *id, struct buf *out)
 {

@@ -292,16 +292,15 @@ static void attach_hierarchy(int into, const struct mountfd_option *names, uint6
 static bool attach_hierarchies(const struct cgroup *cgroup, int place, uint64_t attributes,
 			       struct error *err)
 {
-	static const char *const names[CGROUP_PARTS] = {
-		NULL, "memory", "cpu", "cpuacct", "pids", "freezer", "devices", "hugetlb",
-	};
 	static const struct mountfd_option mode[] = { { "mode", "755" }, { NULL, NULL } };
 	auto_fd top = -1;
 
 	if (!mountfd_new("tmpfs", mode, plain, &top, err) || !mountfd_attach(top, place, err))
 		return false;
 	for (size_t i = CGROUP_MEMORY; i < CGROUP_PARTS; i++) {
-		struct mountfd_option same[CGROUP_PARTS + 1] = { { names[i], NULL } };
+		struct mountfd_option same[CGROUP_PARTS + 1] = {
+			{ cgroup_part_name((enum cgroup_part)i), NULL }
+		};
 		size_t count = 1;
 		bool seen = !cgroup->folders[i];
 
@@ -310,7 +309,7 @@ static bool attach_hierarchies(const struct cgroup *cgroup, int place, uint64_t 
 			    strcmp(cgroup->folders[i], cgroup->folders[j]) != 0)
 				continue;
 			seen = j < i;
-			same[count++].key = names[j];
+			same[count++].key = cgroup_part_name((enum cgroup_part)j);
 		}
 		if (!seen)
 			attach_hierarchy(top, same, attributes);

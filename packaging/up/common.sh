@@ -31,7 +31,7 @@ is_up() {
 group_folders() {
 	awk -v group="$group" '
 		{ type = $0; sub(/.* - /, "", type); split(type, tail, " ") }
-		tail[1] == "cgroup" && tail[3] ~ /(^|,)(memory|cpu|cpuacct|pids|freezer|devices)(,|$)/ { old[$5] = 1; n++ }
+		tail[1] == "cgroup" && tail[3] ~ /(^|,)(memory|cpu|cpuacct|pids|freezer|devices|hugetlb|blkio)(,|$)/ { old[$5] = 1; n++ }
 		tail[1] == "cgroup2" && !unified { unified = $5 }
 		END {
 			for (mount in old)
