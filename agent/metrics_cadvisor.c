@@ -4,9 +4,11 @@
  *
  * What a pod shares (its network) stands at the pod's own cgroup, whose label container is empty.
  */
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "agent/metrics_text.h"
+#include "agent/metrics_inside.h"
 #include "base/clock.h"
 #include "base/exposition.h"
 #include "base/version.h"
@@ -81,21 +83,6 @@ static const struct row rows[] = {
 	  AT(pids_max), PLAIN, false },
 };
 
-/* One cgroup. */
-struct group {
-	const char *labels; /* container, id, image, name, namespace, pod */
-	const struct usage_detail *use;
-	const struct stats_pod *pod;             /* of which it is the group; or NULL */
-	const struct stats_container *container; /* or of this one */
-};
-
-struct groups {
-	struct group *items;
-	size_t count;
-	int64_t time_ms;
-	struct usage_detail machine;
-};
-
 /* --- which groups there are --- */
 
 static const char *labels_of(const struct stats_pod *pod, const struct stats_container *container,
@@ -142,6 +129,7 @@ static void find_groups(const struct stats_look *look, struct arena *arena, stru
 		room += 1 + look->pods[i].container_count;
 	out->items = arena_zero(arena, room * sizeof(*out->items));
 	out->time_ms = look->time_us / 1000;
+	out->processes_ms = look->processes_us / 1000;
 	take_machine(out);
 	out->items[out->count++] =
 		(struct group){ .labels = labels_of(NULL, NULL, arena), .use = &out->machine };
@@ -207,18 +195,79 @@ static void add_times(const struct groups *groups, struct buf *out)
 	}
 }
 
+/* --- processes --- */
+
+static const struct {
+	const char *name, *help;
+	size_t at;
+} processes[] = {
+	{ "container_file_descriptors", "Number of open file descriptors for the container.",
+	  offsetof(struct cgroup_processes, descriptors) },
+	{ "container_processes", "Number of processes running inside the container.",
+	  offsetof(struct cgroup_processes, processes) },
+	{ "container_sockets", "Number of open sockets for the container.",
+	  offsetof(struct cgroup_processes, sockets) },
+};
+
+/* Of containers that a servant has counted; a container past its limits is told to be at them
+ * (cgroup_processes.h).  Nothing of the group around them: its processes are those of the
+ * containers. */
+static void add_processes(const struct groups *groups, struct buf *out)
+{
+	for (size_t row = 0; row < ARRAY_LENGTH(processes); row++) {
+		exposition_head(out, processes[row].name, "gauge", processes[row].help);
+		for (size_t i = 0; i < groups->count; i++) {
+			const struct stats_container *container = groups->items[i].container;
+			const char *found = container ? (const char *)&container->processes : NULL;
+
+			if (found && container->has_processes)
+				exposition_int(
+					out, processes[row].name, str_of(groups->items[i].labels),
+					*(const int64_t *)(const void *)(found + processes[row].at),
+					groups->processes_ms);
+		}
+	}
+	exposition_head(
+		out, "container_ulimits_soft", "gauge",
+		"Soft ulimit values for the container root process. Unlimited if -1, except "
+		"priority and nice");
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct stats_container *container = groups->items[i].container;
+		auto_buf labels = BUF_INIT;
+
+		if (!container || !container->has_processes || container->processes.files_max == 0)
+			continue;
+		buf_add_text(&labels, groups->items[i].labels);
+		exposition_label(&labels, "ulimit", STR("max_open_files"));
+		exposition_int(out, "container_ulimits_soft", buf_str(&labels),
+			       container->processes.files_max, groups->processes_ms);
+	}
+}
+
 /* --- files --- */
+
+/* The disk or its part where the folder is; where the kernel has no name for it, the folder. */
+static void device_of(const char *folder, struct buf *out)
+{
+	struct stat st;
+
+	if (stat(folder, &st) == 0)
+		node_use_disk_name(major(st.st_dev), minor(st.st_dev), out);
+	if (out->len == 0)
+		buf_add_text(out, folder);
+}
 
 static void add_files(const struct metrics_plan *plan, const struct groups *groups, struct buf *out)
 {
 	struct file_system_use fs;
-	auto_buf root = BUF_INIT;
+	auto_buf root = BUF_INIT, device = BUF_INIT;
 	int64_t time_ms = groups->time_ms;
 
 	if (!node_use_file_system(plan->node->folder, &fs))
 		return;
+	device_of(plan->node->folder, &device);
 	buf_add_text(&root, groups->items[0].labels);
-	exposition_label(&root, "device", str_of(plan->node->folder));
+	exposition_label(&root, "device", buf_str(&device));
 	exposition_head(out, "container_fs_inodes_free", "gauge", "Number of available Inodes");
 	exposition_int(out, "container_fs_inodes_free", buf_str(&root), fs.inodes_free, time_ms);
 	exposition_head(out, "container_fs_inodes_total", "gauge", "Number of Inodes");
@@ -237,7 +286,7 @@ static void add_files(const struct metrics_plan *plan, const struct groups *grou
 		if (!container || !container->has_root)
 			continue;
 		buf_add_text(&labels, groups->items[i].labels);
-		exposition_label(&labels, "device", str_of(plan->node->folder));
+		exposition_label(&labels, "device", buf_str(&device));
 		exposition_int(out, "container_fs_usage_bytes", buf_str(&labels),
 			       container->root.bytes + container->logs.bytes, time_ms);
 	}
@@ -352,13 +401,15 @@ void metrics_cadvisor(const struct metrics_plan *plan, struct buf *out)
 	struct groups groups = { 0 };
 	struct stats_look look;
 
-	stats_take(plan->stats, STATS_INTERFACES, arena, &look);
+	stats_take(plan->stats, STATS_INTERFACES | STATS_DISKS | STATS_PROCESSES, arena, &look);
 	find_groups(&look, arena, &groups);
 	add_version(plan, out);
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
 		add_row(&rows[i], &groups, out);
 	add_times(&groups, out);
+	add_processes(&groups, out);
 	add_files(plan, &groups, out);
+	metrics_add_disks(&groups, arena, out);
 	add_network(&groups, arena, out);
 	exposition_head(out, "container_scrape_error", "gauge",
 			"1 if there was an error while getting container metrics, 0 otherwise");

@@ -6,7 +6,8 @@
  *   metrics_kubelet    /metrics: the agent itself, volumes of claims, evictions
  *   metrics_probes     /metrics/probes: answers of containers to their probes
  *
- * Each makes its own look (stats.h).  Loop thread only.
+ * Each makes its own look (stats.h); metrics_cadvisor tells of processes what was counted last
+ * (process_counts.h).  Loop thread only.
  */
 #ifndef AGENT_METRICS_TEXT_H
 #define AGENT_METRICS_TEXT_H

@@ -1,5 +1,6 @@
 /*
- * node_figures.c - a table of paths; a summary waits until files have been counted.
+ * node_figures.c - a table of paths; a summary waits until files have been counted, cAdvisor's
+ * metrics until processes have.
  */
 #include "agent/node_figures.h"
 
@@ -9,20 +10,65 @@
 #include "base/exposition.h"
 #include "base/json.h"
 
-#define FILES_MAX_AGE_MS 60000
+#define FILES_MAX_AGE_MS     60000
+#define PROCESSES_MAX_AGE_MS 10000 /* as cAdvisor itself */
 
 struct node_figures {
 	struct metrics_plan plan;
 	struct list waiting;
 };
 
-/* A summary that waits for the servant. */
-struct summary {
+/* Somebody who waits for a servant: for files or for processes. */
+struct waiter {
 	struct list link;
 	struct node_figures *figures;
-	struct http_request *req; /* NULL: the client has left */
-	struct disk_use_wait wait;
+	struct http_request *req;
+	struct disk_use_wait files;
+	struct process_counts_wait processes;
 };
+
+/* --- waiting --- */
+
+static void waiter_free(struct waiter *waiter)
+{
+	disk_use_cancel(&waiter->files);
+	process_counts_cancel(&waiter->processes);
+	list_remove(&waiter->link);
+	free(waiter);
+}
+
+static void on_gone(struct http_request *req)
+{
+	waiter_free(req->user);
+	http_request_free(req);
+}
+
+static struct waiter *waiter_new(struct node_figures *figures, struct http_request *req)
+{
+	struct waiter *waiter = memory_new(struct waiter);
+
+	waiter->figures = figures;
+	waiter->req = req;
+	list_init(&waiter->link);
+	return waiter;
+}
+
+static void waiter_wait(struct waiter *waiter)
+{
+	waiter->req->user = waiter;
+	waiter->req->on_gone = on_gone;
+	list_add(&waiter->figures->waiting, &waiter->link);
+}
+
+/* The waiter is gone then; the request is to be answered. */
+static struct http_request *waiter_end(struct waiter *waiter)
+{
+	struct http_request *req = waiter->req;
+
+	req->on_gone = NULL;
+	waiter_free(waiter);
+	return req;
+}
 
 /* --- summaries --- */
 
@@ -34,26 +80,12 @@ static void reply_summary(struct node_figures *figures, struct http_request *req
 	http_reply(req, 200, "application/json", buf_str(&text));
 }
 
-static void summary_free(struct summary *summary)
-{
-	disk_use_cancel(&summary->wait);
-	list_remove(&summary->link);
-	free(summary);
-}
-
 static void on_counted(struct disk_use_wait *wait)
 {
-	struct summary *summary = CONTAINER_OF(wait, struct summary, wait);
+	struct waiter *waiter = CONTAINER_OF(wait, struct waiter, files);
+	struct node_figures *figures = waiter->figures;
 
-	summary->req->on_gone = NULL;
-	reply_summary(summary->figures, summary->req, false);
-	summary_free(summary);
-}
-
-static void on_gone(struct http_request *req)
-{
-	summary_free(req->user);
-	http_request_free(req);
+	reply_summary(figures, waiter_end(waiter), false);
 }
 
 static bool wants_short(struct http_request *req)
@@ -72,24 +104,18 @@ static bool wants_short(struct http_request *req)
 
 static void serve_summary(struct node_figures *figures, struct http_request *req)
 {
-	struct summary *summary;
+	struct waiter *waiter;
 
 	if (wants_short(req)) {
 		reply_summary(figures, req, true);
 		return;
 	}
-	summary = memory_new(struct summary);
-	summary->wait.on_ready = on_counted;
-	if (disk_use_want(stats_disk(figures->plan.stats), FILES_MAX_AGE_MS, &summary->wait)) {
-		free(summary);
-		reply_summary(figures, req, false);
-		return;
-	}
-	summary->figures = figures;
-	summary->req = req;
-	req->user = summary;
-	req->on_gone = on_gone;
-	list_add(&figures->waiting, &summary->link);
+	waiter = waiter_new(figures, req);
+	waiter->files.on_ready = on_counted;
+	if (disk_use_want(stats_disk(figures->plan.stats), FILES_MAX_AGE_MS, &waiter->files))
+		reply_summary(figures, waiter_end(waiter), false);
+	else
+		waiter_wait(waiter);
 }
 
 /* --- metrics --- */
@@ -115,12 +141,32 @@ static void serve_resource(struct node_figures *figures, struct http_request *re
 	reply_text(req, &text);
 }
 
-static void serve_cadvisor(struct node_figures *figures, struct http_request *req)
+static void reply_cadvisor(struct node_figures *figures, struct http_request *req)
 {
 	auto_buf text = BUF_INIT;
 
 	metrics_cadvisor(&figures->plan, &text);
 	reply_text(req, &text);
+}
+
+static void on_processes(struct process_counts_wait *wait)
+{
+	struct waiter *waiter = CONTAINER_OF(wait, struct waiter, processes);
+	struct node_figures *figures = waiter->figures;
+
+	reply_cadvisor(figures, waiter_end(waiter));
+}
+
+static void serve_cadvisor(struct node_figures *figures, struct http_request *req)
+{
+	struct waiter *waiter = waiter_new(figures, req);
+
+	waiter->processes.on_ready = on_processes;
+	if (process_counts_want(stats_processes(figures->plan.stats), PROCESSES_MAX_AGE_MS,
+				&waiter->processes))
+		reply_cadvisor(figures, waiter_end(waiter));
+	else
+		waiter_wait(waiter);
 }
 
 static void serve_probes(struct node_figures *figures, struct http_request *req)
@@ -234,10 +280,10 @@ void node_figures_free(struct node_figures *figures)
 		return;
 	LIST_EACH_SAFE(&figures->waiting, link)
 	{
-		struct summary *summary = LIST_OWNER(link, struct summary, link);
+		struct waiter *waiter = LIST_OWNER(link, struct waiter, link);
 
-		http_request_free(summary->req);
-		summary_free(summary);
+		http_request_free(waiter->req);
+		waiter_free(waiter);
 	}
 	free(figures);
 }

@@ -3,7 +3,9 @@
  */
 #include "agent/node_use.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -182,4 +184,85 @@ size_t node_use_interfaces(int pid, struct interface_use *out, size_t room)
 		if (read_interface(str_cut(&rest, '\n'), &out[count]))
 			count++;
 	return count;
+}
+
+/* --- disks --- */
+
+/* The kernel writes '!' where a name has a slash: "cciss!c0d0". */
+static void swap_letters(char *name, char from, char to)
+{
+	for (; *name; name++)
+		if (*name == from)
+			*name = to;
+}
+
+/* Parts of disks have no folder there. */
+static bool is_whole(const char *name)
+{
+	auto_free char *path = memory_print("%s/sys/block/%s", pretended ? pretended : "", name);
+
+	swap_letters(path + strlen(path) - strlen(name), '/', '!');
+	return access(path, F_OK) == 0;
+}
+
+/* "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 ..." */
+static bool read_disk(struct str line, struct machine_disk *out)
+{
+	uint64_t numbers[13] = { 0 }, sum = 0;
+	struct str name = STR_NONE;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+		line = str_trim(line);
+		if (i == 2)
+			name = str_cut(&line, ' ');
+		if (!str_to_u64(str_cut(&line, ' '), UINT64_MAX, &numbers[i]))
+			return false;
+		sum += i >= 2 ? numbers[i] : 0;
+	}
+	*out = (struct machine_disk){ .major = (unsigned)numbers[0],
+				      .minor = (unsigned)numbers[1],
+				      .reads = numbers[2],
+				      .reads_merged = numbers[3],
+				      .sectors_read = numbers[4],
+				      .read_ms = numbers[5],
+				      .writes = numbers[6],
+				      .writes_merged = numbers[7],
+				      .sectors_written = numbers[8],
+				      .write_ms = numbers[9],
+				      .running = numbers[10],
+				      .busy_ms = numbers[11],
+				      .weighted_ms = numbers[12] };
+	snprintf(out->name, sizeof(out->name), STR_FMT, STR_ARG(name));
+	return sum > 0 && name.len > 0 && name.len < sizeof(out->name) && is_whole(out->name);
+}
+
+size_t node_use_disks(struct machine_disk *out, size_t room)
+{
+	auto_buf text = BUF_INIT;
+	struct str rest;
+	size_t count = 0;
+
+	if (!read_text("/proc/diskstats", &text))
+		return 0;
+	rest = buf_str(&text);
+	while (rest.len > 0 && count < room)
+		if (read_disk(str_cut(&rest, '\n'), &out[count]))
+			count++;
+	return count;
+}
+
+void node_use_disk_name(unsigned major, unsigned minor, struct buf *out)
+{
+	auto_free char *path =
+		memory_print("%s/sys/dev/block/%u:%u", pretended ? pretended : "", major, minor);
+	char target[PATH_MAX], *name;
+	ssize_t len = readlink(path, target, sizeof(target) - 1);
+
+	if (len <= 0)
+		return;
+	target[len] = '\0';
+	name = strrchr(target, '/');
+	name = name ? name + 1 : target;
+	swap_letters(name, '!', '/');
+	buf_add_print(out, "/dev/%s", name);
 }

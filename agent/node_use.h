@@ -1,6 +1,6 @@
 /*
  * node_use.h - what this machine has and uses right now: processors, memory, processes, file
- * systems, interfaces.
+ * systems, interfaces, disks.
  *
  * As kubelets count: memory in use is all that is not free; the working set is that without the
  * file pages that nobody touched lately; available is the rest.
@@ -30,6 +30,15 @@ struct interface_use {
 	uint64_t sent_bytes, sent_packets, sent_errors, sent_dropped;
 };
 
+/* A whole disk since boot, as /proc/diskstats tells it; a sector has 512 bytes. */
+struct machine_disk {
+	char name[32]; /* "sda" */
+	unsigned major, minor;
+	uint64_t reads, reads_merged, sectors_read, read_ms;
+	uint64_t writes, writes_merged, sectors_written, write_ms;
+	uint64_t running, busy_ms, weighted_ms;
+};
+
 void node_use_memory(struct memory_use *out);
 uint64_t node_use_cpu_ns(void); /* of all processors, since boot */
 void node_use_processes(struct process_use *out);
@@ -38,6 +47,10 @@ int64_t node_use_boot_s(void); /* when it started, wall clock; 0 = not known */
 bool node_use_file_system(const char *folder, struct file_system_use *out);
 /* Interfaces in the network namespace of a process (0 = ours) but lo; gives their number. */
 size_t node_use_interfaces(int pid, struct interface_use *out, size_t room);
+/* Disks that have been used; gives their number. */
+size_t node_use_disks(struct machine_disk *out, size_t room);
+/* "/dev/sda"; "" when the kernel knows of no such disk. */
+void node_use_disk_name(unsigned major, unsigned minor, struct buf *out);
 
 /* Tests: the kernel's files are looked for below this folder instead of "/"; NULL = "/". */
 void node_use_pretend(const char *root);

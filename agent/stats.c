@@ -8,6 +8,7 @@
 
 #include "agent/pod_files.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/map.h"
 
 #define RATE_MIN_US 500000ll    /* a shorter span says nothing */
@@ -24,6 +25,7 @@ struct stats {
 	struct node *node;
 	struct pods *pods;
 	struct disk_use *disk;
+	struct process_counts *processes;
 	struct map *rates; /* "uid" or "uid/container.attempt" -> struct rate */
 	struct rate machine;
 	unsigned look;
@@ -155,6 +157,35 @@ static void list_folders(void *of, struct disk_use *use)
 	}
 }
 
+/* --- processes --- */
+
+static const char *group_folder(const struct pod *pod, const char *id, struct arena *arena)
+{
+	auto_buf folder = BUF_INIT;
+
+	sandbox_cgroup_folder(pod_sandbox(pod), id, &folder);
+	return arena_print(arena, "%s", buf_text(&folder));
+}
+
+/* The groups to look into, for process_counts. */
+static void list_groups(void *of, struct process_counts *counts)
+{
+	struct stats *stats = of;
+	auto_arena arena = arena_new();
+	const struct pod *pod;
+
+	for (size_t i = 0; (pod = pods_next(stats->pods, &i));) {
+		size_t count = 0;
+		const struct container_state *states =
+			pod_sandbox(pod) ? sandbox_containers(pod_sandbox(pod), &count) : NULL;
+
+		for (size_t c = 0; c < count; c++)
+			if (states[c].phase == CONTAINER_RUNNING)
+				process_counts_add(counts, group_folder(pod, states[c].id, arena),
+						   states[c].pid);
+	}
+}
+
 /* --- one look --- */
 
 static const char *image_of(const struct pod *pod, struct str name, struct arena *arena)
@@ -178,9 +209,20 @@ static const char *group_name(const struct pod *pod, const char *id, struct aren
 	return arena_print(arena, "%s", buf_text(&name));
 }
 
-static bool take_container(struct stats *stats, const struct pod *pod,
-			   const struct container_state *state, struct arena *arena,
-			   struct stats_container *out)
+static struct stats_disks take_disks(const struct pod *pod, const char *id, struct arena *arena)
+{
+	struct usage_disk found[LIMIT_COUNTED_DISKS];
+	struct stats_disks disks = { 0 };
+
+	disks.count = sandbox_usage_disks(pod_sandbox(pod), id, found, ARRAY_LENGTH(found));
+	disks.items = arena_zero(arena, (disks.count + 1) * sizeof(found[0]));
+	memcpy(disks.items, found, disks.count * sizeof(found[0]));
+	return disks;
+}
+
+static bool take_container(struct stats *stats, unsigned parts, const struct pod *pod,
+			   const struct container_state *state, struct stats_container *out,
+			   struct arena *arena)
 {
 	const char *key;
 	struct error ignored;
@@ -197,6 +239,11 @@ static bool take_container(struct stats *stats, const struct pod *pod,
 	out->has_root =
 		disk_use_find(stats->disk, writable_folder(pod, state->id, arena), &out->root);
 	out->has_logs = disk_use_find(stats->disk, log_folder(pod, out->name, arena), &out->logs);
+	if (parts & STATS_DISKS)
+		out->disks = take_disks(pod, state->id, arena);
+	if (parts & STATS_PROCESSES)
+		out->has_processes = process_counts_find(
+			stats->processes, group_folder(pod, state->id, arena), &out->processes);
 	return true;
 }
 
@@ -242,7 +289,7 @@ static void take_pod(struct stats *stats, unsigned parts, struct arena *arena,
 	for (size_t i = 0; i < count; i++) {
 		struct stats_container *one = &out->containers[out->container_count];
 
-		if (!take_container(stats, out->pod, &states[i], arena, one))
+		if (!take_container(stats, parts, out->pod, &states[i], one, arena))
 			continue;
 		out->container_count++;
 		pid = one->state->pid;
@@ -253,6 +300,8 @@ static void take_pod(struct stats *stats, unsigned parts, struct arena *arena,
 		out->has_use = true;
 		out->nano_cores = rate_of(stats, uid, out->use.cpu_ns);
 		out->cgroup = group_name(out->pod, "", arena);
+		if (parts & STATS_DISKS)
+			out->disks = take_disks(out->pod, "", arena);
 	}
 	if ((parts & STATS_INTERFACES) && pid > 0 && !pod_host_network(out->pod))
 		out->interface_count =
@@ -270,7 +319,8 @@ void stats_take(struct stats *stats, unsigned parts, struct arena *arena, struct
 
 	for (size_t i = 0; pods_next(stats->pods, &i);)
 		count++;
-	*out = (struct stats_look){ .time_us = clock_wall_us() };
+	*out = (struct stats_look){ .time_us = clock_wall_us(),
+				    .processes_us = process_counts_time_us(stats->processes) };
 	out->pods = arena_zero(arena, (count + 1) * sizeof(*out->pods));
 	stats->look++;
 	for (size_t i = 0; (pod = pods_next(stats->pods, &i));) {
@@ -303,6 +353,11 @@ struct disk_use *stats_disk(struct stats *stats)
 	return stats->disk;
 }
 
+struct process_counts *stats_processes(struct stats *stats)
+{
+	return stats->processes;
+}
+
 /* --- life --- */
 
 struct stats *stats_new(struct node *node, struct pods *pods)
@@ -314,6 +369,7 @@ struct stats *stats_new(struct node *node, struct pods *pods)
 	stats->rates = map_new();
 	stats->disk = disk_use_new(node->movers);
 	disk_use_plan(stats->disk, list_folders, stats);
+	stats->processes = process_counts_new(node->loop, list_groups, stats);
 	return stats;
 }
 
@@ -323,5 +379,6 @@ void stats_free(struct stats *stats)
 		return;
 	map_free_all(stats->rates);
 	disk_use_free(stats->disk);
+	process_counts_free(stats->processes);
 	free(stats);
 }

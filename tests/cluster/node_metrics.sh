@@ -91,6 +91,26 @@ test_summary() {
 	equal null jq .node.fs <(node_raw "/stats/summary?only_cpu_and_memory=true")
 }
 
+# cAdvisor's figures of a container's one process are those of /proc, of the machine's disk too.
+cadvisor_tells_of_processes_and_disks() {
+	rest=${labels//spin/rest}
+	id=$(sed -n 's/^container_processes{container="rest",id="\([^"]*\)".*/\1/p' "$scratch/cadvisor")
+	[ -n "$id" ]
+	procs=$(find /sys/fs/cgroup -path "*$id/cgroup.procs")
+	pid=$(xargs cat <<< "$procs" | sort -u)
+	grep -qE "^container_processes\{$rest\} 1 [0-9]{13}$" "$scratch/cadvisor"
+	grep -qE "^container_file_descriptors\{$rest\} $(find "/proc/$pid/fd" -type l | wc -l) " "$scratch/cadvisor"
+	grep -qE "^container_sockets\{$rest\} 0 " "$scratch/cadvisor"
+	grep -qE "^container_ulimits_soft\{$rest,ulimit=\"max_open_files\"\} $(awk '/^Max open files/ { print $4 }' "/proc/$pid/limits") " "$scratch/cadvisor"
+	disk=$(awk '$4 + $8 > 0 && system("test -d /sys/block/" $3) == 0 { print $3; exit }' /proc/diskstats)
+	[ -z "$disk" ] || grep -qE "^container_fs_writes_bytes_total\{container=\"\",id=\"/\",.*device=\"/dev/$disk\"\} [0-9]+ " "$scratch/cadvisor"
+	# Where the kernel can count what a container does to disks, it has been told to.
+	[ ! -d /sys/fs/cgroup/blkio ] || [[ $procs == *"/sys/fs/cgroup/blkio/"* ]]
+	if grep -qsw io "${procs%%/mote/*}/cgroup.controllers"; then
+		[ -e "${procs%/*}/io.stat" ]
+	fi
+}
+
 test_metrics_texts() {
 	node_raw /metrics/cadvisor > "$scratch/cadvisor"
 	labels='container="spin",id="[^"]*/spin.0",image="web:1",name="[^"]+",namespace="default",pod="busy"'
@@ -100,6 +120,7 @@ test_metrics_texts() {
 	grep -qE '^container_network_receive_bytes_total\{container="",.*pod="busy",interface="eth0"\} [0-9]+ ' "$scratch/cadvisor"
 	grep -qE '^container_fs_limit_bytes\{container="",id="/"' "$scratch/cadvisor"
 	grep -qE "^machine_cpu_cores\{.*\} $(nproc)$" "$scratch/cadvisor"
+	cadvisor_tells_of_processes_and_disks
 	equal "" eval "grep -v ^# '$scratch/cadvisor' | grep -vE '^[a-z_]+(\{[^}]*\})? [0-9.]+( [0-9]{13})?$' || true"
 	equal "" eval "sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' '$scratch/cadvisor' | sort | uniq -d"
 	node_raw /metrics/resource > "$scratch/resource"

@@ -4,6 +4,7 @@
 #include "agent/node_use.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "tests/unit/harness.h"
@@ -71,8 +72,67 @@ static void reads_interfaces(void)
 	CHECK_INT(list[0].sent_dropped, 24);
 }
 
+static void make_folder(const char *path)
+{
+	auto_free char *full = memory_print("%s%s", harness_folder(), path);
+	struct error err;
+
+	CHECK_OK(file_make_dirs(full, 0700, &err), &err);
+}
+
+/* Parts of disks, and those that nobody used, are none. */
+static void reads_disks(void)
+{
+	auto_free char *link_path = memory_print("%s/sys/dev/block/8:0", harness_folder());
+	auto_free char *other = memory_print("%s/sys/dev/block/104:0", harness_folder());
+	struct machine_disk disks[4];
+	auto_buf name = BUF_INIT;
+
+	put("/proc/diskstats",
+	    "   7       0 loop0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+	    "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
+	    "   8       1 sda1 1 2 3 4 5 6 7 8 9 10 11\n"
+	    " 104       0 cciss/c0d0 21 0 0 0 0 0 0 0 0 0 0\n"
+	    "   9       0 short 1 2 3\n   9       x bad 1 2 3 4 5 6 7 8 9 10 11\n");
+	make_folder("/sys/block/loop0");
+	make_folder("/sys/block/sda");
+	make_folder("/sys/block/cciss!c0d0");
+	make_folder("/sys/block/short");
+	make_folder("/sys/dev/block");
+	CHECK(symlink("../../devices/pci0000:00/0000:00:02.0/block/sda", link_path) == 0);
+	CHECK(symlink("../../devices/cciss0/block/cciss!c0d0", other) == 0);
+	node_use_pretend(harness_folder());
+	CHECK_INT(node_use_disks(disks, 4), 2);
+	CHECK_STR(disks[0].name, "sda");
+	CHECK_INT(disks[0].major, 8);
+	CHECK_INT(disks[0].minor, 0);
+	CHECK_INT(disks[0].reads, 1);
+	CHECK_INT(disks[0].reads_merged, 2);
+	CHECK_INT(disks[0].sectors_read, 3);
+	CHECK_INT(disks[0].read_ms, 4);
+	CHECK_INT(disks[0].writes, 5);
+	CHECK_INT(disks[0].writes_merged, 6);
+	CHECK_INT(disks[0].sectors_written, 7);
+	CHECK_INT(disks[0].write_ms, 8);
+	CHECK_INT(disks[0].running, 9);
+	CHECK_INT(disks[0].busy_ms, 10);
+	CHECK_INT(disks[0].weighted_ms, 11);
+	CHECK_STR(disks[1].name, "cciss/c0d0");
+	CHECK_INT(disks[1].reads, 21);
+	CHECK_INT(node_use_disks(disks, 1), 1);
+	node_use_disk_name(8, 0, &name);
+	CHECK_STR(buf_text(&name), "/dev/sda");
+	buf_reset(&name);
+	node_use_disk_name(104, 0, &name);
+	CHECK_STR(buf_text(&name), "/dev/cciss/c0d0");
+	buf_reset(&name);
+	node_use_disk_name(8, 16, &name);
+	CHECK_STR(buf_text(&name), "");
+}
+
 static void without_files(void)
 {
+	struct machine_disk disks[1];
 	struct interface_use list[1];
 	struct file_system_use fs;
 	struct process_use processes;
@@ -85,6 +145,7 @@ static void without_files(void)
 	CHECK_INT(processes.max, 0);
 	CHECK_INT(node_use_cpu_ns(), 0);
 	CHECK_INT(node_use_interfaces(1, list, 1), 0);
+	CHECK_INT(node_use_disks(disks, 1), 0);
 	CHECK(!node_use_file_system("/nowhere/at/all", &fs));
 	CHECK(node_use_file_system("/", &fs));
 	CHECK(fs.capacity > 0);
@@ -94,6 +155,7 @@ static const struct test tests[] = {
 	{ "reads memory", reads_memory },
 	{ "reads processors and processes", reads_processors_and_processes },
 	{ "reads interfaces", reads_interfaces },
+	{ "reads disks", reads_disks },
 	{ "without files", without_files },
 };
 TEST_MAIN(tests)
