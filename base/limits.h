@@ -85,7 +85,7 @@
 /* Disks that figures are told of: a storage server has some dozens, with their maps. */
 #define LIMIT_COUNTED_DISKS 64
 /* Processes of one container that are looked at, and open files of theirs that are counted: what
- * has more is told as having so many.  The largest stands for about 50 ms of a servant. */
+ * has more is told as having so many.  The largest takes a servant about a tenth of a second. */
 #define LIMIT_COUNTED_PROCESSES   10000
 #define LIMIT_COUNTED_DESCRIPTORS 50000
 /* Processor time of one such count over all containers: what it does not reach is not told. */

@@ -31,11 +31,13 @@ is_up() {
 group_folders() {
 	awk -v group="$group" '
 		{ type = $0; sub(/.* - /, "", type); split(type, tail, " ") }
-		tail[1] == "cgroup" && tail[3] ~ /(^|,)(memory|cpu|cpuacct|pids|freezer|devices|hugetlb|blkio)(,|$)/ { old[$5] = 1; n++ }
+		tail[1] == "cgroup" && tail[3] ~ /(^|,)(memory|cpu|cpuacct|pids|freezer|devices)(,|$)/ { old[$5] = 1; n++ }
+		tail[1] == "cgroup" && tail[3] ~ /(^|,)(hugetlb|blkio)(,|$)/ { old[$5] = 1 }
 		tail[1] == "cgroup2" && !unified { unified = $5 }
 		END {
-			for (mount in old)
-				print mount "/" group
+			if (n > 0)
+				for (mount in old)
+					print mount "/" group
 			if (n == 0 && unified && system("test -e " unified "/cgroup.events"))
 				print unified "/" group
 		}' /proc/self/mountinfo
@@ -44,7 +46,7 @@ group_folders() {
 # The calling shell goes into the group.
 group_enter() {
 	for folder in $(group_folders); do
-		for controller in memory cpu pids; do
+		for controller in memory cpu pids io; do
 			[ ! -e "${folder%/*}/cgroup.subtree_control" ] ||
 				echo "+$controller" 2> /dev/null > "${folder%/*}/cgroup.subtree_control" || :
 		done
