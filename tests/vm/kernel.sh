@@ -115,6 +115,27 @@ test_too_much_memory_is_OOMKilled() {
 	pod_gone again
 }
 
+# has_written BYTES: the container whose cgroup is $group, or more; $written says how many.
+has_written() {
+	written=$(vm "sed -n 's/^$disk .*wbytes=\([0-9]*\).*/\1/p' $group/io.stat")
+	[ "${written:-0}" -ge "$1" ]
+}
+
+# What a container writes to the disk is told of it and of its pod, as the kernel counts it.
+test_disk_figures_are_the_kernels() {
+	pod_ready writes
+	in_pod writes dd if=/dev/zero of=/big bs=64k count=16 conv=fsync
+	group=$(group_of writes)
+	disk=$(vm 'cat /sys/class/block/vda/dev')
+	await 20 has_written 1048576
+	k get --raw /api/v1/nodes/vm/proxy/metrics/cadvisor > "$scratch/cadvisor"
+	usage="device=\"/dev/vda\",major=\"${disk%:*}\",minor=\"${disk#*:}\",operation=\"Write\""
+	grep -qE "^container_fs_writes_bytes_total\{.*pod=\"writes\",device=\"/dev/vda\"\} $written " "$scratch/cadvisor"
+	grep -qE "^container_blkio_device_usage_total\{container=\"\",.*pod=\"writes\",$usage\} $written " "$scratch/cadvisor"
+	grep -qE "^container_processes\{.*pod=\"writes\"\} [12] " "$scratch/cadvisor"
+	pod_gone writes
+}
+
 # Version 2 has a program of the kernel for it: only the usual devices can be used.
 test_devices_are_barred() {
 	pod_ready devices
