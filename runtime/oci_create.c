@@ -13,9 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -23,6 +21,7 @@
 #include "base/file.h"
 #include "runtime/cgroup_spec.h"
 #include "runtime/container_state.h"
+#include "runtime/own_program.h"
 
 #define SEALED      "MOTE_OCI_SEALED"
 #define END_ROUNDS  20000
@@ -30,42 +29,17 @@
 
 /* --- this program itself --- */
 
-/* A copy that nobody can change; for kernels and users without the right to mount. */
-static bool copy_self(int *out_fd, struct error *err)
-{
-	auto_fd from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	auto_fd copy = memfd_create("mote-oci", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct stat facts;
-	ssize_t got = 1;
-
-	if (from < 0 || copy < 0 || fstat(from, &facts) != 0)
-		return error_os(err, "copy this program");
-	for (off_t left = facts.st_size; left > 0 && got > 0; left -= got)
-		got = sendfile(copy, from, NULL, (size_t)left);
-	if (got <= 0 ||
-	    fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
-		return error_os(err, "copy this program");
-	*out_fd = take_fd(&copy);
-	return true;
-}
-
 bool oci_seal(char **argv, struct error *err)
 {
 	auto_fd fd = -1;
-	struct error why;
 
 	/* The mark alone proves nothing: whoever sets it lies to himself. */
 	if (getenv(SEALED)) {
 		unsetenv(SEALED);
 		return true;
 	}
-	if ((!mountfd_copy(AT_FDCWD, "/proc/self/exe", MOUNTFD_ONE, &fd, &why) ||
-	     !mountfd_change(fd, MOUNTFD_ONE, MOUNT_ATTR_RDONLY, MS_PRIVATE, &why))) {
-		if (fd >= 0)
-			close(take_fd(&fd));
-		if (!copy_self(&fd, err))
-			return false;
-	}
+	if (!own_program_open(&fd, err))
+		return false;
 	setenv(SEALED, "1", 1);
 	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 	return error_os(err, "execute the sealed program");

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +18,7 @@
 #include "base/process.h"
 #include "runtime/container_plan.h"
 #include "runtime/container_state.h"
-#include "runtime/mountfd.h"
+#include "runtime/own_program.h"
 
 #define PLAN_BYTES_MAX (1024 * 1024)
 #define HOSTNAME_MAX   64
@@ -146,44 +144,6 @@ static bool make_cgroups(struct sandbox *sandbox, const struct sandbox_plan *pla
 
 /* --- the process --- */
 
-/* On kernels that cannot copy the mount of a file: a sealed copy in memory. */
-static bool copy_program(int *out_fd, struct error *err)
-{
-	auto_fd from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	auto_fd copy = memfd_create("mote", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	struct stat facts;
-
-	if (from < 0 || copy < 0 || fstat(from, &facts) != 0)
-		return error_os(err, "copy our program");
-	for (off_t done = 0; done < facts.st_size;) {
-		ssize_t got = sendfile(copy, from, NULL, (size_t)(facts.st_size - done));
-
-		if (got <= 0)
-			return error_os(err, "copy our program");
-		done += got;
-	}
-	if (fcntl(copy, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
-		return error_os(err, "seal our program");
-	*out_fd = take_fd(&copy);
-	return true;
-}
-
-/*
- * A container's process is for a moment still this program, seen from inside as /proc/PID/exe.  So
- * it is run from a read-only mount of its file: whoever gets hold of it cannot write to it.
- */
-static bool open_program(int *out_fd, struct error *err)
-{
-	auto_fd fd = -1;
-	struct error why;
-
-	if (!mountfd_copy(AT_FDCWD, "/proc/self/exe", MOUNTFD_ONE, &fd, &why) ||
-	    !mountfd_change(fd, MOUNTFD_ONE, MOUNT_ATTR_RDONLY, MS_PRIVATE, &why))
-		return copy_program(out_fd, err);
-	*out_fd = take_fd(&fd);
-	return true;
-}
-
 static bool start_monitor(const struct sandbox *sandbox, const char *pod_folder, int listener,
 			  pid_t *out_pid, struct error *err)
 {
@@ -204,7 +164,7 @@ static bool start_monitor(const struct sandbox *sandbox, const char *pod_folder,
 
 	if (log < 0)
 		return error_os(err, "open %s", log_path);
-	if (!open_program(&program, err))
+	if (!own_program_open(&program, err))
 		return false;
 	plan.stdio[0] = plan.stdio[1] = -1;
 	plan.stdio[2] = log;
