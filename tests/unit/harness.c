@@ -10,11 +10,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -54,6 +56,16 @@ const char *harness_folder(void)
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST)
 		harness_fail(__FILE__, __LINE__, "make folder %s: %s", folder, strerror(errno));
 	return folder;
+}
+
+void harness_own_mounts(void)
+{
+	static bool done;
+
+	if (!done && (unshare(CLONE_NEWNS) != 0 ||
+		      mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0))
+		harness_skip("no mounts of its own: %s", strerror(errno));
+	done = true;
 }
 
 void harness_check_str(const char *file, int line, const char *what, const char *have,

@@ -46,6 +46,12 @@ _Noreturn void harness_fail(const char *file, int line, const char *format, ...)
 /* End the running test without a verdict: this machine cannot run it (no root, no qemu...). */
 _Noreturn void harness_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * From here on the test has mounts of its own: nobody else sees what it mounts, and what others
+ * mount does not show.  Skips the test where that is not allowed.  Again: nothing is done.
+ */
+void harness_own_mounts(void);
+
 /* How long a test waits for what must come, where that is usual: longer on emulated processors, as
  * its own time limit is (HARNESS_TIME_FACTOR). */
 int64_t harness_patience_ms(int64_t usual_ms);

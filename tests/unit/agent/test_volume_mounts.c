@@ -3,7 +3,6 @@
  */
 #include "agent/volume_mounts.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +47,7 @@ static void begin(const char *volume, const char *mount_program)
 
 	if (geteuid() != 0)
 		harness_skip("needs root");
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		harness_skip("cannot mount");
+	harness_own_mounts();
 	CHECK_OK(file_make_dirs(folder, 0755, &err), &err);
 	fixture_write(program, script);
 	CHECK_INT(chmod(program, 0755), 0);

@@ -3,7 +3,6 @@
  */
 #include "agent/volumes.h"
 
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -26,24 +25,10 @@ struct scene {
 static uint32_t users;
 #define USERS (3u * 65536)
 
-/* Mounts that nobody else sees, and that end with the test; once is enough. */
-static void mount_alone(void)
-{
-	static bool done;
-
-	if (done)
-		return;
-	if (geteuid() != 0)
-		harness_skip("needs root");
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		harness_skip("cannot mount");
-	done = true;
-}
-
 static void scene_open(struct scene *scene, const char *volume, const char *more)
 {
 	if (strstr(volume, "'secret") || strstr(volume, "'projected"))
-		mount_alone();
+		harness_own_mounts();
 	auto_free char *text = memory_print(
 		"{'metadata':{'name':'web','namespace':'shop','labels':{'app':'x'}},'spec':{"
 		"'serviceAccountName':'sa',"
@@ -156,7 +141,7 @@ static void memory_is_mounted_once(void)
 {
 	auto_free char *path = fixture_path("volumes/v");
 
-	mount_alone();
+	harness_own_mounts();
 	prepare("'emptyDir':{'medium':'Memory','sizeLimit':'64Ki'}");
 	prepare("'emptyDir':{'medium':'Memory','sizeLimit':'64Ki'}");
 	CHECK(stat_of("volumes/v").st_dev != stat_of("volumes").st_dev);
@@ -411,7 +396,7 @@ static void memory_is_the_pod_s(void)
 {
 	auto_free char *path = fixture_path("volumes/v");
 
-	mount_alone();
+	harness_own_mounts();
 	users = USERS;
 	prepare_with("'emptyDir':{'medium':'Memory'}", ",'securityContext':{'fsGroup':88}");
 	CHECK_INT(stat_of("volumes/v").st_uid, USERS);
@@ -429,7 +414,7 @@ static void files_of_the_host_stay_the_host_s(void)
 	auto_free char *host = fixture_path("host"), *path = fixture_path("volumes/v");
 	auto_free char *volume = memory_print("'hostPath':{'path':'%s'}", host);
 
-	mount_alone();
+	harness_own_mounts();
 	users = USERS;
 	fixture_keep(harness_folder(), "ConfigMap", "c", 0, "{'data':{'a':'1'}}");
 	prepare("'configMap':{'name':'c'}");

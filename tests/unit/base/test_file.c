@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -199,12 +198,6 @@ static void removes_deep_trees(void)
 	close(after);
 }
 
-static void own_mounts(void)
-{
-	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
-		harness_skip("no mounts of its own: not root");
-}
-
 /* Goal: a mount stops the removal and keeps what is in it, also one of the same device, of a file,
  * or the tree itself, and leaves no descriptor open. */
 static void stops_at_mounts(void)
@@ -212,7 +205,7 @@ static void stops_at_mounts(void)
 	static const char *const places[] = { "tree/a/mount", "tree/a/file", "tree" };
 	struct error err;
 
-	own_mounts();
+	harness_own_mounts();
 	make("precious");
 	put("precious/file", "x");
 	make("tree/a/mount");

@@ -4,7 +4,6 @@
  * This program is its own monitor (see main), as mote is.
  */
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,8 +168,7 @@ static void passes_mounts_on(void)
 	struct error err;
 
 	pod_prepare(&pod);
-	CHECK(unshare(CLONE_NEWNS) == 0); /* ours to play with */
-	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	harness_own_mounts(); /* to play with */
 	snprintf(volume, sizeof(volume), "%s/volume", pod.folder);
 	CHECK_OK(file_make_dirs(volume, 0755, &err), &err);
 	CHECK(mount("tmpfs", volume, "tmpfs", 0, NULL) == 0);
@@ -263,8 +261,7 @@ static void says_why_an_overlay_cannot_be_stacked(void)
 	CHECK_OK(file_make_dirs(work, 0755, &err), &err);
 	snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s", lower, upper,
 		 work);
-	CHECK(unshare(CLONE_NEWNS) == 0);
-	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	harness_own_mounts();
 	CHECK(mount("overlay", pod.folder, "overlay", 0, options) == 0);
 	pod_start(&pod);
 	pod_run(&pod, "a.0", "true");

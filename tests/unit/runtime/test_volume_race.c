@@ -8,7 +8,6 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,8 +96,7 @@ static void sub_paths_win_every_race(void)
 
 	if (geteuid() != 0)
 		harness_skip("not root");
-	CHECK_INT(unshare(CLONE_NEWNS), 0);
-	CHECK_INT(mountfd_classic(NULL, "/", NULL, 1 << 18 | 1 << 14 /* private, all */, NULL), 0);
+	harness_own_mounts();
 	make_outside(outside);
 	make_volume(outside);
 	CHECK_INT(pthread_create(&attacker, NULL, swap_places, NULL), 0);
