@@ -216,7 +216,7 @@ test_full_disk() {
 	[ "$(id -u)" = 0 ] || { echo "needs root"; return 1; }
 	mkdir -p "$scratch/f"
 	mount -t tmpfs -o size=8m mote-test "$scratch/f"
-	trap 'end_processes; umount -l "$scratch/f"' EXIT
+	end_test() { end_processes; umount -l "$scratch/f"; }
 	start_server "$scratch/f" "$(($(free_port) + 3000))"
 	head -c 400000 /dev/zero | tr '\0' x > "$scratch/big"
 	for i in $(seq 40); do

@@ -1,5 +1,11 @@
 # shellcheck shell=bash
 # lib.sh - what the cluster tests share beside tests/lib_checks.sh: servers that are ended with the test, kubectl.
+#
+# Each file has processes and mounts of its own: they end with it, however it ends, and a pid that a test remembers is
+# never another file's process meanwhile (there are 32768, and the files beside it use them up within minutes).
+if [ $$ != 1 ] && [ "$(id -u)" = 0 ]; then
+	exec unshare --pid --fork --kill-child --mount --propagation private --mount-proc bash "$0" "$@"
+fi
 # shellcheck source=tests/lib_checks.sh
 . tests/lib_checks.sh
 
@@ -51,8 +57,16 @@ stop_server() {
 	wait "$server_pid" 2>/dev/null || true
 }
 
+# in_time SECONDS COMMAND...: one that takes longer is ended, and that is said.
+in_time() {
+	local status=0
+	timeout "$@" || status=$?
+	[ "$status" != 124 ] || echo "took longer than $1 s: ${*:2}" >&2
+	return "$status"
+}
+
 k() {
-	timeout 60 "$kubectl" "$@"
+	in_time 60 "$kubectl" "$@"
 }
 
 # expect TEXT COMMAND...: the command's output (both channels) contains the text.

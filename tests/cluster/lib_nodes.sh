@@ -24,7 +24,7 @@ in_lab() {
 }
 
 k() {
-	nsenter --target "$(cat "$lab/host-s.pid")" --net -- timeout "${k_seconds:-60}" "$kubectl" "$@"
+	in_time "${k_seconds:-60}" nsenter --target "$(cat "$lab/host-s.pid")" --net -- "$kubectl" "$@"
 }
 
 # launch PART HOST COMMAND...: a process that goes on there; its pid is in $lab/PART.pid, what it says in HOST/log.

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/cluster/lib_nodes.sh
 . tests/cluster/lib_nodes.sh
 
-group=evict-$$
+group=evict-${scratch##*.}
 
 # The folders of cgroups that the agent goes into: one in version 2, one a controller in version 1.
 group_folders() {

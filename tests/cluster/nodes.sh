@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 # A port that no socket has, below those that the kernel gives to clients: a client's port cannot be listened on.
 quiet_port() {
-	port=$((10000 + ($$ * 7 + ${1:-0} * 500) % 10000))
+	port=$(shuf -i 10000-19999 -n 1)
 	while ss -Htan "sport = :$port" | grep -q .; do port=$((port + 1)); done
 	echo "$port"
 }
@@ -33,7 +33,7 @@ taints_are() {
 
 test_nodes_get_ranges() {
 	mkdir "$scratch/a"
-	start_server "$scratch/a" "$(quiet_port 5)" --cluster-cidr 10.60.0.0/16 || { cat "$scratch/a/log"; false; }
+	start_server "$scratch/a" "$(quiet_port)" --cluster-cidr 10.60.0.0/16 || { cat "$scratch/a/log"; false; }
 	make_node n1
 	await 5 range_is n1 10.60.0.0/24
 	make_node n2
@@ -52,7 +52,7 @@ test_nodes_get_ranges() {
 
 test_conditions_become_taints() {
 	mkdir "$scratch/c"
-	start_server "$scratch/c" "$(quiet_port 6)" || { cat "$scratch/c/log"; false; }
+	start_server "$scratch/c" "$(quiet_port)" || { cat "$scratch/c/log"; false; }
 	make_node t1
 	say_ready t1 False
 	await 5 taints_are t1 "node.kubernetes.io/not-ready:NoSchedule node.kubernetes.io/not-ready:NoExecute "
@@ -67,7 +67,7 @@ test_conditions_become_taints() {
 
 test_no_execute_evicts() {
 	mkdir "$scratch/d"
-	start_server "$scratch/d" "$(quiet_port 7)" || { cat "$scratch/d/log"; false; }
+	start_server "$scratch/d" "$(quiet_port)" || { cat "$scratch/d/log"; false; }
 	make_node e1
 	k run leaves --image=a
 	k run stays --image=a --overrides='{"spec":{"tolerations":[{"operator":"Exists"}]}}'
@@ -80,7 +80,7 @@ test_no_execute_evicts() {
 
 test_pod_in_a_new_namespace() {
 	mkdir "$scratch/b"
-	start_server "$scratch/b" "$(quiet_port 8)" || { cat "$scratch/b/log"; false; }
+	start_server "$scratch/b" "$(quiet_port)" || { cat "$scratch/b/log"; false; }
 	for i in $(seq 5); do
 		printf 'apiVersion: v1\nkind: Namespace\nmetadata: {name: fresh-%d}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: first, namespace: fresh-%d}\nspec: {containers: [{name: a, image: b}]}\n' "$i" "$i" |
 			k create -f -

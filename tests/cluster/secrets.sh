@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/cluster/lib_nodes.sh
 . tests/cluster/lib_nodes.sh
 
-one=marker-one-$$-Zk3 two=marker-two-$$-Qp9 pull=marker-pull-$$-Wv5 open=marker-open-$$-Hd1 # open: in a config map
+one=marker-one-$RANDOM-Zk3 two=marker-two-$RANDOM-Qp9 pull=marker-pull-$RANDOM-Wv5 open=marker-open-$RANDOM-Hd1 # open: in a config map
 
 # found TEXT: the files of server and node that hold it.  The node's pods are on tmpfs inside its mounts; here is the disk.
 found() {
