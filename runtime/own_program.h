@@ -2,9 +2,9 @@
  * own_program.h - this program's file as nobody can change it.
  *
  * A container's first process is for a moment still this program, seen from inside as
- * /proc/PID/exe.  So it is run from a read-only mount of its file, or where the kernel or the user's
- * rights do not allow that, from a sealed copy in memory: whoever gets hold of it cannot write to
- * it.
+ * /proc/PID/exe.  So it is run from a read-only mount of its file, or where the kernel or the
+ * user's rights do not allow that, from a sealed copy in memory: whoever gets hold of it cannot
+ * write to it.
  */
 #ifndef RUNTIME_OWN_PROGRAM_H
 #define RUNTIME_OWN_PROGRAM_H

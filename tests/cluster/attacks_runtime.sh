@@ -116,7 +116,7 @@ test_words_are_not_configuration() {
 	    io.containerd.runc.v2.group: "0"
 	spec:
 	  restartPolicy: Never
-	  containers: [{name: a, image: "web:1", command: [sh, -c, "grep Seccomp: /proc/self/status; ls /dev/kmsg; grep CapEff /proc/self/status"]}]
+	  containers: [{name: a, image: "web:1", command: [sh, -c, "grep Seccomp: /proc/self/status; ls /dev/kmsg 2>&1; grep CapEff /proc/self/status"]}]
 	END
 	await 15 over words
 	equal 'Seccomp:	2

@@ -338,5 +338,5 @@ no_pods() {
 
 # shell TEXT: in a shell that has k.
 shell() {
-	bash -c "$(declare -f k); lab=$lab kubectl=$kubectl; $1"
+	bash -c "$(declare -f in_time k); lab=$lab kubectl=$kubectl; $1"
 }

@@ -62,8 +62,8 @@ void harness_own_mounts(void)
 {
 	static bool done;
 
-	if (!done && (unshare(CLONE_NEWNS) != 0 ||
-		      mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0))
+	if (!done &&
+	    (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0))
 		harness_skip("no mounts of its own: %s", strerror(errno));
 	done = true;
 }
@@ -230,7 +230,9 @@ static enum result run_one(const struct test *test, const char *program, bool ve
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (why != NULL || verbose) {
 		fprintf(stderr, "%s: \"%s\" %s\n", program, test->name,
-			skipped ? "skipped" : why ? why : "passed");
+			skipped ? "skipped"
+			: why   ? why
+				: "passed");
 		show(output);
 	}
 	fclose(output);

@@ -30,10 +30,10 @@ struct test {
 /* The whole main(): the exit status is 0 only if every test passed. */
 int harness_main(const struct test *tests, size_t count, int argc, char **argv);
 
-#define TEST_MAIN(table)                                                                       \
-	int main(int argc, char **argv)                                                        \
-	{                                                                                      \
-		return harness_main(table, sizeof(table) / sizeof((table)[0]), argc, argv);    \
+#define TEST_MAIN(table)                                                                           \
+	int main(int argc, char **argv)                                                            \
+	{                                                                                          \
+		return harness_main(table, sizeof(table) / sizeof((table)[0]), argc, argv);        \
 	}
 
 /* An empty folder of the running test's own; made at the first call, removed after the test. */
@@ -63,24 +63,24 @@ void harness_check_bytes(const char *file, int line, const char *what, const voi
 			 const void *want, size_t len);
 void harness_check_int(const char *file, int line, const char *what, intmax_t have, intmax_t want);
 
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition))                                                              \
-			harness_fail(__FILE__, __LINE__, "not true: %s", #condition);          \
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			harness_fail(__FILE__, __LINE__, "not true: %s", #condition);              \
 	} while (0)
 
 /* have first, then what it should be. */
-#define CHECK_INT(have, want)                                                                  \
+#define CHECK_INT(have, want)                                                                      \
 	harness_check_int(__FILE__, __LINE__, #have, (intmax_t)(have), (intmax_t)(want))
 #define CHECK_STR(have, want) harness_check_str(__FILE__, __LINE__, #have, (have), (want))
-#define CHECK_BYTES(have, want, len)                                                           \
+#define CHECK_BYTES(have, want, len)                                                               \
 	harness_check_bytes(__FILE__, __LINE__, #have, (have), (want), (len))
 
 /* For calls that fill a struct error: on failure its text is shown. */
-#define CHECK_OK(call, err)                                                                    \
-	do {                                                                                   \
-		if (!(call))                                                                   \
-			harness_fail(__FILE__, __LINE__, "%s failed: %s", #call, (err)->text); \
+#define CHECK_OK(call, err)                                                                        \
+	do {                                                                                       \
+		if (!(call))                                                                       \
+			harness_fail(__FILE__, __LINE__, "%s failed: %s", #call, (err)->text);     \
 	} while (0)
 
 #endif
