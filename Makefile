@@ -52,6 +52,9 @@ flags_release := $(language) $(warnings) $(if $(DEV),-Werror -Wno-error=maybe-un
 	-Os -ffunction-sections -fdata-sections -fPIE -fstack-protector-strong -fstack-clash-protection \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -ffile-prefix-map=$(CURDIR)=.
 link_release := -static-pie -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--build-id=none
+# What runs before the C library's own entry (runtime/own_start.c).
+link_entry_x86_64 := -Wl,-e,own_start -Wl,-u,own_start
+link_entry_aarch64 := $(link_entry_x86_64)
 flags_unit := $(language) $(warnings) -Werror -Wno-maybe-uninitialized -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 flags_fuzz := $(language) -w -O1 -g -fno-omit-frame-pointer \
@@ -196,7 +199,7 @@ $(foreach f,$(release) build/unit build/fuzz,$(eval $(f)/obj/server/front/openap
 
 build/$(ARCH)/mote: $(call room_archives,$(release),$(rooms)) build/deps/$(ARCH).stamp
 	$(if $(call room_sources,cli),,$(error there is no cli/ yet, so there is no binary to link))
-	$(call announce,LINK,$@) $(tools)/cc $(link_release) -s -o $@.$$$$ -Lbuild/deps/$(ARCH)/lib -Wl,--start-group \
+	$(call announce,LINK,$@) $(tools)/cc $(link_release) $(link_entry_$(ARCH)) -s -o $@.$$$$ -Lbuild/deps/$(ARCH)/lib -Wl,--start-group \
 		$(filter %.a,$^) $(libraries) -Wl,--end-group && size=$$(wc -c < $@.$$$$) && \
 		{ [ $$size -le $(size_max) ] || \
 		{ echo "$@ has $$size bytes, more than the $(size_max) it may have" >&2; rm -f $@.$$$$; exit 1; }; } && \

@@ -23,7 +23,6 @@
 #include "runtime/container_state.h"
 #include "runtime/own_program.h"
 
-#define SEALED      "MOTE_OCI_SEALED"
 #define END_ROUNDS  20000
 #define END_WAIT_US 500
 
@@ -34,13 +33,13 @@ bool oci_seal(char **argv, struct error *err)
 	auto_fd fd = -1;
 
 	/* The mark alone proves nothing: whoever sets it lies to himself. */
-	if (getenv(SEALED)) {
-		unsetenv(SEALED);
+	if (getenv(OWN_PROGRAM_MARK)) {
+		unsetenv(OWN_PROGRAM_MARK);
 		return true;
 	}
 	if (!own_program_open(&fd, err))
 		return false;
-	setenv(SEALED, "1", 1);
+	setenv(OWN_PROGRAM_MARK, "1", 1);
 	syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
 	return error_os(err, "execute the sealed program");
 }

@@ -11,6 +11,9 @@
 
 #include "base/error.h"
 
+/* In the environment of who is run from there already. */
+#define OWN_PROGRAM_MARK "MOTE_OCI_SEALED"
+
 /* A descriptor for execveat(2) with AT_EMPTY_PATH, or by /proc/self/fd; closed on exec, the
  * caller's.  Any thread. */
 MUST_CHECK bool own_program_open(int *out_fd, struct error *err);
