@@ -10,19 +10,22 @@ if [ -z "${MOTE_BENCH_ROOM:-}" ]; then
 	MOTE_BENCH_ROOM=1 exec tests/oci/room.sh crun,runc "$0" "$count"
 fi
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'umount -l "$work/run" 2> /dev/null || :; rm -rf "$work"' EXIT
 # With the C library of the product: the other one asks the processor for half a millisecond what it is, before main.
 build/deps/$(uname -m)/bin/cc -O2 -static -o "$work/meter" tests/bench/runtime_meter.c
 mkdir -p "$work/bundle/rootfs"
 cp "$work/meter" "$work/bundle/rootfs/meter"
+# States lie in memory, as in /run where all three keep them by themselves.
+mkdir "$work/run"
+mount -t tmpfs tmpfs "$work/run"
 build/mote oci spec --bundle "$work/bundle"
 jq '.process.terminal = false | .process.args = ["/meter", "began"]' "$work/bundle/config.json" > "$work/config"
 mv "$work/config" "$work/bundle/config.json"
 for round in 1 2 3; do
 	for name in mote crun runc; do
 		case $name in
-		mote) set -- build/mote oci --root "$work/states" ;;
-		*) set -- "$name" --root "$work/$name" ;;
+		mote) set -- build/mote oci --root "$work/run/mote" ;;
+		*) set -- "$name" --root "$work/run/$name" ;;
 		esac
 		echo "$name $("$work/meter" "$work/bundle" $((count / 3)) "$@")"
 	done
