@@ -208,19 +208,19 @@ static const char *below(const char *path)
 /* The container's root is not ours yet: this is the host's null, and it is looked at once more. */
 bool oci_paths_hide(struct oci_launch *launch, struct error *err)
 {
-	auto_fd null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	auto_covers covers = { open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC), -1 };
 	const char **hidden =
 		oci_config_list(launch->config, json_get(launch->config->system, "maskedPaths"));
 	const char **fixed =
 		oci_config_list(launch->config, json_get(launch->config->system, "readonlyPaths"));
 
-	if (null < 0)
+	if (covers.null < 0)
 		return error_os(err, "open /dev/null");
 	for (; *fixed; fixed++)
 		if (!rootfs_protect_one(launch->root, below(*fixed), PATHFD_IN_ROOT, err))
 			return error_context(err, "readonlyPaths %s", *fixed);
 	for (; *hidden; hidden++)
-		if (!rootfs_hide_one(launch->root, null, below(*hidden), PATHFD_IN_ROOT, err))
+		if (!rootfs_hide_one(launch->root, &covers, below(*hidden), PATHFD_IN_ROOT, err))
 			return error_context(err, "maskedPaths %s", *hidden);
 	return true;
 }

@@ -34,10 +34,18 @@ MUST_CHECK bool rootfs_hide(int root, int dev, struct error *err);
 
 /* --- also for containers of other plans --- */
 
-/* One path below the root: covered with a copy of `null`, which is checked to be the null device,
- * or an empty folder; or made read-only with all below.  What does not exist is fine. */
-MUST_CHECK bool rootfs_hide_one(int root, int null, const char *path, enum pathfd_how how,
-				struct error *err);
+/* With what a container's paths are covered.  `null` is the caller's /dev/null, and is checked;
+ * `empty` is -1 at first: one empty file system does for all folders. */
+struct rootfs_covers {
+	int null, empty;
+};
+void rootfs_covers_close(struct rootfs_covers *covers);
+#define auto_covers __attribute__((cleanup(rootfs_covers_close))) struct rootfs_covers
+
+/* One path below the root: covered with a copy of the null device or an empty folder; or made
+ * read-only with all below.  What does not exist is fine. */
+MUST_CHECK bool rootfs_hide_one(int root, struct rootfs_covers *covers, const char *path,
+				enum pathfd_how how, struct error *err);
 MUST_CHECK bool rootfs_protect_one(int root, const char *path, enum pathfd_how how,
 				   struct error *err);
 /* Unmount every whole /proc and /sys outside of the mount that `root` is open on, or hide it where

@@ -67,7 +67,19 @@ static bool make_empty(int *out_fd, struct error *err)
 			   out_fd, err);
 }
 
-bool rootfs_hide_one(int root, int null, const char *path, enum pathfd_how how, struct error *err)
+/* Only what is mounted somewhere can be copied: the first is made, the others are its copies. */
+static bool cover_folder(struct rootfs_covers *covers, int place, struct error *err)
+{
+	auto_fd copy = -1;
+
+	if (covers->empty < 0)
+		return make_empty(&covers->empty, err) && mountfd_attach(covers->empty, place, err);
+	return mountfd_copy(covers->empty, "", MOUNTFD_ONE, &copy, err) &&
+	       mountfd_attach(copy, place, err);
+}
+
+bool rootfs_hide_one(int root, struct rootfs_covers *covers, const char *path, enum pathfd_how how,
+		     struct error *err)
 {
 	auto_fd place = -1;
 	auto_fd cover = -1;
@@ -79,9 +91,9 @@ bool rootfs_hide_one(int root, int null, const char *path, enum pathfd_how how, 
 		return true;
 	if (fstat(place, &facts) != 0)
 		return error_os(err, "look at %s", path);
-	if (S_ISDIR(facts.st_mode) ? !make_empty(&cover, err) : !copy_null(null, &cover, err))
-		return false;
-	return mountfd_attach(cover, place, err);
+	if (S_ISDIR(facts.st_mode))
+		return cover_folder(covers, place, err);
+	return copy_null(covers->null, &cover, err) && mountfd_attach(cover, place, err);
 }
 
 bool rootfs_protect_one(int root, const char *path, enum pathfd_how how, struct error *err)
@@ -98,14 +110,22 @@ bool rootfs_protect_one(int root, const char *path, enum pathfd_how how, struct 
 	       mountfd_attach(copy, place, err);
 }
 
+void rootfs_covers_close(struct rootfs_covers *covers)
+{
+	if (covers->null >= 0)
+		close(take_fd(&covers->null));
+	if (covers->empty >= 0)
+		close(take_fd(&covers->empty));
+}
+
 bool rootfs_hide(int root, int dev, struct error *err)
 {
-	auto_fd null = openat(dev, "null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	auto_covers covers = { openat(dev, "null", O_PATH | O_NOFOLLOW | O_CLOEXEC), -1 };
 
-	if (null < 0)
+	if (covers.null < 0)
 		return error_os(err, "open /dev/null");
 	for (size_t i = 0; i < ARRAY_LENGTH(hidden); i++)
-		if (!rootfs_hide_one(root, null, hidden[i], PATHFD_NO_LINKS, err))
+		if (!rootfs_hide_one(root, &covers, hidden[i], PATHFD_NO_LINKS, err))
 			return error_context(err, "hide /%s", hidden[i]);
 	for (size_t i = 0; i < ARRAY_LENGTH(read_only); i++)
 		if (!rootfs_protect_one(root, read_only[i], PATHFD_NO_LINKS, err))
