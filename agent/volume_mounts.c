@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,12 +23,14 @@
 #include "agent/pull_secret.h"
 #include "agent/volume_claim.h"
 #include "agent/volume_group.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/process.h"
 #include "runtime/mount_list.h"
 
-#define SHARE_SECONDS 120 /* a server that does not answer in this time is given up */
+#define SHARE_SECONDS 120  /* a server that does not answer in this time is given up */
+#define SILENCE_MS    1000 /* who was killed ends in less */
 #define SAID_MAX      1024
 #define OPTIONS_MAX   4096
 #define NOTE          "image-volume."
@@ -159,16 +162,35 @@ static void close_output(struct entry *entry)
 	entry->output = -1;
 }
 
-/* A mount that is killed has not mounted. */
+/* What it says ends when the last that could say something has ended: so has its helper. */
+static void wait_for_silence(const struct entry *entry)
+{
+	int64_t until = clock_now_ms() + SILENCE_MS;
+	struct pollfd ask = { .fd = entry->output, .events = POLLIN };
+	char said[SAID_MAX];
+
+	while (clock_now_ms() < until && poll(&ask, 1, (int)(until - clock_now_ms())) > 0 &&
+	       read(entry->output, said, sizeof(said)) > 0)
+		;
+}
+
+/* With its helper: the one does not end with the other. */
+static void kill_mount(const struct entry *entry)
+{
+	kill(-entry->child.pid, SIGKILL);
+}
+
+/* A mount that is killed does not mount later, when the pod is gone. */
 static void entry_free(struct entry *entry)
 {
 	image_want_cancel(entry->want);
 	image_free(entry->mounts->node->images, entry->image);
 	volume_group_cancel(entry->walk);
 	if (entry->child.pid > 0) {
-		kill(entry->child.pid, SIGKILL);
+		kill_mount(entry);
 		loop_child_stop(&entry->child);
 		(void)!waitpid(entry->child.pid, NULL, 0);
+		wait_for_silence(entry);
 	}
 	loop_timer_stop(&entry->timer);
 	close_output(entry);
@@ -361,7 +383,7 @@ static void on_mount_exit(struct loop_child *child, int status)
 
 static void on_mount_late(struct loop_timer *timer)
 {
-	kill(CONTAINER_OF(timer, struct entry, timer)->child.pid, SIGKILL);
+	kill_mount(CONTAINER_OF(timer, struct entry, timer));
 }
 
 /* The share that the pod's volume, or the persistent volume of its claim, names. */
@@ -389,7 +411,9 @@ static bool start_share(struct entry *entry, const struct volumes_work *work,
 	struct volume_nfs share;
 	auto_fd write_end = -1;
 	int ends[2];
-	struct process_plan plan = { .path = "mount", .die_with_parent = SIGKILL };
+	struct process_plan plan = { .path = "mount",
+				     .new_session = true,
+				     .die_with_parent = SIGKILL };
 
 	if (!find_share(work, volume, &share) || !make_place(entry, err))
 		return false;

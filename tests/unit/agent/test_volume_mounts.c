@@ -144,6 +144,28 @@ static void what_is_under_way_is_ended(void)
 	CHECK(clock_now_ms() - before < 30000);
 }
 
+/* mount(8) waits for its helper; the helper does not end with it. */
+static void its_helper_is_ended_too(void)
+{
+	auto_free char *started = fixture_path("helper");
+	auto_free char *program = memory_print("sleep 60 & echo $! > %s.new\n"
+					       "mv %s.new %s; wait",
+					       started, started, started);
+	auto_free char *pid = NULL, *path = NULL, *command = NULL;
+	struct error err;
+
+	begin("'nfs':{'server':'nas.test','path':'/share'}", program);
+	CHECK_INT(volume_mounts_step(scene.mounts, &scene.work, &err), VOLUME_MOUNTS_BUSY);
+	while (!(pid = fixture_read(started)))
+		usleep(1000);
+	pid[strcspn(pid, "\n")] = '\0';
+	path = memory_print("/proc/%s/cmdline", pid);
+	end();
+	/* What is dead and not yet reaped has no words. */
+	command = fixture_read(path);
+	CHECK_STR(command ? command : "", "");
+}
+
 static void options_of_a_persistent_volume(void)
 {
 	auto_json_doc doc = fixture_json("['nfsvers=4.2','hard']");
@@ -166,6 +188,7 @@ static const struct test tests[] = {
 	{ "a share is mounted once", a_share_is_mounted_once },
 	{ "a failure is told once and tried again", a_failure_is_told_once_and_tried_again },
 	{ "what is under way is ended", what_is_under_way_is_ended },
+	{ "its helper is ended, too", its_helper_is_ended_too },
 	{ "options of a persistent volume", options_of_a_persistent_volume },
 };
 
