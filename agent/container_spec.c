@@ -138,7 +138,8 @@ static bool is_read_only_below(const struct json *mount)
 
 /* Made and tried here, so that a bad one is an error of the configuration; the runtime does so
  * again, as it may have changed since.  What is wrong is not told: it says something of the
- * machine.
+ * machine.  A file server may keep who asks: the runtime alone does it there, in a process that can
+ * be killed.
  */
 static bool check_sub_path(const struct container_spec_work *work, const struct json *mount,
 			   const struct container_mount *planned, struct error *err)
@@ -151,6 +152,7 @@ static bool check_sub_path(const struct container_spec_work *work, const struct 
 
 	/* A volume that is no more is the runtime's to tell. */
 	if (base < 0 || !planned->sub_path || !*planned->sub_path ||
+	    volumes_is_share(work->volumes, name) ||
 	    pathfd_open(base, planned->sub_path, PATHFD_BELOW, O_PATH, &below, &why))
 		return true;
 	if (why.kind == ERROR_NOT_FOUND) {

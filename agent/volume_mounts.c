@@ -386,9 +386,8 @@ static void on_mount_late(struct loop_timer *timer)
 	kill_mount(CONTAINER_OF(timer, struct entry, timer));
 }
 
-/* The share that the pod's volume, or the persistent volume of its claim, names. */
-static bool find_share(const struct volumes_work *work, const struct json *volume,
-		       struct volume_nfs *out)
+bool volume_nfs_find(const struct volumes_work *work, const struct json *volume,
+		     struct volume_nfs *out)
 {
 	const struct json *part = json_get(volume, "nfs"), *persistent = NULL;
 	struct error ignored;
@@ -415,7 +414,7 @@ static bool start_share(struct entry *entry, const struct volumes_work *work,
 				     .new_session = true,
 				     .die_with_parent = SIGKILL };
 
-	if (!find_share(work, volume, &share) || !make_place(entry, err))
+	if (!volume_nfs_find(work, volume, &share) || !make_place(entry, err))
 		return false;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return error_os(err, "cannot make a pipe");
@@ -486,7 +485,7 @@ static start_fn *starter_of(const struct volumes_work *work, const struct json *
 
 	if (json_get(volume, "image"))
 		return start_image;
-	if (find_share(work, volume, &share))
+	if (volume_nfs_find(work, volume, &share))
 		return start_share;
 	return find_grouped(work, volume) ? start_group : NULL;
 }

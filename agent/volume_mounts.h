@@ -37,6 +37,9 @@ struct volume_nfs {
 	bool read_only;
 	const struct json *options; /* mountOptions; may be NULL */
 };
+/* The share of a volume; false: it has none. */
+bool volume_nfs_find(const struct volumes_work *work, const struct json *volume,
+		     struct volume_nfs *out);
 /* The arguments after "mount", NULL-terminated, in the arena. */
 const char *const *volume_nfs_arguments(const struct volume_nfs *share, const char *place,
 					struct arena *arena);

@@ -523,7 +523,9 @@ uint32_t volumes_own_ids(const struct volumes_work *work, struct str name)
 {
 	auto_free char *path = volumes_path(work, name), *own = own_path(work, name);
 
-	return path && strcmp(path, own) == 0 ? volume_memory_ids(work, own) : 0;
+	return path && strcmp(path, own) == 0 && !volumes_is_share(work, name)
+		       ? volume_memory_ids(work, own)
+		       : 0;
 }
 
 bool volumes_is_read_only(const struct volumes_work *work, struct str name)
@@ -534,6 +536,14 @@ bool volumes_is_read_only(const struct volumes_work *work, struct str name)
 	return type && (type->read_only ||
 			json_bool(json_path(volume, "persistentVolumeClaim", "readOnly", NULL)) ||
 			json_bool(json_path(volume, "nfs", "readOnly", NULL)));
+}
+
+bool volumes_is_share(const struct volumes_work *work, struct str name)
+{
+	const struct json *volume = find(work, name);
+	struct volume_nfs ignored;
+
+	return volume && volume_nfs_find(work, volume, &ignored);
 }
 
 void volumes_release(const char *folder)

@@ -29,6 +29,8 @@ unsigned volumes_source_kind(const struct volumes_work *work, struct str name);
 uint32_t volumes_own_ids(const struct volumes_work *work, struct str name);
 /* Can the volume only be read (config maps, secrets, ...)? */
 bool volumes_is_read_only(const struct volumes_work *work, struct str name);
+/* Is it on a file server?  Who looks into it may never come back. */
+bool volumes_is_share(const struct volumes_work *work, struct str name);
 /* Unmount what is mounted; the pod's folder is removed by its owner. */
 void volumes_release(const char *folder);
 

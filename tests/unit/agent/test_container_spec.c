@@ -13,6 +13,8 @@
 
 #define GIB (1024ll * 1024 * 1024)
 
+static const char *pod_folder = "/pod";
+
 struct scene {
 	struct json_doc *pod;
 	struct image image;
@@ -34,7 +36,8 @@ static void scene_plan(struct scene *scene, const char *container, const char *p
 	auto_free char *text =
 		memory_print("{'metadata':{'name':'web','namespace':'shop'},'spec':{'volumes':[{"
 			     "'name':'d','emptyDir':{}},{'name':'s','secret':{'secretName':'s'}},"
-			     "{'name':'h','hostPath':{'path':'/host'}}],'containers':[{'name':"
+			     "{'name':'h','hostPath':{'path':'/host'}},{'name':'n','nfs':{'server':"
+			     "'s','path':'/x'}}],'containers':[{'name':"
 			     "'main'%s}]%s}",
 			     container, *pod ? pod : "}");
 	auto_free char *config = memory_print("{'config':{%s}}", image);
@@ -44,7 +47,7 @@ static void scene_plan(struct scene *scene, const char *container, const char *p
 	scene->image.config = fixture_json(config);
 	scene->image.layers = layers;
 	scene->sources = fixture_sources(NULL, json_root(scene->pod));
-	scene->volumes = (struct volumes_work){ .folder = "/pod",
+	scene->volumes = (struct volumes_work){ .folder = pod_folder,
 						.pod = json_root(scene->pod),
 						.sources = scene->sources,
 						.facts = &scene->facts };
@@ -413,6 +416,27 @@ static void volumes_are_mounted(void)
 	scene_clear(&scene);
 }
 
+/* A share whose server is away would keep who looks. */
+static void sub_paths_of_shares_are_left_to_the_runtime(void)
+{
+	auto_free char *share = fixture_path("volumes/n"), *made = fixture_path("volumes/d/deep");
+	auto_free char *empty = fixture_path("volumes/d"), *left = fixture_path("volumes/n/deep");
+	struct scene scene;
+	struct error err;
+
+	pod_folder = harness_folder();
+	CHECK_OK(file_make_dirs(share, 0755, &err) && file_make_dirs(empty, 0755, &err), &err);
+	scene_plan(&scene,
+		   ",'volumeMounts':[{'name':'d','mountPath':'/d','subPath':'deep'},"
+		   "{'name':'n','mountPath':'/n','subPath':'deep'}]",
+		   "", "'Cmd':['x']");
+	CHECK_OK(scene.planned, &scene.err);
+	check_mount(&scene.plan.mounts[1], share, "/n", "deep");
+	CHECK(file_exists(made));
+	CHECK(!file_exists(left));
+	scene_clear(&scene);
+}
+
 static void bad_mounts_are_refused(void)
 {
 	check_refused(",'volumeMounts':[{'name':'no','mountPath':'/x'}]", "",
@@ -529,6 +553,8 @@ static const struct test tests[] = {
 	{ "images do not configure the runtime", images_do_not_configure_the_runtime },
 	{ "profiles are below their folder", profiles_are_below_their_folder },
 	{ "volumes are mounted", volumes_are_mounted },
+	{ "sub-paths of shares are left to the runtime",
+	  sub_paths_of_shares_are_left_to_the_runtime },
 	{ "bad mounts are refused", bad_mounts_are_refused },
 	{ "processors are shared", processors_are_shared },
 	{ "memory is limited", memory_is_limited },
