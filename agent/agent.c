@@ -35,6 +35,7 @@
 #include "agent/service_sync.h"
 #include "agent/sources.h"
 #include "agent/static_pods.h"
+#include "agent/unmounter.h"
 #include "api/names.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -837,6 +838,7 @@ static bool start_parts(struct agent *agent, struct error *err)
 		return false;
 	node->client = client_new(agent->loop, http_client_new(agent->loop, dial, agent, "api"));
 	node->bridges = exec_bridges_new();
+	node->unmounter = unmounter_new(agent->loop);
 	node->recorder = recorder_new(node->client, agent->name);
 	drops.getter = node->getter;
 	agent->object = node_object_start(&object);
@@ -913,6 +915,7 @@ bool agent_stop(struct agent *agent)
 	cache_stop(agent->nodes);
 	cut_off_free(take_ptr(&agent->cut_off));
 	pods_close(agent->pods);
+	unmounter_free(node->unmounter);
 	seal_keys_free(node->keys);
 	work_close(node->movers);
 	work_close(node->chores);

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "agent/unmounter.h"
 #include "agent/volumes.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -34,7 +35,9 @@ struct cleanup {
 	struct loop *loop;
 	char *folder; /* .../agent */
 	struct list pods;
-	size_t waiting;         /* pods whose monitor has not ended */
+	size_t waiting; /* pods whose monitor has not ended */
+	struct unmounter *unmounter;
+	size_t unmounting;      /* pods whose shares are not unmounted */
 	struct cgroup *cgroups; /* of all pods and monitors; NULL = not known */
 	bool failed;
 	struct error why; /* the first thing that stayed */
@@ -45,6 +48,7 @@ struct pod_left {
 	struct cleanup *cleanup;
 	char *uid, *folder;
 	struct sandbox *sandbox;
+	struct unmounter_wait shares;
 };
 
 /* What stays is told once; the others are tried all the same. */
@@ -225,6 +229,27 @@ static void wait_for_pods(struct cleanup *cleanup)
 		loop_once(cleanup->loop, (int)(until - clock_now_ms()));
 }
 
+static void on_shares_gone(struct unmounter_wait *wait, bool ended)
+{
+	(void)ended; /* the end of the pod tells what stayed */
+	CONTAINER_OF(wait, struct pod_left, shares)->cleanup->unmounting--;
+}
+
+/* All at once: each takes some seconds when its server is away. */
+static void unmount_shares(struct cleanup *cleanup)
+{
+	LIST_EACH(&cleanup->pods, link)
+	{
+		struct pod_left *pod = LIST_OWNER(link, struct pod_left, link);
+
+		pod->shares.on_done = on_shares_gone;
+		if (!pod->sandbox && unmounter_start(cleanup->unmounter, pod->folder, &pod->shares))
+			cleanup->unmounting++;
+	}
+	while (cleanup->unmounting > 0)
+		loop_once(cleanup->loop, -1);
+}
+
 static size_t end_pods(struct cleanup *cleanup)
 {
 	size_t count = 0;
@@ -233,6 +258,7 @@ static size_t end_pods(struct cleanup *cleanup)
 	wait_for_pods(cleanup);
 	kill_monitors(cleanup);
 	wait_for_pods(cleanup);
+	unmount_shares(cleanup);
 	LIST_EACH_SAFE(&cleanup->pods, link)
 	{
 		list_remove(link);
@@ -311,9 +337,11 @@ static bool run(struct cleanup *cleanup, size_t *out_pods, struct error *err)
 	}
 	if (!lock_folder(cleanup, &lock, err) || !loop_open(&cleanup->loop, err))
 		return false;
+	cleanup->unmounter = unmounter_new(cleanup->loop);
 	remove_network(cleanup);
 	*out_pods = end_pods(cleanup);
 	remove_cgroups(cleanup);
+	unmounter_free(cleanup->unmounter);
 	loop_close(cleanup->loop);
 	if (cleanup->failed)
 		*err = cleanup->why;

@@ -34,6 +34,7 @@ struct node {
 	struct flush *flush;          /* after files were put below the folder */
 	struct work_pool *chores;     /* one servant thread: what is kept gets to the disk */
 	struct work_pool *movers; /* two: removing, counting, giving away files: it takes long */
+	struct unmounter *unmounter;
 	struct image_getter *getter;
 	struct recorder *recorder;
 	struct evictor *evictor; /* NULL while the agent starts */

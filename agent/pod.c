@@ -505,10 +505,13 @@ static void detach(struct pod *pod)
 
 static void step_leaving(struct pod *pod)
 {
-	if (pod->phase == SANDBOX_STARTING || pod->phase == SANDBOX_ENDING)
+	if (pod->phase == SANDBOX_STARTING)
 		return;
-	if (pod->phase == SANDBOX_READY && !pod_containers_stop(pod))
+	if (pod->phase == SANDBOX_ENDING ||
+	    (pod->phase == SANDBOX_READY && !pod_containers_stop(pod))) {
+		pod_files_free_shares(pod);
 		return;
+	}
 	if (pod->phase != SANDBOX_NONE) {
 		destroy_sandbox(pod);
 		return;

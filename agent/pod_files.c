@@ -9,11 +9,14 @@
 #include "agent/flush.h"
 #include "agent/pod_files.h"
 #include "agent/resolver_file.h"
+#include "agent/unmounter.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 
-#define RESOLV_MAX 65536
+#define RESOLV_MAX     65536
+#define STUCK_MS       20000 /* after its end, and what is killed still runs */
+#define STUCK_AGAIN_MS 2000  /* each step of a process' end may wait again */
 
 /* What a restart needs; not what changes with every status. */
 static void print_kept(const struct pod *pod, struct buf *out)
@@ -161,6 +164,8 @@ void pod_files_log_folder(const struct pod *pod, const char *container, struct b
 
 struct pod_removal {
 	struct work_job job;
+	struct unmounter_wait shares; /* before the job */
+	struct work_pool *pool;
 	struct pod *pod; /* NULL: it did not wait */
 	char *folder, *logs;
 	bool volumes; /* and nothing else */
@@ -191,6 +196,13 @@ static void volumes_left(struct pod *pod, const struct pod_removal *removal)
 	pod_again(pod);
 }
 
+static void removal_free(struct pod_removal *removal)
+{
+	free(removal->folder);
+	free(removal->logs);
+	free(removal);
+}
+
 static void removal_done(struct work_job *job)
 {
 	struct pod_removal *removal = CONTAINER_OF(job, struct pod_removal, job);
@@ -204,9 +216,21 @@ static void removal_done(struct work_job *job)
 		volumes_left(removal->pod, removal);
 	else if (removal->pod)
 		pod_files_removed(removal->pod, removal->worked ? NULL : &removal->err);
-	free(removal->folder);
-	free(removal->logs);
-	free(removal);
+	removal_free(removal);
+}
+
+/* The next agent goes on when this one ends. */
+static void on_shares_gone(struct unmounter_wait *wait, bool ended)
+{
+	struct pod_removal *removal = CONTAINER_OF(wait, struct pod_removal, shares);
+
+	if (ended) {
+		work_start(removal->pool, &removal->job);
+		return;
+	}
+	if (removal->pod)
+		removal->pod->removal = NULL;
+	removal_free(removal);
 }
 
 /* Takes `logs`. */
@@ -224,7 +248,10 @@ static void begin_removal(const struct node *node, struct pod *pod, const char *
 		volume_mounts_free(take_ptr(&pod->mounts)); /* nothing is mounted from now on */
 		pod->removal = removal;
 	}
-	work_start(node->movers, &removal->job);
+	removal->pool = node->movers;
+	removal->shares.on_done = on_shares_gone;
+	if (!unmounter_start(node->unmounter, folder, &removal->shares))
+		work_start(removal->pool, &removal->job);
 }
 
 void pod_files_remove(struct pod *pod)
@@ -246,6 +273,17 @@ void pod_files_leave_volumes(struct pod *pod)
 void pod_files_discard(const struct node *node, const char *folder)
 {
 	begin_removal(node, NULL, folder, NULL, false);
+}
+
+void pod_files_free_shares(struct pod *pod)
+{
+	int64_t due_ms = pod->stop_due_ms + STUCK_MS;
+
+	if (clock_now_ms() >= due_ms) {
+		unmounter_force(pod->node->unmounter, pod->folder);
+		due_ms = clock_now_ms() + STUCK_AGAIN_MS;
+	}
+	pod_again_at(pod, due_ms);
 }
 
 void pod_files_let_go(struct pod *pod)

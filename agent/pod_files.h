@@ -19,6 +19,8 @@ void pod_files_let_go(struct pod *pod);
 /* What is over needs no volumes: mounts, memory and files of its own go, on a servant thread.
  * Once; later calls do nothing. */
 void pod_files_leave_volumes(struct pod *pod);
+/* While its containers do not end: once that takes too long, file servers are given up. */
+void pod_files_free_shares(struct pod *pod);
 /* A folder that belongs to no pod, on a servant thread. */
 void pod_files_discard(const struct node *node, const char *folder);
 

@@ -45,9 +45,10 @@ bool mount_line_read(struct str line, struct mount_line *out)
 		return false;
 	head = str_from(line.at, (size_t)dash);
 	tail = str_from(line.at + dash + 3, line.len - (size_t)dash - 3);
-	for (int i = 0; i < 3; i++)
-		str_cut(&head, ' ');
-	*out = (struct mount_line){ .root = str_cut(&head, ' ') };
+	str_cut(&head, ' ');
+	str_cut(&head, ' ');
+	*out = (struct mount_line){ .device = str_cut(&head, ' ') };
+	out->root = str_cut(&head, ' ');
 	place = str_cut(&head, ' ');
 	if (place.len == 0)
 		return false;

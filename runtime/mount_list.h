@@ -12,6 +12,7 @@
 struct mount_line {
 	char *place; /* where it is mounted; whoever read the line frees it */
 	/* parts of the line: */
+	struct str device;  /* of the file system, "0:45": mounts of one have the same */
 	struct str root;    /* which folder of the file system is seen there: "/" is all of it */
 	struct str type;    /* "ext4", "cgroup2" */
 	struct str options; /* the file system's own, not the mount's: "rw,memory" */

@@ -15,6 +15,7 @@ static void a_line(void)
 				  "master:1 - cgroup cgroup rw,cpu,cpuacct"),
 			      &mount));
 	CHECK(strcmp(mount.place, "/sys/fs/c d\\") == 0);
+	CHECK(str_is(mount.device, "0:28"));
 	CHECK(str_is(mount.root, "/a\\040b"));
 	CHECK(str_is(mount.type, "cgroup"));
 	CHECK(str_is(mount.options, "rw,cpu,cpuacct"));
