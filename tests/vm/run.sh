@@ -42,6 +42,7 @@ vm)
 	part kernel.sh aarch64 "${files[@]}"
 	part workloads.sh x86_64
 	part workloads.sh aarch64
+	part nfs.sh x86_64
 	part join.sh x86_64
 	part join.sh aarch64
 	part cuts.sh x86_64
