@@ -131,7 +131,7 @@ static bool find_pod(struct request *req, const struct name *name, struct proxy_
 
 /* One of the ready endpoints, each as likely as the others. */
 struct search {
-	struct request *req;
+	struct server *server;
 	struct str service, port_name;
 	struct proxy_target *out;
 	unsigned seen;
@@ -157,8 +157,8 @@ static void consider(struct search *search, const struct json *endpoint, unsigne
 {
 	struct str node = json_str(json_get(endpoint, "nodeName"));
 	struct str address = json_str(json_at(json_get(endpoint, "addresses"), 0));
-	struct tunnel *tunnel = node.len > 0 ? server_node_tunnel(search->req->server, node)
-					     : nodes_any_tunnel(server_nodes(search->req->server));
+	struct tunnel *tunnel = node.len > 0 ? server_node_tunnel(search->server, node)
+					     : nodes_any_tunnel(server_nodes(search->server));
 	struct proxy_target *out = search->out;
 
 	if (!is_ready(endpoint) || !tunnel || !is_address(address))
@@ -187,43 +187,55 @@ static bool visit_slice(void *of, const struct object *object)
 	return true;
 }
 
-/* A number is the service's port; what is searched for is its name. */
-static bool name_port(struct request *req, const struct json *service, const struct name *name,
-		      struct str *out, struct error *err)
+/* A number is the service's port; what is searched for is its name: a copy. */
+static bool name_port(const struct proxy_service *asked, const struct json *service, char **out,
+		      struct error *err)
 {
 	unsigned number;
 
-	*out = name->port;
-	if (!read_port(name->port, &number))
-		return true;
+	*out = NULL;
+	if (!read_port(asked->port, &number))
+		*out = str_copy(asked->port);
 	for (struct json_iter it = json_iter(json_path(service, "spec", "ports", NULL));
-	     json_next(&it);)
-		if (json_int(json_get(it.value, "port")) == (int64_t)number) {
-			*out = str_of(
-				str_copy_arena(json_str(json_get(it.value, "name")), req->arena));
-			return true;
-		}
-	return error_set(err, ERROR_UNAVAILABLE,
-			 "no service port %u found for service \"" STR_FMT "\"", number,
-			 STR_ARG(name->name));
+	     !*out && json_next(&it);)
+		if (json_int(json_get(it.value, "port")) == (int64_t)number)
+			*out = str_copy(json_str(json_get(it.value, "name")));
+	return *out || error_set(err, ERROR_UNAVAILABLE,
+				 "no service port %u found for service \"" STR_FMT "\"", number,
+				 STR_ARG(asked->name));
+}
+
+bool proxy_target_of_service(struct server *server, const struct proxy_service *service,
+			     struct proxy_target *out, struct error *err)
+{
+	const struct kind *kind = kind_find_name(STR("v1"), STR("Service"));
+	const struct object *object =
+		registry_find(server_registry(server), kind, service->namespace, service->name);
+	struct search search = { .server = server, .service = service->name, .out = out };
+	auto_free char *port_name = NULL;
+
+	if (!object)
+		return status_not_found(err, kind, service->name);
+	if (!name_port(service, object_json(object), &port_name, err))
+		return false;
+	search.port_name = str_of(port_name);
+	registry_each(server_registry(server),
+		      kind_find_name(STR("discovery.k8s.io/v1"), STR("EndpointSlice")),
+		      service->namespace, visit_slice, &search);
+	return search.seen > 0 || error_set(err, ERROR_UNAVAILABLE,
+					    "no endpoints available for service \"" STR_FMT "\"",
+					    STR_ARG(service->called));
 }
 
 static bool find_service(struct request *req, const struct name *name, struct proxy_target *out,
 			 struct error *err)
 {
-	const struct object *object = find(req, "Service", name->name);
-	struct search search = { .req = req, .service = name->name, .out = out };
+	struct proxy_service service = { .namespace = req->namespace,
+					 .name = name->name,
+					 .port = name->port,
+					 .called = req->name };
 
-	if (!object)
-		return status_not_found(err, req->kind, name->name);
-	if (!name_port(req, object_json(object), name, &search.port_name, err))
-		return false;
-	registry_each(server_registry(req->server),
-		      kind_find_name(STR("discovery.k8s.io/v1"), STR("EndpointSlice")),
-		      req->namespace, visit_slice, &search);
-	return search.seen > 0 ||
-	       error_set(err, ERROR_UNAVAILABLE,
-			 "no endpoints available for service \"" STR_FMT "\"", STR_ARG(req->name));
+	return proxy_target_of_service(req->server, &service, out, err);
 }
 
 /* --- nodes --- */

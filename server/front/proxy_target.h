@@ -18,4 +18,12 @@ struct proxy_target {
 /* From a request for proxy of pods, services or nodes, in the words of the real server. */
 MUST_CHECK bool proxy_target_find(struct request *req, struct proxy_target *out, struct error *err);
 
+/* One of the ready pods behind a service's port, which is its number or its name. */
+struct proxy_service {
+	struct str namespace, name, port;
+	struct str called; /* in refusals */
+};
+MUST_CHECK bool proxy_target_of_service(struct server *server, const struct proxy_service *service,
+					struct proxy_target *out, struct error *err);
+
 #endif
