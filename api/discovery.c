@@ -10,6 +10,9 @@
 
 #define KINDS_MAX 128 /* of one group-version */
 
+#define PRIORITY_FIRST 18000
+#define PRIORITY_STEP  50
+
 static const struct discovery_posted authentication[] = {
 	{ "selfsubjectreviews", "SelfSubjectReview", false },
 	{ "tokenreviews", "TokenReview", false },
@@ -94,9 +97,102 @@ const struct discovery_group *discovery_group(size_t i)
 	return NULL;
 }
 
+int64_t discovery_priority(size_t i)
+{
+	return PRIORITY_FIRST - PRIORITY_STEP * (int64_t)i;
+}
+
+bool discovery_serves(struct str group, struct str version)
+{
+	for (size_t at = 0; at < ARRAY_LENGTH(rows); at++)
+		if (str_is(group, rows[at].group) && str_is(version, rows[at].version))
+			return has_any(&rows[at]);
+	return false;
+}
+
 static bool is_of_group(const struct discovery_group *row, const char *group)
 {
 	return row && strcmp(row->group, group) == 0;
+}
+
+/* --- all groups, ours and those of other servers --- */
+
+/* One group: its first row here, its first one there; one of them may be missing. */
+struct merged {
+	const struct discovery_remotes *remotes; /* NULL: none */
+	const char *group;
+	size_t own, remote; /* indexes */
+	bool has_own, has_remote;
+	size_t next_own, next_remote; /* that have not been looked at */
+};
+
+static const struct discovery_remote *remote_at(const struct discovery_remotes *remotes, size_t i)
+{
+	return remotes && i < remotes->count ? &remotes->items[i] : NULL;
+}
+
+static bool is_remote_of(const struct discovery_remotes *remotes, size_t i, const char *group)
+{
+	const struct discovery_remote *remote = remote_at(remotes, i);
+
+	return remote && strcmp(remote->group, group) == 0;
+}
+
+static bool has_group(const char *group)
+{
+	for (size_t at = 0; at < ARRAY_LENGTH(rows); at++)
+		if (strcmp(rows[at].group, group) == 0 && has_any(&rows[at]))
+			return true;
+	return false;
+}
+
+static void skip_group(struct merged *it)
+{
+	const char *group = remote_at(it->remotes, it->next_remote)->group;
+
+	while (is_remote_of(it->remotes, it->next_remote, group))
+		it->next_remote++;
+}
+
+static void take_remote(struct merged *it)
+{
+	it->has_remote = true;
+	it->remote = it->next_remote;
+	it->group = remote_at(it->remotes, it->remote)->group;
+	skip_group(it);
+}
+
+static void take_own(struct merged *it)
+{
+	it->has_own = true;
+	it->own = it->next_own;
+	it->group = discovery_group(it->own)->group;
+	while (is_of_group(discovery_group(it->next_own), it->group))
+		it->next_own++;
+	for (size_t i = 0; !it->has_remote && remote_at(it->remotes, i); i++)
+		if (is_remote_of(it->remotes, i, it->group)) {
+			it->has_remote = true;
+			it->remote = i;
+		}
+}
+
+/* The core and who registers the others come before everything. */
+static bool next_group(struct merged *it)
+{
+	const struct discovery_group *own = discovery_group(it->next_own);
+	const struct discovery_remote *remote;
+
+	it->has_own = it->has_remote = false;
+	while ((remote = remote_at(it->remotes, it->next_remote)) && has_group(remote->group))
+		skip_group(it); /* comes with ours */
+	if (!own && !remote)
+		return false;
+	if (own && (!remote || it->next_own < 2 ||
+		    discovery_priority(it->next_own) >= remote->group_priority))
+		take_own(it);
+	else
+		take_remote(it);
+	return true;
 }
 
 /* --- parts --- */
@@ -255,30 +351,47 @@ static struct json *aggregated_version(struct json_doc *doc, const struct discov
 	return version;
 }
 
-void discovery_print_aggregated(bool core, const char *version, struct buf *out)
+static struct json *remote_version(struct json_doc *doc, const struct discovery_remote *remote)
+{
+	struct json *version = json_new_object(doc);
+
+	put_text(doc, version, "version", remote->version);
+	if (remote->resources)
+		json_put(doc, version, "resources", json_clone(doc, remote->resources));
+	put_text(doc, version, "freshness", remote->resources ? "Current" : "Stale");
+	return version;
+}
+
+static struct json *aggregated_group(struct json_doc *doc, const struct merged *it)
+{
+	struct json *item = json_new_object(doc), *meta = json_sub_object(doc, item, "metadata");
+	struct json *versions;
+
+	if (it->group[0])
+		put_text(doc, meta, "name", it->group);
+	json_put(doc, meta, "creationTimestamp", json_new_null(doc));
+	versions = json_sub_array(doc, item, "versions");
+	for (size_t i = it->own; it->has_own && is_of_group(discovery_group(i), it->group); i++)
+		json_append(versions, aggregated_version(doc, discovery_group(i)));
+	for (size_t i = it->remote; it->has_remote && is_remote_of(it->remotes, i, it->group); i++)
+		json_append(versions, remote_version(doc, remote_at(it->remotes, i)));
+	return item;
+}
+
+void discovery_print_aggregated(bool core, const char *version,
+				const struct discovery_remotes *remotes, struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *list = json_new_object(doc), *items;
-	const struct discovery_group *row;
+	struct merged it = { .remotes = remotes };
 
 	put_text(doc, list, "kind", "APIGroupDiscoveryList");
 	json_put(doc, list, "apiVersion", json_new_print(doc, "apidiscovery.k8s.io/%s", version));
 	json_sub_object(doc, list, "metadata");
 	items = json_sub_array(doc, list, "items");
-	for (size_t i = 0; (row = discovery_group(i));) {
-		struct json *item = json_new_object(doc), *meta;
-		const char *group = row->group;
-
-		meta = json_sub_object(doc, item, "metadata");
-		if (group[0])
-			put_text(doc, meta, "name", group);
-		json_put(doc, meta, "creationTimestamp", json_new_null(doc));
-		for (; is_of_group(row, group); row = discovery_group(++i))
-			json_append(json_sub_array(doc, item, "versions"),
-				    aggregated_version(doc, row));
-		if (core == (group[0] == '\0'))
-			json_append(items, item);
-	}
+	while (next_group(&it))
+		if (core == (it.group[0] == '\0'))
+			json_append(items, aggregated_group(doc, &it));
 	json_print(list, out);
 }
 
@@ -293,60 +406,62 @@ void discovery_print_versions(const char *address, struct buf *out)
 		      address);
 }
 
-/* All versions of the group whose first row is i; *after is the first row of the next one. */
-static struct json *legacy_group(struct json_doc *doc, size_t i, size_t *after)
+static void add_legacy_version(struct json_doc *doc, struct json *item, const char *group,
+			       const char *text)
 {
-	const char *group = discovery_group(i)->group;
-	struct json *item = json_new_object(doc), *preferred = NULL;
+	struct json *version = json_new_object(doc);
 
-	put_text(doc, item, "name", group);
-	for (; is_of_group(discovery_group(i), group); i++) {
-		const char *text = discovery_group(i)->version;
-		struct json *version = json_new_object(doc);
+	json_put(doc, version, "groupVersion", json_new_print(doc, "%s/%s", group, text));
+	put_text(doc, version, "version", text);
+	json_append(json_sub_array(doc, item, "versions"), version);
+}
 
-		json_put(doc, version, "groupVersion", json_new_print(doc, "%s/%s", group, text));
-		put_text(doc, version, "version", text);
-		json_append(json_sub_array(doc, item, "versions"), version);
-		preferred = preferred ? preferred : version;
-	}
-	json_put(doc, item, "preferredVersion", json_clone(doc, preferred));
-	*after = i;
+static struct json *legacy_group(struct json_doc *doc, const struct merged *it)
+{
+	struct json *item = json_new_object(doc);
+
+	put_text(doc, item, "name", it->group);
+	for (size_t i = it->own; it->has_own && is_of_group(discovery_group(i), it->group); i++)
+		add_legacy_version(doc, item, it->group, discovery_group(i)->version);
+	for (size_t i = it->remote; it->has_remote && is_remote_of(it->remotes, i, it->group); i++)
+		add_legacy_version(doc, item, it->group, remote_at(it->remotes, i)->version);
+	json_put(doc, item, "preferredVersion",
+		 json_clone(doc, json_at(json_get(item, "versions"), 0)));
 	return item;
 }
 
-void discovery_print_groups(struct buf *out)
+void discovery_print_groups(const struct discovery_remotes *remotes, struct buf *out)
 {
 	auto_json_doc doc = json_doc_new();
 	struct json *list = json_new_object(doc), *items;
+	struct merged it = { .remotes = remotes };
 
 	put_text(doc, list, "kind", "APIGroupList");
 	put_text(doc, list, "apiVersion", "v1");
 	items = json_sub_array(doc, list, "groups");
-	for (size_t i = 0; discovery_group(i);) {
-		bool core = discovery_group(i)->group[0] == '\0';
-		struct json *item = legacy_group(doc, i, &i);
-
-		if (!core)
-			json_append(items, item);
-	}
+	while (next_group(&it))
+		if (it.group[0])
+			json_append(items, legacy_group(doc, &it));
 	json_print(list, out);
 }
 
-bool discovery_print_group(struct str group, struct buf *out)
+bool discovery_print_group(struct str group, const struct discovery_remotes *remotes,
+			   struct buf *out)
 {
-	for (size_t i = 0; group.len > 0 && discovery_group(i); i++) {
-		auto_json_doc doc = NULL;
-		struct json *root, *item;
+	struct merged it = { .remotes = remotes };
 
-		if (!str_is(group, discovery_group(i)->group))
+	while (group.len > 0 && next_group(&it)) {
+		auto_json_doc doc = NULL;
+		struct json *root;
+
+		if (!str_is(group, it.group))
 			continue;
 		doc = json_doc_new();
 		root = json_new_object(doc);
 		put_text(doc, root, "kind", "APIGroup");
 		put_text(doc, root, "apiVersion", "v1");
-		item = legacy_group(doc, i, &i);
-		for (struct json_iter it = json_iter(item); json_next(&it);)
-			json_put_str(doc, root, it.key, json_clone(doc, it.value));
+		for (struct json_iter each = json_iter(legacy_group(doc, &it)); json_next(&each);)
+			json_put_str(doc, root, each.key, json_clone(doc, each.value));
 		json_print(root, out);
 		return true;
 	}

@@ -58,6 +58,9 @@
 /* One configuration or token file. */
 #define LIMIT_CONFIG_FILE (1024u * 1024)
 
+/* What another API server tells of its resources: some 10000 names of metrics. */
+#define LIMIT_REMOTE_RESOURCES (2u * 1024 * 1024)
+
 /* An update (docs/decisions/0010-update.md): binary and images of one processor. */
 #define LIMIT_BUNDLE (4ull * 1024 * 1024 * 1024)
 /* Its list of contents, and how many lines that may have. */

@@ -173,26 +173,36 @@ static bool load_serving(struct work *work, struct error *err)
 	       file_replace(names_path, buf_str(&wished), 0600, err);
 }
 
-static bool load_admin(struct work *work, struct error *err)
+/* A certificate of a client, by the authority given. */
+static bool load_client(struct work *work, const char *file, const struct pki_subject *subject,
+			const struct buf *ca, const struct buf *ca_key, struct buf *cert,
+			struct buf *key, struct error *err)
 {
-	static const char *const organizations[] = { "system:masters", NULL };
-	struct secrets *secrets = work->secrets;
-	auto_free char *path = memory_print("%s/admin.crt", work->folder);
-	struct pki_plan plan = { .subject = { .name = "system:admin",
-					      .organizations = organizations },
-				 .uses = PKI_CLIENT,
-				 .days = PKI_LEAF_DAYS };
+	auto_free char *path = memory_print("%s/%s.crt", work->folder, file);
+	struct pki_plan plan = { .subject = *subject, .uses = PKI_CLIENT, .days = PKI_LEAF_DAYS };
 	bool found;
 
-	if (!load_key(work, "admin", &secrets->admin_key, err) ||
-	    !read_or_not(path, &secrets->admin, &found, err))
+	if (!load_key(work, file, key, err) || !read_or_not(path, cert, &found, err))
 		return false;
-	if (found && is_fresh(buf_str(&secrets->admin), err))
+	if (found && is_fresh(buf_str(cert), err))
 		return true;
-	buf_clear(&secrets->admin);
-	return pki_issue(&plan, buf_str(&secrets->admin_key), buf_str(&secrets->client_ca),
-			 buf_str(&secrets->client_ca_key), &secrets->admin, err) &&
-	       store_cert(work, "admin", &secrets->admin, err);
+	buf_clear(cert);
+	return pki_issue(&plan, buf_str(key), buf_str(ca), buf_str(ca_key), cert, err) &&
+	       store_cert(work, file, cert, err);
+}
+
+static bool load_clients(struct work *work, struct error *err)
+{
+	static const char *const organizations[] = { "system:masters", NULL };
+	static const struct pki_subject admin = { .name = "system:admin",
+						  .organizations = organizations },
+					proxy = { .name = BOOTSTRAP_PROXY_NAME };
+	struct secrets *secrets = work->secrets;
+
+	return load_client(work, "admin", &admin, &secrets->client_ca, &secrets->client_ca_key,
+			   &secrets->admin, &secrets->admin_key, err) &&
+	       load_client(work, "client-auth-proxy", &proxy, &secrets->proxy_ca,
+			   &secrets->proxy_ca_key, &secrets->proxy, &secrets->proxy_key, err);
 }
 
 /* --- tokens: M10<hash of the CA>::server:<secret> --- */
@@ -311,7 +321,8 @@ bool bootstrap_secrets(const struct server_plan *plan, struct secrets *out, stru
 	return file_make_dirs(folder, 0700, err) &&
 	       load_ca(&work, "server-ca", &out->server_ca, &out->server_ca_key, err) &&
 	       load_ca(&work, "client-ca", &out->client_ca, &out->client_ca_key, err) &&
-	       load_serving(&work, err) && load_admin(&work, err) &&
+	       load_ca(&work, "request-header-ca", &out->proxy_ca, &out->proxy_ca_key, err) &&
+	       load_serving(&work, err) && load_clients(&work, err) &&
 	       load_key(&work, "service-account", &out->account_key, err) &&
 	       load_tokens(&work, err);
 }
@@ -321,7 +332,8 @@ bool bootstrap_is_fresh(const struct secrets *secrets)
 	struct error ignored;
 
 	return is_fresh(buf_str(&secrets->serving), &ignored) &&
-	       is_fresh(buf_str(&secrets->admin), &ignored);
+	       is_fresh(buf_str(&secrets->admin), &ignored) &&
+	       is_fresh(buf_str(&secrets->proxy), &ignored);
 }
 
 bool bootstrap_renew(const struct server_plan *plan, struct secrets *secrets, struct error *err)
@@ -334,15 +346,19 @@ bool bootstrap_renew(const struct server_plan *plan, struct secrets *secrets, st
 	buf_clear(&secrets->serving_key);
 	buf_clear(&secrets->admin);
 	buf_clear(&secrets->admin_key);
-	return load_serving(&work, err) && load_admin(&work, err);
+	buf_clear(&secrets->proxy);
+	buf_clear(&secrets->proxy_key);
+	return load_serving(&work, err) && load_clients(&work, err);
 }
 
 void bootstrap_clear(struct secrets *secrets)
 {
 	struct buf *const bufs[] = { &secrets->server_ca,  &secrets->server_ca_key,
 				     &secrets->client_ca,  &secrets->client_ca_key,
+				     &secrets->proxy_ca,   &secrets->proxy_ca_key,
 				     &secrets->serving,    &secrets->serving_key,
 				     &secrets->admin,      &secrets->admin_key,
+				     &secrets->proxy,      &secrets->proxy_key,
 				     &secrets->account_key };
 
 	for (size_t i = 0; i < ARRAY_LENGTH(bufs); i++)

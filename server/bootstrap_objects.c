@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "api/priority.h"
+#include "base/json.h"
 #include "net/http_client.h"
 #include "server/bootstrap.h"
 
-#define OBJECTS_MAX 12
+#define OBJECTS_MAX 16
 #define TIMEOUT_MS  10000
 
 struct wish {
@@ -88,6 +89,32 @@ static void add(struct bootstrap_objects *objects, const char *path, char *body)
 	objects->wishes[objects->count++] = (struct wish){ path, NULL, body };
 }
 
+/* Where other API servers learn by whom and how they are told who asks. */
+static void add_trust(struct bootstrap_objects *objects, const struct secrets *secrets)
+{
+	auto_json_doc doc = json_doc_new();
+	struct json *root = json_new_object(doc), *texts = json_sub_object(doc, root, "data");
+	auto_buf body = BUF_INIT;
+
+	json_put(doc, json_sub_object(doc, root, "metadata"), "name",
+		 json_new_text(doc, BOOTSTRAP_TRUST));
+	json_put(doc, texts, "client-ca-file", json_new_str(doc, buf_str(&secrets->client_ca)));
+	json_put(doc, texts, "requestheader-client-ca-file",
+		 json_new_str(doc, buf_str(&secrets->proxy_ca)));
+	json_put(doc, texts, "requestheader-allowed-names",
+		 json_new_text(doc, "[\"" BOOTSTRAP_PROXY_NAME "\"]"));
+	json_put(doc, texts, "requestheader-username-headers",
+		 json_new_text(doc, "[\"X-Remote-User\"]"));
+	json_put(doc, texts, "requestheader-group-headers",
+		 json_new_text(doc, "[\"X-Remote-Group\"]"));
+	json_put(doc, texts, "requestheader-extra-headers-prefix",
+		 json_new_text(doc, "[\"X-Remote-Extra-\"]"));
+	json_print(root, &body);
+	add(objects, "/api/v1/namespaces/kube-system/configmaps", buf_take(&body));
+	objects->wishes[objects->count - 1].renewed =
+		"/api/v1/namespaces/kube-system/configmaps/" BOOTSTRAP_TRUST;
+}
+
 static void add_priorities(struct bootstrap_objects *objects)
 {
 	for (const struct priority_class *at = priority_system_classes; at->name; at++)
@@ -145,6 +172,7 @@ bootstrap_objects_start(struct server *server, const struct secrets *secrets,
 	for (size_t i = 0; i < ARRAY_LENGTH(namespaces); i++)
 		add(objects, "/api/v1/namespaces",
 		    memory_print("{\"metadata\":{\"name\":\"%s\"}}", namespaces[i]));
+	add_trust(objects, secrets);
 	add_priorities(objects);
 	if (!bootstrap_service_address(plan->service_cidr, address, &unused))
 		address[0] = '\0'; /* the plan was checked before */

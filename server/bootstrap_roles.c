@@ -12,9 +12,6 @@
 #include "server/gate/rbac_rules.h"
 #include "server/registry/change.h"
 
-#define GROUP_PRIORITY_FIRST 18000
-#define GROUP_PRIORITY_STEP  50
-
 #define AUTOUPDATE "rbac.authorization.kubernetes.io/autoupdate"
 #define AGGREGATE  "rbac.authorization.k8s.io/aggregate-to-"
 
@@ -377,7 +374,7 @@ static void run_services(struct bootstrap_roles *roles)
 	const struct discovery_group *group;
 
 	for (size_t i = 0; (group = discovery_group(i)); i++) {
-		int64_t priority = GROUP_PRIORITY_FIRST - GROUP_PRIORITY_STEP * (int64_t)i;
+		int64_t priority = discovery_priority(i);
 		struct json_doc *doc, *state;
 
 		if (strcmp(group->group, "apiregistration.k8s.io") == 0)

@@ -56,6 +56,12 @@ enum body_form {
 	BODY_PATCH_APPLY
 };
 
+/* What another server answers for (server/aggregate/remote_api.h). */
+struct remote_ask {
+	struct str group, version;
+	struct str resource; /* STR_NONE: which resources there are */
+};
+
 /* Query parameters of the API, decoded. */
 struct request_params {
 	struct str label_selector, field_selector;
@@ -80,7 +86,7 @@ struct request {
 	struct arena *arena; /* = http->arena */
 	unsigned stop;       /* where on the road */
 
-	/* API resource requests; kind NULL = non-resource path (http->path) */
+	/* API resource requests; kind, review and remote NULL = non-resource path (http->path) */
 	enum request_verb verb;
 	const struct kind *kind;
 	struct str namespace; /* STR_NONE: cluster scope or all namespaces */
@@ -90,6 +96,7 @@ struct request {
 	const struct subresource *sub; /* its row, NULL for the main resource */
 	const struct review *review; /* a create-only question such as SelfSubjectAccessReview; kind
 					is NULL then */
+	const struct remote_ask *remote; /* kind, sub and review are NULL then; or NULL */
 	struct request_params params;
 	struct http_param *query; /* all, in order: repeated ones (command) */
 	size_t query_count;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/time_floor.h"
 #include "api/discovery.h"
+#include "server/aggregate/remote_book.h"
 #include "server/bootstrap.h"
 #include "server/bootstrap_roles.h"
 #include "server/control/control.h"
@@ -48,6 +49,7 @@ struct server {
 	struct schedule_counts *schedule_counts;
 	struct loop_hook round;   /* at its end */
 	struct usage_book *usage; /* NULL: --disable metrics-server */
+	struct remote_book *remotes;
 	bool stopping;
 };
 
@@ -81,21 +83,23 @@ static bool open_registry(struct server *server, struct error *err)
 	       file_make_dirs(folder, 0700, err) && registry_open(&plan, &server->registry, err);
 }
 
-/* The way to the API is no user's to delete for long: its objects are made again. */
+/* The way to the API is no user's to delete for long, nor what others trust it by: these objects
+ * are made again. */
 static bool misses_objects(const struct server *server)
 {
 	static const struct {
-		const char *api_version, *kind;
-	} rows[] = { { "v1", "Service" },
-		     { "discovery.k8s.io/v1", "EndpointSlice" },
-		     { "v1", "Endpoints" } };
+		const char *api_version, *kind, *namespace, *name;
+	} rows[] = { { "v1", "ConfigMap", "kube-system", BOOTSTRAP_TRUST },
+		     { "v1", "Service", "default", "kubernetes" },
+		     { "discovery.k8s.io/v1", "EndpointSlice", "default", "kubernetes" },
+		     { "v1", "Endpoints", "default", "kubernetes" } };
 	bool reachable = bootstrap_has_endpoint(&server->secrets);
 
-	for (size_t i = 0; i < (reachable ? ARRAY_LENGTH(rows) : 1); i++)
+	for (size_t i = 0; i < (reachable ? ARRAY_LENGTH(rows) : 2); i++)
 		if (!registry_find(
 			    server->registry,
 			    kind_find_name(str_of(rows[i].api_version), str_of(rows[i].kind)),
-			    STR("default"), STR("kubernetes")))
+			    str_of(rows[i].namespace), str_of(rows[i].name)))
 			return true;
 	return false;
 }
@@ -221,6 +225,7 @@ bool server_start(struct loop *loop, const struct server_plan *plan, struct serv
 	server->shares = shares_new();
 	server->nodes = nodes_new(server);
 	open_usage(server);
+	server->remotes = remote_book_new();
 	server->counts = request_counts_new();
 	server->schedule_counts = schedule_counts_new();
 	object_trim_round(); /* remembers the forms that opening makes, of every Service */
@@ -260,6 +265,7 @@ void server_stop(struct server *server)
 	tokens_close(server->tokens);
 	shares_free(server->shares);
 	request_counts_free(server->counts);
+	remote_book_free(server->remotes);
 	schedule_counts_free(server->schedule_counts);
 	bootstrap_clear(&server->secrets);
 	time_floor_close(server->floor);
@@ -307,6 +313,11 @@ struct schedule_counts *server_schedule_counts(struct server *server)
 struct usage_book *server_usage_book(struct server *server)
 {
 	return server->usage;
+}
+
+struct remote_book *server_remote_book(struct server *server)
+{
+	return server->remotes;
 }
 
 struct nodes *server_nodes(struct server *server)

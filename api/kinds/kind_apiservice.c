@@ -1,6 +1,7 @@
 /*
  * kind_apiservice.c - APIService: who answers for an API group and version.
  */
+#include "api/discovery.h"
 #include "api/kinds/rows.h"
 #include "api/object.h"
 #include "api/validate.h"
@@ -87,10 +88,12 @@ static void validate(const struct kind_work *work)
 
 static void warn(const struct kind_work *work)
 {
-	if (json_path(work->object, "spec", "service", NULL))
-		kind_warn(work,
-			  "API services are kept, but requests are not led to them by this server "
-			  "yet");
+	const struct json *spec = json_get(work->object, "spec");
+
+	if (json_get(spec, "service") && discovery_serves(json_str(json_get(spec, "group")),
+							  json_str(json_get(spec, "version"))))
+		kind_warn(work, "this server answers for this group and version itself: no request "
+				"is led to the service");
 }
 
 static void print_service(const struct json *object, struct buf *out)

@@ -16,7 +16,7 @@
 #define CPU_START_S 300
 /* Who became unready this soon after its start was never ready. */
 #define READY_DELAY_S 30
-#define CUSTOM        "/apis/custom.metrics.k8s.io/v1beta1/namespaces/"
+#define CUSTOM        "/apis/custom.metrics.k8s.io/%s/namespaces/" STR_FMT
 
 struct reading {
 	const struct json *source; /* metric.resource and so on */
@@ -308,7 +308,7 @@ static bool print_pods_path(const struct json *source, const struct autoscale_ta
 			    struct buf *out, struct error *err)
 {
 	(void)err;
-	buf_add_print(out, CUSTOM STR_FMT "/pods/*/", STR_ARG(target->namespace));
+	buf_add_print(out, CUSTOM "/pods/*/", target->custom_version, STR_ARG(target->namespace));
 	buf_add_percent_encoded(out, json_str(json_get(metric_of(source), "name")));
 	buf_add_text(out, "?labelSelector=");
 	buf_add_percent_encoded(out, target->selector);
@@ -364,7 +364,7 @@ static bool print_object_path(const struct json *source, const struct autoscale_
 	if (!kind)
 		return error_set(err, ERROR_INVALID, "no matches for kind \"" STR_FMT "\"",
 				 STR_ARG(word));
-	buf_add_print(out, CUSTOM STR_FMT "/",
+	buf_add_print(out, CUSTOM "/", target->custom_version,
 		      STR_ARG(namespace ? json_str(json_get(object, "name")) : target->namespace));
 	if (namespace) {
 		buf_add_text(out, "metrics/");

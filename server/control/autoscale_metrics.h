@@ -17,6 +17,7 @@ struct autoscale_target {
 	const struct object **pods;
 	size_t pod_count;
 	int64_t spec_replicas, status_replicas;
+	const char *custom_version; /* of custom.metrics.k8s.io that is asked: "v1beta2" */
 };
 
 /* "/apis/metrics.k8s.io/v1beta1/namespaces/..." for an entry of spec.metrics.  ERROR_INVALID:

@@ -19,7 +19,7 @@ extern const struct control_row control_namespace, control_serviceaccount, contr
 	control_manifest, control_replicationcontroller, control_claim_bind, control_claim_protect,
 	control_provision, control_ephemeral, control_autoscaler, control_slice_mirror, control_job,
 	control_statefulset, control_cronjob, control_ttl_after_finished, control_budget,
-	control_quota, control_daemonset;
+	control_quota, control_daemonset, control_apiservice;
 
 static const struct control_row *const rows[] = {
 	&control_namespace,
@@ -48,6 +48,7 @@ static const struct control_row *const rows[] = {
 	&control_slice_mirror,
 	&control_statefulset,
 	&control_daemonset,
+	&control_apiservice,
 };
 
 static const struct {
@@ -76,6 +77,7 @@ static const struct {
 	[CONTROL_CLAIMS] = { "v1", "PersistentVolumeClaim", NULL },
 	[CONTROL_VOLUMES] = { "v1", "PersistentVolume", NULL },
 	[CONTROL_STORAGECLASSES] = { "storage.k8s.io/v1", "StorageClass", NULL },
+	[CONTROL_APISERVICES] = { "apiregistration.k8s.io/v1", "APIService", NULL },
 };
 
 /* One a kind: the cache's owner, so that a change knows its kind. */

@@ -434,6 +434,29 @@ static void fail_scale(struct look *look, const char *why)
 	write_status(look);
 }
 
+/* The version that discovery would name first, of those whose answers are understood. */
+static const char *custom_version(const struct control *control)
+{
+	static const char *const versions[] = { "v1beta2", "v1beta1" };
+	const char *best = versions[1];
+	int64_t most = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(versions); i++) {
+		auto_free char *name = memory_print("%s.custom.metrics.k8s.io", versions[i]);
+		const struct object *service =
+			cache_find(control->caches[CONTROL_APISERVICES], STR_NONE, str_of(name));
+		int64_t priority = service ? json_int(json_path(object_json(service), "spec",
+								"versionPriority", NULL))
+					   : 0;
+
+		if (priority <= most)
+			continue;
+		best = versions[i];
+		most = priority;
+	}
+	return best;
+}
+
 static void on_scale(void *of, const struct json *result, const struct error *err)
 {
 	struct look *look = of;
@@ -451,6 +474,7 @@ static void on_scale(void *of, const struct json *result, const struct error *er
 	scale = json_clone(look->scale, result);
 	json_set_root(look->scale, scale);
 	look->facts.namespace = object_namespace(look->hpa);
+	look->facts.custom_version = custom_version(look->self->control);
 	look->facts.selector = json_str(json_path(scale, "status", "selector", NULL));
 	look->facts.spec_replicas = json_int(json_path(scale, "spec", "replicas", NULL));
 	look->facts.status_replicas = json_int(json_path(scale, "status", "replicas", NULL));

@@ -1,9 +1,10 @@
 /*
- * answer.c - resource requests go to the registry, streams to connect, reviews to review, the rest
- * to paths.
+ * answer.c - resource requests go to the registry, streams to connect, reviews to review, what
+ * other servers answer for to them, the rest to paths.
  */
 #include "server/front/answer.h"
 
+#include "server/aggregate/aggregate_pass.h"
 #include "server/front/connect.h"
 #include "server/front/paths.h"
 #include "server/front/review.h"
@@ -14,6 +15,8 @@ enum step answer_pass(struct request *req, struct error *err)
 {
 	if (req->review)
 		return review_pass(req, err);
+	if (req->remote)
+		return aggregate_pass(req, err);
 	if (!req->kind)
 		return paths_pass(req, err);
 	if (req->verb == REQUEST_CONNECT)

@@ -13,6 +13,7 @@
 #include "base/time_floor.h"
 #include "net/hash.h"
 #include "net/http_gzip.h"
+#include "server/aggregate/remote_book.h"
 #include "server/bootstrap.h"
 #include "server/front/openapi_pack.h"
 #include "server/front/reply.h"
@@ -95,18 +96,38 @@ static enum step page_not_found(struct request *req)
 
 struct document {
 	struct buf text;
-	char etag[132]; /* with its quotes */
+	char etag[132];    /* with its quotes */
+	uint64_t revision; /* of the other servers' resources */
+	size_t users;      /* the map, and answers on their way */
 };
 
 static struct map *documents; /* key -> struct document; for the life of the process */
 
-static struct document *find_document(const char *key)
+static void drop_document(void *keep)
 {
-	return documents ? map_find(documents, str_of(key)) : NULL;
+	struct document *document = keep;
+
+	if (!document || --document->users > 0)
+		return;
+	buf_clear(&document->text);
+	free(document);
+}
+
+static uint64_t revision_now(const struct request *req)
+{
+	return remote_book_revision(server_remote_book(req->server));
+}
+
+/* One that tells what is so now. */
+static struct document *find_document(const struct request *req, const char *key)
+{
+	struct document *document = documents ? map_find(documents, str_of(key)) : NULL;
+
+	return document && document->revision == revision_now(req) ? document : NULL;
 }
 
 /* Takes the text. */
-static struct document *keep_document(const char *key, struct buf *text)
+static struct document *keep_document(const struct request *req, const char *key, struct buf *text)
 {
 	struct document *document = memory_new(struct document);
 
@@ -114,10 +135,12 @@ static struct document *keep_document(const char *key, struct buf *text)
 		documents = map_new();
 	document->text = *text;
 	*text = BUF_INIT;
+	document->revision = revision_now(req);
+	document->users = 1;
 	document->etag[0] = '"';
 	hash_sha512_hex_upper(buf_str(&document->text), document->etag + 1);
 	memcpy(document->etag + strlen(document->etag), "\"", 2);
-	map_put(documents, str_of(key), document);
+	drop_document(map_put(documents, str_of(key), document));
 	return document;
 }
 
@@ -169,23 +192,36 @@ static const char *aggregated_version(const struct request *req)
 	return NULL;
 }
 
+static const struct discovery_remotes *remotes_of(const struct request *req)
+{
+	return remote_book_list(server_remote_book(req->server));
+}
+
+/* It stays until it is sent, whatever takes its place meanwhile. */
+static void reply_document(struct request *req, struct document *document, const char *type,
+			   const char *cache)
+{
+	document->users++;
+	reply_ready(req, 200, type, cache, buf_str(&document->text), document, drop_document);
+}
+
 static enum step aggregated_discovery(struct request *req, bool core, const char *version)
 {
 	auto_free char *key = memory_print("%s %s", core ? "api" : "apis", version);
 	auto_free char *type = memory_print(DISCOVERY_FMT, version);
-	struct document *document = find_document(key);
+	struct document *document = find_document(req, key);
 	auto_buf text = BUF_INIT;
 
 	if (!document) {
-		discovery_print_aggregated(core, version, &text);
-		document = keep_document(key, &text);
+		discovery_print_aggregated(core, version, remotes_of(req), &text);
+		document = keep_document(req, key, &text);
 	}
 	http_reply_header(req->http, "ETag", document->etag);
 	http_reply_header(req->http, "Vary", "Accept");
 	if (has_etag(req, document->etag))
 		reply_ready(req, 304, NULL, "public", STR(""), NULL, NULL);
 	else
-		reply_ready(req, 200, type, "public", buf_str(&document->text), NULL, NULL);
+		reply_document(req, document, type, "public");
 	return STEP_DONE;
 }
 
@@ -212,12 +248,12 @@ static const char *print_legacy(struct request *req, struct str path, struct buf
 			       : NULL;
 	}
 	if (rest.len == 0) {
-		discovery_print_groups(out);
+		discovery_print_groups(remotes_of(req), out);
 		return "APIGroupList";
 	}
 	group = str_cut(&rest, '/');
 	if (rest.len == 0)
-		return discovery_print_group(group, out) ? "APIGroup" : NULL;
+		return discovery_print_group(group, remotes_of(req), out) ? "APIGroup" : NULL;
 	return group.len > 0 && discovery_print_resources(group, rest, hash_sha256, out)
 		       ? "APIResourceList"
 		       : NULL;
@@ -241,9 +277,9 @@ static enum step discovery_pass(struct request *req, bool core, struct error *er
 		return page_not_found(req);
 	key = str_copy(path);
 	type = memory_print("io.k8s.apimachinery.pkg.apis.meta.v1.%s", answer);
-	document = find_document(key);
+	document = find_document(req, key);
 	if (!document)
-		document = keep_document(key, &text);
+		document = keep_document(req, key, &text);
 	return reply_legacy(req, document, type, err);
 }
 
@@ -373,19 +409,19 @@ static void print_index(struct buf *out)
 
 static enum step index_pass(struct request *req)
 {
-	struct document *document = find_document("openapi/v3");
+	struct document *document = find_document(req, "openapi/v3");
 	auto_buf text = BUF_INIT;
 
 	if (!document) {
 		print_index(&text);
-		document = keep_document("openapi/v3", &text);
+		document = keep_document(req, "openapi/v3", &text);
 	}
 	http_reply_header(req->http, "ETag", document->etag);
 	http_reply_header(req->http, "Vary", "Accept");
 	if (has_etag(req, document->etag))
 		reply_ready(req, 304, NULL, NULL, STR(""), NULL, NULL);
 	else
-		reply_ready(req, 200, JSON_TYPE, NULL, buf_str(&document->text), NULL, NULL);
+		reply_document(req, document, JSON_TYPE, NULL);
 	return STEP_DONE;
 }
 

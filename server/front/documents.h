@@ -1,8 +1,9 @@
 /*
  * documents.h - discovery and OpenAPI: documents that are the same for everybody.
  *
- * Discovery is printed at the first request and kept (some 40 KiB in all); OpenAPI documents are
- * constant bytes of the binary (server/front/openapi_pack.h).
+ * Discovery is printed at the first request and kept (some 40 KiB in all) until another API server
+ * has something else (server/aggregate/remote_book.h); OpenAPI documents are constant bytes of the
+ * binary (server/front/openapi_pack.h).
  */
 #ifndef SERVER_FRONT_DOCUMENTS_H
 #define SERVER_FRONT_DOCUMENTS_H

@@ -252,9 +252,11 @@ static bool has_body(const struct request *req)
 bool route_parse(struct request *req, struct error *err)
 {
 	struct path path = { 0 }; /* not in the arena: a watch keeps that for long */
+	bool remote;
 
 	if (!split(req, &path, err) || (!params_parse(req, err) && !is_proxy(&path)) ||
-	    !take_path(req, &path, err))
+	    !route_remote(req, path.segments, path.count, &remote, err) ||
+	    (!remote && !take_path(req, &path, err)))
 		return false;
 	if (!req->kind && !req->review)
 		return true;

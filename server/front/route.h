@@ -9,9 +9,13 @@
 
 #include "server/request.h"
 
-/* Fill kind, verb, namespace, name, subresource, params, forms.  kind and review stay NULL for
- * other paths. */
+/* Fill kind, verb, namespace, name, subresource, params, forms.  kind, review and remote stay NULL
+ * for other paths. */
 MUST_CHECK bool route_parse(struct request *req, struct error *err);
+/* For its decoded segments: is it an API of another server?  If so, its resource, verb and names
+ * (route_remote.c). */
+MUST_CHECK bool route_remote(struct request *req, const struct str *segments, size_t count,
+			     bool *out_is, struct error *err);
 /* The answer's form from Accept and the body's from Content-Type (negotiate.c). */
 MUST_CHECK bool negotiate_answer(struct request *req, struct error *err);
 MUST_CHECK bool negotiate_body(struct request *req, struct error *err);

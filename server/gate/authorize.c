@@ -226,6 +226,12 @@ static struct attributes attributes_of(struct request *req)
 									 : STR_NONE;
 		asked.name = req->name.len > 0 ? req->name : selected(req, "metadata.name");
 		asked.node = selected(req, "spec.nodeName");
+	} else if (req->remote && req->remote->resource.len > 0) {
+		asked.group = req->remote->group;
+		asked.resource = req->remote->resource;
+		asked.subresource = req->subresource;
+		asked.namespace = req->namespace;
+		asked.name = req->name;
 	} else {
 		asked.verb = path_verb(req);
 		asked.path = req->http->path;

@@ -180,7 +180,7 @@ static void discovery(void)
 	auto_buf groups = BUF_INIT;
 	size_t core = 0;
 
-	discovery_print_aggregated(false, "v2", &groups);
+	discovery_print_aggregated(false, "v2", NULL, &groups);
 	for (const struct kind *const *at = kind_list; *at; at++) {
 		auto_free char *name = memory_print("\"resource\":\"%s\"", (*at)->plural);
 		auto_free char *old = memory_print("\"name\":\"%s\"", (*at)->plural);
@@ -202,8 +202,8 @@ static void discovery(void)
 						&list));
 		CHECK(str_search(buf_str(&list), STR("\"kind\"")) > 0);
 	}
-	CHECK(!discovery_print_group(STR("extensions"), &groups));
-	CHECK(!discovery_print_group(STR(""), &groups));
+	CHECK(!discovery_print_group(STR("extensions"), NULL, &groups));
+	CHECK(!discovery_print_group(STR(""), NULL, &groups));
 }
 
 static const struct test tests[] = {
