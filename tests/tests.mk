@@ -50,6 +50,7 @@ test-long: build/mote
 	@tests/long/soak.sh
 	@tests/oci/validation.sh
 	@tests/oci/bats.sh
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=30
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=pathfd
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=container_attack
 	@MOTE_TEST_RACES=1000000 $(MAKE) --no-print-directory unit ROOM=runtime TEST=race
