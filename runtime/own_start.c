@@ -16,20 +16,21 @@
  * other processors than these two the C library's own entry is.
  */
 #include "runtime/own_program.h"
+#include "runtime/mountfd.h"
 
 #if defined(__x86_64__) || defined(__aarch64__)
 
 #include <elf.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #define ENV_MAX  512 /* with more, the usual way */
 #define POPULATE 23  /* MADV_POPULATE_WRITE, Linux 5.14; older ones refuse it */
 
-#define EARLY    __attribute__((no_stack_protector))
+#define EARLY __attribute__((no_stack_protector))
 
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden"))); /* the linker's */
 
@@ -165,13 +166,12 @@ EARLY static bool mark(char **env, char **out)
 
 EARLY static void seal(char **argv, char **env)
 {
-	struct mount_attr change = { .attr_set = MOUNT_ATTR_RDONLY };
+	struct mount_attr change = { .attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
 	char *marked[ENV_MAX + 2];
 	long fd;
 
 	if (!mark(env, marked))
 		return;
-	change.propagation = 1 << 18; /* MS_PRIVATE */
 	fd = call(SYS_open_tree, AT_FDCWD, place("/proc/self/exe"),
 		  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
 	if (fd < 0)

@@ -65,6 +65,25 @@ test_called_by_a_link() {
 	[ "$(jq -r .level "$scratch/log")" = error ]
 }
 
+# Sealed before the C library began, it is still called as we called it; its file is on a mount that nobody else has.
+test_the_seal_comes_first() {
+	ln -s "$mote" "$scratch/first-oci"
+	cat > "$scratch/look" <<-END
+		#!/bin/sh
+		exec 3< /proc/\$PPID/exe 4< $mote
+		tr '\0' '\n' < /proc/\$PPID/cmdline | head -n 1
+		cat /proc/\$\$/fdinfo/3 /proc/\$\$/fdinfo/4 | grep mnt_id | sort -u | wc -l
+	END
+	chmod 755 "$scratch/look"
+	folder=$(bundle first ".hooks.createRuntime = [{ path: \"/bin/sh\", args: [\"sh\", \"-c\", \"exec $scratch/look > $scratch/seen\"] }]" true)
+	"$scratch/first-oci" --root "$scratch/states" run --bundle "$folder" first
+	[ "$(tr '\n' ' ' < "$scratch/seen")" = "$scratch/first-oci 2 " ]
+	# With more variables than it has room for, the usual way is gone, which calls itself mote.
+	# shellcheck disable=SC2046 # one word a variable
+	env $(seq -f 'MANY_%g=x' 600) "$scratch/first-oci" --root "$scratch/states" run --bundle "$folder" first
+	[ "$(tr '\n' ' ' < "$scratch/seen")" = "mote 2 " ]
+}
+
 test_further_processes() {
 	folder=$(bundle more . sleep 100)
 	oci run -d --bundle "$folder" more
