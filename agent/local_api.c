@@ -6,7 +6,7 @@
 #include <assert.h>
 
 #include "agent/image_getter.h"
-#include "api/status.h"
+#include "agent/refuse.h"
 #include "net/socket.h"
 #include "net/unix_socket.h"
 
@@ -34,15 +34,6 @@ struct chore {
 };
 
 /* --- answers --- */
-
-static void refuse(struct http_request *req, const struct error *why)
-{
-	struct status_about about = { 0 };
-	auto_buf body = BUF_INIT;
-	int code = status_print(why, &about, &body);
-
-	http_reply(req, code, "application/json", buf_str(&body));
-}
 
 static void answer(struct http_request *req, const struct json *value)
 {

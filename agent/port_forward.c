@@ -16,7 +16,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
-#include "api/status.h"
+#include "agent/refuse.h"
 #include "base/list.h"
 #include "net/socket.h"
 
@@ -42,15 +42,6 @@ struct dial {
 	bool second; /* ::1 is being tried */
 	struct error first;
 };
-
-static void refuse(struct http_request *req, const struct error *why)
-{
-	struct status_about about = { 0 };
-	auto_buf body = BUF_INIT;
-	int code = status_print(why, &about, &body);
-
-	http_reply(req, code, "application/json", buf_str(&body));
-}
 
 /* --- the end --- */
 

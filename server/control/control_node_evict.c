@@ -13,6 +13,8 @@
 #include "base/map.h"
 #include "server/control/controller.h"
 #include "server/control/lost_policy.h"
+#include "server/control/node_taints.h"
+#include "server/control/pod_target.h"
 
 #define COMPONENT "taint-eviction-controller"
 #define PERIOD_MS 1000
@@ -66,13 +68,7 @@ static bool tells_of_health(const struct json *taint)
 {
 	struct str key = json_str(json_get(taint, "key"));
 
-	return str_is(key, "node.kubernetes.io/not-ready") ||
-	       str_is(key, "node.kubernetes.io/unreachable");
-}
-
-static bool is_edge(const struct object *node)
-{
-	return str_is(object_label(node, STR(LOST_NODE_EDGE)), "true");
+	return str_is(key, "node.kubernetes.io/not-ready") || str_is(key, TAINT_UNREACHABLE);
 }
 
 /* Of a node's silence: what the workload says, else its tolerations, but not on the edge. */
@@ -83,9 +79,9 @@ static int64_t patience_in_silence(const struct self *self, const struct object 
 
 	if (after_s >= 0)
 		return after_s;
-	return is_edge(node) ? FOREVER
-			     : patience_for(taint, json_path(object_json(pod), "spec",
-							     "tolerations", NULL));
+	return lost_node_is_edge(node) ? FOREVER
+				       : patience_for(taint, json_path(object_json(pod), "spec",
+								       "tolerations", NULL));
 }
 
 /* Seconds that the pod may stay; FOREVER also when no taint is about it. */
@@ -118,30 +114,12 @@ static void on_end(struct batch *batch)
 	batch_end_pass(batch, self->queue, NULL);
 }
 
-/* Whoever counts disruptions reads why. */
-static void tell_target(struct batch *batch, const struct object *pod)
-{
-	auto_buf body = BUF_INIT;
-	char now[CLOCK_TEXT];
-	struct client_ask ask = { .verb = CLIENT_PATCH_STRATEGIC,
-				  .kind = batch->control->kinds[CONTROL_PODS],
-				  .namespace = object_namespace(pod),
-				  .name = object_name(pod),
-				  .subresource = "status" };
-
-	clock_print(clock_wall_s(), now);
-	buf_add_print(&body,
-		      "{\"metadata\":{\"uid\":\"" STR_FMT
-		      "\"},\"status\":{\"conditions\":[{\"type\":\"DisruptionTarget\",\"status\":"
-		      "\"True\",\"reason\":\"DeletionByTaintManager\",\"message\":\"Taint manager: "
-		      "deleting due to NoExecute taint\",\"lastTransitionTime\":\"%s\"}]}}",
-		      STR_ARG(object_uid(pod)), now);
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
-}
-
 static void evict(struct batch *batch, const struct object *pod)
 {
+	static const struct pod_target target = {
+		.reason = "DeletionByTaintManager",
+		.message = "Taint manager: deleting due to NoExecute taint"
+	};
 	auto_buf body = BUF_INIT, text = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_DELETE,
 				  .kind = batch->control->kinds[CONTROL_PODS],
@@ -149,7 +127,7 @@ static void evict(struct batch *batch, const struct object *pod)
 				  .name = object_name(pod) };
 
 	log_info("server.control", "pod is evicted from a tainted node", "pod=%s", batch->key);
-	tell_target(batch, pod);
+	pod_target_tell(batch, pod, &target);
 	buf_add_print(&text, "Marking for deletion Pod %s", batch->key);
 	control_event(batch->control, pod, COMPONENT, "Normal", "TaintManagerEviction",
 		      buf_text(&text));
@@ -193,12 +171,7 @@ static bool is_ready(const struct object *node)
 
 static bool is_silent(const struct object *node)
 {
-	for (struct json_iter it = json_iter(json_path(object_json(node), "spec", "taints", NULL));
-	     json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "key")), "node.kubernetes.io/unreachable") &&
-		    str_is(json_str(json_get(it.value, "effect")), "NoExecute"))
-			return true;
-	return false;
+	return node_taint_find(node, TAINT_UNREACHABLE, "NoExecute") != NULL;
 }
 
 /* Another pod for the time of the silence, if the workload wants that; one of the two after it. */

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "server/control/controller.h"
+#include "server/control/node_taints.h"
 
 #define COMPONENT     "node-controller"
 #define LEASE_QUERY   "fieldSelector=metadata.namespace%3Dkube-node-lease"
@@ -88,23 +88,14 @@ static void add_unknown(struct json_doc *doc, struct json *list, const struct ob
 			json_clone(doc, json_get(meta_of(object_json(node)), "creationTimestamp")));
 }
 
-/* The revision is a condition: the node's own word, if it has just come, counts more than ours. */
-static struct json *new_patch(struct json_doc *doc, const struct object *node)
-{
-	struct json *patch = json_new_object(doc);
-
-	json_put(doc, json_sub_object(doc, patch, "metadata"), "resourceVersion",
-		 json_clone(doc, json_get(meta_of(object_json(node)), "resourceVersion")));
-	return patch;
-}
-
 /* False: all of it is said already. */
 static bool tell_unknown(struct batch *batch, const struct object *node)
 {
 	static const char *const types[] = { "Ready", "MemoryPressure", "DiskPressure",
 					     "PIDPressure" };
 	auto_json_doc doc = json_doc_new();
-	struct json *patch = new_patch(doc, node), *list;
+	/* If the node's own word has just come, it counts more than ours. */
+	struct json *patch = node_patch_new(doc, node), *list;
 	auto_buf body = BUF_INIT;
 	struct client_ask ask = { .verb = CLIENT_PATCH_STRATEGIC,
 				  .kind = batch->control->kinds[CONTROL_NODES],
@@ -131,7 +122,7 @@ static const struct taint_row {
 	bool evicts;
 } taint_rows[] = {
 	{ "Ready", "False", "node.kubernetes.io/not-ready", true },
-	{ "Ready", "Unknown", "node.kubernetes.io/unreachable", true },
+	{ "Ready", "Unknown", TAINT_UNREACHABLE, true },
 	{ "MemoryPressure", "True", "node.kubernetes.io/memory-pressure", false },
 	{ "DiskPressure", "True", "node.kubernetes.io/disk-pressure", false },
 	{ "PIDPressure", "True", "node.kubernetes.io/pid-pressure", false },
@@ -160,33 +151,11 @@ static const struct taint_row *row_of(const struct json *taint)
 	return NULL;
 }
 
-static void add_taint(struct json_doc *doc, struct json *list, const char *key, const char *effect)
-{
-	struct json *taint;
-	char now[CLOCK_TEXT];
-
-	for (struct json_iter it = json_iter(list); json_next(&it);)
-		if (str_is(json_str(json_get(it.value, "key")), key) &&
-		    str_is(json_str(json_get(it.value, "effect")), effect))
-			return;
-	clock_print(clock_wall_s(), now);
-	taint = json_new_object(doc);
-	json_append(list, taint);
-	json_put(doc, taint, "key", json_new_text(doc, key));
-	json_put(doc, taint, "effect", json_new_text(doc, effect));
-	json_put(doc, taint, "timeAdded", json_new_text(doc, now));
-}
-
 static void tell_taints(struct batch *batch, const struct object *node)
 {
 	const struct json *old = json_path(object_json(node), "spec", "taints", NULL);
 	auto_json_doc doc = json_doc_new();
-	struct json *patch = new_patch(doc, node), *spec = json_sub_object(doc, patch, "spec");
-	struct json *list = json_sub_array(doc, spec, "taints");
-	auto_buf body = BUF_INIT;
-	struct client_ask ask = { .verb = CLIENT_PATCH_MERGE,
-				  .kind = batch->control->kinds[CONTROL_NODES],
-				  .name = object_name(node) };
+	struct json *list = json_new_array(doc);
 
 	for (struct json_iter it = json_iter(old); json_next(&it);) {
 		const struct taint_row *row = row_of(it.value);
@@ -197,17 +166,11 @@ static void tell_taints(struct batch *batch, const struct object *node)
 	for (size_t i = 0; i < ARRAY_LENGTH(taint_rows); i++) {
 		if (!is_wished(&taint_rows[i], node))
 			continue;
-		add_taint(doc, list, taint_rows[i].key, "NoSchedule");
+		node_taint_add(doc, list, taint_rows[i].key, NULL, "NoSchedule");
 		if (taint_rows[i].evicts)
-			add_taint(doc, list, taint_rows[i].key, "NoExecute");
+			node_taint_add(doc, list, taint_rows[i].key, NULL, "NoExecute");
 	}
-	if (json_count(list) == 0 ? json_count(old) == 0 : json_equal(list, old))
-		return;
-	if (json_count(list) == 0)
-		json_put(doc, spec, "taints", json_new_null(doc));
-	json_print(patch, &body);
-	ask.body = buf_str(&body);
-	batch_call(batch, &ask);
+	node_taints_write(batch, node, doc, list);
 }
 
 /* --- pods of nodes that are not ready --- */

@@ -1,16 +1,19 @@
 /*
- * control_pod_collect.c - removes pods that nobody else will: those of nodes that are gone, and the
- * oldest of too many finished ones.
+ * control_pod_collect.c - removes pods that nobody else will: those of nodes that are gone or out
+ * of service, and the oldest of too many finished ones.
  *
  * A node may come back under its name (it was deleted by mistake, or it joins again), so its pods
- * wait a while.  Pods that were never bound need nobody: the registry removes them with their
- * DELETE.
+ * wait a while.  Of a node that is out of service somebody knows that nothing runs there any more:
+ * its pods that are being deleted go at once (Kubernetes: non-graceful node shutdown).  Pods that
+ * were never bound need nobody: the registry removes them with their DELETE.
  */
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "server/control/controller.h"
 #include "server/control/finished_pods.h"
+#include "server/control/node_taints.h"
+#include "server/control/pod_target.h"
 
 #define PERIOD_MS    5000
 #define WAIT_MS      40000 /* Kubernetes' quarantine of a node that is gone */
@@ -29,6 +32,27 @@ struct self {
 static struct str node_of(const struct object *pod)
 {
 	return json_str(json_path(object_json(pod), "spec", "nodeName", NULL));
+}
+
+static bool is_finished(const struct object *pod)
+{
+	struct str phase = json_str(json_path(object_json(pod), "status", "phase", NULL));
+
+	return str_is(phase, "Succeeded") || str_is(phase, "Failed");
+}
+
+static bool is_out_of_service(const struct object *node)
+{
+	return node && !control_pod_is_ready(node) && /* the conditions have the same shape */
+	       node_taint_find(node, TAINT_OUT_OF_SERVICE, NULL);
+}
+
+/* Its node is there and will not end it. */
+static bool is_stranded(const struct self *self, const struct object *pod)
+{
+	return object_is_deleting(pod) &&
+	       is_out_of_service(
+		       cache_find(self->control->caches[CONTROL_NODES], STR_NONE, node_of(pod)));
 }
 
 static bool has_lost_node(const struct self *self, const struct object *pod)
@@ -53,7 +77,17 @@ static void remove_pod(struct batch *batch, const struct object *pod)
 	batch_call(batch, &ask);
 }
 
-/* --- pods of nodes that are gone --- */
+/* --- pods of nodes that are gone, or out of service --- */
+
+static void remove_lost(struct batch *batch, const struct object *pod, const char *what,
+			const struct pod_target *target)
+{
+	log_info("server.control", "pod is removed without its node's word",
+		 "pod=%s node=" STR_FMT " which=\"%s\"", batch->key, STR_ARG(node_of(pod)), what);
+	if (!is_finished(pod))
+		pod_target_tell(batch, pod, target);
+	remove_pod(batch, pod);
+}
 
 static void on_end(struct batch *batch)
 {
@@ -67,15 +101,18 @@ static void on_pass(void *owner, struct str key)
 	struct self *self = owner;
 	const struct object *pod = control_find(self->control, CONTROL_PODS, key);
 	const int64_t *since = map_find(self->lost, key);
+	static const struct pod_target orphan = { .reason = "DeletionByPodGC",
+						  .message = "PodGC: node no longer exists",
+						  .failed = true };
+	static const struct pod_target stranded = { .failed = true };
 	struct batch *batch = batch_new(self->control, key, self, on_end);
 
-	if (!pod || !has_lost_node(self, pod)) {
+	if (!pod || !has_lost_node(self, pod))
 		free(map_remove(self->lost, key));
-	} else if (since && clock_now_ms() - *since >= WAIT_MS) {
-		log_info("server.control", "pod of a node that is gone is removed",
-			 "pod=%s node=" STR_FMT, batch->key, STR_ARG(node_of(pod)));
-		remove_pod(batch, pod);
-	}
+	else if (since && clock_now_ms() - *since >= WAIT_MS)
+		remove_lost(batch, pod, "gone", &orphan);
+	if (pod && is_stranded(self, pod))
+		remove_lost(batch, pod, "out of service", &stranded);
 	batch_seal(batch);
 }
 
@@ -168,12 +205,11 @@ static void stop(void *own)
 
 static void count_finished(struct self *self, const struct object *pod)
 {
-	struct str phase = json_str(json_path(object_json(pod), "status", "phase", NULL));
 	auto_buf key = BUF_INIT;
 	int64_t created_s;
 
 	object_key(pod, &key);
-	if (!object_is_deleting(pod) && (str_is(phase, "Succeeded") || str_is(phase, "Failed")) &&
+	if (!object_is_deleting(pod) && is_finished(pod) &&
 	    clock_parse(meta_str(object_json(pod), "creationTimestamp"), &created_s, NULL))
 		finished_pods_put(self->finished, buf_str(&key), created_s);
 	else
@@ -194,6 +230,8 @@ static void on_pod(struct self *self, const struct object *before, const struct 
 	count_finished(self, after);
 	if (has_lost_node(self, after))
 		add_lost(self, after);
+	else if (is_stranded(self, after))
+		control_queue(self->queue, after);
 }
 
 static void on_node_gone(struct self *self, struct str node)
@@ -207,13 +245,28 @@ static void on_node_gone(struct self *self, struct str node)
 	}
 }
 
+static void on_node(struct self *self, const struct object *before, const struct object *after)
+{
+	const struct object *pod;
+
+	if (!after)
+		on_node_gone(self, object_name(before));
+	if (is_out_of_service(before) || !is_out_of_service(after))
+		return;
+	for (size_t i = 0; (pod = cache_next(self->control->caches[CONTROL_PODS], &i));) {
+		if (str_equal(node_of(pod), object_name(after)) && object_is_deleting(pod))
+			control_queue(self->queue, pod);
+		object_trim(pod);
+	}
+}
+
 static void on_change(void *own, enum control_kind kind, const struct object *before,
 		      const struct object *after)
 {
 	if (kind == CONTROL_PODS)
 		on_pod(own, before, after);
-	else if (kind == CONTROL_NODES && !after)
-		on_node_gone(own, object_name(before));
+	else if (kind == CONTROL_NODES)
+		on_node(own, before, after);
 }
 
 const struct control_row control_pod_collect = { "pod-collect", start, stop, on_change };

@@ -40,7 +40,7 @@ struct chore {
 	struct list link;
 	char *key;
 	const struct object *about;
-	struct folder_removal *removal; /* NULL: it is being made */
+	struct node_ask *removal; /* NULL: it is being made */
 };
 
 static void on_end(struct batch *batch)
@@ -323,10 +323,11 @@ static void tell_failure(struct self *self, struct str key, const struct object 
 	queue_done(self->queue, key, false);
 }
 
-static void on_removed(void *of, const struct error *err)
+static void on_removed(void *of, struct str body, const struct error *err)
 {
 	struct chore *chore = of;
 
+	(void)body;
 	if (err)
 		tell_failure(chore->self, str_of(chore->key), chore->about, err);
 	else
@@ -351,7 +352,7 @@ static void remove_folder(struct self *self, struct str key, const struct object
 	}
 	chore = chore_new(self, key, volume);
 	list_add(&self->removals, &chore->link);
-	chore->removal = folder_removal_start(self->control, node, path, on_removed, chore);
+	chore->removal = storage_folder_remove(self->control, node, path, on_removed, chore);
 }
 
 static void pass_volume(struct self *self, struct str key, const struct object *volume)
@@ -438,7 +439,7 @@ static void stop(void *own)
 	{
 		struct chore *chore = LIST_OWNER(link, struct chore, link);
 
-		folder_removal_cancel(chore->removal);
+		node_ask_cancel(chore->removal);
 		chore_free(chore);
 	}
 	queue_free(self->queue);

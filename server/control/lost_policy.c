@@ -78,6 +78,11 @@ struct lost_policy lost_policy_of(const struct control *control, const struct ob
 
 /* --- marks --- */
 
+bool lost_node_is_edge(const struct object *node)
+{
+	return str_is(object_label(node, STR(LOST_NODE_EDGE)), "true");
+}
+
 bool lost_is_marked(const struct object *pod)
 {
 	return meta_annotation(object_json(pod), LOST_MARK).at != NULL;

@@ -15,7 +15,7 @@
 #include "server/control/controller.h"
 
 #define LOST_MARK      "mote.dev/disconnected"
-#define LOST_NODE_EDGE "mote.dev/edge" /* label of nodes: silence alone moves nobody */
+#define LOST_NODE_EDGE "mote.dev/edge" /* label of nodes */
 #define LOST_NEVER     INT64_MAX
 
 enum lost_keep { LOST_KEEP_ORIGINAL, LOST_KEEP_REPLACEMENT, LOST_KEEP_LONGEST };
@@ -28,6 +28,9 @@ struct lost_policy {
 /* Of the pod's annotations, else of those who control it, up to the Deployment.  What makes no
  * sense counts as not said. */
 struct lost_policy lost_policy_of(const struct control *control, const struct object *pod);
+
+/* Silence alone moves nobody there. */
+bool lost_node_is_edge(const struct object *node);
 
 bool lost_is_marked(const struct object *pod);
 /* From now on its controller makes another; only for pods that a controller would replace. */

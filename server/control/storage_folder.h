@@ -7,7 +7,7 @@
 #ifndef SERVER_CONTROL_STORAGE_FOLDER_H
 #define SERVER_CONTROL_STORAGE_FOLDER_H
 
-#include "server/control/controller.h"
+#include "server/control/node_ask.h"
 
 /* "<root>/pvc-<uid>_<namespace>_<name>" for a claim, or for what a claimRef says; a name that is
  * too long for a folder is cut at its end. */
@@ -15,15 +15,11 @@ void storage_folder_path(const char *root, const struct json *claim_reference, s
 /* Is `path` such a folder of that claim, wherever it is? */
 bool storage_folder_is_of(struct str path, const struct json *claim_reference);
 
-struct folder_removal;
-/*
- * Ask the agent of `node` (agent/storage_removal.h).  on_done comes once, later; the handle is
- * valid until then.  ERROR_UNAVAILABLE: the node cannot be asked now.
+/* Ask the agent of `node` to remove it (agent/storage_removal.h); the rest is as node_ask.h says.
  */
-struct folder_removal *folder_removal_start(struct control *control, struct str node,
-					    struct str path,
-					    void (*on_done)(void *of, const struct error *err),
-					    void *of);
-void folder_removal_cancel(struct folder_removal *removal); /* no callback comes after it */
+struct node_ask *storage_folder_remove(struct control *control, struct str node, struct str path,
+				       void (*on_done)(void *of, struct str body,
+						       const struct error *err),
+				       void *of);
 
 #endif

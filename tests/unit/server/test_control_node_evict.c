@@ -2,13 +2,17 @@
  * test_control_node_evict.c - who has to leave a tainted node, and when; which pods are collected.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "server/control/finished_pods.h"
 #include "tests/unit/harness.h"
 #include "tests/unit/server/cluster_fixture.h"
 
-#define PODS  "/api/v1/namespaces/default/pods"
+#define PODS "/api/v1/namespaces/default/pods"
+#define OUT_OF_SERVICE(value)                                                                      \
+	"{\"key\":\"node.kubernetes.io/out-of-service\",\"value\":\"" value                        \
+	"\",\"effect\":\"NoExecute\"}"
 #define TAINT "{\"key\":\"k\",\"value\":\"v\",\"effect\":\"NoExecute\"}"
 
 static void say_ready(const char *node)
@@ -190,6 +194,68 @@ static void lost_nodes(void)
 	cluster_stop();
 }
 
+/* With a finalizer: what is said of it before its end can be read. */
+static void run_held_pod(const char *pod, const char *node)
+{
+	auto_free char *body =
+		memory_print("{\"metadata\":{\"name\":\"%s\",\"finalizers\":[\"a.example/b\"]},"
+			     "\"spec\":{\"nodeName\":\"%s\",\"containers\":[{\"name\":\"a\","
+			     "\"image\":\"b\"}]}}",
+			     pod, node);
+
+	cluster_create(PODS, body);
+}
+
+static bool pod_says(const char *pod, const char *text)
+{
+	auto_free char *path = memory_print(PODS "/%s", pod);
+	auto_json_doc doc = cluster_get(path);
+	auto_buf out = BUF_INIT;
+
+	json_print(json_root(doc), &out);
+	return strstr(buf_text(&out), text) != NULL;
+}
+
+/* Goal: of a silent node that somebody calls out of service all pods are gone at once, also those
+ * whose end it was to confirm; they have Failed.  A node that speaks ends its pods itself. */
+static void out_of_service(void)
+{
+	cluster_start(NULL);
+	join("dead");
+	join("alive");
+	run_pod("ending", "dead", NULL);
+	run_pod("running", "dead", NULL);
+	run_held_pod("held", "dead");
+	run_pod("elsewhere", "alive", NULL);
+	pass_time_with("alive", 50);
+	cluster_delete(PODS "/ending");
+	cluster_settle(100);
+	CHECK_INT(fate_of("ending"), LEAVES);
+	taint("dead", OUT_OF_SERVICE("nodeshutdown"));
+	taint("alive", OUT_OF_SERVICE("nodeshutdown"));
+	CHECK_INT(fate_of("ending"), GONE);
+	CHECK_INT(fate_of("running"), GONE);
+	CHECK_INT(fate_of("held"), LEAVES);
+	CHECK(pod_says("held", "\"phase\":\"Failed\""));
+	CHECK(pod_says("held", "DeletionByTaintManager"));
+	CHECK_INT(fate_of("elsewhere"), LEAVES);
+	CHECK(!pod_says("elsewhere", "\"phase\":\"Failed\""));
+	cluster_stop();
+}
+
+/* Goal: a pod whose node is no more has Failed, and says why. */
+static void orphans_have_failed(void)
+{
+	cluster_start(NULL);
+	run_held_pod("held", "never");
+	cluster_pass_time(48);
+	CHECK_INT(fate_of("held"), LEAVES);
+	CHECK(pod_says("held", "\"phase\":\"Failed\""));
+	CHECK(pod_says("held", "\"DeletionByPodGC\""));
+	CHECK(pod_says("held", "PodGC: node no longer exists"));
+	cluster_stop();
+}
+
 /* Goal: a pod that was never bound goes with its DELETE. */
 static void never_bound(void)
 {
@@ -264,6 +330,8 @@ static const struct test tests[] = {
 	{ "all are silent", all_are_silent, .time_limit_s = 120 },
 	{ "taint by hand", taint_by_hand, .time_limit_s = 60 },
 	{ "lost nodes", lost_nodes, .time_limit_s = 60 },
+	{ "out of service", out_of_service, .time_limit_s = 60 },
+	{ "orphans have failed", orphans_have_failed, .time_limit_s = 60 },
 	{ "never bound", never_bound, .time_limit_s = 30 },
 	{ "pod in a new namespace", pod_in_a_new_namespace, .time_limit_s = 30 },
 	{ "oldest first", oldest_first },
