@@ -6,7 +6,7 @@
 #   finish        once, at the end of all: what it started goes, and the scratch folder
 #   begin_test    in each test's own shell, before it
 #   end_test      there, however it ends
-#   await_pause   seconds between two tries of await
+#   await_pause   seconds between two tries of await, in its first three seconds
 #   one_line      not empty: an error is one line, or `fails` does not take it
 
 scratch=$(mktemp -d)
@@ -20,13 +20,14 @@ end_test() { :; }
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-# Wait until a command succeeds: tries again and again for $1 seconds.
+# Wait until a command succeeds: tries again and again for $1 seconds.  What takes long is looked at less often, for
+# each look is a program, and other tests want the processors.
 await() {
-	local deadline=$((SECONDS + $1 + 1))
+	local begin=$SECONDS limit=$1
 	shift
 	while ! "$@" > /dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || { echo "never came true: $*" >&2; return 1; }
-		sleep "$await_pause"
+		[ $((SECONDS - begin)) -le "$limit" ] || { echo "never came true: $*" >&2; return 1; }
+		[ $((SECONDS - begin)) -lt 3 ] && sleep "$await_pause" || sleep 0.25
 	done
 }
 
