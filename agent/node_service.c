@@ -6,10 +6,11 @@
 #include <assert.h>
 
 #include "agent/log_reader.h"
+#include "agent/neighbour.h"
 #include "agent/node_figures.h"
 #include "agent/port_forward.h"
+#include "agent/refuse.h"
 #include "agent/storage_removal.h"
-#include "api/status.h"
 #include "base/clock.h"
 
 #define WORDS_MAX 4096
@@ -24,6 +25,7 @@ struct node_service {
 	struct pods *pods;
 	struct exec_bridges *bridges;
 	struct port_forwards *forwards;
+	struct neighbours *neighbours;
 	struct node_figures *figures; /* or NULL */
 	struct storage_removals *removals;
 	struct list logs;
@@ -49,15 +51,6 @@ struct log_call {
 };
 
 /* --- answers --- */
-
-static void refuse(struct http_request *req, const struct error *why)
-{
-	struct status_about about = { 0 };
-	auto_buf body = BUF_INIT;
-	int code = status_print(why, &about, &body);
-
-	http_reply(req, code, "application/json", buf_str(&body));
-}
 
 /* --- the question --- */
 
@@ -374,6 +367,13 @@ static bool serve_storage(struct asked *asked, struct error *err)
 	return true;
 }
 
+static bool serve_neighbour(struct asked *asked, struct error *err)
+{
+	(void)err;
+	neighbour_look(asked->service->neighbours, asked->req, asked->namespace);
+	return true;
+}
+
 /* --- requests --- */
 
 void node_service_request(struct node_service *service, struct http_request *req)
@@ -392,6 +392,7 @@ void node_service_request(struct node_service *service, struct http_request *req
 		{ "pods", false, false, serve_pods },
 		{ "dial", false, true, serve_dial },
 		{ "storage", false, true, serve_storage },
+		{ "neighbour", false, true, serve_neighbour },
 	};
 	struct asked asked;
 	struct error err;
@@ -428,6 +429,7 @@ struct node_service *node_service_new(struct loop *loop, struct pods *pods,
 	service->pods = pods;
 	service->bridges = bridges;
 	service->forwards = port_forwards_new(loop);
+	service->neighbours = neighbours_new(loop);
 	service->removals = storage_removals_new(chores);
 	list_init(&service->logs);
 	service->http = (struct http_service){
@@ -447,6 +449,7 @@ void node_service_free(struct node_service *service)
 		return;
 	exec_bridges_end(service->bridges, NULL);
 	port_forwards_free(service->forwards);
+	neighbours_free(service->neighbours);
 	storage_removals_free(service->removals);
 	LIST_EACH_SAFE(&service->logs, link)
 	{

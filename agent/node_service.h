@@ -12,6 +12,7 @@
  *   GET /stats/..., /metrics..., /configz           (node_figures.h)
  *   POST /checkpoint/NAMESPACE/POD/CONTAINER        refused: nothing can restore one
  *   DELETE /storage?path=...   a folder of local storage (storage_removal.h)
+ *   GET /neighbour/ADDRESS     is it on this node's network? (neighbour.h)
  *
  * Whoever can open the stream is the server: rights were checked there.  Loop thread only.
  */
@@ -33,7 +34,7 @@ void node_service_free(struct node_service *service); /* ends everything; NULL i
 /* One request that came in another way (agent/local_api.h). */
 void node_service_request(struct node_service *service, struct http_request *req);
 /* A stream that the server opened; taken.  proxied: requests of somebody with the right of
- * nodes/proxy; dial and storage are not for him. */
+ * nodes/proxy; dial, storage and neighbour are not for him. */
 void node_service_take(struct node_service *service, struct stream *stream, bool proxied);
 
 #endif

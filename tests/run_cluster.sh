@@ -18,7 +18,7 @@ fi
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-long="clients ota node_faults node_pods book aggregate idle_disk manifests secrets streams two_nodes node_eviction batch apps cli"
+long="clients ota edge node_faults node_pods book aggregate idle_disk manifests secrets streams two_nodes node_eviction batch apps cli"
 {
 	for name in $long; do echo "tests/cluster/$name.sh"; done
 	for file in tests/cluster/*.sh; do

@@ -19,7 +19,7 @@ extern const struct control_row control_namespace, control_serviceaccount, contr
 	control_manifest, control_replicationcontroller, control_claim_bind, control_claim_protect,
 	control_provision, control_ephemeral, control_autoscaler, control_slice_mirror, control_job,
 	control_statefulset, control_cronjob, control_ttl_after_finished, control_budget,
-	control_quota, control_daemonset, control_apiservice;
+	control_quota, control_daemonset, control_apiservice, control_node_proof;
 
 static const struct control_row *const rows[] = {
 	&control_namespace,
@@ -32,6 +32,7 @@ static const struct control_row *const rows[] = {
 	&control_node_range,
 	&control_node_health,
 	&control_node_evict,
+	&control_node_proof,
 	&control_pod_collect,
 	&control_manifest,
 	&control_replicationcontroller,

@@ -256,6 +256,46 @@ static void orphans_have_failed(void)
 	cluster_stop();
 }
 
+static bool is_tainted(const char *node)
+{
+	auto_free char *path = memory_print("/api/v1/nodes/%s", node);
+	auto_json_doc doc = cluster_get(path);
+	const struct json *taints = json_path(json_root(doc), "spec", "taints", NULL);
+
+	for (struct json_iter it = json_iter(taints); json_next(&it);)
+		if (str_is(json_str(json_get(it.value, "key")),
+			   "node.kubernetes.io/out-of-service"))
+			return true;
+	return false;
+}
+
+/* Goal: a verdict of the node's peers ends with its own word, that of people does not; a node whose
+ * peers cannot be asked is never taken for dead. */
+static void verdicts(void)
+{
+	cluster_start(NULL);
+	join("alive");
+	join("silent");
+	cluster_patch("/api/v1/nodes/silent",
+		      "{\"metadata\":{\"labels\":{\"mote.dev/edge\":\"true\",\"mote.dev/site\":"
+		      "\"hill\"}}}");
+	cluster_patch("/api/v1/nodes/alive",
+		      "{\"metadata\":{\"labels\":{\"mote.dev/site\":\"hill\"}}}");
+	cluster_patch("/api/v1/nodes/silent/status",
+		      "{\"status\":{\"addresses\":[{\"type\":\"InternalIP\",\"address\":"
+		      "\"192.0.2.7\"}]}}");
+	pass_time_with("alive", 120);
+	CHECK(!is_tainted("silent"));
+	taint("silent", OUT_OF_SERVICE("peer-vote"));
+	taint("alive", OUT_OF_SERVICE("nodeshutdown"));
+	CHECK(is_tainted("silent"));
+	say_ready("silent");
+	cluster_settle(200);
+	CHECK(!is_tainted("silent"));
+	CHECK(is_tainted("alive"));
+	cluster_stop();
+}
+
 /* Goal: a pod that was never bound goes with its DELETE. */
 static void never_bound(void)
 {
@@ -332,6 +372,7 @@ static const struct test tests[] = {
 	{ "lost nodes", lost_nodes, .time_limit_s = 60 },
 	{ "out of service", out_of_service, .time_limit_s = 60 },
 	{ "orphans have failed", orphans_have_failed, .time_limit_s = 60 },
+	{ "verdicts", verdicts, .time_limit_s = 120 },
 	{ "never bound", never_bound, .time_limit_s = 30 },
 	{ "pod in a new namespace", pod_in_a_new_namespace, .time_limit_s = 30 },
 	{ "oldest first", oldest_first },
