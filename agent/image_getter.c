@@ -30,7 +30,7 @@ struct pull {
 
 struct image_want {
 	struct image_getter *getter;
-	struct pull *pull; /* NULL: only looked up */
+	struct pull *pull; /* NULL: only looked up, or served without it */
 	char *name;
 	enum image_policy policy;
 	bool allowed; /* to use what is here */
@@ -184,6 +184,33 @@ static void pull_free(struct pull *pull)
 	free(pull);
 }
 
+/* Images came: who waits for one that is here now, and may use it, need not wait for its registry.
+ */
+static void serve_waiting(struct image_getter *getter)
+{
+	struct str key;
+	void *value;
+
+	for (size_t i = 0; map_next(getter->pulls, &i, &key, &value);) {
+		struct pull *pull = value;
+
+		LIST_EACH_SAFE(&pull->wants, link)
+		{
+			struct image_want *want = LIST_OWNER(link, struct image_want, link);
+
+			if (want->policy != IMAGE_IF_NOT_PRESENT ||
+			    !images_allows(getter->images, str_of(want->name), pull->logins,
+					   pull->login_count) ||
+			    !image_getter_has(getter, str_of(want->name)))
+				continue;
+			list_remove(&want->link);
+			want->pull = NULL;
+			want->allowed = true;
+			loop_defer(getter->loop, &want->told);
+		}
+	}
+}
+
 static void pull_done(struct work_job *job)
 {
 	struct pull *pull = CONTAINER_OF(job, struct pull, job);
@@ -195,6 +222,8 @@ static void pull_done(struct work_job *job)
 		list_remove(&want->link);
 		want_end(want, pull->worked ? NULL : &pull->err);
 	}
+	if (pull->worked)
+		serve_waiting(pull->getter);
 	pull_free(pull);
 }
 
@@ -323,6 +352,8 @@ static void chore_done(struct work_job *job)
 	struct chore *chore = CONTAINER_OF(job, struct chore, job);
 
 	chore->getter->chores--;
+	if (chore->worked)
+		serve_waiting(chore->getter);
 	chore->on_done(chore->of, chore->names, chore->worked ? NULL : &chore->err);
 	for (size_t i = 0; chore->names && chore->names[i]; i++)
 		free(chore->names[i]);

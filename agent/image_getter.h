@@ -3,7 +3,10 @@
  *
  * Pulls run on servant threads, one per name and logins at a time; several who want the same image
  * with the same logins share one.  An image that is here serves only who may use it
- * (images_allows): others ask its registry first, which costs a manifest. Loop thread only.
+ * (images_allows): others ask its registry first, which costs a manifest.  Who waits for a pull is
+ * served at once when the image comes in another way, from an archive for example.
+ *
+ * Loop thread only.
  */
 #ifndef AGENT_IMAGE_GETTER_H
 #define AGENT_IMAGE_GETTER_H
@@ -43,7 +46,7 @@ struct image_want *image_want_start(struct image_getter *getter, const struct im
 				    void (*on_done)(void *of, struct image *image,
 						    const struct error *err, const char *fallback),
 				    void *of);
-/* true while it is being pulled (not only looked up) */
+/* true while it is being pulled (not only looked up); in on_done: it came by that */
 bool image_want_is_pulling(const struct image_want *want);
 void image_want_cancel(struct image_want *want); /* no on_done after it; NULL is fine */
 

@@ -121,6 +121,7 @@ static void on_image(void *of, struct image *image, const struct error *err, con
 {
 	struct pod_container *c = of;
 
+	c->pulling = image_want_is_pulling(c->want);
 	c->want = NULL;
 	if (!image) {
 		failed(c, err);

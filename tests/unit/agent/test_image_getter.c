@@ -94,9 +94,23 @@ static void fake_remove(struct images *images)
 	pthread_mutex_unlock(&store.lock);
 }
 
+static bool fake_import(struct images *images, const char *path, char ***out_names,
+			struct error *err)
+{
+	(void)images;
+	(void)path;
+	(void)err;
+	*out_names = NULL;
+	pthread_mutex_lock(&store.lock);
+	store.here = true;
+	pthread_mutex_unlock(&store.lock);
+	return true;
+}
+
 #define images_leave_removing  fake_leave
 #define images_remove_unneeded fake_remove
 #define images_allows          fake_allows
+#define images_import          fake_import
 #define images_pull            fake_pull
 #define images_find            fake_find
 #define image_free             fake_free
@@ -104,6 +118,7 @@ static void fake_remove(struct images *images)
 #undef images_leave_removing
 #undef images_remove_unneeded
 #undef images_allows
+#undef images_import
 #undef images_pull
 #undef images_find
 #undef image_free
@@ -111,6 +126,7 @@ static void fake_remove(struct images *images)
 struct want {
 	struct image_want *handle;
 	bool done, has_image;
+	bool by_pull; /* it came by one */
 	enum error_kind kind;
 	char fallback[64];
 	struct want *cancels;
@@ -122,6 +138,7 @@ static void on_done(void *of, struct image *image, const struct error *err, cons
 
 	CHECK(!want->done);
 	want->done = true;
+	want->by_pull = image_want_is_pulling(want->handle);
 	want->handle = NULL;
 	want->has_image = image != NULL;
 	want->kind = err ? err->kind : ERROR_NONE;
@@ -222,6 +239,7 @@ static void what_is_missing_is_pulled(void)
 	let_go(1);
 	fixture_until(loop, &want.done);
 	CHECK(want.has_image);
+	CHECK(want.by_pull);
 	CHECK_STR(want.fallback, "");
 	CHECK_STR(store.last, "docker.io/library/web:latest u p");
 	start(&want, "web", IMAGE_ALWAYS, NULL);
@@ -371,6 +389,40 @@ static void what_is_here_for_others_is_asked_for(void)
 	close_getter();
 }
 
+static void on_imported(void *of, char **names, const struct error *err)
+{
+	CHECK(!names && !err);
+	*(bool *)of = true;
+}
+
+/* Goal: an archive that comes while the registry is asked in vain serves those who may have it, and
+ * the others wait on. */
+static void what_comes_meanwhile_serves_who_waits(void)
+{
+	struct want want, login, always, other;
+	bool imported = false;
+
+	open_getter(false, false);
+	store.closed = true;
+	start(&want, "web", IMAGE_IF_NOT_PRESENT, "p");
+	start(&always, "web", IMAGE_ALWAYS, "p");
+	start(&login, "web", IMAGE_IF_NOT_PRESENT, "q p");
+	start(&other, "web", IMAGE_IF_NOT_PRESENT, "q");
+	image_getter_import(getter, "web.tar", on_imported, &imported);
+	fixture_until(loop, &want.done);
+	fixture_until(loop, &login.done);
+	CHECK(imported);
+	CHECK(want.has_image && login.has_image);
+	CHECK(!want.by_pull);
+	CHECK_STR(want.fallback, "");
+	CHECK(!always.done && !other.done);
+	let_go(9);
+	fixture_until(loop, &always.done);
+	fixture_until(loop, &other.done);
+	CHECK_INT(other.kind, ERROR_UNAVAILABLE);
+	close_getter();
+}
+
 static void a_callback_may_cancel_its_neighbours(void)
 {
 	struct want wants[3];
@@ -434,6 +486,7 @@ static const struct test tests[] = {
 	{ "logins are not shared", logins_are_not_shared },
 	{ "every login is tried", every_login_is_tried },
 	{ "what is here for others is asked for", what_is_here_for_others_is_asked_for },
+	{ "what comes meanwhile serves who waits", what_comes_meanwhile_serves_who_waits },
 	{ "a callback may cancel its neighbours", a_callback_may_cancel_its_neighbours },
 	{ "cancelled at any time", cancelled_at_any_time },
 	{ "servants remove what is unneeded", servants_remove_what_is_unneeded },
