@@ -15,6 +15,7 @@
 /* They wait for the network most of the time; unpacking is one at a time.  A registry that does not
  * answer must not keep the images of others waiting. */
 #define PULLS_AT_ONCE 4
+#define LOCAL_AT_ONCE 2 /* imports and removals: a dead registry does not hold them up */
 
 struct pull {
 	struct work_job job;
@@ -45,9 +46,10 @@ struct image_getter {
 	struct loop *loop;
 	struct images *images;
 	const struct json *registries;
-	struct work_pool *pool;
-	struct map *pulls; /* name and login -> struct pull */
-	size_t chores;     /* under way */
+	struct work_pool *pool;  /* what asks registries */
+	struct work_pool *local; /* what does not */
+	struct map *pulls;       /* name and login -> struct pull */
+	size_t chores;           /* under way */
 	/* What the last holder of an image let go of is removed by a servant. */
 	pthread_mutex_t lock;
 	bool woken; /* under the lock: wake is on its way to the loop */
@@ -65,7 +67,9 @@ bool image_getter_open(struct loop *loop, struct images *images, const struct js
 	getter->loop = loop;
 	getter->images = images;
 	getter->registries = registries;
-	if (!work_open(loop, PULLS_AT_ONCE, &getter->pool, err)) {
+	if (!work_open(loop, PULLS_AT_ONCE, &getter->pool, err) ||
+	    !work_open(loop, LOCAL_AT_ONCE, &getter->local, err)) {
+		work_close(getter->pool);
 		free(getter);
 		return false;
 	}
@@ -85,6 +89,7 @@ void image_getter_close(struct image_getter *getter)
 	while (getter->woken) /* nobody wakes us any more */
 		loop_once(getter->loop, -1);
 	work_close(getter->pool);
+	work_close(getter->local);
 	pthread_mutex_destroy(&getter->lock);
 	map_free(getter->pulls);
 	free(getter);
@@ -362,7 +367,7 @@ static void chore_done(struct work_job *job)
 	free(chore);
 }
 
-static void start_chore(struct image_getter *getter, struct str what,
+static void start_chore(struct image_getter *getter, struct work_pool *pool, struct str what,
 			void (*run)(struct work_job *job),
 			void (*on_done)(void *of, char **names, const struct error *err), void *of)
 {
@@ -374,7 +379,7 @@ static void start_chore(struct image_getter *getter, struct str what,
 	chore->of = of;
 	chore->job = (struct work_job){ .run = run, .on_done = chore_done };
 	getter->chores++;
-	work_start(getter->pool, &chore->job);
+	work_start(pool, &chore->job);
 }
 
 static void run_import(struct work_job *job)
@@ -404,19 +409,19 @@ static void run_chore_pull(struct work_job *job)
 void image_getter_import(struct image_getter *getter, const char *path,
 			 void (*on_done)(void *of, char **names, const struct error *err), void *of)
 {
-	start_chore(getter, str_of(path), run_import, on_done, of);
+	start_chore(getter, getter->local, str_of(path), run_import, on_done, of);
 }
 
 void image_getter_remove(struct image_getter *getter, struct str name,
 			 void (*on_done)(void *of, char **names, const struct error *err), void *of)
 {
-	start_chore(getter, name, run_remove, on_done, of);
+	start_chore(getter, getter->local, name, run_remove, on_done, of);
 }
 
 void image_getter_pull(struct image_getter *getter, struct str name,
 		       void (*on_done)(void *of, char **names, const struct error *err), void *of)
 {
-	start_chore(getter, name, run_chore_pull, on_done, of);
+	start_chore(getter, getter->pool, name, run_chore_pull, on_done, of);
 }
 
 static void run_sweep(struct work_job *job)
@@ -437,7 +442,7 @@ static void on_swept(void *of, char **names, const struct error *err)
 
 void image_getter_sweep(struct image_getter *getter)
 {
-	start_chore(getter, STR(""), run_sweep, on_swept, NULL);
+	start_chore(getter, getter->local, STR(""), run_sweep, on_swept, NULL);
 }
 
 static void run_unneeded(struct work_job *job)
@@ -455,7 +460,7 @@ static void on_wake(struct loop_post *post)
 	pthread_mutex_lock(&getter->lock);
 	getter->woken = false;
 	pthread_mutex_unlock(&getter->lock);
-	start_chore(getter, STR(""), run_unneeded, on_swept, NULL);
+	start_chore(getter, getter->local, STR(""), run_unneeded, on_swept, NULL);
 }
 
 /* Any thread. */

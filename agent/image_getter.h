@@ -1,10 +1,11 @@
 /*
  * image_getter.h - images for containers: those of the store, and pulling what is missing.
  *
- * Pulls run on servant threads, one per name and logins at a time; several who want the same image
- * with the same logins share one.  An image that is here serves only who may use it
- * (images_allows): others ask its registry first, which costs a manifest.  Who waits for a pull is
- * served at once when the image comes in another way, from an archive for example.
+ * Pulls run on servant threads (imports and removals on others), one per name and logins at a
+ * time; several who want the same image with the same logins share one.  An image that is here
+ * serves only who may use it (images_allows): others ask its registry first, which costs a
+ * manifest.  Who waits for a pull is served at once when the image comes in another way, from an
+ * archive for example.
  *
  * Loop thread only.
  */

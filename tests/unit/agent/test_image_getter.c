@@ -396,10 +396,11 @@ static void on_imported(void *of, char **names, const struct error *err)
 }
 
 /* Goal: an archive that comes while the registry is asked in vain serves those who may have it, and
- * the others wait on. */
+ * the others wait on; however many are asked, it comes. */
 static void what_comes_meanwhile_serves_who_waits(void)
 {
-	struct want want, login, always, other;
+	static const char *const names[] = { "a", "b", "c", "d", "e" };
+	struct want want, login, always, other, busy[ARRAY_LENGTH(names)];
 	bool imported = false;
 
 	open_getter(false, false);
@@ -408,6 +409,8 @@ static void what_comes_meanwhile_serves_who_waits(void)
 	start(&always, "web", IMAGE_ALWAYS, "p");
 	start(&login, "web", IMAGE_IF_NOT_PRESENT, "q p");
 	start(&other, "web", IMAGE_IF_NOT_PRESENT, "q");
+	for (size_t i = 0; i < ARRAY_LENGTH(busy); i++)
+		start(&busy[i], names[i], IMAGE_ALWAYS, NULL);
 	image_getter_import(getter, "web.tar", on_imported, &imported);
 	fixture_until(loop, &want.done);
 	fixture_until(loop, &login.done);
@@ -416,9 +419,11 @@ static void what_comes_meanwhile_serves_who_waits(void)
 	CHECK(!want.by_pull);
 	CHECK_STR(want.fallback, "");
 	CHECK(!always.done && !other.done);
-	let_go(9);
+	let_go(20);
 	fixture_until(loop, &always.done);
 	fixture_until(loop, &other.done);
+	for (size_t i = 0; i < ARRAY_LENGTH(busy); i++)
+		fixture_until(loop, &busy[i].done);
 	CHECK_INT(other.kind, ERROR_UNAVAILABLE);
 	close_getter();
 }
