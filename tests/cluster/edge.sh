@@ -58,6 +58,11 @@ voted() {
 	grep "the other nodes of a silent node's site were asked for it" "$lab/s/log" | tail -n 1 | grep -q "node=n3 $1"
 }
 
+# logged_at TEXT: when the server last said so, in milliseconds.
+logged_at() {
+	date -d "$(grep "$1" "$lab/s/log" | tail -n 1 | cut -d ' ' -f 1)" +%s%3N
+}
+
 runs_elsewhere() {
 	is Running pod/keeper-0 '{.status.phase}' && [[ $(of pod/keeper-0 '{.spec.nodeName}') = n[12] ]]
 }
@@ -78,6 +83,8 @@ test_silence_and_proof() {
 	on n1 ip neighbour flush dev eth0
 	on n2 ip neighbour flush dev eth0
 	await 90 has_taint peer-vote
+	# Not after one round of votes: two more, ten seconds apart.
+	[ $(($(logged_at "silent node is taken for dead") - $(logged_at "node=n3 there=0 gone=2"))) -ge 20000 ]
 	expect "Node n3 is taken for dead: 2 of the 2 others of its site do not find it on their network" \
 		k get events --field-selector reason=NodeOutOfService -o 'jsonpath={.items[*].message}'
 	await 30 runs_elsewhere
